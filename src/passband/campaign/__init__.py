@@ -1,0 +1,1 @@
+"""Plans that become runs: recipes, grids, schedulers."""

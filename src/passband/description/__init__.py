@@ -1,0 +1,1 @@
+"""Numbers from segmented micrographs: particles, atoms, order parameters."""

@@ -1,0 +1,1 @@
+"""What the microscopist touches: command line, reports, weights."""

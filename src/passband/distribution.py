@@ -1,0 +1,100 @@
+"""Numbers that vary between scenes or images: `5.0`, `{uniform = [a, b]}`, `{normal = [mean, std]}` and so on."""
+
+from typing import Self
+
+import numpy as np
+from pydantic import model_validator
+
+from passband.recipe import Recipe
+
+
+def _ordered(name: str, low: float, high: float) -> None:
+    if low > high:
+        raise ValueError(f"{name}=[{low}, {high}] runs backwards; write the smaller value first")
+
+
+class Uniform(Recipe):
+    """Every value from low to high equally likely."""
+
+    uniform: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _ordered("uniform", *self.uniform)
+        return self
+
+
+class LogUniform(Recipe):
+    """Every ratio equally likely, for quantities such as dose that span decades."""
+
+    log_uniform: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _ordered("log_uniform", *self.log_uniform)
+        if self.log_uniform[0] <= 0:
+            raise ValueError(f"log_uniform={list(self.log_uniform)} must be positive; use uniform to include 0")
+        return self
+
+
+class Normal(Recipe):
+    """Gaussian: mean and standard deviation."""
+
+    normal: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.normal[1] < 0:
+            raise ValueError(f"normal={list(self.normal)} has a negative standard deviation; write [mean, std ≥ 0]")
+        return self
+
+
+class Choice(Recipe):
+    """One of the listed values, equally likely."""
+
+    choice: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.choice:
+            raise ValueError("choice=[] is empty; list at least one value")
+        return self
+
+
+Scalar = float | Uniform | LogUniform | Normal | Choice
+
+
+def sample(scalar: Scalar, rng: np.random.Generator) -> float:
+    """One value drawn from a scalar distribution; a plain number is returned without using `rng`.
+
+    Examples
+    --------
+    >>> sample(2.5, np.random.default_rng(0))
+    2.5
+    >>> 1.0 <= sample(Uniform(uniform=(1.0, 2.0)), np.random.default_rng(0)) <= 2.0
+    True
+    """
+    match scalar:
+        case Uniform(uniform=(low, high)):
+            return float(rng.uniform(low, high))
+        case LogUniform(log_uniform=(low, high)):
+            return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        case Normal(normal=(mean, std)):
+            return float(rng.normal(mean, std))
+        case Choice(choice=values):
+            return float(values[int(rng.integers(len(values)))])
+        case _:
+            return float(scalar)
+
+
+def limits(scalar: Scalar, *, spreads: float = 3.0) -> tuple[float, float]:
+    """Return the smallest and largest value a scalar takes; for a normal one, mean ± `spreads` standard deviations."""
+    match scalar:
+        case Uniform(uniform=pair) | LogUniform(log_uniform=pair):
+            return pair
+        case Normal(normal=(mean, std)):
+            return mean - spreads * std, mean + spreads * std
+        case Choice(choice=values):
+            return min(values), max(values)
+        case _:
+            return float(scalar), float(scalar)

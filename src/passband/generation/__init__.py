@@ -1,0 +1,1 @@
+"""Bridges between simulated and experimental micrographs."""

@@ -1,0 +1,1 @@
+"""An image with its truth and how it was made: reading, storing, acquiring."""

@@ -1,0 +1,1 @@
+"""Atoms in, intensity out: potentials, multislice, aberrations, imaging, detector (torch, batched)."""

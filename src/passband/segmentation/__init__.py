@@ -1,0 +1,1 @@
+"""Networks and classical methods that label every pixel of a micrograph."""
