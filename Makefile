@@ -1,0 +1,59 @@
+# Every target does its own set-up: `make demo` and `make test` work on a machine with nothing but Python 3.11 and make.
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+OUT ?= out/demo
+DEMO ?=
+PYTEST ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
+RUN := $(VENV)/.passband-run
+DEV := $(VENV)/.passband-dev
+DOCS := $(VENV)/.passband-docs
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test gates docs bench clean
+
+help:  ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(RUN)  ## simulate, train, measure, segment; prints the path of an HTML report (DEMO="--micrograph FILE" segments yours)
+	$(BIN)/passband demo -o $(OUT) $(DEMO)
+
+test: $(DEV)  ## run the whole test suite (PYTEST="tests/desk -x" for a part of it)
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(PYTEST)
+
+gates: $(DEV)  ## style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(DOCS)  ## build the documentation into docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+bench: $(DEV)  ## run the benchmarks side by side with their peers
+	for script in benchmarks/[a-z]*.py; do OMP_NUM_THREADS=2 $(BIN)/python $$script || exit 1; done
+
+clean:  ## remove the virtual environments and everything built
+	rm -rf $(VENV) .ci-venv docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# The stamps are newer than pyproject.toml and constraints.txt when nothing has to be installed.
+$(RUN): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $(PYTHON) is older than Python 3.11, which passband needs; write make PYTHON=python3.12" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "error: $(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 2; }
+	@echo "setting up $(VENV) (once; a few minutes)"
+	$(PIP) torch
+	$(PIP) -e .
+	@touch $@
+
+$(DEV): $(RUN)
+	$(PIP) -e '.[dev]'
+	@touch $@
+
+$(DOCS): $(RUN)
+	$(PIP) -e '.[docs]'
+	@touch $@
