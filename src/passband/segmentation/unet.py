@@ -1,0 +1,178 @@
+"""A residual U-Net: a micrograph goes in, the evidence for each class at every pixel comes out.
+
+The architecture is that of Rangel DaCosta & Scott (arXiv 2512.09067 and npj Comput. Mater. 10, 165 (2024)): a ResNet-18 of
+pre-activation blocks (He et al., arXiv 1603.05027) as the encoder of a U-Net (Ronneberger et al., arXiv 1505.04597). The "paper"
+preset has, parameter by parameter, the layers of Keras `segmentation_models.Unet("resnet18")` with one input channel. The smaller
+presets keep the five levels, hence a field of view of hundreds of pixels, and only make them thinner.
+"""
+
+from typing import Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from passband.recipe import Recipe
+
+STRIDE = 32  # five halvings: the input is padded to a multiple of this many pixels
+
+Preset = Literal["paper", "small", "tiny"]
+Width = int
+
+
+class UNetRecipe(Recipe):
+    """Widths of a residual U-Net; `UNetRecipe.preset("small")` gives a tried one.
+
+    `stem` is the width after the stride-2 entry, `encoder` that of the four residual levels (1/4 … 1/32 of the image side),
+    `decoder` that of the five upsampling levels (1/16 … 1/1), `blocks` the residual blocks per encoder level.
+    """
+
+    channels: int = Field(default=1, ge=1)
+    classes: int = Field(default=2, ge=2)
+    stem: int = Field(default=64, ge=1)
+    encoder: tuple[Width, Width, Width, Width] = (64, 128, 256, 512)
+    decoder: tuple[Width, Width, Width, Width, Width] = (256, 128, 64, 32, 16)
+    blocks: int = Field(default=2, ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name in ("encoder", "decoder"):
+            widths: tuple[int, ...] = getattr(self, name)
+            if min(widths) < 1:
+                raise ValueError(f"{name}={list(widths)} has a level without channels; every width must be at least 1")
+        return self
+
+    @classmethod
+    def preset(cls, name: Preset, *, channels: int = 1, classes: int = 2) -> "UNetRecipe":
+        """Return "paper" (14.3 M parameters, a GPU's work), "small" (0.6 M, trains on a CPU) or "tiny" (0.1 M, for trying out).
+
+        Raises
+        ------
+        ValueError
+            No preset has this name.
+        """
+        if name not in PRESETS:
+            raise ValueError(f"preset={name!r} is unknown; choose one of {', '.join(PRESETS)}")
+        stem, encoder, decoder, blocks = PRESETS[name]
+        return cls(channels=channels, classes=classes, stem=stem, encoder=encoder, decoder=decoder, blocks=blocks)
+
+
+_Widths4 = tuple[Width, Width, Width, Width]
+_Widths5 = tuple[Width, Width, Width, Width, Width]
+PRESETS: dict[str, tuple[int, _Widths4, _Widths5, int]] = {
+    "paper": (64, (64, 128, 256, 512), (256, 128, 64, 32, 16), 2),
+    "small": (16, (16, 32, 64, 96), (64, 48, 32, 16, 16), 2),
+    "tiny": (8, (8, 16, 32, 32), (32, 24, 16, 8, 8), 1),
+}
+
+
+class ResidualBlock(nn.Module):
+    """Two pre-activated 3×3 convolutions beside a shortcut: identity, or a 1×1 convolution where size or width change."""
+
+    def __init__(self, width_in: int, width: int, *, stride: int, project: bool) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(width_in)
+        self.conv1 = nn.Conv2d(width_in, width, 3, stride=stride, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.project = nn.Conv2d(width_in, width, 1, stride=stride, bias=False) if project else None
+
+    def activate(self, x: Tensor) -> Tensor:
+        """Return the normalised, rectified input, which the decoder receives as the skip of this level."""
+        return F.relu(self.norm1(x), inplace=True)  # (n, width_in, y, x)
+
+    def forward(self, x: Tensor, activated: Tensor | None = None) -> Tensor:
+        """(n, width_in, y, x) → (n, width, y/stride, x/stride)."""
+        if activated is None:
+            activated = self.activate(x)
+        shortcut = x if self.project is None else self.project(activated)
+        inner = F.relu(self.norm2(self.conv1(activated)), inplace=True)  # (n, width, y/stride, x/stride)
+        out: Tensor = self.conv2(inner) + shortcut
+        return out
+
+
+class DecoderLevel(nn.Module):
+    """Nearest upsampling, the encoder's skip appended, two 3×3 convolutions."""
+
+    def __init__(self, width_in: int, skip: int, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width_in + skip, width, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(width)
+
+    def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
+        """(n, width_in, y, x), (n, skip, 2y, 2x) → (n, width, 2y, 2x)."""
+        x = F.interpolate(x, scale_factor=2.0, mode="nearest")  # (n, width_in, 2y, 2x)
+        if skip is not None:
+            x = torch.cat([x, skip], dim=1)  # (n, width_in + skip, 2y, 2x)
+        x = F.relu(self.norm1(self.conv1(x)), inplace=True)  # (n, width, 2y, 2x)
+        return F.relu(self.norm2(self.conv2(x)), inplace=True)  # (n, width, 2y, 2x)
+
+
+class UNet(nn.Module):
+    """The network itself; `build_unet` makes one from its recipe."""
+
+    def __init__(self, recipe: UNetRecipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        stem, encoder, decoder = recipe.stem, recipe.encoder, recipe.decoder
+        self.norm_in = nn.BatchNorm2d(recipe.channels)
+        self.stem = nn.Conv2d(recipe.channels, stem, 7, stride=2, padding=3, bias=False)
+        self.norm_stem = nn.BatchNorm2d(stem)
+        self.levels = nn.ModuleList()
+        for level, (width_in, width) in enumerate(zip((stem, *encoder[:-1]), encoder, strict=True)):
+            first = ResidualBlock(width_in, width, stride=1 if level == 0 else 2, project=True)
+            rest = [ResidualBlock(width, width, stride=1, project=False) for _ in range(recipe.blocks - 1)]
+            self.levels.append(nn.ModuleList([first, *rest]))
+        self.norm_deep = nn.BatchNorm2d(encoder[3])
+        skips = (encoder[2], encoder[1], encoder[0], stem, 0)
+        inputs = (encoder[3], *decoder[:-1])
+        self.decoder = nn.ModuleList(DecoderLevel(*widths) for widths in zip(inputs, skips, decoder, strict=True))
+        self.head = nn.Conv2d(decoder[4], recipe.classes, 3, padding=1)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """He initialisation (arXiv 1502.01852), the mode for rectified units."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        nn.init.normal_(self.head.weight, std=1e-2)  # so that training starts from undecided pixels
+        nn.init.zeros_(self.head.bias) if self.head.bias is not None else None
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (n, channels, y, x) of any size → logits (n, classes, y, x); sizes off the stride are padded by their edge."""
+        height, width = images.shape[-2:]
+        padding = (0, -width % STRIDE, 0, -height % STRIDE)
+        if any(padding):
+            images = F.pad(images, padding, mode="replicate")
+        x = self.norm_in(images)  # (n, channels, Y, X), Y and X multiples of 32
+        x = F.relu(self.norm_stem(self.stem(x)), inplace=True)  # (n, stem, Y/2, X/2)
+        skips: list[Tensor | None] = [None, x]
+        x = F.max_pool2d(x, 3, stride=2, padding=1)  # (n, stem, Y/4, X/4)
+        for level, blocks in enumerate(self.levels):
+            assert isinstance(blocks, nn.ModuleList)
+            first = blocks[0]
+            assert isinstance(first, ResidualBlock)
+            activated = first.activate(x)  # (n, encoder[level-1], Y/2^(level+1), …)
+            if level > 0:
+                skips.append(activated)
+            x = first(x, activated)  # (n, encoder[level], Y/2^(level+2), …)
+            for block in blocks[1:]:
+                x = block(x)  # (n, encoder[level], Y/2^(level+2), …)
+        x = F.relu(self.norm_deep(x), inplace=True)  # (n, encoder[3], Y/32, X/32)
+        for decode in self.decoder:
+            x = decode(x, skips.pop())  # (n, decoder[i], Y/2^(4-i), …)
+        logits: Tensor = self.head(x)  # (n, classes, Y, X)
+        return logits[..., :height, :width]  # (n, classes, y, x)
+
+
+def build_unet(recipe: UNetRecipe) -> UNet:
+    """Build the network of a recipe; its random start comes from torch's global generator (`torch.manual_seed`)."""
+    return UNet(recipe)
+
+
+def parameter_count(network: nn.Module) -> int:
+    """Count the numbers that training adjusts; the running statistics of the normalisations are not among them."""
+    return sum(parameter.numel() for parameter in network.parameters())
