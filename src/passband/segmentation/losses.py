@@ -19,10 +19,11 @@ LossName = Literal["cross_entropy", "dice", "focal"]
 class LossRecipe(Recipe):
     """A weighted sum of losses by name, such as `LossRecipe(terms={"cross_entropy": 1.0, "dice": 0.5})`.
 
-    `class_weights` multiply the pixels of each class in the cross-entropy and focal terms; `focal_gamma` is the focusing power.
+    `class_weights` multiply the pixels of each class in the cross-entropy and focal terms; `focal_gamma` is the
+    focusing power.
     """
 
-    terms: dict[LossName, float] = Field(default_factory=lambda: {"cross_entropy": 1.0})
+    terms: dict[LossName, float] = {"cross_entropy": 1.0}
     class_weights: tuple[float, ...] | None = None
     focal_gamma: float = Field(default=2.0, ge=0.0)
 
@@ -36,15 +37,16 @@ class LossRecipe(Recipe):
 
 
 def cross_entropy(logits: Tensor, target: Tensor, *, class_weights: Tensor | None = None) -> Tensor:
-    """Mean negative log probability of the true class, in nats; computed in float32 whatever the precision of the logits."""
+    """Mean negative log probability of the true class, in nats; in float32 whatever the precision of the logits."""
     return F.cross_entropy(logits.float(), target, weight=class_weights)
 
 
 def dice(logits: Tensor, target: Tensor, *, smooth: float = 1.0) -> Tensor:
     """One minus the soft Dice coefficient, averaged over the foreground classes (all but class 0).
 
-    Overlap and areas are summed over the whole batch before the ratio is taken, so an image without particles does not count
-    as a failure; `smooth` (in pixels) keeps a batch without any foreground finite. Source: Milletari et al., arXiv 1606.04797.
+    Overlap and areas are summed over the whole batch before the ratio is taken, so an image without particles does
+    not count as a failure; `smooth` (in pixels) keeps a batch without any foreground finite. Source: Milletari et
+    al., arXiv 1606.04797.
     """
     classes = logits.shape[1]
     probabilities = logits.float().softmax(dim=1)[:, 1:]
@@ -56,9 +58,9 @@ def dice(logits: Tensor, target: Tensor, *, smooth: float = 1.0) -> Tensor:
 
 
 def focal(logits: Tensor, target: Tensor, *, gamma: float = 2.0, class_weights: Tensor | None = None) -> Tensor:
-    """Cross-entropy weighted by (1 − p)^γ, p the probability of the true class: easy pixels fade (Lin et al., arXiv 1708.02002).
+    """Cross-entropy weighted by (1 − p)^γ, p the probability of the true class: easy pixels fade.
 
-    γ = 0 is the cross-entropy.
+    γ = 0 is the cross-entropy. Source: Lin et al., arXiv 1708.02002.
     """
     log_probability = -F.cross_entropy(logits.float(), target, reduction="none")
     # 1 − exp(log p) rather than 1 − p, clipped: at p = 1 rounding would make the base negative and its power NaN.
@@ -73,8 +75,8 @@ def paper_scale_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Score on the scale of arXiv 2512.09067: 0 is perfect, 0.05 the threshold at which its trainings stop.
 
     Their networks end in a softmax and their cross-entropy applies another one, so that even a perfect answer costs
-    ln(1 + (classes − 1)/e), 0.31326 for two classes; it is reported minus that floor. A score, not something to train with:
-    its gradient vanishes on confident mistakes.
+    ln(1 + (classes − 1)/e), 0.31326 for two classes; it is reported minus that floor. A score, not something to train
+    with: its gradient vanishes on confident mistakes.
     """
     probabilities = logits.float().softmax(dim=1)
     return F.cross_entropy(probabilities, target) - log(1.0 + (logits.shape[1] - 1) / e)

@@ -1,9 +1,9 @@
 """A residual U-Net: a micrograph goes in, the evidence for each class at every pixel comes out.
 
-The architecture is that of Rangel DaCosta & Scott (arXiv 2512.09067 and npj Comput. Mater. 10, 165 (2024)): a ResNet-18 of
-pre-activation blocks (He et al., arXiv 1603.05027) as the encoder of a U-Net (Ronneberger et al., arXiv 1505.04597). The "paper"
-preset has, parameter by parameter, the layers of Keras `segmentation_models.Unet("resnet18")` with one input channel. The smaller
-presets keep the five levels, hence a field of view of hundreds of pixels, and only make them thinner.
+The architecture is that of Rangel DaCosta & Scott (arXiv 2512.09067 and npj Comput. Mater. 10, 165 (2024)): a
+ResNet-18 of pre-activation blocks (He et al., arXiv 1603.05027) as the encoder of a U-Net (Ronneberger et al., arXiv
+1505.04597). The smaller presets keep the five halvings, hence a field of view of hundreds of pixels, and only make
+them thinner.
 """
 
 from typing import Literal, Self
@@ -24,8 +24,8 @@ Width = int
 class UNetRecipe(Recipe):
     """Widths of a residual U-Net; `UNetRecipe.preset("small")` gives a tried one.
 
-    `stem` is the width after the stride-2 entry, `encoder` that of the four residual levels (1/4 … 1/32 of the image side),
-    `decoder` that of the five upsampling levels (1/16 … 1/1), `blocks` the residual blocks per encoder level.
+    `stem` is the width after the stride-2 entry, `encoder` that of the four residual levels (1/4 … 1/32 of the image
+    side), `decoder` that of the five upsampling levels (1/16 … 1/1), `blocks` the residual blocks per encoder level.
     """
 
     channels: int = Field(default=1, ge=1)
@@ -45,7 +45,7 @@ class UNetRecipe(Recipe):
 
     @classmethod
     def preset(cls, name: Preset, *, channels: int = 1, classes: int = 2) -> "UNetRecipe":
-        """Return "paper" (14.3 M parameters, a GPU's work), "small" (0.6 M, trains on a CPU) or "tiny" (0.1 M, for trying out).
+        """Return "paper" (14.3 M parameters, for a GPU), "small" (0.6 M, trains on a CPU) or "tiny" (0.1 M, to try).
 
         Raises
         ------
@@ -62,13 +62,13 @@ _Widths4 = tuple[Width, Width, Width, Width]
 _Widths5 = tuple[Width, Width, Width, Width, Width]
 PRESETS: dict[str, tuple[int, _Widths4, _Widths5, int]] = {
     "paper": (64, (64, 128, 256, 512), (256, 128, 64, 32, 16), 2),
-    "small": (16, (16, 32, 64, 96), (64, 48, 32, 16, 16), 2),
+    "small": (16, (16, 32, 64, 80), (56, 40, 24, 16, 8), 2),
     "tiny": (8, (8, 16, 32, 32), (32, 24, 16, 8, 8), 1),
 }
 
 
 class ResidualBlock(nn.Module):
-    """Two pre-activated 3×3 convolutions beside a shortcut: identity, or a 1×1 convolution where size or width change."""
+    """Two pre-activated 3×3 convolutions beside a shortcut, which is a 1×1 convolution where size or width change."""
 
     def __init__(self, width_in: int, width: int, *, stride: int, project: bool) -> None:
         super().__init__()
@@ -139,10 +139,11 @@ class UNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         nn.init.normal_(self.head.weight, std=1e-2)  # so that training starts from undecided pixels
-        nn.init.zeros_(self.head.bias) if self.head.bias is not None else None
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (n, channels, y, x) of any size → logits (n, classes, y, x); sizes off the stride are padded by their edge."""
+        """Images (n, channels, y, x) of any size → logits (n, classes, y, x); the padding to stride 32 repeats the edge."""
         height, width = images.shape[-2:]
         padding = (0, -width % STRIDE, 0, -height % STRIDE)
         if any(padding):
