@@ -1,0 +1,200 @@
+"""From exit waves to images: every aberration, partial coherence as a sum over focus and phonons.
+
+I = Σ_k w_k ⟨|F⁻¹{ψ̂ A E_s exp(−i(χ + πλδ_k q²))}|²⟩ over phonons, with Σ w_k = 1: an incoherent sum, because the image of a
+thick particle is not linear in its wave. The defocus nodes δ_k (added to C10) are those of Gauss–Hermite quadrature for a
+Gaussian focal spread. The angular spread is applied as the envelope E_s = exp(−½β²|∇χ|²) on the wave, at the nominal
+focus: an approximation, right for the weak (linear) part of the image (Wade & Frank, Optik 49 (1977) 81).
+
+C10 alone changes from node to node, and exp(−iπλC10 q²) is a product of one factor along y and one along x, so that
+everything else is computed once.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from math import pi
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from passband.electron import wavelength
+from passband.microscope.aberrations import phase_aberration, phase_gradient_squared
+from passband.microscope.conditions import Conditions
+from passband.microscope.frequencies import spatial_frequencies
+from passband.recipe import PassbandError
+
+Quadrature = Literal["gauss", "equidistant"]
+DEFAULT_NODES = 7
+
+
+def focal_nodes_and_weights(
+    focal_spread: float, nodes: int, *, quadrature: Quadrature = "gauss"
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Offsets in Å and weights (sum 1) of the focus of an exposure whose focal spread is `focal_spread` Å (std).
+
+    "gauss" are the nodes of Gauss–Hermite quadrature, "equidistant" are even steps over ±3 standard deviations. Without
+    spread there is one node.
+
+    Raises
+    ------
+    PassbandError
+        `nodes` is below 1.
+
+    Examples
+    --------
+    >>> offsets, weights = focal_nodes_and_weights(10.0, 3)
+    >>> offsets.round(2).tolist(), weights.round(3).tolist()
+    ([-17.32, 0.0, 17.32], [0.167, 0.667, 0.167])
+    """
+    if nodes < 1:
+        raise PassbandError(f"focal_nodes={nodes} leaves nothing to sum; use 1 or more")
+    if focal_spread == 0.0 or nodes == 1:
+        return np.zeros(1), np.ones(1)
+    if quadrature == "gauss":
+        offsets, weights = np.polynomial.hermite_e.hermegauss(nodes)
+    else:
+        offsets = np.linspace(-3.0, 3.0, nodes)
+        weights = np.exp(-0.5 * offsets**2)
+    return offsets * focal_spread, weights / weights.sum()
+
+
+def form_images(
+    waves: Tensor,
+    conditions: Sequence[Conditions],
+    *,
+    pixel_size: float,
+    focal_nodes: int = DEFAULT_NODES,
+    quadrature: Quadrature = "gauss",
+    output_shape: tuple[int, int] | None = None,
+    space: Literal["real", "fourier"] = "real",
+) -> Tensor:
+    """Noise-free images of exit waves, intensity 1 in vacuum.
+
+    Parameters
+    ----------
+    waves
+        Complex (n, phonons, y, x), or (1, phonons, y, x) to image one specimen under n conditions.
+    conditions
+        n settings; energy, aberrations, focal spread, angular spread and aperture are used.
+    pixel_size
+        Å, of the waves.
+    focal_nodes, quadrature
+        See `focal_nodes_and_weights`.
+    output_shape
+        Pixels (y, x) of the images over the same field; the images' spectra are cropped, which keeps the mean.
+    space
+        "fourier" when `waves` are already `torch.fft.fft2` of the waves.
+
+    Returns
+    -------
+    Tensor
+        Real (n, y, x) or (n, *output_shape). The input is untouched. Work space is a few waves, whatever n.
+
+    Raises
+    ------
+    PassbandError
+        The numbers of waves and conditions do not fit, or the waves are not complex.
+    """
+    _check_waves(waves, conditions, pixel_size)
+    shape = (waves.shape[-2], waves.shape[-1])
+    images = torch.empty((len(conditions), *(output_shape or shape)), dtype=waves.real.dtype, device=waves.device)
+    optics: _Optics | None = None
+    spectra: Tensor | None = None
+    for index, one in enumerate(conditions):
+        if spectra is None or len(waves) > 1:
+            wave = waves[index if len(waves) > 1 else 0]
+            spectra = torch.fft.fft2(wave) if space == "real" else wave
+        if optics is None or optics.key != _Optics.key_of(one):
+            optics = _Optics.of(one, shape, pixel_size, waves.dtype, waves.device)
+        nodes = focal_nodes_and_weights(one.focal_spread, focal_nodes, quadrature=quadrature)
+        intensity = _intensity(spectra, optics, one.aberrations.C10 + nodes[0], nodes[1])
+        images[index] = intensity if output_shape is None else _crop(intensity, output_shape)
+    return images
+
+
+def _check_waves(waves: Tensor, conditions: Sequence[Conditions], pixel_size: float) -> None:
+    if waves.ndim != 4 or not waves.is_complex():
+        raise PassbandError(
+            f"waves of shape {tuple(waves.shape)} and {waves.dtype}: give complex waves (n, phonons, y, x)"
+        )
+    if len(waves) not in (1, len(conditions)):
+        raise PassbandError(f"{len(waves)} waves and {len(conditions)} conditions; give one wave, or one per condition")
+    if not pixel_size > 0.0:
+        raise PassbandError(f"pixel_size={pixel_size} Å is not positive; write the side of a pixel in Å")
+
+
+class _Optics(NamedTuple):
+    """All of the transfer but defocus: shared by the focal nodes, and by conditions that differ in C10 only."""
+
+    key: str
+    transfer: Tensor | None  # (y, x) complex; None when it is 1
+    squares: tuple[Tensor, Tensor]  # πλq² along y and along x, double precision
+
+    @staticmethod
+    def key_of(one: Conditions) -> str:
+        kept = one.aberrations if one.angular_spread else one.aberrations.model_copy(update={"C10": 0.0})
+        return f"{one.energy}|{kept.to_json()}|{one.angular_spread}|{one.aperture}"
+
+    @classmethod
+    def of(
+        cls, one: Conditions, shape: tuple[int, int], pixel_size: float, dtype: torch.dtype, device: torch.device
+    ) -> "_Optics":
+        length = wavelength(one.energy)
+        axes = [torch.fft.fftfreq(size, d=pixel_size, dtype=torch.float64, device=device) for size in shape]
+        squares = (axes[0].square() * (pi * length), axes[1].square() * (pi * length))
+        return cls(cls.key_of(one), _transfer(one, shape, pixel_size, dtype, device), squares)
+
+    def defocus(self, c10: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Factors (y, 1) and (1, x) whose product is exp(−iπλ·c10·q²)."""
+        along_y, along_x = (torch.polar(torch.ones_like(square), square * -c10).to(dtype) for square in self.squares)
+        return along_y[:, None], along_x[None, :]
+
+
+def _transfer(
+    one: Conditions, shape: tuple[int, int], pixel_size: float, dtype: torch.dtype, device: torch.device
+) -> Tensor | None:
+    """A·E_s·exp(−iχ) with C10 left out of χ, (y, x), or None when it is 1."""
+    coefficients = one.aberrations.nonzero()
+    others = {name: value for name, value in coefficients.items() if name != "C10"}
+    if not others and not one.angular_spread and one.aperture is None:
+        return None
+    real = torch.float32 if dtype == torch.complex64 else torch.float64
+    q, azimuth = _grid(shape, pixel_size, real, device)
+    length = wavelength(one.energy)
+    amplitude = torch.ones_like(q)
+    if one.angular_spread:
+        gradient = phase_gradient_squared(q, azimuth, coefficients, length)
+        amplitude = torch.exp(gradient * (-0.5 * one.angular_spread**2))
+    if one.aperture is not None:
+        amplitude = amplitude * (q * length <= one.aperture)
+    return torch.polar(amplitude, -phase_aberration(q, azimuth, others, length))
+
+
+@lru_cache(maxsize=4)
+def _grid(
+    shape: tuple[int, int], pixel_size: float, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    return spatial_frequencies(shape, pixel_size, dtype=dtype, device=device)
+
+
+def _intensity(spectra: Tensor, optics: _Optics, defoci: NDArray[np.float64], weights: NDArray[np.float64]) -> Tensor:
+    """Weighted mean intensity (y, x) over phonons (the first axis of `spectra`) and focal nodes."""
+    total = torch.zeros(spectra.shape[-2:], dtype=spectra.real.dtype, device=spectra.device)
+    through = torch.empty_like(spectra[0])
+    factors = [optics.defocus(float(c10), spectra.dtype) for c10 in defoci]
+    for spectrum in spectra:
+        aberrated = spectrum if optics.transfer is None else spectrum * optics.transfer
+        for (along_y, along_x), weight in zip(factors, weights, strict=True):
+            torch.mul(aberrated, along_y, out=through).mul_(along_x)
+            image = torch.fft.ifft2(through)
+            share = float(weight) / len(spectra)
+            total.addcmul_(image.real, image.real, value=share).addcmul_(image.imag, image.imag, value=share)
+    return total
+
+
+def _crop(image: Tensor, shape: tuple[int, int]) -> Tensor:
+    from passband.microscope.frequencies import fourier_resample
+
+    return fourier_resample(image, shape)

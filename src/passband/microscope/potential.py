@@ -1,0 +1,302 @@
+"""From atoms to the projected electrostatic potential of each slice, with atoms placed between the pixels.
+
+The potential of an atom is that of its neutral, isolated form factor (`form_factors`), projected completely into the
+slice that holds the atom's centre. Its place is exact in Fourier space, exp(−2πi **q**·**r**). That sum over atoms is a
+non-uniform Fourier transform, done as Barnett, Magland & af Klinteberg (SIAM J. Sci. Comput. 41 (2019) C479) do it:
+spread every atom over a few pixels with the kernel exp(β(√(1 − z²) − 1)), transform, divide by the kernel's transform.
+
+Potentials are band-limited to 2/3 of the Nyquist frequency, as the waves are, which leaves the transform oversampled by
+3/2: with 6 pixels (single precision) the largest error is 4e-5 of the peak, with 12 (double precision) below 1e-9.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from math import ceil, pi
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from ase.data import atomic_numbers, chemical_symbols
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from passband.microscope.form_factors import POTENTIAL_PER_SCATTERING, scattering_factor
+from passband.microscope.frequencies import spatial_frequencies
+from passband.recipe import PassbandError
+
+CUTOFF = 2.0 / 3.0  # of the Nyquist frequency: products of two such functions do not alias back into the band
+TAPER = 0.02  # of the Nyquist frequency: width of the aperture's cosine edge, inside the cut-off, as in abTEM
+_WIDTH = {torch.float32: 6, torch.float64: 12}  # pixels that one atom is spread over, each axis
+Displacement = float | Mapping[str, float]
+
+
+def antialias_aperture(
+    shape: tuple[int, int],
+    pixel_size: float,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Round aperture (y, x), corner origin: 1, a cosine edge, and 0 above 2/3 of the Nyquist frequency."""
+    q, _ = spatial_frequencies(shape, pixel_size, dtype=torch.float64, device=device)
+    fraction = 2.0 * pixel_size * q  # of the Nyquist frequency
+    edge = ((CUTOFF - fraction) / TAPER).clamp(0.0, 1.0)
+    return (0.5 - 0.5 * torch.cos(pi * edge)).to(dtype)
+
+
+def even_slices(height: float, slice_thickness: float) -> NDArray[np.float64]:
+    """Edges (slices + 1,) in Å of equal slices, none thicker than `slice_thickness`, that fill a box.
+
+    Raises
+    ------
+    PassbandError
+        One of the two lengths is not positive.
+
+    Examples
+    --------
+    >>> even_slices(5.0, 2.0).round(2).tolist()
+    [0.0, 1.67, 3.33, 5.0]
+    """
+    if not (height > 0.0 and slice_thickness > 0.0):
+        raise PassbandError(
+            f"height={height:g} Å and slice_thickness={slice_thickness:g} Å must be positive; give the atoms a cell"
+        )
+    return np.linspace(0.0, height, max(1, ceil(height / slice_thickness - 1e-6)) + 1)
+
+
+def displacements_of(numbers: NDArray[np.int64], displacement: Displacement) -> NDArray[np.float64]:
+    """Rms displacement (n,) along one axis in Å of each atom.
+
+    Raises
+    ------
+    PassbandError
+        It is negative, or a mapping lacks an element or names one that does not exist.
+    """
+    if not isinstance(displacement, Mapping):
+        _check_displacement(displacement)
+        return np.full(len(numbers), float(displacement))
+    table = np.full(len(chemical_symbols), np.nan)
+    for symbol, value in displacement.items():
+        if symbol not in atomic_numbers:
+            raise PassbandError(f"displacement of {symbol!r}: no such element; write its symbol, as in {{'Cd': 0.1}}")
+        _check_displacement(value)
+        table[atomic_numbers[symbol]] = value
+    values: NDArray[np.float64] = table[numbers]
+    if np.isnan(values).any():
+        missing = chemical_symbols[int(numbers[np.isnan(values)][0])]
+        raise PassbandError(f"displacement has no value for {missing}; name every element or give one number for all")
+    return values
+
+
+def _check_displacement(value: float) -> None:
+    if not 0.0 <= value <= 2.0:
+        cure = "it is the rms along one axis in Å (√(B/8π²)), 0.05 to 0.2 for most solids"
+        raise PassbandError(f"displacement={value:g} Å is outside 0 to 2 Å; {cure}")
+
+
+def displaced(
+    positions: NDArray[np.float64],
+    numbers: NDArray[np.int64],
+    displacement: Displacement,
+    *,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """One frozen-phonon configuration: independent Gaussian displacements, `displacement` Å rms along each axis."""
+    spread = displacements_of(numbers, displacement)
+    shifted: NDArray[np.float64] = positions + spread[:, None] * rng.standard_normal(positions.shape)
+    return shifted
+
+
+def projected_potential(
+    positions: ArrayLike,
+    numbers: ArrayLike,
+    *,
+    shape: tuple[int, int],
+    pixel_size: float,
+    slice_edges: Sequence[float] | NDArray[np.float64],
+    debye_waller: Displacement = 0.0,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Projected potential of every slice, in V·Å.
+
+    Parameters
+    ----------
+    positions
+        (n, 3) in Å, x, y, z; x and y are periodic with the field, z within the edges.
+    numbers
+        (n,) atomic numbers.
+    shape
+        Pixels (y, x); pixel (i, j) is at y = i · pixel_size, x = j · pixel_size.
+    pixel_size
+        Å.
+    slice_edges
+        (slices + 1,) increasing, Å along the beam; an atom belongs to the slice with edge ≤ z < next edge.
+    debye_waller
+        Rms displacement along one axis in Å, one number or {symbol: value}: each form factor is multiplied by
+        exp(−2π²q²u²), the mean over thermal displacements. Do not combine with frozen phonons.
+    dtype, device
+        Of the result; float32 or float64.
+
+    Returns
+    -------
+    Tensor
+        (slices, y, x).
+
+    Raises
+    ------
+    PassbandError
+        An element has no form factor, an atom lies outside the edges, or positions are not finite.
+
+    Notes
+    -----
+    V̂(q) = (2πħ²/m₀e) Σ f(q) exp(−2πi **q**·**r**), Kirkland, Advanced Computing in Electron Microscopy (2010), ch. 5.
+    """
+    atoms = slice_atoms(positions, numbers, slice_edges=slice_edges, debye_waller=debye_waller)
+    potential = torch.zeros((atoms.slices, *shape), dtype=dtype, device=device)
+    for index, values in iterate_slices(atoms, shape=shape, pixel_size=pixel_size, dtype=dtype, device=device):
+        potential[index] = values
+    return potential
+
+
+class SlicedAtoms(NamedTuple):
+    """Atoms sorted by slice, then by species (element and Debye–Waller displacement).
+
+    `runs` holds (slice, atomic number, displacement, first atom, one past the last atom).
+    """
+
+    positions: NDArray[np.float64]
+    runs: list[tuple[int, int, float, int, int]]
+    slices: int
+
+
+def slice_atoms(
+    positions: ArrayLike,
+    numbers: ArrayLike,
+    *,
+    slice_edges: Sequence[float] | NDArray[np.float64],
+    debye_waller: Displacement = 0.0,
+) -> SlicedAtoms:
+    """Sort atoms into slices; see `projected_potential` for the arguments and the errors."""
+    place = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
+    number = np.asarray(numbers, dtype=np.int64).reshape(-1)
+    edges = np.asarray(slice_edges, dtype=np.float64)
+    _check_atoms(place, number, edges)
+    smear = displacements_of(number, debye_waller)
+    layer = np.clip(np.searchsorted(edges, place[:, 2], side="right") - 1, 0, len(edges) - 2)
+    order = np.lexsort((smear, number, layer))
+    layer, number, smear = layer[order], number[order], smear[order]
+    changes = (np.diff(layer) != 0) | (np.diff(number) != 0) | (np.diff(smear) != 0)
+    starts = np.concatenate(([0], np.flatnonzero(changes) + 1)) if len(number) else np.empty(0, dtype=np.int64)
+    stops = np.append(starts[1:], len(number))
+    runs = [
+        (int(layer[i]), int(number[i]), float(smear[i]), int(i), int(j)) for i, j in zip(starts, stops, strict=False)
+    ]
+    return SlicedAtoms(place[order], runs, len(edges) - 1)
+
+
+def _check_atoms(place: NDArray[np.float64], number: NDArray[np.int64], edges: NDArray[np.float64]) -> None:
+    if len(place) != len(number):
+        raise PassbandError(f"{len(place)} positions and {len(number)} atomic numbers; give one number per position")
+    if len(edges) < 2 or np.any(np.diff(edges) <= 0.0):
+        raise PassbandError(f"slice_edges={edges.tolist()} must be at least two increasing heights in Å")
+    if not np.isfinite(place).all():
+        raise PassbandError("positions hold NaN or Inf; every coordinate must be a finite number of Å")
+    low, high = edges[0] - 1e-6, edges[-1] + 1e-6
+    outside = (place[:, 2] < low) | (place[:, 2] > high)
+    if outside.any():
+        worst = place[outside][0, 2]
+        cure = "move the atoms into the box, or make the box higher"
+        raise PassbandError(f"{outside.sum()} atoms, one at z={worst:g} Å, lie outside {low:g} to {high:g} Å; {cure}")
+
+
+def iterate_slices(
+    atoms: SlicedAtoms,
+    *,
+    shape: tuple[int, int],
+    pixel_size: float,
+    scale: float = 1.0,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+) -> Iterator[tuple[int, Tensor]]:
+    """Yield (slice index, `scale` × its projected potential (y, x) in V·Å) for every slice that holds atoms, in order.
+
+    One slice is in memory at a time, whatever the number of slices.
+    """
+    spread = _Spread.of(atoms.positions, shape, pixel_size, dtype=dtype, device=device)
+    delta = torch.empty(shape, dtype=dtype, device=device)
+    total: Tensor | None = None
+    for run, (index, number, smear, start, stop) in enumerate(atoms.runs):
+        factor = _form_factor(number, smear, shape, pixel_size, dtype, torch.device(device or "cpu"))
+        spread.add_to(delta.zero_(), start, stop)
+        spectrum = torch.fft.rfft2(delta).mul_(factor)
+        total = spectrum if total is None else total.add_(spectrum)
+        if run + 1 == len(atoms.runs) or atoms.runs[run + 1][0] != index:
+            yield index, torch.fft.irfft2(total, s=shape).mul_(scale)
+            total = None
+
+
+def _shape_parameter(width: int) -> float:
+    """β of the kernel for an oversampling of 3/2 (Barnett et al. 2019, eq. 4.4 with safety factor 0.976)."""
+    oversampling = 1.0 / CUTOFF
+    return 0.976 * pi * width * (1.0 - 0.5 / oversampling)
+
+
+class _Spread(NamedTuple):
+    """The pixels (n, width) and kernel values (n, width) of every atom along y and x."""
+
+    rows: Tensor
+    columns: Tensor
+    weight_y: Tensor
+    weight_x: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        positions: NDArray[np.float64],
+        shape: tuple[int, int],
+        pixel_size: float,
+        *,
+        dtype: torch.dtype,
+        device: torch.device | str | None,
+    ) -> "_Spread":
+        place = torch.as_tensor(positions[:, 1::-1] / pixel_size, device=device)
+        width = _WIDTH[dtype]
+        first = torch.ceil(place - 0.5 * width)
+        offset = torch.arange(width, device=device)
+        z = ((first - place)[..., None] + offset) * (2.0 / width)
+        edge = (1.0 - z.to(dtype).square_()).clamp_(min=0.0)
+        weight = edge.sqrt_().sub_(1.0).mul_(_shape_parameter(width)).exp_()
+        pixel = first.to(torch.int64)[..., None] + offset
+        rows, columns = pixel[:, 0].remainder(shape[0]) * shape[1], pixel[:, 1].remainder(shape[1])
+        return cls(rows, columns, weight[:, 0].contiguous(), weight[:, 1].contiguous())
+
+    def add_to(self, image: Tensor, start: int, stop: int) -> None:
+        """Add the atoms start … stop−1 to `image` (y, x), contiguous, in place."""
+        index = self.rows[start:stop, :, None] + self.columns[start:stop, None, :]
+        weight = self.weight_y[start:stop, :, None] * self.weight_x[start:stop, None, :]
+        image.view(-1).index_add_(0, index.view(-1), weight.view(-1))
+
+
+@lru_cache(maxsize=64)
+def _form_factor(
+    number: int, smear: float, shape: tuple[int, int], pixel_size: float, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """(y, x//2 + 1): transform of one atom's potential per pixel area, band-limited, over that of the kernel."""
+    half = shape[1] // 2 + 1
+    q, _ = spatial_frequencies(shape, pixel_size, dtype=torch.float64)
+    radii = q[:, :half].numpy()
+    factor = scattering_factor(number, radii) * np.exp(-2.0 * (pi * smear * radii) ** 2)
+    kernel = [_kernel_transform(size, _WIDTH[dtype]) for size in shape]
+    factor = factor * (POTENTIAL_PER_SCATTERING / pixel_size**2) / (kernel[0][:, None] * kernel[1][None, :half])
+    aperture = antialias_aperture(shape, pixel_size, dtype=torch.float64)[:, :half]
+    return (torch.from_numpy(factor) * aperture).to(dtype).to(device)
+
+
+def _kernel_transform(size: int, width: int) -> NDArray[np.float64]:
+    """(size,): Fourier transform of the spreading kernel at the frequencies of an axis, by Gauss–Legendre quadrature."""
+    nodes, weights = np.polynomial.legendre.leggauss(128)
+    values = weights * 0.5 * width * np.exp(_shape_parameter(width) * (np.sqrt(1.0 - nodes**2) - 1.0))
+    phase = 2.0 * pi * np.fft.fftfreq(size)[:, None] * (0.5 * width * nodes)
+    transform: NDArray[np.float64] = np.cos(phase) @ values
+    return np.where(np.abs(np.fft.fftfreq(size)) <= 0.5 * CUTOFF, transform, 1.0)
