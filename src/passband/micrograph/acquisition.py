@@ -1,0 +1,243 @@
+"""Micrographs on the fly: a store of exit waves under ever new conditions, as batches of images and masks.
+
+A data set is (store, distribution of conditions, seed). Image k of step s is drawn with its own generator, so it does
+not depend on the images before it, and its row makes it again, bit for bit on one device.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from passband.distribution import Scalar, limits, sample
+from passband.micrograph.shards import simulate
+from passband.micrograph.simulation import Simulation
+from passband.micrograph.store import StoreError, WaveStore
+from passband.micrograph.truth import resample_mask
+from passband.microscope.conditions import ConditionDistribution, Conditions
+from passband.microscope.detector import record
+from passband.microscope.frequencies import fourier_resample
+from passband.microscope.imaging import form_images
+from passband.recipe import PassbandError, Recipe
+
+__all__ = ["Acquisition", "Batch", "Imaging", "Simulation", "simulate"]
+
+
+class Imaging(Recipe):
+    """How micrographs are taken of stored structures.
+
+    Attributes
+    ----------
+    conditions
+        Distribution of the settings; C10 counts from the store's focus reference.
+    pixel_size
+        Of the camera at the specimen, Å; it may vary. The field is divided into the nearest whole number N of pixels,
+        and the image is Fourier-resampled to N before the electrons are counted.
+    patch
+        Side of the square, in camera pixels, that is cut from the periodic field at a random place.
+    focal_nodes
+        Focal settings that an image with focal spread is summed over.
+    """
+
+    conditions: ConditionDistribution = ConditionDistribution()
+    pixel_size: Scalar
+    patch: int = Field(ge=8, le=16384)
+    focal_nodes: int = Field(default=7, ge=1, le=101)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images, masks, and the rows that make each of them again.
+
+    Attributes
+    ----------
+    images
+        float32 `(n, 1, patch, patch)`, each of mean 0 and standard deviation 1.
+    masks
+        int64 `(n, patch, patch)`, 1 = particle.
+    rows
+        One dictionary of plain JSON values per image: structure, conditions, pixel size, place, seed of the noise.
+    """
+
+    images: Tensor
+    masks: Tensor
+    rows: list[dict[str, Any]]
+
+
+class Acquisition:
+    """Batches of labelled micrographs from a store, reproducible from (seed, step).
+
+    Parameters
+    ----------
+    store
+        Exit waves and masks.
+    imaging
+        How images are taken.
+    indices
+        Structures to use, all by default; the members of one split of `WaveStore.splits`.
+    seed
+        Of everything that is drawn.
+    in_turn
+        Take the structures one after the other, as a validation does; by default each image draws its own.
+    device
+        That images are formed on, and batches are returned on.
+    cache_bytes
+        Waves kept in the memory of that device, the ones last used.
+
+    Raises
+    ------
+    PassbandError
+        The conditions, the camera's pixels or the patch do not fit the store.
+    """
+
+    def __init__(
+        self,
+        store: WaveStore,
+        imaging: Imaging,
+        *,
+        indices: Sequence[int] | None = None,
+        seed: int = 0,
+        in_turn: bool = False,
+        device: torch.device | str | None = None,
+        cache_bytes: int = 2_000_000_000,
+    ) -> None:
+        self.store, self.imaging, self.seed, self.in_turn = store, imaging, seed, in_turn
+        self.indices = [int(index) for index in (range(len(store)) if indices is None else indices)]
+        self.device = torch.device(device or "cpu")
+        self._cache: OrderedDict[int, Tensor] = OrderedDict()
+        self._cached = max(1, cache_bytes // (8 * store.recipe.stored_waves * store.recipe.stored_pixels**2))
+        self._check()
+
+    def _check(self) -> None:
+        field, stored = self.store.recipe.scene.field, self.store.recipe.stored_pixels
+        low, high = limits(self.imaging.pixel_size)
+        if not self.indices or not 0 <= min(self.indices) <= max(self.indices) < len(self.store):
+            raise PassbandError(f"indices must name at least one of the structures 0 to {len(self.store) - 1}")
+        if low <= 0 or round(field / low) > stored:
+            raise PassbandError(
+                f"camera pixel_size={low:g} Å is finer than the stored waves' {self.store.pixel_size:g} Å; "
+                "use coarser camera pixels, or a smaller stored_pixel_size"
+            )
+        if round(field / high) < self.imaging.patch:
+            raise PassbandError(
+                f"patch={self.imaging.patch} pixels of {high:g} Å is wider than the field of {field:g} Å; "
+                f"use a patch of at most {round(field / high)}"
+            )
+        energies = limits(self.imaging.conditions.energy)
+        if energies != (self.store.recipe.energy,) * 2:
+            raise PassbandError(
+                f"conditions have energy={energies[0]:g} eV and the exit waves {self.store.recipe.energy:g} eV; "
+                f"write energy={self.store.recipe.energy:g} in the conditions"
+            )
+
+    def batch(self, step: int, size: int) -> Batch:
+        """Batch `step` of `size` images; equal arguments give an equal batch.
+
+        Raises
+        ------
+        StoreError
+            A wave in the store is damaged.
+        PassbandError
+            An image is not finite.
+        """
+        rows = [self.row(step, k, size) for k in range(size)]
+        pairs = [self.image_from_row(row) for row in rows]
+        images, masks = torch.stack([image for image, _ in pairs]), torch.stack([mask for _, mask in pairs])
+        return Batch(images=images[:, None], masks=masks, rows=rows)
+
+    def batches(self, steps: Sequence[int], size: int, *, ahead: int = 0) -> Iterator[Batch]:
+        """Yield the batches of several steps; up to `ahead` of them are made in a thread while one is used."""
+        if ahead < 1:
+            yield from (self.batch(step, size) for step in steps)
+            return
+        with ThreadPoolExecutor(max_workers=1) as maker:  # one thread: the cache is not locked
+            coming = [maker.submit(self.batch, step, size) for step in steps[:ahead]]
+            for position in range(len(steps)):
+                current = coming.pop(0)
+                if position + ahead < len(steps):
+                    coming.append(maker.submit(self.batch, steps[position + ahead], size))
+                yield current.result()
+
+    def row(self, step: int, k: int, size: int) -> dict[str, Any]:
+        """Everything that is drawn for image `k` of `size` of a step, as plain JSON values."""
+        rng = np.random.default_rng(np.random.SeedSequence([self.seed, step, k]))
+        place = (step * size + k) % len(self.indices) if self.in_turn else int(rng.integers(len(self.indices)))
+        conditions = self.imaging.conditions.sample(1, rng)[0]
+        recipe = self.store.recipe
+        pixels = round(recipe.scene.field / max(sample(self.imaging.pixel_size, rng), 1e-3))
+        pixels = min(max(pixels, self.imaging.patch), recipe.stored_pixels)  # the tails of a normal distribution
+        top, left = (int(rng.integers(pixels)) for _ in range(2))
+        return {
+            "store": recipe.identity,
+            "structure": self.indices[place],
+            "conditions": conditions.model_dump(mode="json"),
+            "pixels": pixels,
+            "pixel_size": recipe.scene.field / pixels,
+            "patch": self.imaging.patch,
+            "top": top,
+            "left": left,
+            "focal_nodes": self.imaging.focal_nodes,
+            "noise_seed": int(rng.integers(2**63)),
+            "seed": self.seed,
+            "step": step,
+            "image": k,
+        }
+
+    def image_from_row(self, row: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        """Make the image float32 `(patch, patch)` and the mask int64 `(patch, patch)` of a row again.
+
+        Raises
+        ------
+        StoreError
+            The row is of another store, or the wave is damaged.
+        PassbandError
+            The image is not finite.
+        """
+        if row["store"] != self.store.recipe.identity:
+            raise StoreError(
+                f"the row is of store {row['store']} and this is {self.store.recipe.identity}; open that one"
+            )
+        rows, columns = (
+            (torch.arange(row["patch"], device=self.device) + row[name]) % row["pixels"] for name in ("top", "left")
+        )
+        patch = self._field(row)[rows][:, columns]
+        if not bool(torch.isfinite(patch).all()):
+            raise PassbandError(f"the image of structure {row['structure']} is not finite; check {row['conditions']}")
+        mask = torch.from_numpy(resample_mask(self.store.mask(row["structure"]), (row["pixels"],) * 2))
+        return _standardised(patch), mask.to(self.device)[rows][:, columns].long()
+
+    def _field(self, row: Mapping[str, Any]) -> Tensor:
+        """Recorded intensity of the whole field in camera pixels, vacuum mean 1, `(pixels, pixels)`."""
+        conditions = Conditions.model_validate(row["conditions"])
+        offset = self.store.scene(row["structure"])["focus_offset"]
+        aberrations = conditions.aberrations.model_copy(update={"C10": conditions.aberrations.C10 + offset})
+        focused = conditions.model_copy(update={"aberrations": aberrations})
+        image = form_images(
+            self._wave(row["structure"]), [focused], pixel_size=self.store.pixel_size, focal_nodes=row["focal_nodes"]
+        )
+        image = fourier_resample(image, (row["pixels"], row["pixels"]))
+        generator = torch.Generator(self.device).manual_seed(row["noise_seed"])
+        return record(image, [conditions], pixel_size=row["pixel_size"], generator=generator)[0]
+
+    def _wave(self, index: int) -> Tensor:
+        """Exit waves of a structure on the device, `(1, phonons, y, x)`; read once while the cache holds them."""
+        if index not in self._cache:
+            while len(self._cache) >= self._cached:
+                self._cache.popitem(last=False)
+            self._cache[index] = torch.from_numpy(self.store.wave(index))[None].to(self.device)
+        self._cache.move_to_end(index)
+        return self._cache[index]
+
+
+def _standardised(image: Tensor) -> Tensor:
+    """Mean 0 and standard deviation 1, in double precision; an even image becomes 0."""
+    exact = image.double()
+    deviation = exact.std(correction=0)
+    centred = exact - exact.mean()
+    return (centred / deviation if float(deviation) > 0 else centred * 0.0).float()
