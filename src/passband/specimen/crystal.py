@@ -74,7 +74,9 @@ class Crystal(Recipe):
         for symbol in self.symbols:
             check_symbol(symbol)
         if min(self.cell[:3]) <= 0 or not all(0 < angle < 180 for angle in self.cell[3:]):
-            raise PassbandError(f"{self.name}: cell={self.cell} is no cell; give a, b, c in Å > 0 and angles in degrees")
+            raise PassbandError(
+                f"{self.name}: cell={self.cell} is no cell; give a, b, c in Å > 0 and angles in degrees"
+            )
         if not np.linalg.det(cellpar_to_cell(self.cell)) > 0:
             raise PassbandError(f"{self.name}: cell={self.cell} encloses no volume; check the three angles")
         return self
@@ -193,10 +195,14 @@ def read_cif(path: str | Path) -> Crystal:
         raise PassbandError(f"{path} does not exist; give the path of a CIF file")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # ASE on "crystal system is not interpreted": checked against its cell below
+            warnings.simplefilter(
+                "ignore"
+            )  # ASE on "crystal system is not interpreted": checked against its cell below
             atoms = ase.io.read(path, format="cif", fractional_occupancies=True)
     except Exception as error:  # ASE raises whatever its parser stumbles over
-        raise PassbandError(f"{path} cannot be read as CIF ({type(error).__name__}: {error}); check the file") from error
+        raise PassbandError(
+            f"{path} cannot be read as CIF ({type(error).__name__}: {error}); check the file"
+        ) from error
     if not isinstance(atoms, Atoms) or len(atoms) == 0:
         raise PassbandError(f"{path} holds no atoms; give a CIF with _atom_site coordinates")
     _check_occupancy(path, atoms)

@@ -71,7 +71,9 @@ def _neighbours(positions: FloatArray, numbers: NDArray[np.int64], bond: float) 
     extent = np.linalg.norm(positions, axis=1).max() - 1.5 * bond
     inner = np.flatnonzero(np.linalg.norm(positions, axis=1) < extent)
     near = tree.query_ball_point(positions[inner], 1.1 * bond)
-    return {(int(numbers[k]), tuple(sorted(numbers[j] for j in js if j != k))) for k, js in zip(inner, near, strict=True)}
+    return {
+        (int(numbers[k]), tuple(sorted(numbers[j] for j in js if j != k))) for k, js in zip(inner, near, strict=True)
+    }
 
 
 def _keeps_bonds(material: Crystal, normal: FloatArray, plane: Plane) -> bool:

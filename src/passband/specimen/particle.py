@@ -107,7 +107,9 @@ def wulff(material: Crystal, diameter: float, surface_energies: Mapping[Miller, 
     energies = default_surface_energies(material) if surface_energies is None else dict(surface_energies)
     for plane, energy in energies.items():
         if not energy > 0 or not any(plane):
-            raise PassbandError(f"surface energy {plane}: {energy:g} must be positive and of a plane other than (0, 0, 0)")
+            raise PassbandError(
+                f"surface energy {plane}: {energy:g} must be positive and of a plane other than (0, 0, 0)"
+            )
     families = [equivalent_planes(material, plane) for plane in energies]
     normals = np.vstack(families) if families else np.empty((0, 3))
     distances = np.repeat(list(energies.values()), [len(family) for family in families])
@@ -184,7 +186,9 @@ def zone_axis_orientation(material: Crystal, uvw: Miller, *, rng: np.random.Gene
 
 
 def _check_orientation(orientation: FloatArray) -> None:
-    proper = np.shape(orientation) == (3, 3) and np.allclose(orientation @ np.transpose(orientation), np.eye(3), atol=1e-6)
+    proper = np.shape(orientation) == (3, 3) and np.allclose(
+        orientation @ np.transpose(orientation), np.eye(3), atol=1e-6
+    )
     if not proper or np.linalg.det(orientation) < 0:
         raise PassbandError("orientation must be a proper rotation matrix (3, 3); see random_orientation")
 

@@ -125,7 +125,9 @@ def amorphous_film(
     """
     distance = check_film(symbol, density, minimum_distance)
     if thickness < 0 or not min(size_xy) > 2 * distance:
-        raise PassbandError(f"film of {size_xy} × {thickness:g} Å: lengths must be positive and wider than {2 * distance} Å")
+        raise PassbandError(
+            f"film of {size_xy} × {thickness:g} Å: lengths must be positive and wider than {2 * distance} Å"
+        )
     box = np.array([*size_xy, thickness])
     numbers, counts = _composition(symbol)
     units = number_density(symbol, density) * float(np.prod(box)) / counts.sum()

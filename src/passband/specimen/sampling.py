@@ -1,0 +1,299 @@
+"""Random scenes: particles on an amorphous film, drawn from a stated distribution, the same for the same seed.
+
+Beam order: atoms of small z are met first, so `side="top"` puts the particles on the entrance face of the film.
+"""
+
+from difflib import get_close_matches
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from passband.distribution import Choice, Scalar, Uniform, limits, sample
+from passband.recipe import PassbandError, Recipe
+from passband.specimen.arrangement import (
+    GRAIN_SPACING,
+    ArrangementName,
+    Border,
+    Footprint,
+    divide,
+    place_apart,
+    place_together,
+)
+from passband.specimen.crystal import Crystal, crystal
+from passband.specimen.faults import stacking
+from passband.specimen.particle import (
+    Miller,
+    Shape,
+    build_body,
+    fill_body,
+    random_orientation,
+    zone_axis_orientation,
+)
+from passband.specimen.scene import (
+    Particle,
+    Scene,
+    boxed,
+    particle_parameters,
+    separate,
+    without_overlap,
+    write_scene,
+)
+from passband.specimen.support import CARBON_DENSITY, amorphous_film, check_film
+
+__all__ = ["Scene", "SceneDistribution", "sample_scene", "write_scene"]
+
+
+class SceneDistribution(Recipe):
+    """Which scenes may occur. The defaults are the CdSe recipe: 1 to 5 spheres of 3-5 nm on 2-8 nm of carbon, 12.8 nm wide.
+
+    Attributes
+    ----------
+    field
+        Side of the square field, Å; the scene is periodic in x and y.
+    film_symbol, film_density, film_thickness, film_minimum_distance
+        Support: element or formula, g/cm³ (2.0: evaporated carbon is 1.8-2.1, Robertson 2002), Å (0 for none), Å.
+    materials, crystals
+        Names, each particle of one at random; crystals of your own (from CIF, say) to look the names up in first.
+    particles, empty
+        Number in a scene, rounded; probability of a scene without any.
+    diameter, shapes, aspect, rod_axis, surface_energies
+        See `cut_particle`; the shape of each particle is one of `shapes` at random. Grains of a polycrystal start as balls.
+    arrangement
+        Relative weights of "isolated" (at least `gap` apart in projection), "aggregate" (touching, also one over another)
+        and "polycrystal" (grown together, divided into grains of different orientation).
+    gap
+        Å between isolated particles. A field too crowded for it gets fewer particles; `parameters["requested"]` tells.
+    faults, twins
+        At most so many in each particle, every number equally likely; materials without such defects have none.
+    orientation
+        "random" (uniform in SO(3)) or a zone axis [u, v, w] along the beam, turned at random about it.
+    side
+        "top": particles on the face that the beam meets first; "bottom"; or "random".
+    embedded
+        Fraction of each particle's diameter sunk into the film, never deeper than the film.
+    border
+        "wrap": centres anywhere, what crosses the border comes in opposite; "inside": particles wholly in the field.
+    clearance
+        Film atoms inside a particle, or nearer than this to its atoms, are removed; Å.
+    margin
+        Vacuum above and below, Å.
+    """
+
+    field: float = Field(default=128.0, gt=0)
+    film_symbol: str = "C"
+    film_density: float = CARBON_DENSITY
+    film_thickness: Scalar = Uniform(uniform=(20.0, 80.0))
+    film_minimum_distance: float | None = None
+    materials: tuple[str, ...] = ("CdSe",)
+    crystals: tuple[Crystal, ...] = ()
+    particles: Scalar = Choice(choice=(1, 2, 3, 4, 5))
+    empty: float = Field(default=0.0, ge=0, le=1)
+    diameter: Scalar = Uniform(uniform=(30.0, 50.0))
+    shapes: tuple[Shape, ...] = ("sphere",)
+    aspect: Scalar = Uniform(uniform=(1.5, 3.0))
+    rod_axis: Miller = (0, 0, 1)
+    surface_energies: tuple[tuple[Miller, float], ...] = ()
+    arrangement: dict[str, float] = {"isolated": 1.0}
+    gap: float = Field(default=10.0, ge=0)
+    faults: int = Field(default=2, ge=0)
+    twins: int = Field(default=0, ge=0)
+    orientation: Literal["random"] | Miller = "random"
+    side: Literal["top", "bottom", "random"] = "random"
+    embedded: Scalar = Uniform(uniform=(0.0, 0.5))
+    border: Border = "wrap"
+    clearance: float = Field(default=2.0, ge=0)
+    margin: float = Field(default=4.0, ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _check_lists(self)
+        _check_arrangement(self.arrangement)
+        _check_sizes(self)
+        for name in self.materials:
+            self.crystal(name)
+        distance = check_film(self.film_symbol, self.film_density, self.film_minimum_distance)
+        if self.field <= 2 * distance:
+            raise PassbandError(f"field={self.field:g} Å is smaller than two atoms; fields are in Å, 128 is 12.8 nm")
+        return self
+
+    def crystal(self, name: str) -> Crystal:
+        """Crystal of one of the materials: one of `crystals`, else a built-in one."""
+        own = {material.name: material for material in self.crystals}
+        return own[name] if name in own else crystal(name)
+
+
+def _check_lists(scenes: SceneDistribution) -> None:
+    for name in ("materials", "shapes"):
+        if not getattr(scenes, name):
+            raise PassbandError(f"{name}=[] is empty; list at least one, and set particles=0 for bare films")
+    if scenes.orientation == (0, 0, 0) or scenes.rod_axis == (0, 0, 0):
+        raise PassbandError("[0, 0, 0] is no direction; write a zone axis such as [0, 0, 1]")
+
+
+def _check_arrangement(weights: dict[str, float]) -> None:
+    known = get_args(ArrangementName)
+    for name, weight in weights.items():
+        if name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.4)
+            guess = f"did you mean '{near[0]}'? " if near else ""
+            raise PassbandError(f"unknown arrangement '{name}'; {guess}known: {', '.join(known)}")
+        if weight < 0:
+            raise PassbandError(f"arrangement {name}={weight:g} must not be negative; weights are relative, 0 is never")
+    if not sum(weights.values()) > 0:
+        raise PassbandError(f"arrangement={weights} has no positive weight; write {{'isolated': 1.0}}")
+
+
+def _check_sizes(scenes: SceneDistribution) -> None:
+    smallest, largest = limits(scenes.diameter)
+    if smallest <= 0:
+        raise PassbandError(f"diameter reaches {smallest:g} Å; it must stay positive, so raise its lower end")
+    if "rod" in scenes.shapes:
+        largest *= float(np.hypot(1.0, limits(scenes.aspect)[1]))
+    if largest > scenes.field:
+        raise PassbandError(
+            f"a particle of {largest:g} Å is larger than the field of {scenes.field:g} Å; widen the field or shrink it"
+        )
+    rules: list[tuple[str, Scalar, float]] = [
+        ("film_thickness", scenes.film_thickness, np.inf),
+        ("particles", scenes.particles, 10_000),
+        ("embedded", scenes.embedded, 1.0),
+    ]
+    for name, scalar, highest in rules:
+        low, high = limits(scalar)
+        if low < 0 or high > highest:
+            raise PassbandError(f"{name} runs from {low:g} to {high:g}; it must stay within 0 and {highest:g}")
+    if "rod" in scenes.shapes and limits(scenes.aspect)[0] <= 0:
+        raise PassbandError(f"aspect reaches {limits(scenes.aspect)[0]:g}; length over diameter must be positive")
+
+
+def _drawn(scalar: Scalar, rng: np.random.Generator) -> float:
+    """One value; the tails of a normal distribution beyond three spreads are clipped, as validation promised."""
+    return float(np.clip(sample(scalar, rng), *limits(scalar)))
+
+
+def _make_particle(scenes: SceneDistribution, arrangement: str, rng: np.random.Generator) -> Particle:
+    material = scenes.crystal(scenes.materials[int(rng.integers(len(scenes.materials)))])
+    shape = scenes.shapes[int(rng.integers(len(scenes.shapes)))] if arrangement != "polycrystal" else "sphere"
+    diameter = _drawn(scenes.diameter, rng)
+    axis = scenes.orientation
+    turn = random_orientation(rng) if axis == "random" else zone_axis_orientation(material, axis, rng=rng)
+    body = build_body(
+        material,
+        shape=shape,
+        diameter=diameter,
+        aspect=_drawn(scenes.aspect, rng),
+        axis=scenes.rod_axis,
+        surface_energies=dict(scenes.surface_energies) or None,
+    ).turned(turn)
+    planes = stacking(material)
+    faults = int(rng.integers(scenes.faults + 1)) if planes and planes.faults else 0
+    twins = int(rng.integers(scenes.twins + 1)) if planes and planes.twins else 0
+    atoms = fill_body(material, body, orientation=turn, faults=faults, twins=twins, rng=rng)
+    return Particle(
+        material=material,
+        shape=shape,
+        diameter=diameter,
+        orientation=turn,
+        embedded=_drawn(scenes.embedded, rng),
+        body=body,
+        atoms=atoms,
+        faults=atoms.info["faults"],
+        twins=atoms.info["twins"],
+        centre=np.zeros(3),
+    )
+
+
+def _footprint(particles: list[Particle], outward: float, thickness: float) -> Footprint:
+    lateral = [np.linalg.norm(p.atoms.positions[:, :2], axis=1).max(initial=p.diameter / 4) for p in particles]
+    below = [(-outward * p.atoms.positions[:, 2]).max(initial=0.0) for p in particles]
+    sunk = [min(p.embedded * p.diameter, thickness) for p in particles]
+    return Footprint(np.array(lateral), np.array(below) - np.array(sunk))
+
+
+def _arrange(
+    scenes: SceneDistribution,
+    particles: list[Particle],
+    arrangement: str,
+    *,
+    surface: tuple[float, float, float],
+    rng: np.random.Generator,
+) -> list[Particle]:
+    """Give the particles centres; `surface` is its z, the outward direction (±1) and the film's thickness."""
+    level, outward, thickness = surface
+    size = _footprint(particles, outward, thickness)
+    field, border = scenes.field, scenes.border
+    if arrangement == "isolated":
+        centres, kept = place_apart(size, field=field, gap=scenes.gap, border=border, rng=rng)
+    else:
+        spacing = 1.0 if arrangement == "aggregate" else float(rng.uniform(*GRAIN_SPACING))
+        centres, kept = place_together(size, field=field, spacing=spacing, border=border, rng=rng)
+    centres[:, 2] = level + outward * centres[:, 2]
+    placed = [particles[k] for k in kept]
+    bodies = [p.body for p in placed]
+    if arrangement == "polycrystal":
+        bodies = divide(bodies, centres, field=field, border=border)
+    for particle, body, centre in zip(placed, bodies, centres, strict=True):
+        particle.centre, particle.body = centre, body
+        particle.atoms = particle.atoms[body.contains(particle.atoms.positions)]
+    return placed if arrangement == "isolated" else separate(placed, field=field, border=border)
+
+
+def _count(scenes: SceneDistribution, rng: np.random.Generator) -> int:
+    empty = rng.random() < scenes.empty
+    number = round(_drawn(scenes.particles, rng))
+    return 0 if empty else number
+
+
+def sample_scene(scenes: SceneDistribution, *, seed: int, index: int) -> Scene:
+    """Scene number `index` of a distribution and seed: the same bytes wherever and in whatever order it is made.
+
+    Film, layout and each particle have random streams of their own, spawned from (seed, index), so no two scenes share
+    a film.
+
+    Raises
+    ------
+    PassbandError
+        `seed` or `index` is negative.
+    """
+    if seed < 0 or index < 0:
+        raise PassbandError(f"seed={seed}, index={index} must not be negative; use 0, 1, 2, …")
+    film_seed, layout_seed, particle_seed = np.random.SeedSequence([seed, index]).spawn(3)
+    layout = np.random.default_rng(layout_seed)
+    thickness = _drawn(scenes.film_thickness, layout)
+    names = sorted(scenes.arrangement)
+    weights = np.array([scenes.arrangement[name] for name in names])
+    arrangement = names[int(layout.choice(len(names), p=weights / weights.sum()))]
+    side = scenes.side if scenes.side != "random" else ("top", "bottom")[int(layout.integers(2))]
+    requested = _count(scenes, layout)
+    particles = [
+        _make_particle(scenes, arrangement, np.random.default_rng(child)) for child in particle_seed.spawn(requested)
+    ]
+    surface = (0.0, -1.0, thickness) if side == "top" else (thickness, 1.0, thickness)
+    particles = _arrange(scenes, particles, arrangement, surface=surface, rng=layout)
+    film = amorphous_film(
+        (scenes.field, scenes.field),
+        thickness,
+        symbol=scenes.film_symbol,
+        density=scenes.film_density,
+        minimum_distance=scenes.film_minimum_distance,
+        rng=np.random.default_rng(film_seed),
+    )
+    film = without_overlap(film, particles, field=scenes.field, clearance=scenes.clearance)
+    atoms, owner, lift = boxed(film, particles, field=scenes.field, thickness=thickness, margin=scenes.margin)
+    parameters: dict[str, Any] = {
+        "seed": seed,
+        "index": index,
+        "field": scenes.field,
+        "height": float(atoms.cell[2, 2]),
+        "arrangement": arrangement,
+        "border": scenes.border,
+        "side": side,
+        "requested": requested,
+        "film_symbol": scenes.film_symbol,
+        "film_density": scenes.film_density,
+        "film_thickness": thickness,
+        "film_entrance": lift,
+        "film_atoms": len(film),
+    }
+    return Scene(atoms, owner, parameters | particle_parameters(particles, lift))
