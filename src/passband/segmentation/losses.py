@@ -23,7 +23,7 @@ class LossRecipe(Recipe):
     focusing power.
     """
 
-    terms: dict[LossName, float] = {"cross_entropy": 1.0}
+    terms: dict[LossName, float] = Field(default={"cross_entropy": 1.0})
     class_weights: tuple[float, ...] | None = None
     focal_gamma: float = Field(default=2.0, ge=0.0)
 

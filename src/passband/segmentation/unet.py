@@ -143,7 +143,7 @@ class UNet(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (n, channels, y, x) of any size → logits (n, classes, y, x); the padding to stride 32 repeats the edge."""
+        """Images (n, channels, y, x) of any size → logits (n, classes, y, x); padding repeats the edge."""
         height, width = images.shape[-2:]
         padding = (0, -width % STRIDE, 0, -height % STRIDE)
         if any(padding):

@@ -1,0 +1,276 @@
+"""A trained network with its card: what it was trained through, and the prediction for any micrograph.
+
+A model is a directory of two files, `weights.safetensors` and `card.json`. Nothing in it is a pickle, so opening a
+stranger's model runs none of the stranger's code.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field, JsonValue, ValidationError, model_validator
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from passband.micrograph.micrograph import standardised
+from passband.micrograph.patches import (
+    check_image,
+    dihedral,
+    dihedral_inverse,
+    predict_tiled,
+    resample,
+    resample_to_pixel,
+)
+from passband.recipe import PassbandError, Recipe
+from passband.segmentation.unet import UNetRecipe, build_unet
+
+WEIGHTS, CARD = "weights.safetensors", "card.json"
+SMALLEST = 16  # pixels at the network's pixel size; fewer show no particle in its surroundings
+
+
+class ModelError(PassbandError):
+    """A model that cannot be read, written or used on this image."""
+
+
+class ModelCard(Recipe):
+    """What a user must know of a network before trusting it; `weights_sha256` is filled in by `save_model`.
+
+    Attributes
+    ----------
+    name
+        Of the model.
+    architecture
+        Recipe of the network.
+    classes
+        Their names in order, "background" first.
+    pixel_size
+        Å, at which the network sees; images are resampled to it.
+    conditions
+        Distribution of imaging conditions that it was trained through, as plain values.
+    simulation, imaging, training
+        The other recipes of the run, as plain values.
+    scores
+        On named held-out sets.
+    calibration
+        What relates distance from the training conditions to loss; filled in by later evaluations.
+    seed, cost
+        Random seed; cost such as `{"seconds": 1200, "device": "2 CPU cores"}`.
+    licence, citation, notes
+        Text.
+    weights_sha256
+        Of the weights file.
+    """
+
+    name: str = "unnamed"
+    architecture: UNetRecipe
+    classes: tuple[str, ...] = ("background", "particle")
+    pixel_size: float = Field(gt=0.0)
+    conditions: dict[str, JsonValue] = Field(default={})
+    simulation: dict[str, JsonValue] = Field(default={})
+    imaging: dict[str, JsonValue] = Field(default={})
+    training: dict[str, JsonValue] = Field(default={})
+    scores: dict[str, JsonValue] = Field(default={})
+    calibration: dict[str, JsonValue] = Field(default={})
+    seed: int = 0
+    cost: dict[str, JsonValue] = Field(default={})
+    licence: str = "BSD-3-Clause"
+    citation: str = ""
+    notes: str = ""
+    weights_sha256: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.classes) != self.architecture.classes:
+            raise ValueError(
+                f"classes={list(self.classes)} names {len(self.classes)} classes but the network has "
+                f"{self.architecture.classes}; name each one"
+            )
+        return self
+
+
+class Model:
+    """A network ready to predict, and its card."""
+
+    def __init__(self, network: nn.Module, card: ModelCard, *, device: torch.device | str | None = None) -> None:
+        self.device = torch.device(device or "cpu")
+        network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network: nn.Module = network.eval()
+        self.card = card
+
+    def predict(
+        self,
+        image: ArrayLike,
+        pixel_size: float | tuple[float, float],
+        *,
+        symmetries: int = 1,
+        patch: int = 512,
+        overlap: int = 128,
+    ) -> NDArray[np.float32]:
+        """Probability of every class at every pixel of a micrograph.
+
+        The image is resampled to the pixel size of the card, standardised as a whole, predicted in seamless tiles,
+        and the probabilities are resampled back.
+
+        Parameters
+        ----------
+        image
+            (y, x), any real type.
+        pixel_size
+            Å, one number or (y, x).
+        symmetries
+            How many of the square's eight symmetries to average over: 1 is fastest, 8 the steadiest.
+        patch, overlap
+            Of the tiles, see `micrograph.patches.predict_tiled`.
+
+        Returns
+        -------
+        NDArray
+            (classes, y, x), float32; sums to 1 at every pixel.
+
+        Raises
+        ------
+        PassbandError
+            The image is not a finite 2-D one, too small, or the pixel size is not positive.
+        """
+        array = check_image(image)
+        if not 1 <= symmetries <= 8:
+            raise ModelError(f"symmetries={symmetries} is outside 1 to 8; the square has eight")
+        at_network = resample_to_pixel(array, pixel_size, self.card.pixel_size)
+        if min(at_network.shape) < SMALLEST:
+            y, x = at_network.shape
+            raise ModelError(
+                f"image of {array.shape} pixels of {pixel_size} Å is {y} × {x} pixels of {self.card.pixel_size} Å, too "
+                f"small for the network, which needs {SMALLEST}; check the pixel size (in Å) or take a larger field"
+            )
+        ready = standardised(at_network)
+
+        def probabilities(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+            return self._probabilities(torch.from_numpy(tiles), symmetries)
+
+        predicted = predict_tiled(probabilities, ready, patch=patch, overlap=overlap)
+        return _back_to(predicted, (array.shape[0], array.shape[1]))
+
+    def segment(
+        self, image: ArrayLike, pixel_size: float | tuple[float, float], *, symmetries: int = 1
+    ) -> NDArray[np.uint8]:
+        """Most probable class at every pixel, (y, x)."""
+        probabilities = self.predict(image, pixel_size, symmetries=symmetries)
+        classes: NDArray[np.uint8] = probabilities.argmax(axis=0).astype(np.uint8)
+        return classes
+
+    @torch.inference_mode()
+    def _probabilities(self, tiles: Tensor, symmetries: int) -> NDArray[np.float32]:
+        tiles = tiles.to(self.device)
+        total: Tensor | None = None
+        for element in range(symmetries):
+            seen = dihedral(tiles, element).contiguous(memory_format=torch.channels_last)
+            out = dihedral(self.network(seen).float().softmax(dim=1), dihedral_inverse(element))
+            total = out if total is None else total + out
+        assert total is not None
+        result: NDArray[np.float32] = (total / symmetries).cpu().numpy()
+        return result
+
+
+def _back_to(probabilities: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Resample probabilities (classes, y, x) and undo the over- and undershoot of the bicubic kernel."""
+    if probabilities.shape[1:] == shape:
+        return probabilities
+    out = np.clip(resample(probabilities, shape), 0.0, 1.0)
+    out /= out.sum(axis=0, keepdims=True)
+    return out
+
+
+def save_model(directory: str | Path, network: nn.Module, card: ModelCard) -> ModelCard:
+    """Write a network and its card; returns the card with the hash of the weights.
+
+    Raises
+    ------
+    ModelError
+        The weights do not fit the card's architecture, or the directory cannot be written.
+    """
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    _load_into(build_unet(card.architecture), state, "network")
+    content = save(state)
+    complete = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
+    directory = Path(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / WEIGHTS).write_bytes(content)
+        (directory / CARD).write_text(complete.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ModelError(f"cannot write model {directory}: {error.strerror}; choose a writable directory") from error
+    return complete
+
+
+def load_model(directory: str | Path, *, device: torch.device | str | None = None) -> Model:
+    """Read a model.
+
+    Raises
+    ------
+    ModelError
+        A file is missing, is no safetensors or no card, was altered since it was saved, or card and weights do not fit.
+    """
+    directory = Path(directory)
+    card = read_card(directory)
+    path = directory / WEIGHTS
+    content = _read(path)
+    if content[:2] == b"PK" or content[:1] == b"\x80":
+        raise ModelError(
+            f"{path} is a pickle or torch.save file, which can run code; convert the weights to safetensors"
+        )
+    try:
+        state = load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ModelError(f"{path} is no safetensors file ({error}); copy the model again") from error
+    if card.weights_sha256 and hashlib.sha256(content).hexdigest() != card.weights_sha256:
+        raise ModelError(f"{path} is not the file that {CARD} describes (SHA-256 differs); copy both files again")
+    network = build_unet(card.architecture)
+    _load_into(network, state, str(path))
+    return Model(network, card, device=device)
+
+
+def read_card(directory: str | Path) -> ModelCard:
+    """Read the card of a model without its weights.
+
+    Raises
+    ------
+    ModelError
+        It is missing or not a card.
+    """
+    path = Path(directory) / CARD
+    try:
+        return ModelCard.model_validate_json(_read(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ModelError(f"{path} is no model card: {where}: {first['msg']}; copy the model again") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"cannot read {path}: {error.strerror}; a model is a directory with {WEIGHTS} and {CARD}"
+        ) from error
+
+
+def _load_into(network: nn.Module, state: dict[str, Tensor], source: str) -> None:
+    """Fill a network, and say in one line what does not fit."""
+    wanted = network.state_dict()
+    missing, unexpected = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
+    wrong = sorted(name for name in wanted.keys() & state.keys() if wanted[name].shape != state[name].shape)
+    problems = [
+        f"{len(names)} {what} (first {names[0]})"
+        for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", wrong))
+        if names
+    ]
+    if problems:
+        raise ModelError(
+            f"{source} does not fit the architecture on the card: {', '.join(problems)} tensors; use its own card"
+        )
+    network.load_state_dict(state)

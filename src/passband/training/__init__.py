@@ -1,0 +1,18 @@
+"""One loop for any learner: steps, validation on named conditions, checkpoints, resume, history."""
+
+from passband.training.checkpoint import TrainingError
+from passband.training.history import History
+from passband.training.loop import Progress, fit
+from passband.training.rates import RateSweep, learning_rate_finder
+from passband.training.recipe import Learner, TrainingRecipe
+
+__all__ = [
+    "History",
+    "Learner",
+    "Progress",
+    "RateSweep",
+    "TrainingError",
+    "TrainingRecipe",
+    "fit",
+    "learning_rate_finder",
+]

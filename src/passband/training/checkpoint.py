@@ -1,0 +1,154 @@
+"""A training on disk: whole or not at all, without pickles, so that a killed run goes on where it was."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from passband.recipe import PassbandError
+
+FORMAT = 1
+
+
+class TrainingError(PassbandError):
+    """A training that cannot start or go on."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file by new content such that a reader, or a restart after a crash, sees the old or the new one.
+
+    Raises
+    ------
+    TrainingError
+        The disk is full or not writable; the old file stays.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        cure = "free space or choose another directory, then run again to go on from the last complete epoch"
+        raise TrainingError(f"cannot write {path}: {error.strerror or error}; {cure}") from error
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a rename durable; systems that cannot open directories (Windows) do without."""
+    with contextlib.suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Write tensors and plain values as one safetensors file, the values as JSON in its header."""
+    own = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    text = json.dumps({"format": FORMAT, **state}, sort_keys=True)
+    write_atomically(path, save(own, metadata={"passband": text}))
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors and the values of a checkpoint.
+
+    Raises
+    ------
+    TrainingError
+        The file is damaged, no checkpoint, or of another format.
+    """
+    cure = "remove it to start the training afresh"
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = json.loads((file.metadata() or {}).get("passband", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
+    except (SafetensorError, OSError, ValueError) as error:
+        raise TrainingError(f"{path} is no readable checkpoint ({error}); {cure}") from error
+    if state.get("format") != FORMAT:
+        raise TrainingError(f"{path} has checkpoint format {state.get('format')}, this version reads {FORMAT}; {cure}")
+    return tensors, state
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put a prefix before every name."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def without_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names carry a prefix, without it."""
+    return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}.")}
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Flatten the optimiser's memory to `<parameter number>.<name>`."""
+    state: dict[int, dict[str, Any]] = optimiser.state_dict()["state"]
+    return {
+        f"{number}.{name}": value
+        for number, entry in state.items()
+        for name, value in entry.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give the optimiser its memory back, in the memory layout of the parameters.
+
+    The layout matters for equal bits: vector and scalar code paths round differently, and layout decides which one
+    runs.
+    """
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        number, name = key.split(".", 1)
+        parameter = parameters[int(number)]
+        if value.shape == parameter.shape and value.ndim > 0:
+            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        state.setdefault(int(number), {})[name] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def all_finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether no number is NaN or infinite."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+
+
+def refuse_other_run(path: Path, ours: dict[str, Any]) -> None:
+    """Compare the recipe of the run in `path` with ours; more epochs are welcome where no earlier one depends on them.
+
+    Raises
+    ------
+    TrainingError
+        They differ; the message names the fields.
+    """
+    directory = path.parent
+    try:
+        theirs = json.loads(path.read_text())
+        old, new = dict(theirs["recipe"]), dict(ours["recipe"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{directory} holds a checkpoint but no readable {path.name}; use another directory"
+        ) from error
+    if new.get("schedule") != "cosine" and old.get("epochs", 0) <= new["epochs"]:
+        old["epochs"] = new["epochs"]  # more epochs of the same training: nothing before them would have differed
+    differing = [name for name in new if old.get(name) != new[name]]
+    if theirs.get("identity") != ours["identity"]:
+        differing.append("identity (the data or the network)")
+    if differing:
+        example = differing[0]
+        values = f"{old.get(example)!r} there, {new[example]!r} now" if example in new else "another one"
+        raise TrainingError(
+            f"{directory} holds a training with another {', '.join(differing)} ({values}); "
+            "use another directory, or remove this one to start afresh"
+        )

@@ -1,0 +1,46 @@
+"""What happened in a training: one row per epoch and named validation set, kept as Parquet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class History:
+    """Rows of `epoch` (from 1), `step`, `learning_rate`, `train_loss`, `set`, and the scores of that set.
+
+    Without a validation set there is one row per epoch whose `set` is "". `stopped` says why the training ended:
+    "epochs", "threshold" or "patience"; `best_epoch` had the best monitored score; `seconds` is the time taken,
+    restarts included (what a killed process did after its last checkpoint is not).
+    """
+
+    rows: tuple[Row, ...]
+    stopped: str
+    best_epoch: int
+    seconds: float
+
+    def column(self, name: str, *, set_name: str | None = None) -> list[Any]:
+        """Return one column in the order of the epochs, of one named set or of all rows."""
+        return [row.get(name) for row in self.rows if set_name is None or row["set"] == set_name]
+
+
+def to_parquet(rows: Sequence[Row]) -> bytes:
+    """Return the Parquet file of some rows; a score that a set does not have is null."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = pa.table({name: [row.get(name) for row in rows] for name in names})
+    sink = BytesIO()
+    pq.write_table(table, sink)
+    return sink.getvalue()
+
+
+def read_history(path: str | Path) -> list[Row]:
+    """Return the rows of a `history.parquet`."""
+    rows: list[Row] = pq.read_table(path).to_pylist()
+    return rows

@@ -1,0 +1,91 @@
+"""How a network is trained, as one value, and what the loop asks of anything that it trains."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal, Protocol, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from passband.recipe import Recipe
+
+Batches = Callable[[int, int], Any]
+"""`batches(step, size)`: the batch of a step, the same one each time it is asked for."""
+
+
+class Learner(Protocol):
+    """What the loop asks of a learner; any `torch.nn.Module` with `loss` and `validate` is one."""
+
+    def loss(self, batch: Any, *, step: int) -> Tensor:
+        """Return the scalar to descend; what is random in it follows from `step`."""
+
+    def validate(self, name: str, batches: Iterable[Any]) -> Mapping[str, float]:
+        """Return scores on one named set, `loss` among them; called in evaluation mode without gradients."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Return what is trained."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return every tensor that makes the learner what it is, sharing memory with it."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> Any:
+        """Take those tensors back."""
+
+    def to(self, device: torch.device) -> Any:
+        """Move to a device."""
+
+    def train(self, mode: bool = True) -> Any:
+        """Switch between training and evaluation."""
+
+
+class TrainingRecipe(Recipe):
+    """Protocol of a training; the defaults suit a small network on a CPU.
+
+    Attributes
+    ----------
+    optimiser, learning_rate, momentum, weight_decay
+        SGD uses the momentum; Adam and AdamW their usual β = (0.9, 0.999). arXiv 2512.09067 trains at 2.3e-3 and 1e-2.
+    schedule, gamma
+        "step": the rate shrinks by `gamma` after every epoch (0.98 with SGD, 0.99 with Adam in the paper); "cosine":
+        to 0 at the last step; "constant". A linear warm-up over `warmup_steps` multiplies any of them.
+    clip_norm
+        Gradients longer than this are shortened to it; None leaves them alone.
+    average
+        Decay of the running average of the weights (0 = none); where there is one, it is what is validated and
+        returned.
+    precision
+        "bfloat16" and "float16" (CUDA only) run the network in half precision and keep the weights in single.
+    monitor, monitor_set
+        The score that decides, the smaller the better, and on which named set (None: mean over all sets).
+    stop_below, patience
+        Stop once the score is below this; stop after so many epochs without a better one.
+    keep
+        Whether the learner ends with the weights of the "last" epoch or of the "best" one.
+    """
+
+    epochs: int = Field(default=32, ge=1)
+    steps_per_epoch: int = Field(default=32, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    optimiser: Literal["sgd", "adam", "adamw"] = "adam"
+    learning_rate: float = Field(default=2.3e-3, gt=0.0)
+    momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
+    weight_decay: float = Field(default=0.0, ge=0.0)
+    schedule: Literal["constant", "step", "cosine"] = "step"
+    gamma: float = Field(default=0.98, gt=0.0, le=1.0)
+    warmup_steps: int = Field(default=0, ge=0)
+    clip_norm: float | None = Field(default=None, gt=0.0)
+    average: float = Field(default=0.0, ge=0.0, lt=1.0)
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    monitor: str = "loss"
+    monitor_set: str | None = None
+    stop_below: float | None = None
+    patience: int | None = Field(default=None, ge=1)
+    keep: Literal["last", "best"] = "last"
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.warmup_steps >= self.epochs * self.steps_per_epoch:
+            total = self.epochs * self.steps_per_epoch
+            raise ValueError(f"warmup_steps={self.warmup_steps} lasts all {total} steps; make it a small part of them")
+        return self
