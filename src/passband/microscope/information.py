@@ -13,6 +13,7 @@ formula here is an inference** that reproduces the captions of their figures. So
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Literal, NamedTuple
 
 import torch
@@ -114,9 +115,38 @@ def _feature(transfer: Transfer, overlap: Overlap) -> Tensor:
     return transfer.amplitude.square() if overlap == "cosine_squares" else transfer.amplitude.abs()
 
 
-class _Moments(NamedTuple):
-    epsilon: Tensor  # (n,)
-    size: Tensor  # (n,): √⟨f²⟩ of the feature f for the cosines, ⟨f⟩ for the others; 0 for a CTF that vanishes
+class _Sums:
+    """What one azimuth after the other adds up to for n data sets: ⟨|T|^p⟩, ⟨E^p⟩, and ⟨f²⟩ or ⟨f⟩ of the feature f."""
+
+    def __init__(self, count: int, weight: Tensor, metric: Metric) -> None:
+        self.weight, self.metric = weight, metric
+        self.transferred, self.passed, self.compared = torch.zeros((3, count), dtype=torch.float64)
+
+    def add(self, rows: slice, transfer: Transfer, feature: Tensor) -> None:
+        squared, weight = self.metric.power == 2, self.weight
+        if "cosine" in self.metric.overlap:
+            self.compared[rows] += _weighted_square(feature, weight)
+        else:
+            self.compared[rows] += feature @ weight
+        amplitude, envelope = transfer.amplitude, transfer.envelope
+        self.transferred[rows] += _weighted_square(amplitude, weight) if squared else amplitude.abs() @ weight
+        self.passed[rows] += _weighted_square(envelope, weight) if squared else envelope @ weight
+
+    @property
+    def epsilon(self) -> Tensor:
+        epsilon: Tensor = self.transferred / self.passed
+        return epsilon
+
+    @property
+    def size(self) -> Tensor:
+        """√⟨f²⟩ for the cosines, ⟨f⟩ for the other overlaps; 0 for a CTF that vanishes."""
+        size: Tensor = self.compared.sqrt() if "cosine" in self.metric.overlap else self.compared
+        return size
+
+
+def _weighted_square(values: Tensor, weight: Tensor) -> Tensor:
+    """Σ_r w_r v² for each row."""
+    return torch.bmm((values * weight)[:, None, :], values[:, :, None])[:, 0, 0]
 
 
 class _Integral:
@@ -138,37 +168,30 @@ class _Integral:
         for azimuth in self.grid.azimuths.tolist():
             yield lenses.along(self.grid.q, azimuth, steady)
 
-    def moments(self, sets: Sequence[DataSet]) -> _Moments:
-        """ε of each data set, and the size of its feature."""
-        power = self.metric.power
-        transferred, passed, size = torch.zeros((3, len(sets)), dtype=torch.float64)
+    def sums(self, sets: Sequence[DataSet]) -> _Sums:
+        """Return the sums over the whole grid for each data set."""
+        sums = _Sums(len(sets), self.weight, self.metric)
         for block in self.blocks(sets):
             for transfer in self.slices(block.lenses):
-                feature = _feature(transfer, self.metric.overlap)
-                size[block.rows] += (feature.square() if self.cosine else feature) @ self.weight
-                magnitude = transfer.amplitude.square() if power == 2 else transfer.amplitude.abs()
-                transferred[block.rows] += magnitude @ self.weight
-                envelope = transfer.envelope.square() if power == 2 else transfer.envelope
-                passed[block.rows] += envelope @ self.weight
-        return _Moments(transferred / passed, size.sqrt() if self.cosine else size)
+                sums.add(block.rows, transfer, _feature(transfer, self.metric.overlap))
+        return sums
 
-    def overlap(
-        self, training: Sequence[DataSet], evaluation: Sequence[DataSet], sizes: tuple[Tensor, Tensor]
-    ) -> Tensor:
-        """σ of every pair (n, m), given the sizes of the features."""
+    def pairs(self, training: Sequence[DataSet], evaluation: Sequence[DataSet]) -> tuple[_Sums, _Sums, Tensor]:
+        """Return the sums of both sides, and σ of every pair (n, m)."""
+        second_sums = self.sums(evaluation)
+        relative = self.metric.overlap == "one_minus_l1"  # the only one that needs the sizes before it compares
+        first_sums = self.sums(training) if relative else _Sums(len(training), self.weight, self.metric)
         shared = torch.zeros((len(training), len(evaluation)), dtype=torch.float64)
-        relative = self.metric.overlap == "one_minus_l1"
-        for first in self.blocks(training):
-            for second in self.blocks(evaluation):
-                for one, other in zip(self.slices(first.lenses), self.slices(second.lenses), strict=True):
-                    features = _feature(one, self.metric.overlap), _feature(other, self.metric.overlap)
-                    if relative:
-                        features = (
-                            features[0] / sizes[0][first.rows, None].to(features[0].dtype),
-                            features[1] / sizes[1][second.rows, None].to(features[1].dtype),
-                        )
-                    shared[first.rows, second.rows] += self._common(*features)
-        return self._normalised(shared, sizes)
+        for first, (index, second) in product(self.blocks(training), enumerate(self.blocks(evaluation))):
+            for one, other in zip(self.slices(first.lenses), self.slices(second.lenses), strict=True):
+                here, there = _feature(one, self.metric.overlap), _feature(other, self.metric.overlap)
+                if relative:
+                    here = here / first_sums.size[first.rows, None].to(here.dtype)
+                    there = there / second_sums.size[second.rows, None].to(there.dtype)
+                elif index == 0:
+                    first_sums.add(first.rows, one, here)
+                shared[first.rows, second.rows] += self._common(here, there)
+        return first_sums, second_sums, self._normalised(shared, first_sums.size, second_sums.size)
 
     def _common(self, first: Tensor, second: Tensor) -> Tensor:
         """One azimuth's part of ⟨f f′⟩, or of ⟨min(f, f′)⟩; (n, m)."""
@@ -176,8 +199,8 @@ class _Integral:
             return (first * self.weight) @ second.T
         return torch.stack([torch.minimum(first, row) @ self.weight for row in second], dim=1)
 
-    def _normalised(self, shared: Tensor, sizes: tuple[Tensor, Tensor]) -> Tensor:
-        first, second = sizes[0][:, None], sizes[1][None, :]
+    def _normalised(self, shared: Tensor, size: Tensor, other_size: Tensor) -> Tensor:
+        first, second = size[:, None], other_size[None, :]
         if self.cosine:
             sigma = shared / (first * second)
         elif self.metric.overlap == "one_minus_l1":
@@ -214,13 +237,11 @@ def compare_information(
     first, second = _as_sets(training), _as_sets(evaluation)
     _check_signed([*first, *second], metric)
     if not first or not second:
-        empty = torch.zeros((len(first), len(second)), dtype=torch.float64)
-        return Comparison(
-            transfer_information(first, metric=metric), transfer_information(second, metric=metric), empty, empty
-        )
+        nothing = torch.zeros((len(first), len(second)), dtype=torch.float64)
+        alone = [transfer_information(sets, metric=metric, dtype=dtype) for sets in (first, second)]
+        return Comparison(alone[0], alone[1], nothing, nothing)
     integral = _Integral([*first, *second], metric, dtype)
-    one, other = integral.moments(first), integral.moments(second)
-    sigma = integral.overlap(first, second, (one.size, other.size))
+    one, other, sigma = integral.pairs(first, second)
     return Comparison(one.epsilon, other.epsilon, sigma, other.epsilon[None, :] - one.epsilon[:, None])
 
 
@@ -239,7 +260,7 @@ def transfer_information(
     0.6605
     """
     sets = _as_sets(items)
-    return _Integral(sets, metric, dtype).moments(sets).epsilon if sets else torch.zeros(0, dtype=torch.float64)
+    return _Integral(sets, metric, dtype).sums(sets).epsilon if sets else torch.zeros(0, dtype=torch.float64)
 
 
 def transfer_overlap(

@@ -22,7 +22,7 @@ from passband.microscope.transfer import OddTreatment
 from passband.recipe import Recipe
 
 RADIAL_STEP = 0.55  # rad: largest change of χ between radial points where the envelope still passes contrast
-AZIMUTHAL_STEP = 1.0  # rad: likewise between azimuths
+AZIMUTHAL_STEP = 2.5  # rad: likewise between azimuths
 RADIAL_LIMITS = (4_000, 40_000)
 AZIMUTH_LIMITS = (72, 360)
 NEGLIGIBLE = 1e-2  # temporal envelope below which the phase need not be followed
