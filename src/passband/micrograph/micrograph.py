@@ -1,0 +1,68 @@
+"""The record of one image: the pixels as stored, how large they are, and what is known of how they were made."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from passband.recipe import PassbandError
+
+if TYPE_CHECKING:
+    from passband.microscope.conditions import Conditions
+
+
+@dataclass(frozen=True, eq=False)
+class Micrograph:
+    """One real-space image.
+
+    Attributes
+    ----------
+    array
+        (y, x), as stored, in the machine's byte order.
+    pixel_size
+        (y, x) in Å, or None where the file does not say.
+    energy
+        Beam energy in eV, or None.
+    instrument
+        Name of the microscope, or None.
+    mode
+        "TEM", "STEM" or "SEM", or None.
+    conditions
+        Imaging conditions, where they are known (simulated images).
+    provenance
+        Where it came from and how it was understood: `path`, `format`, `frame`, `notes`.
+    """
+
+    array: NDArray[Any]
+    pixel_size: tuple[float, float] | None = None
+    energy: float | None = None
+    instrument: str | None = None
+    mode: str | None = None
+    conditions: "Conditions | None" = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.array.ndim != 2 or 0 in self.array.shape:
+            raise PassbandError(f"a micrograph of shape {self.array.shape} is not an image; it must be (y, x)")
+        if self.pixel_size is not None and not all(0 < side < float("inf") for side in self.pixel_size):
+            raise PassbandError(f"pixel_size={self.pixel_size} Å must be finite and above 0")
+
+
+def standardised(array: NDArray[Any]) -> NDArray[np.float32]:
+    """Return `array` as float32 with mean 0 and standard deviation 1; a constant image gives zeros.
+
+    Raises
+    ------
+    PassbandError
+        Some values are NaN or infinite.
+    """
+    values = np.asarray(array, dtype=np.float64)
+    mean, spread = float(values.mean()), float(values.std())
+    if not np.isfinite(mean) or not np.isfinite(spread):
+        bad = int(np.count_nonzero(~np.isfinite(values)))
+        raise PassbandError(f"{bad} of {values.size} pixels are NaN or infinite; replace them by their neighbours' median")
+    # a constant image leaves only rounding in its spread, which must not be blown up
+    if spread <= 1e-12 * max(abs(mean), 1e-300):
+        return np.zeros(values.shape, np.float32)
+    return ((values - mean) / spread).astype(np.float32)

@@ -1,0 +1,215 @@
+"""NumPy arrays (.npy, .npz) and Panta Rhei (.prz), with their JSON; a pickle in any of them is never loaded."""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from passband.micrograph.lengths import parse_length
+from passband.micrograph.readers.content import Calibration, Content, Source, beam_energy, calibrate, mapped, number, text
+from passband.recipe import PassbandError
+
+_MAX_JSON = 2**22
+_SIZE_KEYS = ("pixel_size", "pixelsize", "pixel_size_a", "pixel_size_nm", "pixel_size_pm")
+
+
+def _header(file: IO[bytes], source: Source) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, Fortran order and type of a .npy stream, refused where it holds a pickle."""
+    version = npy.read_magic(file)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    if dtype.hasobject:
+        raise source.error("holds pickled Python objects, which can run code and are never loaded; save a plain number array")
+    if dtype.kind not in "biufc":
+        raise source.error(f"holds values of type {dtype}, not numbers; save the image as uint16 or float32")
+    return tuple(int(side) for side in shape), bool(fortran), dtype
+
+
+def _sidecar(path: Path) -> Mapping[str, Any]:
+    """Return the JSON object in the file of the same stem, or nothing."""
+    beside = path.with_suffix(".json")
+    if not beside.is_file() or beside.stat().st_size > _MAX_JSON:
+        return {}
+    try:
+        found = json.loads(beside.read_text("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _flat(tree: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+    """Lower-case keys of a nested object at any level; the outer ones win."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and depth < 8:
+            found = {**_flat(value, depth + 1), **found}
+        else:
+            found[str(key).lower()] = value
+    return found
+
+
+def _length(value: object, unit: object) -> float | None:
+    try:
+        return parse_length(f"{value} {unit}" if number(value) is not None and unit else str(value))
+    except PassbandError:
+        return None
+
+
+def _json_calibration(keys: Mapping[str, Any], shape: tuple[int, ...]) -> Calibration:
+    """Pixel size from `pixel_size` with a unit, or from the field of view over the number of pixels."""
+    for name in _SIZE_KEYS:
+        unit = {"pm": "pm", "nm": "nm", "a": "Å"}.get(name.rsplit("_", 1)[-1], keys.get("pixel_size_units"))
+        if number(keys.get(name)) is not None and unit is None:
+            return Calibration(notes=(f"the JSON gives {name}={keys[name]} without a unit, not used; give --pixel-size",))
+        side = _length(keys.get(name), unit)
+        if side is not None:
+            return Calibration((side, side), notes=("pixel size from the JSON beside the file",))
+    unit = keys.get("field_of_view_units")
+    fields = [_length(keys.get(f"field_of_view_{axis}"), unit) for axis in "yx"]
+    if unit and fields[0] and fields[1] and len(shape) >= 2:
+        return Calibration((fields[0] / shape[-2], fields[1] / shape[-1]), notes=("pixel size from the JSON field of view",))
+    return Calibration()
+
+
+def _energy(keys: Mapping[str, Any]) -> float | None:
+    written = str(keys.get("voltage") or keys.get("acceleration_voltage") or keys.get("energy") or "").split()
+    if len(written) == 1 and written[0].lower().endswith("kv"):
+        written = [written[0][:-2], "kv"]
+    unit = written[1].lower() if len(written) == 2 else ""
+    return beam_energy(written[0], kilo=unit in {"kv", "kev"}) if unit in {"v", "ev", "kv", "kev"} else None
+
+
+def _mode(keys: Mapping[str, Any]) -> str | None:
+    kind = f"{keys.get('experiment_type', '')} {keys.get('acquisition.mode', '')}".upper()
+    return next((mode for mode in ("STEM", "SEM", "TEM") if mode in kind), None)
+
+
+def _refusal(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str | None:
+    if len(shape) < 2:
+        return f"has the shape {shape}, a line or a number, not an image"
+    if len(shape) > 3:
+        return f"is {len(shape)}-dimensional {shape} (4D-STEM?), not a micrograph; make an image of it first"
+    return "is a complex array (a wave or a transform); take its modulus or intensity first" if dtype.kind == "c" else None
+
+
+def _layout(shape: tuple[int, ...]) -> tuple[tuple[str, ...], int]:
+    """Names of the axes, and frames: a short last axis is colour, else the first one counts frames."""
+    if len(shape) != 3:
+        return (("y", "x") if len(shape) == 2 else tuple(f"axis {k}" for k in range(len(shape)))), 1
+    return (("y", "x", "channel"), 1) if shape[-1] in (3, 4) and shape[0] > 4 else (("frame", "y", "x"), shape[0])
+
+
+def read_npy(source: Source) -> Content:
+    """Describe a .npy array, with what the JSON of the same stem says."""
+    with source.path.open("rb") as file:
+        shape, fortran, dtype = _header(file, source)
+        offset = file.tell()
+    source.claim(shape or (1,), dtype, stored=source.size - offset)
+    keys = _flat(_sidecar(source.path))
+    calibration = _json_calibration(keys, shape)
+    axes, frames = _layout(shape)
+
+    def load(frame: int) -> NDArray[Any]:
+        whole = mapped(source.path, shape, dtype, offset, "F" if fortran else "C")
+        return whole[frame] if axes[0] == "frame" else whole
+
+    return Content(
+        format="NumPy",
+        shape=shape,
+        dtype=dtype,
+        load=load,
+        axes=axes,
+        frames=frames,
+        pixel_size=calibration.pixel_size,
+        energy=_energy(keys),
+        instrument=text(keys.get("instrument") or keys.get("microscope")),
+        mode=_mode(keys),
+        refusal=_refusal(shape, dtype),
+        notes=calibration.notes,
+    )
+
+
+def _members(archive: zipfile.ZipFile, source: Source) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+    """Shape and type of every plain array in the archive, from the headers alone."""
+    found = {}
+    for entry in archive.infolist()[:1000]:
+        if not entry.filename.endswith(".npy"):
+            continue
+        with archive.open(entry) as file:
+            try:
+                shape, _, dtype = _header(file, source)
+            except PassbandError:
+                continue  # a pickle: not loaded, the other arrays still are
+            if len(shape) >= 2:
+                source.claim(shape, dtype, stored=entry.file_size)
+                found[entry.filename.removesuffix(".npy")] = (shape, dtype)
+    return found
+
+
+def _load_member(source: Source, name: str) -> NDArray[Any]:
+    with zipfile.ZipFile(source.path) as archive, archive.open(f"{name}.npy") as file:
+        array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
+        return array
+
+
+def _metadata(source: Source) -> Mapping[str, Any] | None:
+    """Return the JSON metadata of Panta Rhei ≥ 24.03; None where the archive has only the older pickled one."""
+    with zipfile.ZipFile(source.path) as archive:
+        names = {entry.filename: entry for entry in archive.infolist()}
+        entry = names.get("meta_data_json.npy") or names.get("meta_data.npy")
+        if entry is None or entry.file_size > _MAX_JSON:
+            return {}
+        with archive.open(entry) as file:
+            try:
+                array = npy.read_array(file, allow_pickle=False)
+                found = json.loads(str(array.reshape(-1)[0]))
+            except (ValueError, IndexError, RecursionError):
+                return None
+    found = found[0] if isinstance(found, list) and found else found
+    return found if isinstance(found, Mapping) else {}
+
+
+def _panta_rhei(metadata: Mapping[str, Any]) -> tuple[Calibration, float | None, str | None]:
+    """Calibration, energy and mode; the length of a pixel is `value` × `pixel_factor` (binning and crop)."""
+    axes = [axis for axis in metadata.get("device.calib") or [] if isinstance(axis, Mapping)]
+    steps = [(number(axis.get("value")) or 0.0) * (number(axis.get("pixel_factor")) or 1.0) for axis in axes]
+    units = [text(axis.get("unit")) for axis in axes]
+    calibration = Calibration()
+    if len(steps) >= 2 and all(steps[:2]):
+        calibration = calibrate((steps[1], steps[0]), (units[1], units[0]), "the Panta Rhei metadata")
+    mode = text(metadata.get("condenser.mode")) or ("STEM" if metadata.get("source.type") == "scan_generator" else None)
+    return calibration, beam_energy(metadata.get("electron_gun.voltage")), mode if mode in {"STEM", "TEM"} else None
+
+
+def read_npz(source: Source) -> Content:
+    """Describe the one image of a .npz or .prz archive."""
+    with zipfile.ZipFile(source.path) as archive:
+        members = _members(archive, source)
+    if not members:
+        raise source.error("holds no plain array of numbers (a pickle is never loaded); save the image with numpy.save")
+    name = "data" if "data" in members else next(iter(members))
+    if len(members) > 1 and name != "data":
+        raise source.error(f"holds {len(members)} arrays ({', '.join(list(members)[:6])}); save the one you mean as .npy")
+    shape, dtype = members[name]
+    metadata = _metadata(source)
+    calibration, energy, mode = _panta_rhei(metadata or {})
+    notes = () if metadata is not None else ("its metadata is a pickle, which can run code and is never loaded",)
+    axes, frames = _layout(shape)
+    return Content(
+        format="Panta Rhei" if source.path.suffix.lower() == ".prz" else "NumPy archive",
+        shape=shape,
+        dtype=dtype,
+        load=lambda frame: _load_member(source, name)[frame] if axes[0] == "frame" else _load_member(source, name),
+        axes=axes,
+        frames=frames,
+        pixel_size=calibration.pixel_size,
+        energy=energy,
+        mode=mode,
+        refusal=_refusal(shape, dtype) or calibration.refusal,
+        notes=(*notes, *calibration.notes),
+    )

@@ -1,0 +1,151 @@
+"""What every reader shares: the file, the limit on what it may claim, and the description that it hands back."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from passband.micrograph.lengths import clean_unit, is_reciprocal, unit_in_angstrom
+from passband.recipe import PassbandError
+
+MAX_BYTES = 2**31  # of one image, as stored: 32,768 × 32,768 pixels of 16 bits
+MAX_SIDE_TEXT = 2**20  # bytes of text metadata read from one place
+
+
+class FormatError(PassbandError):
+    """A file that cannot be read as a micrograph: the message names the file, what is wrong and the cure."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to read, and the largest image in bytes that it may ask for."""
+
+    path: Path
+    size: int
+    max_bytes: int = MAX_BYTES
+
+    def error(self, text: str) -> FormatError:
+        """Return the error to raise, with the file's name in front."""
+        return FormatError(f"{self.path}: {text}")
+
+    def claim(self, shape: Sequence[int], dtype: DTypeLike, *, stored: int | None = None) -> int:
+        """Bytes of an array that the file promises, checked before anything is allocated.
+
+        Raises
+        ------
+        FormatError
+            An empty or negative side, more bytes than the file has (`stored`, for uncompressed data), or more than the limit.
+        """
+        sides = " × ".join(str(int(side)) for side in shape)
+        if not shape or any(int(side) <= 0 for side in shape):
+            raise self.error(f"the header gives an image of {sides or 'no'} pixels; the file is empty or damaged")
+        wanted = math.prod(int(side) for side in shape) * np.dtype(dtype).itemsize
+        if stored is not None and wanted > stored:
+            raise self.error(
+                f"the header promises {sides} pixels ({wanted} bytes) but the file holds {max(stored, 0)}; "
+                "it is truncated or damaged, copy it again"
+            )
+        if wanted > self.max_bytes:
+            raise self.error(
+                f"the header promises {sides} pixels ({wanted} bytes), above the limit of {self.max_bytes}; "
+                "crop or bin it first, or raise max_bytes"
+            )
+        return wanted
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file holds, before any pixel is read.
+
+    `load(frame)` returns one image (y, x) or, for colour, (y, x, channel). `axes` names the axes of `shape`.
+    `refusal` says why the file is no real-space image, where it is not one. `pixel_size` is (y, x) in Å, `energy` in eV.
+    """
+
+    format: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    load: Callable[[int], NDArray[Any]]
+    axes: tuple[str, ...] = ("y", "x")
+    frames: int = 1
+    frame_names: tuple[str, ...] = ()
+    default_frame: int | None = None
+    pixel_size: tuple[float, float] | None = None
+    energy: float | None = None
+    instrument: str | None = None
+    mode: str | None = None
+    refusal: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Pixel size (y, x) in Å or None, why the axes are not of real space (or None), and how this was found."""
+
+    pixel_size: tuple[float, float] | None = None
+    refusal: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def calibrate(scales: tuple[float, float], units: tuple[str | None, str | None], where: str) -> Calibration:
+    """Pixel size (y, x) from the scale and unit of each axis; `where` says in which metadata they stood."""
+    if any(is_reciprocal(unit) for unit in units):
+        shown = f"{scales[0]:.6g} {clean_unit(units[0])}"
+        return Calibration(refusal=f"is a diffraction pattern ({shown} per pixel), not a real-space image")
+    factors = [unit_in_angstrom(unit) for unit in units]
+    if factors[0] is None or factors[1] is None:
+        return Calibration(notes=_unknown_unit(scales, units, where))
+    sizes = [abs(float(scale)) * factor for scale, factor in zip(scales, factors, strict=True) if factor is not None]
+    if not all(math.isfinite(size) and size > 0 for size in sizes):
+        return Calibration(notes=(f"{where} gives an impossible pixel size {scales}, ignored; give --pixel-size",))
+    notes = [f"pixel size from {where}"]
+    if units[0] and clean_unit(units[0]) != (units[0] or "").strip():
+        notes.append(f"unit {units[0]!r} read as {clean_unit(units[0])}")
+    if abs(sizes[0] - sizes[1]) > 1e-3 * max(sizes):
+        notes.append(f"pixels are not square: {sizes[0]:.6g} Å high, {sizes[1]:.6g} Å wide")
+    return Calibration(pixel_size=(sizes[0], sizes[1]), notes=tuple(notes))
+
+
+def _unknown_unit(scales: tuple[float, float], units: tuple[str | None, str | None], where: str) -> tuple[str, ...]:
+    if not any(clean_unit(unit) for unit in units):
+        if scales == (1.0, 1.0) or not all(math.isfinite(scale) for scale in scales):
+            return ()
+        hint = f"if it is nm, give --pixel-size {scales[0]:.6g}nm"
+        return (f"{where} gives a scale of {scales[0]:.9g} without a unit, not used; {hint}",)
+    return (f"{where} gives the units {units[0]!r}, {units[1]!r}, not lengths that are known; give --pixel-size",)
+
+
+def number(value: object) -> float | None:
+    """Return a finite float from a metadata value, or None."""
+    try:
+        result = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return result if math.isfinite(result) else None
+
+
+def beam_energy(value: object, *, kilo: bool = False) -> float | None:
+    """Beam energy in eV from volts (or, with `kilo`, kilovolts), or None where it is missing or not one."""
+    volts = number(value)
+    if volts is None:
+        return None
+    volts = round(volts * (1e3 if kilo else 1.0), 6)
+    return volts if 50.0 <= volts <= 4e6 else None
+
+
+def text(value: object) -> str | None:
+    """Return a non-empty, printable one-line string from a metadata value, or None."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if value is None or isinstance(value, Mapping | list | tuple | np.ndarray):
+        return None
+    cleaned = " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+    return cleaned[:200] if cleaned and cleaned.lower() not in {"unknown", "none", "[]"} else None
+
+
+def mapped(path: Path, shape: Sequence[int], dtype: DTypeLike, offset: int, order: str = "C") -> NDArray[Any]:
+    """Return a read-only view of pixels that lie uncompressed in a file; nothing is read until it is used."""
+    return np.memmap(path, dtype=np.dtype(dtype), mode="r", offset=offset, shape=tuple(shape), order=order)  # type: ignore[call-overload,no-any-return]

@@ -1,0 +1,190 @@
+"""Digital Micrograph files (.dm3, .dm4): a bounded walk over the tags, then the image that the file displays."""
+
+import mmap
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from passband.micrograph.readers.content import Calibration, Content, Source, beam_energy, calibrate, mapped, number, text
+
+# Encoded types and image types as Digital Micrograph writes them; see B. Schaffer, "How to script… DigitalMicrograph", and
+# the description of the format by P. Cueva in ncempy.
+_SIMPLE = {2: "i2", 3: "i4", 4: "u2", 5: "u4", 6: "f4", 7: "f8", 8: "u1", 9: "i1", 10: "u1", 11: "i8", 12: "u8"}
+_IMAGE = {1: "i2", 2: "f4", 3: "c8", 6: "u1", 7: "i4", 9: "i1", 10: "u2", 11: "u4", 12: "f8", 13: "c16", 14: "u1", 39: "i8", 40: "u8"}
+_THUMBNAIL = 23  # packed RGB
+_MAX_DEPTH = 64
+_MAX_INFO = 4096
+_MAX_STRING = 2**16
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Array that stays in the file: where it starts and how many bytes it has."""
+
+    offset: int
+    size: int
+
+
+class _Tags:
+    """Position in a tag tree; every length is checked against the file before it is used."""
+
+    def __init__(self, data: bytes | mmap.mmap, source: Source) -> None:
+        self.data, self.source, self.position = data, source, 0
+        self.version = int(self._take(">i"))
+        if self.version not in (3, 4):
+            raise source.error(f"is version {self.version} of Digital Micrograph; 3 and 4 can be read, export it as TIFF")
+        self.long = ">I" if self.version == 3 else ">Q"
+        self._take(self.long)
+        self.order = "<" if self._take(">i") else ">"
+
+    def _take(self, code: str) -> Any:
+        (value,) = struct.unpack_from(code, self.data, self.position)
+        self.position += struct.calcsize(code)
+        return value
+
+    def _skip(self, size: int) -> int:
+        start = self.position
+        if size > len(self.data) - start:
+            left = len(self.data) - start
+            raise self.source.error(f"a tag promises {size} bytes but {left} are left; it is truncated, copy it again")
+        self.position += size
+        return start
+
+    def group(self, depth: int = 0) -> dict[str, Any]:
+        if depth > _MAX_DEPTH:
+            raise self.source.error(f"its tags are nested deeper than {_MAX_DEPTH}; the file is damaged")
+        self._skip(2)
+        count = int(self._take(self.long))
+        found: dict[str, Any] = {}
+        for index in range(count):  # every tag takes bytes of the file, so a false count ends at the file's end
+            kind = self._take(">B")
+            start = self._skip(self._take(">H"))
+            name = self.data[start : self.position].decode("latin-1") or str(index)
+            if self.version == 4:
+                self._skip(8)
+            if kind not in (20, 21):
+                raise self.source.error(f"a tag has the unknown kind {kind}; the file is damaged, copy it again")
+            found[name] = self.group(depth + 1) if kind == 20 else self._value(name)
+        return found
+
+    def _value(self, name: str) -> Any:
+        if self.data[self._skip(4) : self.position] != b"%%%%":
+            raise self.source.error("a tag has no data mark; the file is damaged, copy it again")
+        count = int(self._take(self.long))
+        if not 1 <= count <= _MAX_INFO:
+            raise self.source.error(f"a tag is described by {count} numbers; the file is damaged")
+        info = [int(self._take(self.long)) for _ in range(count)]
+        match info:
+            case [kind] if kind in _SIMPLE:
+                return self._take(self.order + np.dtype(_SIMPLE[kind]).char)
+            case [15, *_]:
+                return [self._take(self.order + np.dtype(self._simple(kind)).char) for kind in info[4::2]]
+            case [18, length]:
+                return self._text(length)
+            case [20, 15, _, _, *fields, length]:
+                item = sum(np.dtype(self._simple(kind)).itemsize for kind in fields[1::2])
+                return _Block(self._skip(length * item), length * item)
+            case [20, kind, length] if kind in _SIMPLE:
+                return self._array(name, kind, length)
+        raise self.source.error(f"a tag has the unknown type {info[:3]}; the file is damaged or newer than this reader")
+
+    def _simple(self, kind: int) -> str:
+        if kind not in _SIMPLE:
+            raise self.source.error(f"a tag has the unknown field type {kind}; the file is damaged")
+        return _SIMPLE[kind]
+
+    def _text(self, length: int) -> str:
+        start = self._skip(2 * length)
+        return bytes(self.data[start : start + min(2 * length, _MAX_STRING)]).decode("utf-16" + self._suffix, "replace")
+
+    def _array(self, name: str, kind: int, length: int) -> Any:
+        size = length * np.dtype(_SIMPLE[kind]).itemsize
+        if kind == 4 and name != "Data" and size <= _MAX_STRING:
+            return self._text(length)
+        return _Block(self._skip(size), size)
+
+    @property
+    def _suffix(self) -> str:
+        return "-le" if self.order == "<" else "-be"
+
+
+def _at(tree: Any, *names: str) -> Any:
+    for name in names:
+        tree = tree.get(name) if isinstance(tree, Mapping) else None
+    return tree
+
+
+def _displayed(tree: dict[str, Any], source: Source) -> dict[str, Any]:
+    """Return the image that the file shows: the one its first source refers to, else the last that is no thumbnail."""
+    images = [image for image in (_at(tree, "ImageList") or {}).values() if isinstance(_at(image, "ImageData"), Mapping)]
+    reference = _at(tree, "ImageSourceList", "0", "ImageRef")
+    if isinstance(reference, int) and 0 <= reference < len(images):
+        return dict(images[reference])
+    images = [image for image in images if _at(image, "ImageData", "DataType") != _THUMBNAIL]
+    if not images:
+        raise source.error("holds no image besides a thumbnail; save it again in Digital Micrograph")
+    return dict(images[-1])
+
+
+def _calibration(data: Mapping[str, Any]) -> Calibration:
+    axes = list((_at(data, "Calibrations", "Dimension") or {}).values())[:2]
+    if len(axes) < 2:
+        return Calibration()
+    x, y = ((number(_at(axis, "Scale")) or 0.0, _at(axis, "Units")) for axis in axes)
+    units = (y[1] if isinstance(y[1], str) else None, x[1] if isinstance(x[1], str) else None)
+    return calibrate((y[0], x[0]), units, "the Digital Micrograph calibration")
+
+
+def _refusal(image: Mapping[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> str | None:
+    meta = _at(image, "ImageTags", "Meta Data")
+    third = str(_at(image, "ImageData", "Calibrations", "Dimension", "2", "Units") or "")
+    if len(shape) == 1:
+        return f"is a line of {shape[0]} values (a spectrum or profile), not an image"
+    if third.strip().lower() in {"ev", "kev"} or (len(shape) > 2 and "spectrum" in str(_at(meta, "Format")).lower()):
+        return f"is a spectrum image of shape {shape}, not a micrograph; sum or slice it along the energy first"
+    if len(shape) > 3:
+        return f"is {len(shape)}-dimensional {shape} (4D-STEM?), not a micrograph; make an image of it first"
+    return "is a complex image (a Fourier transform or a wave); take its modulus first" if dtype.kind == "c" else None
+
+
+def _mode(info: Mapping[str, Any]) -> str | None:
+    written = f"{info.get('Illumination Mode')} {info.get('Operation Mode')}".upper()
+    return "STEM" if "STEM" in written or "SCANNING" in written else "TEM" if "TEM" in written else None
+
+
+def read_gatan(source: Source) -> Content:
+    """Describe the displayed image of a .dm3 or .dm4 file."""
+    with source.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        tags = _Tags(data, source)
+        tree = tags.group()
+        version, order = tags.version, tags.order
+    image = _displayed(tree, source)
+    pixels = image["ImageData"]
+    kind, block = pixels.get("DataType"), pixels.get("Data")
+    if kind not in _IMAGE or not isinstance(block, _Block):
+        raise source.error(f"has pixels of the Digital Micrograph type {kind}, which cannot be read; export it as TIFF")
+    dtype = np.dtype(order + _IMAGE[kind])
+    shape = tuple(int(side) for side in reversed(list(pixels.get("Dimensions", {}).values())))
+    source.claim(shape[-2:], dtype)
+    shape = tuple(side for side in shape[:-2] if side != 1) + shape[-2:]
+    frames = shape[0] if len(shape) == 3 else 1
+    stored = source.claim(shape[-2:], dtype, stored=block.size // frames if frames > 0 else 0)
+    calibration = _calibration(pixels)
+    info = _at(image, "ImageTags", "Microscope Info") or {}
+    return Content(
+        format=f"Digital Micrograph {version}",
+        shape=shape,
+        dtype=dtype,
+        load=lambda frame: mapped(source.path, shape[-2:], dtype, block.offset + frame * stored),
+        axes=("frame", "y", "x")[-len(shape) :] if len(shape) < 4 else tuple(f"axis {i}" for i in range(len(shape))),
+        frames=frames,
+        pixel_size=calibration.pixel_size,
+        energy=beam_energy(_at(info, "Voltage")),
+        instrument=text(_at(info, "Name")),
+        mode=_mode(info),
+        refusal=_refusal(image, shape, dtype) or calibration.refusal,
+        notes=calibration.notes,
+    )

@@ -1,0 +1,87 @@
+"""JEOL Analysis Station images (.img): a nested list of named values, among them the pixels and the magnification."""
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from passband.micrograph.readers.content import Content, Source, beam_energy, calibrate, mapped, number, text
+
+_MAGIC = 52
+_MAX_DEPTH = 32
+
+
+class _Entries:
+    """Position in the nested list; every length is checked against the file before it is used."""
+
+    def __init__(self, data: bytes, position: int, source: Source) -> None:
+        self.data, self.position, self.source = data, position, source
+
+    def _take(self, size: int) -> int:
+        start = self.position
+        if size < 0 or start + size > len(self.data):
+            raise self.source.error(f"an entry promises {size} bytes but {len(self.data) - start} are left; it is truncated")
+        self.position += size
+        return start
+
+    def group(self, depth: int = 0) -> dict[str, Any]:
+        """Return the entries up to the end mark: groups as dictionaries, values as (offset, size, kind)."""
+        found: dict[str, Any] = {}
+        while self.position < len(self.data) and self.data[self._take(1)] == 1:
+            if depth > _MAX_DEPTH:
+                raise self.source.error(f"its entries are nested deeper than {_MAX_DEPTH}; the file is damaged")
+            (length,) = struct.unpack_from("<I", self.data, self._take(4))
+            start = self._take(length)
+            name = self.data[start : self.position].rstrip(b"\0").decode("ascii", "ignore")
+            kind, size = struct.unpack_from("<2I", self.data, self._take(8))
+            value = (self._take(size), size, kind)
+            children = self.group(depth + 1)
+            found[name] = children if kind == 0 else value
+        return found
+
+
+def _value(data: bytes, entry: Any) -> Any:
+    """Plain value of an entry: text, or one or more numbers."""
+    codes = {2: "<H", 3: "<i", 4: "<f", 5: "<d"}
+    if not isinstance(entry, tuple):
+        return None
+    start, size, kind = entry
+    if kind == 12:
+        return data[start : start + size].split(b"\0")[0].decode("latin-1")
+    code = codes.get(kind)
+    return struct.unpack_from(code, data, start)[0] if code and size >= struct.calcsize(code) else None
+
+
+def read_jeol(source: Source) -> Content:
+    """Describe a JEOL .img file; the pixel size follows from the scan width and the magnification."""
+    source.claim((source.size,), np.uint8)
+    data = source.path.read_bytes()
+    if len(data) < 48 or struct.unpack_from("<I", data)[0] != _MAGIC:
+        raise source.error("does not begin as a JEOL .img file; it is of another kind or damaged")
+    (start,) = struct.unpack_from("<I", data, 44)
+    tree = _Entries(data, start + 12, source).group()
+    image, instrument = tree.get("Image"), tree.get("Instrument")
+    if not isinstance(image, Mapping) or not isinstance(instrument, Mapping):
+        raise source.error("has no image or no instrument entry; it is damaged, copy it again")
+    bits, size = image.get("Bits"), image.get("Size")
+    if not isinstance(bits, tuple) or not isinstance(size, tuple) or size[1] < 8:
+        raise source.error("has no pixels; it is damaged, copy it again")
+    columns, rows = struct.unpack_from("<2i", data, size[0])
+    dtype = np.dtype("u1") if bits[1] == rows * columns else np.dtype("<u2")
+    source.claim((rows, columns), dtype, stored=bits[1])
+    width, magnification = (number(_value(data, instrument.get(name))) or 0.0 for name in ("ScanSize", "Mag"))
+    field = width / magnification if magnification > 0 else 0.0  # mm
+    calibration = calibrate((field / rows, field / columns), ("mm", "mm"), "the JEOL scan size and magnification")
+    kilovolts = number(_value(data, instrument.get("AccV")))
+    return Content(
+        format="JEOL img",
+        shape=(rows, columns),
+        dtype=dtype,
+        load=lambda _: mapped(source.path, (rows, columns), dtype, bits[0]),
+        pixel_size=calibration.pixel_size,
+        energy=beam_energy(kilovolts, kilo=True),
+        instrument=text(_value(data, instrument.get("Name"))),
+        mode=None if kilovolts is None else "SEM" if kilovolts <= 30 else "STEM",
+        notes=calibration.notes,
+    )

@@ -1,0 +1,54 @@
+"""PNG, JPEG, BMP and GIF pictures, told by their first bytes and not by their names."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from passband.micrograph.readers.content import Content, Source
+
+_MODES = {"1": "u1", "L": "u1", "P": "u1", "LA": "u1", "RGB": "u1", "RGBA": "u1", "CMYK": "u1", "YCbCr": "u1"}
+_DEEP = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I": "<i4", "F": "<f4"}
+
+
+def _open(source: Source) -> Image.Image:
+    with warnings.catch_warnings():
+        # the size is checked against our own limit, before any pixel is decoded
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(source.path, formats=("PNG", "JPEG", "BMP", "GIF"))
+
+
+def _load(source: Source) -> NDArray[Any]:
+    with _open(source) as image:
+        if image.mode in {"P", "CMYK", "YCbCr"}:
+            image = image.convert("RGBA" if "transparency" in image.info else "RGB")  # noqa: PLW2901
+        array = np.asarray(image)
+        return array.astype(np.uint8) if array.dtype == bool else array
+
+
+def read_picture(source: Source) -> Content:
+    """Describe a picture; it has no pixel size, unless passband wrote one into it."""
+    try:
+        with _open(source) as image:
+            (columns, rows), mode, kind = image.size, image.mode, str(image.format)
+            frames = int(getattr(image, "n_frames", 1)) if kind == "GIF" else 1
+    except Image.DecompressionBombError as bomb:
+        raise source.error("promises more pixels than any camera has; it is damaged or hostile") from bomb
+    dtype = np.dtype(_DEEP.get(mode) or _MODES.get(mode, "u1"))
+    channels = Image.getmodebands(mode) if mode in _MODES and mode != "P" else 1
+    source.claim((rows, columns, max(channels, 3 if mode == "P" else 1)), dtype)
+    shape = (rows, columns, channels) if channels > 1 else (rows, columns)
+    suffixes = {"JPEG": {".jpg", ".jpeg", ".jpe"}, "PNG": {".png"}, "BMP": {".bmp"}, "GIF": {".gif"}}
+    suffix = source.path.suffix.lower()
+    notes = () if suffix in suffixes[kind] else (f"{kind} in a {suffix or 'nameless'} name",)
+    return Content(
+        format=kind,
+        shape=shape,
+        dtype=dtype,
+        load=lambda _: _load(source),
+        axes=("y", "x", "channel")[: len(shape)],
+        refusal=f"is an animation of {frames} frames; save the one you mean as PNG" if frames > 1 else None,
+        notes=(*notes, *(("JPEG is lossy: fine detail may be an artefact",) if kind == "JPEG" else ())),
+    )

@@ -1,0 +1,134 @@
+"""Results that other programs open: TIFF with a pixel size that ImageJ understands, and an overlay to look at."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from passband.recipe import PassbandError
+
+_OUTLINE = (255, 176, 0)  # amber of the IBM colour-blind-safe palette
+_FILL = 0.22
+_PERCENTILES = (0.5, 99.5)
+_SMALLEST_OVERLAY = 512  # pixels: smaller images are enlarged by a whole factor
+
+
+def _write(path: str | Path, array: NDArray[Any], pixel_size: tuple[float, float] | None) -> None:
+    options: dict[str, Any] = {"metadata": {"axes": "YX"}}
+    if pixel_size is not None:
+        y, x = (float(side) for side in pixel_size)
+        if not all(np.isfinite(side) and side > 0 for side in (y, x)):
+            raise PassbandError(f"pixel_size={pixel_size} Å must be two finite numbers above 0, (y, x)")
+        options["resolution"] = (10.0 / x, 10.0 / y)  # pixels per nm
+        # the resolution tag is a ratio of two 32-bit integers; the text keeps every digit
+        options["metadata"] |= {"unit": "nm", "pixel_size_A": f"{y!r} {x!r}"}
+    tifffile.imwrite(path, array, imagej=True, **options)
+
+
+def write_mask_tiff(path: str | Path, mask: NDArray[Any], pixel_size: tuple[float, float] | None = None) -> None:
+    """Write a mask (y, x) as uint8 TIFF; `pixel_size` is (y, x) in Å and reads back the same.
+
+    Raises
+    ------
+    PassbandError
+        The mask is not (y, x) or has values outside 0 to 255.
+    """
+    values = np.asarray(mask)
+    if values.ndim != 2 or values.dtype.kind not in "biu" or (values.size and (values.min() < 0 or values.max() > 255)):
+        raise PassbandError(f"mask of shape {values.shape} and type {values.dtype} must be (y, x) of integers from 0 to 255")
+    _write(path, values.astype(np.uint8), pixel_size)
+
+
+def write_image_tiff(path: str | Path, image: NDArray[Any], pixel_size: tuple[float, float] | None = None) -> None:
+    """Write an image (y, x) as float32 TIFF; `pixel_size` is (y, x) in Å and reads back the same.
+
+    Raises
+    ------
+    PassbandError
+        The image is not (y, x) or is complex.
+    """
+    values = np.asarray(image)
+    if values.ndim != 2 or values.dtype.kind not in "biuf":
+        raise PassbandError(f"image of shape {values.shape} and type {values.dtype} must be (y, x) of real numbers")
+    _write(path, values.astype(np.float32), pixel_size)
+
+
+def _contrast(image: NDArray[Any]) -> NDArray[np.float64]:
+    low, high = np.percentile(image, _PERCENTILES)
+    span = float(high - low)
+    return np.clip((image.astype(np.float64) - low) / span, 0, 1) if span > 0 else np.full(image.shape, 0.5)
+
+
+def _outline(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """Pixels of the mask within `width` of its border."""
+    from scipy.ndimage import binary_erosion
+
+    inner: NDArray[np.bool_] = binary_erosion(mask, np.ones((3, 3), bool), iterations=width, border_value=1)
+    return mask & ~inner
+
+
+def _bar_length(field: float) -> float:
+    """Round length in nm (1, 2 or 5 times a power of ten) that is at most a quarter of the field."""
+    power = 10.0 ** np.floor(np.log10(field / 4))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= field / 4))
+
+
+def _draw_bar(picture: NDArray[np.uint8], pixel_nm: float) -> NDArray[np.uint8]:
+    """Return the picture with a white bar and its length in nm on a dark plate, bottom left."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    rows, columns = picture.shape[:2]
+    length = _bar_length(columns * pixel_nm)
+    width = max(1, round(length / pixel_nm))
+    size = max(11, columns // 32)
+    pad, thick = size // 2, max(2, size // 5)
+    image = Image.fromarray(picture)
+    font = ImageFont.load_default(size)
+    label = f"{length:g} nm" if length < 1000 else f"{length / 1000:g} µm"
+    box = ImageDraw.Draw(image).textbbox((0, 0), label, font=font)
+    plate = max(width, round(box[2])) + 2 * pad, size + thick + round(2.4 * pad)
+    left, top = pad, rows - pad - plate[1]
+    shade = Image.new("RGB", plate, (0, 0, 0))
+    image.paste(Image.blend(image.crop((left, top, left + plate[0], top + plate[1])), shade, 0.6), (left, top))
+    draw = ImageDraw.Draw(image)
+    bar = left + (plate[0] - width) // 2, rows - pad - pad - thick
+    draw.rectangle((bar[0], bar[1], bar[0] + width - 1, bar[1] + thick - 1), fill=(255, 255, 255))
+    draw.text((left + plate[0] / 2, bar[1] - pad / 2), label, font=font, fill=(255, 255, 255), anchor="ms")
+    return np.asarray(image)
+
+
+def write_overlay_png(
+    path: str | Path,
+    image: NDArray[Any],
+    mask: NDArray[Any],
+    pixel_size: tuple[float, float] | None = None,
+    *,
+    colour: tuple[int, int, int] = _OUTLINE,
+) -> None:
+    """Write the image (y, x) with the mask tinted and outlined, and a scale bar where `pixel_size` (y, x) in Å is known.
+
+    The picture has the image's size, or a whole multiple of it where the image is small.
+
+    Raises
+    ------
+    PassbandError
+        Image and mask are not (y, x) of one shape.
+    """
+    from PIL import Image
+
+    values, inside = np.asarray(image), np.asarray(mask) > 0
+    if values.ndim != 2 or values.shape != inside.shape:
+        raise PassbandError(f"image {values.shape} and mask {inside.shape} must be (y, x) of one shape")
+    factor = max(1, -(-_SMALLEST_OVERLAY // max(values.shape)))
+    grey = np.kron(_contrast(values), np.ones((factor, factor)))
+    inside = np.kron(inside, np.ones((factor, factor), bool))
+    paint = np.array(colour) / 255
+    picture = np.repeat(grey[..., None], 3, axis=-1)
+    picture[inside] = (1 - _FILL) * picture[inside] + _FILL * paint
+    picture[_outline(inside, max(1, max(grey.shape) // 512))] = paint
+    drawn = np.rint(picture * 255).astype(np.uint8)
+    if pixel_size is not None and drawn.shape[0] >= 48 and drawn.shape[1] >= 96:
+        drawn = _draw_bar(drawn, pixel_size[1] / 10 / factor)
+    Image.fromarray(drawn).save(path)
