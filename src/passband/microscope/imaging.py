@@ -22,7 +22,7 @@ from torch import Tensor
 from passband.electron import wavelength
 from passband.microscope.aberrations import phase_aberration, phase_gradient_squared
 from passband.microscope.conditions import Conditions
-from passband.microscope.frequencies import spatial_frequencies
+from passband.microscope.frequencies import fourier_resample, spatial_frequencies
 from passband.recipe import PassbandError
 
 Quadrature = Literal["gauss", "equidistant"]
@@ -173,28 +173,35 @@ def _transfer(
 
 
 @lru_cache(maxsize=4)
-def _grid(
-    shape: tuple[int, int], pixel_size: float, dtype: torch.dtype, device: torch.device
-) -> tuple[Tensor, Tensor]:
+def _grid(shape: tuple[int, int], pixel_size: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
     return spatial_frequencies(shape, pixel_size, dtype=dtype, device=device)
 
 
 def _intensity(spectra: Tensor, optics: _Optics, defoci: NDArray[np.float64], weights: NDArray[np.float64]) -> Tensor:
     """Weighted mean intensity (y, x) over phonons (the first axis of `spectra`) and focal nodes."""
-    total = torch.zeros(spectra.shape[-2:], dtype=spectra.real.dtype, device=spectra.device)
-    through = torch.empty_like(spectra[0])
+    through, image = torch.empty_like(spectra[0]), torch.empty_like(spectra[0])
+    squares = torch.view_as_real(image)
+    total = torch.zeros_like(squares)  # of the real and of the imaginary part, side by side
     factors = [optics.defocus(float(c10), spectra.dtype) for c10 in defoci]
     for spectrum in spectra:
         aberrated = spectrum if optics.transfer is None else spectrum * optics.transfer
         for (along_y, along_x), weight in zip(factors, weights, strict=True):
-            torch.mul(aberrated, along_y, out=through).mul_(along_x)
-            image = torch.fft.ifft2(through)
-            share = float(weight) / len(spectra)
-            total.addcmul_(image.real, image.real, value=share).addcmul_(image.imag, image.imag, value=share)
-    return total
+            torch.mul(aberrated, along_y, out=through)
+            torch.fft.ifft2(through.mul_(along_x), out=image)
+            total.addcmul_(squares, squares, value=float(weight) / len(spectra))
+    return total[..., 0] + total[..., 1]
 
 
 def _crop(image: Tensor, shape: tuple[int, int]) -> Tensor:
-    from passband.microscope.frequencies import fourier_resample
-
-    return fourier_resample(image, shape)
+    """Image (y, x) on fewer pixels of the same field: its spectrum is cropped."""
+    old = (image.shape[-2], image.shape[-1])
+    if shape[0] > old[0] or shape[1] > old[1]:
+        return fourier_resample(image, shape)
+    half = torch.fft.rfft2(image, norm="forward")[:, : shape[1] // 2 + 1]
+    top, bottom = (shape[0] + 1) // 2, shape[0] // 2
+    kept = torch.cat((half[:top], half[old[0] - bottom :]))
+    if shape[0] % 2 == 0 and shape[0] < old[0]:  # both signs of the new Nyquist frequency fall on one line
+        kept[bottom] += half[bottom]
+    if shape[1] % 2 == 0 and shape[1] < old[1]:
+        kept[:, -1] *= 2.0
+    return torch.fft.irfft2(kept, s=shape, norm="forward")

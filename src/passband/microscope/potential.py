@@ -11,7 +11,9 @@ Potentials are band-limited to 2/3 of the Nyquist frequency, as the waves are, w
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby, pairwise
 from math import ceil, pi
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +28,7 @@ from passband.recipe import PassbandError
 
 CUTOFF = 2.0 / 3.0  # of the Nyquist frequency: products of two such functions do not alias back into the band
 TAPER = 0.02  # of the Nyquist frequency: width of the aperture's cosine edge, inside the cut-off, as in abTEM
+_COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 _WIDTH = {torch.float32: 6, torch.float64: 12}  # pixels that one atom is spread over, each axis
 Displacement = float | Mapping[str, float]
 
@@ -159,14 +162,21 @@ def projected_potential(
     return potential
 
 
-class SlicedAtoms(NamedTuple):
-    """Atoms sorted by slice, then by species (element and Debye–Waller displacement).
+class Run(NamedTuple):
+    """Atoms start … stop−1: those of one element in one slice, with their Debye–Waller displacement."""
 
-    `runs` holds (slice, atomic number, displacement, first atom, one past the last atom).
-    """
+    layer: int
+    number: int
+    smear: float
+    start: int
+    stop: int
+
+
+class SlicedAtoms(NamedTuple):
+    """Atoms sorted by slice, then by element."""
 
     positions: NDArray[np.float64]
-    runs: list[tuple[int, int, float, int, int]]
+    runs: list[Run]
     slices: int
 
 
@@ -181,21 +191,29 @@ def slice_atoms(
     place = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
     number = np.asarray(numbers, dtype=np.int64).reshape(-1)
     edges = np.asarray(slice_edges, dtype=np.float64)
-    _check_atoms(place, number, edges)
-    smear = displacements_of(number, debye_waller)
+    check_atoms(place, number, edges)
+    elements = np.flatnonzero(np.bincount(number, minlength=1))
+    smear = displacements_of(elements, debye_waller)
     layer = np.clip(np.searchsorted(edges, place[:, 2], side="right") - 1, 0, len(edges) - 2)
-    order = np.lexsort((smear, number, layer))
-    layer, number, smear = layer[order], number[order], smear[order]
-    changes = (np.diff(layer) != 0) | (np.diff(number) != 0) | (np.diff(smear) != 0)
-    starts = np.concatenate(([0], np.flatnonzero(changes) + 1)) if len(number) else np.empty(0, dtype=np.int64)
-    stops = np.append(starts[1:], len(number))
+    key = layer * len(elements) + np.searchsorted(elements, number)
+    order = np.argsort(key, kind="stable")
+    stops = np.cumsum(np.bincount(key, minlength=(len(edges) - 1) * len(elements)))
     runs = [
-        (int(layer[i]), int(number[i]), float(smear[i]), int(i), int(j)) for i, j in zip(starts, stops, strict=False)
+        Run(
+            index // len(elements),
+            int(elements[index % len(elements)]),
+            float(smear[index % len(elements)]),
+            start,
+            stop,
+        )
+        for index, (start, stop) in enumerate(pairwise([0, *stops.tolist()]))
+        if stop > start
     ]
     return SlicedAtoms(place[order], runs, len(edges) - 1)
 
 
-def _check_atoms(place: NDArray[np.float64], number: NDArray[np.int64], edges: NDArray[np.float64]) -> None:
+def check_atoms(place: NDArray[np.float64], number: NDArray[np.int64], edges: NDArray[np.float64]) -> None:
+    """Raise `PassbandError` unless every atom has a finite place between the edges (slices + 1,) in Å."""
     if len(place) != len(number):
         raise PassbandError(f"{len(place)} positions and {len(number)} atomic numbers; give one number per position")
     if len(edges) < 2 or np.any(np.diff(edges) <= 0.0):
@@ -221,19 +239,20 @@ def iterate_slices(
 ) -> Iterator[tuple[int, Tensor]]:
     """Yield (slice index, `scale` × its projected potential (y, x) in V·Å) for every slice that holds atoms, in order.
 
-    One slice is in memory at a time, whatever the number of slices.
+    One slice is in memory at a time: the tensor is written over when the next one is asked for.
     """
     spread = _Spread.of(atoms.positions, shape, pixel_size, dtype=dtype, device=device)
     delta = torch.empty(shape, dtype=dtype, device=device)
-    total: Tensor | None = None
-    for run, (index, number, smear, start, stop) in enumerate(atoms.runs):
-        factor = _form_factor(number, smear, shape, pixel_size, dtype, torch.device(device or "cpu"))
-        spread.add_to(delta.zero_(), start, stop)
-        spectrum = torch.fft.rfft2(delta).mul_(factor)
-        total = spectrum if total is None else total.add_(spectrum)
-        if run + 1 == len(atoms.runs) or atoms.runs[run + 1][0] != index:
-            yield index, torch.fft.irfft2(total, s=shape).mul_(scale)
-            total = None
+    potential = torch.empty_like(delta)
+    spectrum = torch.fft.rfft2(delta)
+    total = torch.empty_like(spectrum)
+    for layer, runs in groupby(atoms.runs, key=attrgetter("layer")):
+        total.zero_()
+        for run in runs:
+            factor = _form_factor(run.number, run.smear, shape, pixel_size, scale, dtype, delta.device)
+            spread.add_to(delta.zero_(), run.start, run.stop)
+            total.addcmul_(torch.fft.rfft2(delta, out=spectrum), factor)
+        yield layer, torch.fft.irfft2(total, s=shape, out=potential)
 
 
 def _shape_parameter(width: int) -> float:
@@ -260,16 +279,16 @@ class _Spread(NamedTuple):
         dtype: torch.dtype,
         device: torch.device | str | None,
     ) -> "_Spread":
-        place = torch.as_tensor(positions[:, 1::-1] / pixel_size, device=device)
         width = _WIDTH[dtype]
+        place = torch.as_tensor(positions[:, 1::-1].T / pixel_size).to(device)
         first = torch.ceil(place - 0.5 * width)
-        offset = torch.arange(width, device=device)
-        z = ((first - place)[..., None] + offset) * (2.0 / width)
-        edge = (1.0 - z.to(dtype).square_()).clamp_(min=0.0)
-        weight = edge.sqrt_().sub_(1.0).mul_(_shape_parameter(width)).exp_()
-        pixel = first.to(torch.int64)[..., None] + offset
-        rows, columns = pixel[:, 0].remainder(shape[0]) * shape[1], pixel[:, 1].remainder(shape[1])
-        return cls(rows, columns, weight[:, 0].contiguous(), weight[:, 1].contiguous())
+        offset = torch.arange(width, device=device, dtype=torch.int64)
+        z = ((first - place) * (2.0 / width)).to(dtype)[..., None] + offset.to(dtype) * (2.0 / width)
+        weight = z.square_().neg_().add_(1.0).clamp_(min=0.0).sqrt_().sub_(1.0).mul_(_shape_parameter(width)).exp_()
+        sides = torch.tensor(shape, device=device)[:, None]
+        pixel = first.to(torch.int64).remainder_(sides)[..., None] + offset
+        rows, columns = pixel.remainder_(sides[..., None])
+        return cls(rows * shape[1], columns, *weight)
 
     def add_to(self, image: Tensor, start: int, stop: int) -> None:
         """Add the atoms start … stop−1 to `image` (y, x), contiguous, in place."""
@@ -280,17 +299,23 @@ class _Spread(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _form_factor(
-    number: int, smear: float, shape: tuple[int, int], pixel_size: float, dtype: torch.dtype, device: torch.device
+    number: int,
+    smear: float,
+    shape: tuple[int, int],
+    pixel_size: float,
+    scale: float,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> Tensor:
-    """(y, x//2 + 1): transform of one atom's potential per pixel area, band-limited, over that of the kernel."""
+    """(y, x//2 + 1), complex: `scale` × transform of one atom's potential per pixel area over that of the kernel."""
     half = shape[1] // 2 + 1
     q, _ = spatial_frequencies(shape, pixel_size, dtype=torch.float64)
     radii = q[:, :half].numpy()
     factor = scattering_factor(number, radii) * np.exp(-2.0 * (pi * smear * radii) ** 2)
     kernel = [_kernel_transform(size, _WIDTH[dtype]) for size in shape]
-    factor = factor * (POTENTIAL_PER_SCATTERING / pixel_size**2) / (kernel[0][:, None] * kernel[1][None, :half])
+    factor = factor * (scale * POTENTIAL_PER_SCATTERING / pixel_size**2) / (kernel[0][:, None] * kernel[1][None, :half])
     aperture = antialias_aperture(shape, pixel_size, dtype=torch.float64)[:, :half]
-    return (torch.from_numpy(factor) * aperture).to(dtype).to(device)
+    return (torch.from_numpy(factor) * aperture).to(_COMPLEX[dtype]).to(device)
 
 
 def _kernel_transform(size: int, width: int) -> NDArray[np.float64]:
