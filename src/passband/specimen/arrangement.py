@@ -1,7 +1,7 @@
 """Where particles lie on a film: apart, in clusters, or grown together into a polycrystal.
 
-Coordinates here are (x, y, h): h in Å counts outwards from the film's surface, whichever side that is. Distances in x and
-y are to the nearest periodic image when `border` is "wrap".
+Coordinates here are (x, y, h): h in Å counts outwards from the film's surface, whichever side that is. Distances in x
+and y are to the nearest periodic image when `border` is "wrap".
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def _random_spot(lateral: float, field: float, border: Border, rng: np.random.Ge
 def place_apart(
     size: Footprint, *, field: float, gap: float, border: Border, rng: np.random.Generator
 ) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Centres (m, 3) at least `gap` apart in projection, and which particles (m,) they are; m < n in a crowded field."""
+    """Centres (m, 3) at least `gap` apart in projection, and whose (m,) they are; m < n in a crowded field."""
     order = np.argsort(-size.lateral, kind="stable")
     best: dict[int, FloatArray] = {}
     for _ in range(RESTARTS):
@@ -96,7 +96,8 @@ def place_together(
     centres = np.empty((0, 3))
     for k in range(len(size.lateral)):
         if not kept:
-            spot = np.array([*_random_spot(float(size.lateral[k]), field, border, rng), size.rest[k]])
+            first = _random_spot(float(size.lateral[k]), field, border, rng)
+            spot: FloatArray | None = np.array([*first, size.rest[k]])
         else:
             spot = _contact(k, kept, centres, size, field=field, spacing=spacing, border=border, rng=rng)
         if spot is not None:
@@ -119,7 +120,8 @@ def _contact(
     rng: np.random.Generator,
 ) -> FloatArray | None:
     """Of several places touching a random neighbour, the first that is clear of the rest, else the clearest."""
-    best, clearest = None, -1.0
+    best: FloatArray | None = None
+    clearest = -1.0
     radii = size.lateral[kept]
     edge = float(size.lateral[k])
     for _ in range(TRIES):

@@ -13,9 +13,9 @@ import ase.io
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
-from ase.geometry import cellpar_to_cell
 from ase.spacegroup import Spacegroup
 from ase.spacegroup import crystal as build_crystal
+from ase.spacegroup.spacegroup import SpacegroupError
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from scipy.spatial import cKDTree
@@ -77,7 +77,8 @@ class Crystal(Recipe):
             raise PassbandError(
                 f"{self.name}: cell={self.cell} is no cell; give a, b, c in Å > 0 and angles in degrees"
             )
-        if not np.linalg.det(cellpar_to_cell(self.cell)) > 0:
+        cosines = np.cos(np.deg2rad(self.cell[3:]))
+        if 1.0 + 2.0 * np.prod(cosines) - np.sum(cosines**2) <= 1e-9:  # (volume / abc)²
             raise PassbandError(f"{self.name}: cell={self.cell} encloses no volume; check the three angles")
         return self
 
@@ -88,7 +89,7 @@ def _cubic(name: str, spacegroup: int, a: float, **sites: Vector) -> Crystal:
 
 
 def _spinel(name: str, metal: str, a: float, u: float) -> Crystal:
-    """Normal spinel, origin at the inversion centre: metal on 8a (⅛⅛⅛) and 16d (½½½), oxygen on 32e (u, u, u)."""
+    """Make a normal spinel, origin at inversion: metal on 8a (⅛⅛⅛) and 16d (½½½), oxygen on 32e (u, u, u)."""
     return Crystal(
         name=name,
         spacegroup=227,
@@ -144,20 +145,24 @@ def crystal(name: str) -> Crystal:
 
 @lru_cache(maxsize=64)
 def _cached_cell(material: Crystal) -> Atoms:
-    atoms = build_crystal(
-        list(material.symbols),
-        basis=list(material.basis),
-        spacegroup=material.spacegroup,
-        setting=material.setting,
-        cellpar=list(material.cell),
-        onduplicates="error",
-    )
+    try:
+        atoms = build_crystal(
+            list(material.symbols),
+            basis=list(material.basis),
+            spacegroup=material.spacegroup,
+            setting=material.setting,
+            cellpar=list(material.cell),
+            onduplicates="error",
+        )
+    except (ValueError, SpacegroupError) as error:  # two sites coincide, or the space group has no second setting
+        raise PassbandError(f"{material.name}: {error}; check spacegroup, setting and basis") from error
     return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
 
 
 def unit_cell(material: Crystal) -> Atoms:
     """Conventional unit cell, periodic, in Å: every site of the asymmetric unit under every symmetry operation."""
-    return _cached_cell(material).copy()
+    cell: Atoms = _cached_cell(material).copy()
+    return cell
 
 
 @lru_cache(maxsize=64)
@@ -166,12 +171,12 @@ def nearest_distance(material: Crystal) -> float:
     cell = _cached_cell(material)
     shifts = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3) @ cell.cell.array
     images = (cell.positions[None] + shifts[:, None]).reshape(-1, 3)
-    distances, _ = cKDTree(images).query(cell.positions, k=2)
+    distances = np.asarray(cKDTree(images).query(cell.positions, k=2)[0])
     return float(distances[:, 1].min())
 
 
 def equivalent_planes(material: Crystal, plane: tuple[int, int, int]) -> FloatArray:
-    """Unit normals (n, 3), Cartesian, of the planes that the crystal class makes equivalent to (h k l).
+    """Return the unit normals (n, 3), Cartesian, of the planes that the crystal class makes equivalent to (h k l).
 
     Friedel pairs are not added: in wurtzite (001) and (00-1) are different surfaces.
     """
@@ -227,9 +232,9 @@ def _reduced(name: str, atoms: Atoms) -> Crystal:
             name=name,
             spacegroup=number,
             setting=setting,
-            cell=cell,  # type: ignore[arg-type]
+            cell=cell,
             symbols=tuple(symbols[k] for k in kept),
-            basis=tuple(tuple(float(x) for x in scaled[k]) for k in kept),  # type: ignore[misc]
+            basis=tuple(tuple(float(x) for x in scaled[k]) for k in kept),
         )
         if _same_cell(unit_cell(candidate), atoms):
             break

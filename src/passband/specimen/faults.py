@@ -3,9 +3,9 @@
 A faulted crystal is a pile of slabs along the stacking direction. Each slab is the perfect crystal under an affine map
 x → turn·x + shift: a fault adds an in-plane shift to everything above its plane, a twin mirrors it.
 
-Wurtzite: basal shift ⅓⟨10-10⟩ (the intrinsic fault I₂). Face-centred cubic, diamond and sphalerite: {111} shift ⅙⟨112⟩ and
-mirror twins Σ3 {111}. Source: Hirth & Lothe, Theory of Dislocations (1982), chapters 10 and 11. Of the planes and signs
-that these vectors allow, those are kept that leave every atom its nearest neighbours (glide planes, not shuffle planes).
+Wurtzite: basal shift ⅓⟨10-10⟩ (the intrinsic fault I₂). Face-centred cubic, diamond and sphalerite: {111} shift ⅙⟨112⟩
+and mirror twins Σ3 {111}. Source: Hirth & Lothe, Theory of Dislocations (1982), chapters 10 and 11. Of the planes and
+signs that these vectors allow, those are kept that leave every atom its nearest neighbours (glide, not shuffle planes).
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ LAYER_TOLERANCE = 1e-3  # Å; atoms nearer than this along the stacking directio
 
 @dataclass(frozen=True)
 class Plane:
-    """One place in the stacking period where the crystal can be cut: heights in Å, `shift` for a fault, else a mirror."""
+    """One place in the stacking period to cut the crystal at: heights in Å, `shift` for a fault, else a mirror."""
 
     cut: float
     mirror: float
@@ -66,13 +66,14 @@ def crystal_ball(material: Crystal, centre: FloatArray, radius: float) -> tuple[
 
 
 def _neighbours(positions: FloatArray, numbers: NDArray[np.int64], bond: float) -> set[tuple[int, tuple[int, ...]]]:
-    """The surroundings that occur: an element and the sorted elements within 1.1 bonds, for atoms well inside."""
+    """Return the surroundings that occur: an element and the sorted elements within 1.1 bonds, well inside."""
     tree = cKDTree(positions)
     extent = np.linalg.norm(positions, axis=1).max() - 1.5 * bond
     inner = np.flatnonzero(np.linalg.norm(positions, axis=1) < extent)
-    near = tree.query_ball_point(positions[inner], 1.1 * bond)
+    near = [tree.query_ball_point(positions[k], 1.1 * bond) for k in inner]
     return {
-        (int(numbers[k]), tuple(sorted(numbers[j] for j in js if j != k))) for k, js in zip(inner, near, strict=True)
+        (int(numbers[k]), tuple(sorted(int(numbers[j]) for j in around if j != k)))
+        for k, around in zip(inner, near, strict=True)
     }
 
 
@@ -83,7 +84,7 @@ def _keeps_bonds(material: Crystal, normal: FloatArray, plane: Plane) -> bool:
     perfect, numbers = crystal_ball(material, centre, radius)
     expected = _neighbours(perfect - centre, numbers, bond)
     positions, numbers = faulted_ball(material, centre, radius, normal=normal, planes=[plane])
-    closest = cKDTree(positions).query(positions, k=2)[0][:, 1].min()
+    closest = np.asarray(cKDTree(positions).query(positions, k=2)[0])[:, 1].min()
     return bool(closest > 0.98 * bond and _neighbours(positions - centre, numbers, bond) == expected)
 
 
@@ -93,7 +94,8 @@ def _layers(material: Crystal, normal: FloatArray, period: float) -> FloatArray:
     heights = heights[np.concatenate([[True], np.diff(heights) > LAYER_TOLERANCE])]
     start = int(np.searchsorted(heights, -LAYER_TOLERANCE))
     stop = int(np.searchsorted(heights, heights[start] + period - LAYER_TOLERANCE))
-    return heights[start : stop + 1]
+    one_period: FloatArray = heights[start : stop + 1]
+    return one_period
 
 
 @lru_cache(maxsize=32)

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, HalfspaceIntersection, QhullError
 from scipy.spatial.transform import Rotation
 
@@ -17,8 +18,8 @@ Shape = Literal["sphere", "wulff", "rod"]
 Miller = tuple[int, int, int]
 
 # Ratios of surface energies. Cubic: counting cut nearest-neighbour bonds (Mackenzie, Moore & Nicholas, J. Phys. Chem.
-# Solids 23 (1962) 185): fcc γ100/γ111 = 2/√3, bcc γ100/γ110 = √2. Diamond lattice: silicon measured by Eaglesham et al.,
-# Phys. Rev. Lett. 70 (1993) 1643. Wurtzite: all equal, a hexagonal prism about as long as wide.
+# Solids 23 (1962) 185): fcc γ100/γ111 = 2/√3, bcc γ100/γ110 = √2. Diamond lattice: silicon as measured by Eaglesham
+# et al., Phys. Rev. Lett. 70 (1993) 1643. Wurtzite: all equal, a hexagonal prism about as long as wide.
 FCC_ENERGIES: dict[Miller, float] = {(1, 1, 1): 1.0, (1, 0, 0): 1.1547}
 BCC_ENERGIES: dict[Miller, float] = {(1, 1, 0): 1.0, (1, 0, 0): 1.4142}
 DIAMOND_ENERGIES: dict[Miller, float] = {(1, 1, 1): 1.23, (1, 0, 0): 1.36}
@@ -36,9 +37,9 @@ class Body:
     axis: FloatArray | None = None
     axis_radius: float = np.inf
 
-    def contains(self, points: FloatArray, margin: float = 0.0) -> np.ndarray:
+    def contains(self, points: FloatArray, margin: float = 0.0) -> NDArray[np.bool_]:
         """Which of the points (n, 3) lie inside, or within `margin` Å of it: bool (n,)."""
-        inside = np.einsum("ij,ij->i", points, points) <= (self.radius + margin) ** 2
+        inside: NDArray[np.bool_] = np.einsum("ij,ij->i", points, points) <= (self.radius + margin) ** 2
         for normal, offset in zip(self.normals, self.offsets, strict=True):
             inside &= points @ normal <= offset + margin
         if self.axis is not None:
@@ -175,7 +176,7 @@ def random_orientation(rng: np.random.Generator) -> FloatArray:
 
 
 def zone_axis_orientation(material: Crystal, uvw: Miller, *, rng: np.random.Generator) -> FloatArray:
-    """Rotation matrix (3, 3) that brings the lattice direction [u v w] along the beam (+z), turned at random about it."""
+    """Rotation (3, 3) that brings the lattice direction [u v w] along the beam (+z), turned at random about it."""
     along = _direction(material, uvw)
     helper = np.eye(3)[np.argmin(np.abs(along))]
     right = np.cross(helper, along)

@@ -45,7 +45,7 @@ __all__ = ["Scene", "SceneDistribution", "sample_scene", "write_scene"]
 
 
 class SceneDistribution(Recipe):
-    """Which scenes may occur. The defaults are the CdSe recipe: 1 to 5 spheres of 3-5 nm on 2-8 nm of carbon, 12.8 nm wide.
+    """Which scenes may occur; by default those of the CdSe recipe: 1 to 5 spheres of 3-5 nm on 2-8 nm of carbon.
 
     Attributes
     ----------
@@ -58,10 +58,10 @@ class SceneDistribution(Recipe):
     particles, empty
         Number in a scene, rounded; probability of a scene without any.
     diameter, shapes, aspect, rod_axis, surface_energies
-        See `cut_particle`; the shape of each particle is one of `shapes` at random. Grains of a polycrystal start as balls.
+        See `cut_particle`; each particle has one of `shapes` at random. Grains of a polycrystal start as balls.
     arrangement
-        Relative weights of "isolated" (at least `gap` apart in projection), "aggregate" (touching, also one over another)
-        and "polycrystal" (grown together, divided into grains of different orientation).
+        Relative weights of "isolated" (at least `gap` apart in projection), "aggregate" (touching, also one over
+        another) and "polycrystal" (grown together, divided into grains of different orientation).
     gap
         Å between isolated particles. A field too crowded for it gets fewer particles; `parameters["requested"]` tells.
     faults, twins
@@ -94,7 +94,7 @@ class SceneDistribution(Recipe):
     aspect: Scalar = Uniform(uniform=(1.5, 3.0))
     rod_axis: Miller = (0, 0, 1)
     surface_energies: tuple[tuple[Miller, float], ...] = ()
-    arrangement: dict[str, float] = {"isolated": 1.0}
+    arrangement: dict[str, float] = Field(default_factory=lambda: {"isolated": 1.0})
     gap: float = Field(default=10.0, ge=0)
     faults: int = Field(default=2, ge=0)
     twins: int = Field(default=0, ge=0)

@@ -67,7 +67,7 @@ def _crowded(points: FloatArray, others: FloatArray, distance: float, field: flo
     """Which points (n, 3) lie nearer than `distance` to any of `others`, across the periodic borders too."""
     if not len(points) or not len(others):
         return np.zeros(len(points), bool)
-    tree = cKDTree(_wrapped(others, field), boxsize=[field, field, 0.0])
+    tree = cKDTree(_wrapped(others, field), boxsize=np.array([field, field, 0.0]))
     near, _ = tree.query(_wrapped(points, field), distance_upper_bound=distance)
     return np.isfinite(near)
 
@@ -123,13 +123,13 @@ def boxed(
 
 
 def particle_parameters(particles: list[Particle], lift: float) -> dict[str, Any]:
-    """Lists with one entry per particle, as in `Scene.parameters`."""
+    """Describe particles by lists with one entry each, as in `Scene.parameters`."""
     return {
         "particles": len(particles),
         "materials": [p.material.name for p in particles],
         "shapes": [str(p.shape) for p in particles],
         "diameters": [p.diameter for p in particles],
-        "centres": [[float(x) for x in p.centre + [0.0, 0.0, lift]] for p in particles],
+        "centres": [[float(x) for x in p.centre + np.array([0.0, 0.0, lift])] for p in particles],
         "orientations": [[float(x) for x in Rotation.from_matrix(p.orientation).as_quat()] for p in particles],
         "faults": [p.faults for p in particles],
         "twins": [p.twins for p in particles],
