@@ -22,7 +22,6 @@ from passband.micrograph.store import StoreError, WaveStore
 from passband.micrograph.truth import resample_mask
 from passband.microscope.conditions import ConditionDistribution, Conditions
 from passband.microscope.detector import record
-from passband.microscope.frequencies import fourier_resample
 from passband.microscope.imaging import form_images
 from passband.recipe import PassbandError, Recipe
 
@@ -88,7 +87,7 @@ class Acquisition:
     device
         That images are formed on, and batches are returned on.
     cache_bytes
-        Waves kept in the memory of that device, the ones last used.
+        Spectra of waves kept in the memory of that device, the ones last used.
 
     Raises
     ------
@@ -213,24 +212,29 @@ class Acquisition:
         return _standardised(patch), mask.to(self.device)[rows][:, columns].long()
 
     def _field(self, row: Mapping[str, Any]) -> Tensor:
-        """Recorded intensity of the whole field in camera pixels, vacuum mean 1, `(pixels, pixels)`."""
+        """Image of the whole field as the camera records it, vacuum mean 1, `(pixels, pixels)`."""
         conditions = Conditions.model_validate(row["conditions"])
         offset = self.store.scene(row["structure"])["focus_offset"]
         aberrations = conditions.aberrations.model_copy(update={"C10": conditions.aberrations.C10 + offset})
         focused = conditions.model_copy(update={"aberrations": aberrations})
         image = form_images(
-            self._wave(row["structure"]), [focused], pixel_size=self.store.pixel_size, focal_nodes=row["focal_nodes"]
+            self._spectra(row["structure"]),
+            [focused],
+            pixel_size=self.store.pixel_size,
+            focal_nodes=row["focal_nodes"],
+            output_shape=(row["pixels"], row["pixels"]),
+            space="fourier",
         )
-        image = fourier_resample(image, (row["pixels"], row["pixels"]))
         generator = torch.Generator(self.device).manual_seed(row["noise_seed"])
         return record(image, [conditions], pixel_size=row["pixel_size"], generator=generator)[0]
 
-    def _wave(self, index: int) -> Tensor:
-        """Exit waves of a structure on the device, `(1, phonons, y, x)`; read once while the cache holds them."""
+    def _spectra(self, index: int) -> Tensor:
+        """Fourier transforms of a structure's waves, `(1, phonons, y, x)`; read once while the cache holds them."""
         if index not in self._cache:
             while len(self._cache) >= self._cached:
                 self._cache.popitem(last=False)
-            self._cache[index] = torch.from_numpy(self.store.wave(index))[None].to(self.device)
+            wave = torch.from_numpy(self.store.wave(index)).to(self.device)
+            self._cache[index] = torch.fft.fft2(wave)[None]
         self._cache.move_to_end(index)
         return self._cache[index]
 

@@ -92,9 +92,7 @@ def simulate_shard(recipe: Simulation, directory: Path, shard: int, device: str 
     return shard
 
 
-def _run(
-    recipe: Simulation, directory: Path, missing: list[int], *, workers: int, device: str | None
-) -> Iterator[int]:
+def _run(recipe: Simulation, directory: Path, missing: list[int], *, workers: int, device: str | None) -> Iterator[int]:
     """Numbers of the shards as they are finished; at most two per worker are under way, so memory stays bounded."""
     if workers == 1 or len(missing) < 2:
         with _one_thread():
@@ -114,8 +112,10 @@ def _run(
             done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in done)
     except BrokenProcessPool as error:
-        cure = "start again with fewer workers, under `if __name__ == \"__main__\":` in a script; nothing is lost"
-        raise StoreError(f"a process that simulated for {directory} was killed, by lack of memory perhaps; {cure}") from error
+        cure = 'start again with fewer workers, under `if __name__ == "__main__":` in a script; nothing is lost'
+        raise StoreError(
+            f"a process that simulated for {directory} was killed, by lack of memory perhaps; {cure}"
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

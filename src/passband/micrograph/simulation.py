@@ -76,7 +76,8 @@ class Simulation(Recipe):
             )
         if self.scene.field < 16 * self.stored_sampling:
             raise PassbandError(
-                f"field={self.scene.field:g} Å is below 16 pixels of {self.stored_sampling:g} Å; widen it or refine them"
+                f"field={self.scene.field:g} Å is below 16 pixels of {self.stored_sampling:g} Å; "
+                "widen the field or refine the pixels"
             )
         return self
 
@@ -208,9 +209,7 @@ def _mask(recipe: Simulation, particles: ase.Atoms) -> npt.NDArray[np.bool_]:
     return resample_mask(mask, (recipe.stored_pixels, recipe.stored_pixels))
 
 
-def _focus_offset(
-    recipe: Simulation, scene: Scene, particles: ase.Atoms, device: torch.device | str | None
-) -> float:
+def _focus_offset(recipe: Simulation, scene: Scene, particles: ase.Atoms, device: torch.device | str | None) -> float:
     """C10 in Å, counted from the exit plane, of the plane that the recipe calls in focus; never above 0 by much.
 
     A field without particles is focused on the middle of its atoms.

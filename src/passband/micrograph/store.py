@@ -224,7 +224,9 @@ def write_part(directory: Path, shard: int, rows: Sequence[Mapping[str, Any]]) -
 
 
 def _table_writer(sink: io.BytesIO, schema: pa.Schema) -> pq.ParquetWriter:
-    return pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True, store_schema=False)
+    return pq.ParquetWriter(
+        sink, schema, compression="zstd", write_page_checksum=True, write_statistics=False, store_schema=False
+    )
 
 
 def finish_store(directory: Path, recipe: Simulation) -> None:
@@ -239,7 +241,7 @@ def finish_store(directory: Path, recipe: Simulation) -> None:
     with _table_writer(buffer, _ROW) as writer:
         gathered: list[pa.Table] = []
         for shard in range(len(shards_of(recipe))):
-            gathered.append(_read_table(_part(directory, shard), _ROW.names).cast(_ROW))
+            gathered.append(_read_table(_part(directory, shard), _PART, _ROW.names))
             if len(gathered) == 256:
                 writer.write_table(pa.concat_tables(gathered).combine_chunks())
                 gathered = []
@@ -248,12 +250,15 @@ def finish_store(directory: Path, recipe: Simulation) -> None:
     write_atomically(directory / "scenes.parquet", buffer.getvalue())
 
 
-def _read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
+def _read_table(path: Path, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
+    """Columns of a table that must have this schema; pages have checksums and the names and types are compared."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            return file.read(columns=columns)
-    except (OSError, pa.ArrowException) as error:
+            if file.schema_arrow.names == schema.names:
+                return file.read(columns=list(columns)).cast(pa.schema([schema.field(name) for name in columns]))
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise StoreError(f"{path} is damaged or missing; {_REPAIR}") from error
+    raise StoreError(f"{path} has columns {file.schema_arrow.names[:9]}, not those of a store; {_REPAIR}")
 
 
 _REPAIR = "delete it and run the same simulate command again, which remakes what is missing"
@@ -308,7 +313,7 @@ class WaveStore:
                 f"{self.directory} is not complete ({done} of {len(shards_of(self.recipe))} parts); "
                 "run the same simulate command again to finish it"
             )
-        scenes = _read_table(self.directory / "scenes.parquet")
+        scenes = _read_table(self.directory / "scenes.parquet", _ROW, _ROW.names)
         if scenes.num_rows != self.recipe.structures:
             raise StoreError(f"{self.directory / 'scenes.parquet'} is damaged or missing; {_REPAIR}")
         self._scenes = scenes
@@ -354,7 +359,7 @@ class WaveStore:
     def atoms(self, index: int) -> dict[str, npt.NDArray[Any]]:
         """Point truth: `x`, `y`, `z` in Å, atomic `number` and `particle` of every particle atom of one structure."""
         shard, row = divmod(self._checked(index), SHARD)
-        part = _read_table(_part(self.directory, shard), [f"atom_{name}" for name in _ATOMS])
+        part = _read_table(_part(self.directory, shard), _PART, [f"atom_{name}" for name in _ATOMS])
         return {name: np.asarray(part[f"atom_{name}"][row].values) for name in _ATOMS}
 
     def splits(self, *, validation: float = 0.1, test: float = 0.1) -> dict[str, npt.NDArray[np.int64]]:

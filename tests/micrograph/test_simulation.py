@@ -1,0 +1,98 @@
+"""One structure: reproducible, cropped exactly, with a truth that depends on the particles alone."""
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from passband.micrograph import simulation
+from passband.micrograph.simulation import Simulation, simulate_structure
+from passband.recipe import PassbandError
+
+
+def changed(recipe: Simulation, **fields: object) -> Simulation:
+    return Simulation.model_validate({**recipe.model_dump(), **fields})
+
+
+def test_a_structure_depends_on_its_number_and_seed_alone(tiny_recipe: Simulation) -> None:
+    first = simulate_structure(tiny_recipe, 4)
+    simulate_structure(tiny_recipe, 5)
+    again = simulate_structure(changed(tiny_recipe, structures=99), 4)
+    assert first.waves.tobytes() == again.waves.tobytes()
+    assert first.row == again.row
+    other = simulate_structure(changed(tiny_recipe, seed=4), 4)
+    assert not np.array_equal(first.waves, other.waves)
+
+
+def test_shapes_types_and_counts(tiny_recipe: Simulation) -> None:
+    made = simulate_structure(tiny_recipe, 1)
+    assert made.waves.shape == (2, 80, 80)
+    assert made.waves.dtype == np.complex64
+    assert made.mask.shape == made.labels.shape == (80, 80)
+    assert made.row["particles"] == made.labels.max() == len(np.unique(made.atoms["particle"]))
+    np.testing.assert_array_equal(made.labels > 0, made.mask)
+    assert not np.array_equal(made.waves[0], made.waves[1])  # two phonon configurations
+    intensity = (np.abs(made.waves.astype(complex)) ** 2).mean()
+    assert 0.97 < intensity < 1.001  # a wave loses only what leaves the band
+
+
+def test_the_stored_wave_has_the_band_of_the_full_one(tiny_recipe: Simulation) -> None:
+    full = simulate_structure(tiny_recipe, 1).waves
+    cropped = simulate_structure(changed(tiny_recipe, stored_pixel_size=0.8), 1).waves
+    assert cropped.shape == (2, 40, 40)
+    spectra = np.fft.fft2(full)[:, :20, :20] / 80**2
+    np.testing.assert_allclose(np.fft.fft2(cropped)[:, :20, :20] / 40**2, spectra, atol=2e-7)
+
+
+def test_the_truth_does_not_depend_on_phonons_or_on_the_film(tiny_recipe: Simulation) -> None:
+    expected = simulate_structure(tiny_recipe, 1).mask
+    for fields in ({"phonons": 0}, {"displacement": 0.2}, {"focus_reference": "exit_plane"}):
+        np.testing.assert_array_equal(simulate_structure(changed(tiny_recipe, **fields), 1).mask, expected)
+    dense = changed(tiny_recipe, scene={**tiny_recipe.scene.model_dump(), "film_density": 1.0})
+    np.testing.assert_array_equal(simulate_structure(dense, 1).mask, expected)
+
+
+def test_focus_references(tiny_recipe: Simulation) -> None:
+    offsets = {
+        name: simulate_structure(changed(tiny_recipe, focus_reference=name), 1).row["focus_offset"]
+        for name in ("exit_plane", "centre", "minimum_contrast")
+    }
+    made = simulate_structure(tiny_recipe, 1)
+    assert offsets["exit_plane"] == 0.0
+    assert offsets["centre"] == pytest.approx(made.atoms["z"].mean() - made.row["height"], abs=1e-3)
+    assert offsets["centre"] < -5.0  # the particles lie above the exit plane: C10 < 0 takes the wave back to them
+    assert offsets["minimum_contrast"] == pytest.approx(offsets["centre"], abs=5.0)
+
+
+def test_a_field_without_particles_has_an_empty_truth(tiny_recipe: Simulation) -> None:
+    empty = changed(tiny_recipe, scene={**tiny_recipe.scene.model_dump(), "empty": 1.0})
+    made = simulate_structure(empty, 0)
+    assert not made.mask.any()
+    assert made.row["particles"] == 0
+    assert len(made.atoms["x"]) == 0
+    assert made.row["focus_offset"] < 0.0  # on the film
+
+
+def test_a_wave_that_is_not_finite_is_refused(tiny_recipe: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = torch.full((2, 80, 80), complex("nan"), dtype=torch.complex64)
+    monkeypatch.setattr(simulation, "exit_waves", lambda *_, **__: broken)
+    with pytest.raises(PassbandError, match="structure 1 gives an exit wave with NaN"):
+        simulate_structure(tiny_recipe, 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"energy": 300.0}, "energies are in eV"),
+        ({"stored_pixel_size": 0.2}, "finer than pixel_size"),
+        ({"pixel_size": 0.0}, "greater than 0"),
+        ({"structures": 0}, "greater than or equal to 1"),
+        ({"focus_reference": "middle"}, "minimum_contrast"),
+        ({"pixel_size": 0.9, "stored_pixel_size": 2.0, "scene": {"field": 24.0, "diameter": 10.0}}, "below 16 pixels"),
+        ({"phonon": 3}, "phonon"),
+        ({"slice_thickness": float("nan")}, "finite|greater"),
+    ],
+)
+def test_impossible_recipes_are_refused(tiny_recipe: Simulation, fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        changed(tiny_recipe, **fields)
