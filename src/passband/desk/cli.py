@@ -1,0 +1,152 @@
+"""The command line: one line per error, exit code 2 for bad input, and every command continues where it stopped."""
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from passband import __version__
+from passband.desk import (
+    cite_command,
+    demo_command,
+    evaluate_command,
+    information_command,
+    inspect_command,
+    segment_command,
+    simulate_command,
+    train_command,
+)
+from passband.recipe import PassbandError
+
+INTERRUPTED = 130
+BAD_INPUT = 2
+
+
+class OneLineErrors(TyperGroup):
+    """A command group that reports what the user can mend on one line and leaves tracebacks to our own mistakes.
+
+    `PASSBAND_DEBUG=1` in the environment shows the traceback of every error.
+    """
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **options: Any) -> Any:
+        """Run a command and leave with its exit code."""
+        options["standalone_mode"] = False
+        try:
+            result = super().main(args, prog_name, **options)
+        except BaseException as error:
+            lines, code = explain(error)
+            if code is None:
+                raise
+            if os.environ.get("PASSBAND_DEBUG"):
+                traceback.print_exception(error)
+            for line in lines:
+                sys.stderr.write(f"{line}\n")
+            sys.exit(code)
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+def explain(error: BaseException) -> tuple[list[str], int | None]:
+    """Return the lines to print for an error and the exit code; the code is None for a mistake of ours."""
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
+        return ["interrupted; the same command continues"], INTERRUPTED
+    if type(error).__name__ == "ValidationError" and callable(getattr(error, "errors", None)):
+        from passband.campaign.errors import error_lines
+
+        return [f"error: {line}" for line in error_lines(error)], BAD_INPUT  # type: ignore[arg-type]
+    if isinstance(error, PassbandError):
+        return [f"error: {line}" for line in str(error).splitlines()], BAD_INPUT
+    if isinstance(error, OSError):
+        return [f"error: {_explain_file(error)}"], BAD_INPUT
+    if hasattr(error, "format_message"):  # what the argument parser raises, whichever click it is built on
+        return [f"error: {' '.join(str(error.format_message()).split())}"], BAD_INPUT
+    return [], None
+
+
+def _explain_file(error: OSError) -> str:
+    name = error.filename if error.filename is not None else ""
+    if error.errno == errno.ENOSPC:
+        return f"the disk is full{f' ({name})' if name else ''}; free some space, then the same command continues"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{name} may not be written or read here; choose another folder with -o"
+    if error.errno == errno.ENOENT:
+        return f"{name} does not exist; check the path"
+    reason = error.strerror or str(error)
+    return " ".join(f"{name}: {reason}".split()) if name else " ".join(reason.split())
+
+
+app = typer.Typer(
+    name="passband",
+    cls=OneLineErrors,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    help="Neural networks for electron micrographs that know what they can see.",
+    epilog="Start with: passband demo. Every command has examples: passband segment --help",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"passband {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def passband(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Neural networks for electron micrographs that know what they can see."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+_EXAMPLES = {
+    "inspect": """
+passband inspect micrograph.dm4
+passband inspect session/*.tif
+passband inspect stack.mrc --json
+""",
+    "information": """
+passband information --energy 300e3 --focal-spread 10 --c10 -80 --c30 2.5e5
+passband information --c10 -80 --c30 2.5e5 --against c10=-250,c30=2.5e5 --weight area --json
+""",
+}
+
+
+def _register(module: Any, name: str, summary: str) -> None:
+    function = getattr(module, name)
+    first = (function.__doc__ or "").split("\n\n")[0]
+    examples = getattr(module, "EXAMPLES", None) or _EXAMPLES[name]
+    text = {"help": " ".join(first.split()), "epilog": "\b\nExamples:\n" + _indent(examples)}
+    app.command(name, short_help=summary, **text)(function)
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.strip().splitlines())
+
+
+for _module, _name, _summary in (
+    (demo_command, "demo", "From atoms to a segmented micrograph in minutes."),
+    (simulate_command, "simulate", "A plan becomes a store of exit waves."),
+    (train_command, "train", "A plan and its store become a network."),
+    (evaluate_command, "evaluate", "Scores of a network on named conditions."),
+    (segment_command, "segment", "Micrographs become masks and particles."),
+    (information_command, "information", "What conditions transfer, and how alike two are."),
+    (inspect_command, "inspect", "What a file holds and how it was understood."),
+    (cite_command, "cite", "What to cite."),
+):
+    _register(_module, _name, _summary)
+
+
+def main() -> None:
+    """Entry point of the `passband` program."""
+    app()

@@ -1,0 +1,119 @@
+"""`passband segment`: micrographs become masks, probabilities, overlays and tables of particles."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from passband.desk.options import (
+    AsJson,
+    Device,
+    Frame,
+    ModelPath,
+    PixelSize,
+    Quiet,
+    find_images,
+    parse_pixel_size,
+    resolve_device,
+)
+from passband.desk.progress import Meter
+from passband.desk.weights import find_model
+from passband.recipe import PassbandError
+
+EXAMPLES = """
+passband segment micrograph.dm4 -o masks
+passband segment image.png --pixel-size 0.5 -o masks          (Å; 50pm and 0.05nm are understood)
+passband segment session/ 'more/*.tif' --model out/model -o masks --tta
+passband segment stack.mrc --frame 3 -o masks --json
+"""
+
+
+def segment(
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Micrographs, folders of them, or patterns.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    model: ModelPath = None,
+    pixel_size: PixelSize = None,
+    frame: Frame = None,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average over the eight rotations and reflections; 8 × slower.")
+    ] = False,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Segment micrographs with a trained network.
+
+    A file that cannot be read is reported on one line; the others are still segmented, and the exit code is 2.
+    """
+    paths = find_images(images)
+    stems = name_outputs(paths)
+    size = parse_pixel_size(pixel_size)
+    folder = find_model(model)
+    from passband.desk.segmenting import Segmenter
+
+    segmenter = Segmenter(folder, device=resolve_device(device), tta=tta)
+    output.mkdir(parents=True, exist_ok=True)
+    done: list[dict[str, Any]] = []
+    failed: list[dict[str, str]] = []
+    with Meter(quiet=quiet) as meter, meter.step("segment", unit="images") as step:
+        for number, (path, stem) in enumerate(zip(paths, stems, strict=True)):
+            step(number, len(paths), note=path.name)
+            try:
+                row = segmenter.segment(path, output, stem=stem, pixel_size=size, frame=frame)
+            except (PassbandError, OSError) as error:
+                failed.append({"image": str(path), "error": _one_line(path, error)})
+                continue
+            done.append(row)
+            if row["warning"]:
+                meter.warn(f"warning: {row['warning']}")
+        step(len(paths), len(paths))
+    _finish(done, failed, output, quiet=quiet, as_json=as_json)
+
+
+def name_outputs(paths: Sequence[Path]) -> list[str]:
+    """Return the stem of each image's results.
+
+    Raises
+    ------
+    PassbandError
+        Two images have the same stem, so that one mask would overwrite the other.
+    """
+    owners: dict[str, Path] = {}
+    for path in paths:
+        other = owners.setdefault(path.stem, path)
+        if other != path:
+            clash = f"{other} and {path} would both be written to {path.stem}.mask.tif"
+            raise PassbandError(f"{clash}; segment them into two folders")
+    return [path.stem for path in paths]
+
+
+def _one_line(path: Path, error: Exception) -> str:
+    from passband.desk.cli import explain
+
+    lines, _ = explain(error)
+    text = " ".join(lines).removeprefix("error: ")
+    return text if path.name in text else f"{path}: {text}"
+
+
+def _finish(
+    done: list[dict[str, Any]], failed: list[dict[str, str]], output: Path, *, quiet: bool, as_json: bool
+) -> None:
+    from passband.desk.tables import write_csv
+
+    rows = [{key: value for key, value in row.items() if key != "outputs"} for row in done]
+    if rows:
+        write_csv(output / "summary.csv", rows)
+    (output / "summary.json").write_text(
+        json.dumps({"images": done, "failed": failed}, indent=2, ensure_ascii=False) + "\n"
+    )
+    if as_json:
+        typer.echo(json.dumps({"images": done, "failed": failed}, ensure_ascii=False))
+    elif not quiet:
+        for row in done:
+            typer.echo(f"{row['mask']}: {row['particles']} particles, {100 * row['coverage']:.1f} % covered")
+    for row in failed:
+        typer.echo(f"error: {row['error']}", err=True)
+    if failed:
+        raise typer.Exit(2)

@@ -1,0 +1,94 @@
+"""One micrograph through a network: read, predict, and write mask, probability, overlay and table of particles."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from passband.description.particles import measure_particles, write_particles
+from passband.micrograph.formats import read_micrograph, write_image_tiff, write_mask_tiff, write_overlay_png
+from passband.recipe import PassbandError
+from passband.segmentation.model import load_model
+
+#: A network sees particles of the size it was trained on; beyond this ratio of pixel sizes its word is not worth much.
+FAR = 1.6
+
+
+class Segmentation(NamedTuple):
+    """What a network says about one micrograph."""
+
+    probability: NDArray[np.float32]  # (y, x), of anything that is not background
+    mask: NDArray[np.uint8]  # (y, x), 0 = background
+    particles: list[dict[str, Any]]
+
+
+class Segmenter:
+    """A loaded network and how to apply it."""
+
+    def __init__(self, folder: Path, *, device: str = "cpu", tta: bool = False) -> None:
+        self.folder = folder
+        self.model = load_model(folder, device=device)
+        self.tta = tta
+
+    def predict(self, image: NDArray[Any], pixel_size: tuple[float, float]) -> Segmentation:
+        """Return the mask and the particles of an image (y, x) of `pixel_size` (y, x) Å."""
+        probabilities = self.model.predict(image, pixel_size, symmetries=8 if self.tta else 1)  # (classes, y, x)
+        mask = np.asarray(probabilities.argmax(axis=0), dtype=np.uint8)
+        probability = np.asarray(1.0 - probabilities[0], dtype=np.float32)
+        return Segmentation(probability, mask, measure_particles(mask, pixel_size, probability=probability))
+
+    def segment(
+        self, path: Path, output: Path, *, stem: str, pixel_size: float | None = None, frame: int | None = None
+    ) -> dict[str, Any]:
+        """Segment a file and write its results; return one row that says what was written.
+
+        Raises
+        ------
+        PassbandError
+            The file cannot be read as one image of known pixel size.
+        """
+        micrograph = read_micrograph(path, pixel_size=pixel_size, frame=frame)
+        if micrograph.pixel_size is None:
+            raise PassbandError(f"{path} does not say its pixel size; give it in Å, for example --pixel-size 0.5")
+        result = self.predict(micrograph.array, micrograph.pixel_size)
+        outputs = write_results(result, micrograph.array, micrograph.pixel_size, output, stem=stem)
+        diameters = [float(row["equivalent_diameter_nm"]) for row in result.particles]
+        return {
+            "image": str(path),
+            "mask": str(outputs["mask"]),
+            "shape": list(result.mask.shape),
+            "pixel_size_A": list(micrograph.pixel_size),
+            "particles": len(result.particles),
+            "coverage": float((result.mask > 0).mean()),
+            "mean_diameter_nm": float(np.mean(diameters)) if diameters else None,
+            "model": str(self.folder),
+            "warning": self.doubt(path, micrograph.pixel_size),
+            "outputs": {kind: str(file) for kind, file in outputs.items()},
+        }
+
+    def doubt(self, path: Path, pixel_size: tuple[float, float]) -> str:
+        """Return a warning where the pixel size is far from the network's, else nothing."""
+        trained = self.model.card.pixel_size
+        ratio = max(pixel_size) / trained
+        if 1.0 / FAR <= ratio <= FAR:
+            return ""
+        size = f"{path}: {max(pixel_size):.3g} Å per pixel is far from the network's {trained:.3g} Å"
+        return f"{size}; the image is resampled to it, but particles or detail of this scale were not trained on"
+
+
+def write_results(
+    result: Segmentation, image: NDArray[Any], pixel_size: tuple[float, float], output: Path, *, stem: str
+) -> dict[str, Path]:
+    """Write the four files of one image; the mask comes last, so that its presence means that all are there."""
+    files = {
+        "probability": output / f"{stem}.probability.tif",
+        "overlay": output / f"{stem}.overlay.png",
+        "particles": output / f"{stem}.particles.csv",
+        "mask": output / f"{stem}.mask.tif",
+    }
+    write_image_tiff(files["probability"], result.probability, pixel_size)
+    write_overlay_png(files["overlay"], image, result.mask, pixel_size)
+    write_particles(result.particles, files["particles"])
+    write_mask_tiff(files["mask"], result.mask, pixel_size)
+    return files

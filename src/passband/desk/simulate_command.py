@@ -1,0 +1,51 @@
+"""`passband simulate`: a plan becomes a store of exit waves and truth; killed, the same command continues."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from passband.desk.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
+from passband.desk.progress import Meter
+
+EXAMPLES = """
+passband simulate demo -o out/store
+passband simulate cdse -o cdse_store --workers 8
+passband simulate au_hrtem -o au_store --set simulation.structures=50 --seed 7
+"""
+
+
+def simulate(
+    plan: PlanName,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the store.")],
+    overrides: Overrides = None,
+    seed: Seed = None,
+    device: Device = "auto",
+    workers: Workers = 1,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate the structures of a plan into a store of exit waves.
+
+    Finished structures are found, not recomputed; a store of another recipe is refused and left alone.
+    """
+    from passband.campaign.plan import load_plan
+    from passband.campaign.run import simulate_plan
+
+    recipe = load_plan(plan, overrides or (), seed=seed)
+    started = time.monotonic()
+    with Meter(quiet=quiet) as meter, meter.step("simulate", unit="structures") as step:
+        store = simulate_plan(recipe, output, workers=workers, device=resolve_device(device), progress=step)
+    seconds = time.monotonic() - started
+    if as_json:
+        row = {
+            "store": str(output),
+            "structures": len(store),
+            "identity": recipe.simulation.identity,
+            "seconds": seconds,
+        }
+        typer.echo(json.dumps(row))
+    elif not quiet:
+        typer.echo(f"{len(store)} structures in {output} ({recipe.simulation.identity})")
