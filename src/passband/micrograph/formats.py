@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 __all__ = [
     "MAX_BYTES",
+    "SUFFIXES",
     "FormatError",
     "inspect_file",
     "parse_length",
@@ -44,15 +45,19 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\0\0\0\x03", "gatan"),
     (b"\0\0\0\x04", "gatan"),
     (b"II\x97\x01", "ser"),
-    (b"JL", "emi"),
+    (b"JK", "emi"),
     (b"IMGBLO", "blockfile"),
     (b"\x34\0\0\0JED-", "jeol"),
 )
-_SUFFIXES = {
-    ".mrc": "mrc", ".st": "mrc", ".rec": "mrc", ".tif": "tiff", ".tiff": "tiff", ".dm3": "gatan", ".dm4": "gatan",
-    ".emd": "hdf5", ".hspy": "hdf5", ".hdf5": "hdf5", ".h5": "hdf5", ".ser": "ser", ".emi": "emi", ".png": "picture",
-    ".jpg": "picture", ".jpeg": "picture", ".npy": "npy", ".npz": "npz", ".prz": "npz", ".img": "jeol", ".blo": "blockfile",
-}  # fmt: skip
+SUFFIXES = {
+    **dict.fromkeys((".tif", ".tiff"), "tiff"),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".gif"), "picture"),
+    **dict.fromkeys((".dm3", ".dm4"), "gatan"),
+    **dict.fromkeys((".emd", ".hspy", ".hdf5", ".h5"), "hdf5"),
+    **dict.fromkeys((".npz", ".prz"), "npz"),
+    **dict.fromkeys((".mrc", ".st", ".rec"), "mrc"),
+    **{".npy": "npy", ".ser": "ser", ".emi": "emi", ".img": "jeol", ".blo": "blockfile"},
+}
 _CURES = {
     b"\x1f\x8b": "is compressed with gzip; unpack it first",
     b"%PDF": "is a PDF; export the image itself as TIFF",
@@ -95,7 +100,7 @@ def _family(source: Source, head: bytes) -> str:
     for mark, cure in _CURES.items():
         if head.startswith(mark):
             raise source.error(cure)
-    if suffix in _SUFFIXES:
+    if suffix in SUFFIXES:
         shown = head[:8].hex(" ")
         raise source.error(f"is not a {suffix} file (it begins with {shown}); it is damaged or has a wrong name")
     raise source.error(f"is of a kind that is not known; readable are {KNOWN_FORMATS}")
@@ -117,13 +122,17 @@ def _open(path: str | Path, max_bytes: int) -> Content:
     """
     path = Path(path)
     if path.is_dir():
-        raise FormatError(f"{path}: is a folder; name a file in it (a .zarr or .zspy store: export it as .hspy or TIFF)")
+        raise FormatError(
+            f"{path}: is a folder; name a file in it (a .zarr or .zspy store: export it as .hspy or TIFF)"
+        )
     try:
         source = Source(path, path.stat().st_size, max_bytes)
         with path.open("rb") as file:
             head = file.read(512)
     except OSError as failure:
-        raise FormatError(f"{path}: cannot be opened ({failure.strerror or failure}); check the name and permissions") from failure
+        raise FormatError(
+            f"{path}: cannot be opened ({failure.strerror or failure}); check the name and permissions"
+        ) from failure
     if not head:
         raise source.error("is empty (0 bytes); copy it again")
     family = _family(source, head)
@@ -153,7 +162,9 @@ def _choose(source: Source, content: Content, frame: int | None) -> int:
         return 0
     if frame is None:
         names = ", ".join(f"{index} {name}" for index, name in enumerate(content.frame_names))
-        raise source.error(f"holds {content.frames} frames{f' ({names})' if names else ''}; choose one with --frame N, from 0")
+        raise source.error(
+            f"holds {content.frames} frames{f' ({names})' if names else ''}; choose one with --frame N, from 0"
+        )
     if not 0 <= frame < content.frames:
         raise source.error(f"frame={frame} is not there: the file holds frames 0 to {content.frames - 1}")
     return frame
@@ -209,7 +220,9 @@ def read_micrograph(
     array, notes = _pixels(source, content, chosen)
     bad = 0 if array.dtype.kind in "iu" else int(np.count_nonzero(~np.isfinite(array)))
     if bad:
-        raise source.error(f"{bad} of {array.size} pixels are NaN or infinite; replace them by their neighbours' median")
+        raise source.error(
+            f"{bad} of {array.size} pixels are NaN or infinite; replace them by their neighbours' median"
+        )
     notes = (*content.notes, *notes)
     if given is not None:
         said = f"; the file says {content.pixel_size}" if content.pixel_size else ""
@@ -230,7 +243,7 @@ def read_micrograph(
 
 
 def _statistics(array: NDArray[Any]) -> dict[str, float | int]:
-    """Extremes, mean and spread of the finite pixels, how many are not finite, and the fraction at the type's maximum."""
+    """Extremes, mean and spread of the finite pixels, how many are not, and the fraction at the type's maximum."""
     finite = array if array.dtype.kind in "iu" else array[np.isfinite(array)]
     result: dict[str, float | int] = {"not_finite": int(array.size - finite.size)}
     if finite.size:
@@ -243,7 +256,7 @@ def _statistics(array: NDArray[Any]) -> dict[str, float | int]:
 
 
 def _remarks(array: NDArray[Any], statistics: dict[str, float | int]) -> list[str]:
-    """What a microscopist should know of the pixels before she segments them."""
+    """Return what a microscopist should know of the pixels before she segments them."""
     rows = data_bar_rows(array)
     remarks = [f"data bar in the bottom {rows} rows? crop it before segmenting"] if rows else []
     if statistics.get("min") == statistics.get("max"):
@@ -257,8 +270,9 @@ def inspect_file(path: str | Path, *, frame: int | None = None, max_bytes: int =
     Returns
     -------
     dict
-        `path`, `format`, `shape`, `axes`, `dtype`, `pixel_size_A` ([y, x] or None), `energy_eV`, `instrument`, `mode`, `frames`,
-        `usable` (whether `read_micrograph` would take it), `reason` (why not), `statistics` (of one image, or None), `notes`.
+        `path`, `format`, `shape`, `axes`, `dtype`, `pixel_size_A` ([y, x] or None), `energy_eV`, `instrument`, `mode`,
+        `frames`, `usable` (whether `read_micrograph` would take it), `reason` (why not), `statistics` (of one image, or
+        None), `notes`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Lengths as people and instruments write them, in Å: `77.6pm`, `0.5 µm`, `n_m`, `[nm]`, and the mojibake of old cameras."""
+"""Lengths as people and instruments write them, in Å: `77.6pm`, `0.5 µm`, `n_m`, `[nm]`, mojibake included."""
 
 import math
 import re
@@ -29,7 +29,16 @@ _ANGSTROM = {
     "meter": 1e10,
     "inch": 2.54e8,
 }
-_MOJIBAKE = {"ƒÊ": "μ", "Âμ": "μ", "\\u00B5": "μ", "\\u03BC": "μ", "Ã\x85": "Å", "Ã…": "Å", "Å\x8d": "Å", "\\u00C5": "Å"}
+_MOJIBAKE = {
+    "ƒÊ": "μ",
+    "Âμ": "μ",
+    "\\u00B5": "μ",
+    "\\u03BC": "μ",
+    "Ã\x85": "Å",
+    "Ã…": "Å",
+    "Å\x8d": "Å",
+    "\\u00C5": "Å",
+}
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
 _RECIPROCAL = re.compile(r"^1/|\^?-1$|^m?rad$|^deg$")
 KNOWN_UNITS = "pm, Å (or A), nm, um (or µm), mm"

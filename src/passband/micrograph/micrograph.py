@@ -61,7 +61,9 @@ def standardised(array: NDArray[Any]) -> NDArray[np.float32]:
     mean, spread = float(values.mean()), float(values.std())
     if not np.isfinite(mean) or not np.isfinite(spread):
         bad = int(np.count_nonzero(~np.isfinite(values)))
-        raise PassbandError(f"{bad} of {values.size} pixels are NaN or infinite; replace them by their neighbours' median")
+        raise PassbandError(
+            f"{bad} of {values.size} pixels are NaN or infinite; replace them by their neighbours' median"
+        )
     # a constant image leaves only rounding in its spread, which must not be blown up
     if spread <= 1e-12 * max(abs(mean), 1e-300):
         return np.zeros(values.shape, np.float32)

@@ -23,7 +23,7 @@ def _write(path: str | Path, array: NDArray[Any], pixel_size: tuple[float, float
             raise PassbandError(f"pixel_size={pixel_size} Å must be two finite numbers above 0, (y, x)")
         options["resolution"] = (10.0 / x, 10.0 / y)  # pixels per nm
         # the resolution tag is a ratio of two 32-bit integers; the text keeps every digit
-        options["metadata"] |= {"unit": "nm", "pixel_size_A": f"{y!r} {x!r}"}
+        options["metadata"] |= {"unit": "nm", "pixel_size_angstrom": f"{y!r} {x!r}"}
     tifffile.imwrite(path, array, imagej=True, **options)
 
 
@@ -37,7 +37,9 @@ def write_mask_tiff(path: str | Path, mask: NDArray[Any], pixel_size: tuple[floa
     """
     values = np.asarray(mask)
     if values.ndim != 2 or values.dtype.kind not in "biu" or (values.size and (values.min() < 0 or values.max() > 255)):
-        raise PassbandError(f"mask of shape {values.shape} and type {values.dtype} must be (y, x) of integers from 0 to 255")
+        raise PassbandError(
+            f"mask of shape {values.shape} and type {values.dtype} must be (y, x) of integers from 0 to 255"
+        )
     _write(path, values.astype(np.uint8), pixel_size)
 
 
@@ -107,7 +109,7 @@ def write_overlay_png(
     *,
     colour: tuple[int, int, int] = _OUTLINE,
 ) -> None:
-    """Write the image (y, x) with the mask tinted and outlined, and a scale bar where `pixel_size` (y, x) in Å is known.
+    """Write the image (y, x) with the mask tinted and outlined; a scale bar where `pixel_size` (y, x) in Å is known.
 
     The picture has the image's size, or a whole multiple of it where the image is small.
 

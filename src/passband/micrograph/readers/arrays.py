@@ -11,7 +11,16 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from passband.micrograph.lengths import parse_length
-from passband.micrograph.readers.content import Calibration, Content, Source, beam_energy, calibrate, mapped, number, text
+from passband.micrograph.readers.content import (
+    Calibration,
+    Content,
+    Source,
+    beam_energy,
+    calibrate,
+    mapped,
+    number,
+    text,
+)
 from passband.recipe import PassbandError
 
 _MAX_JSON = 2**22
@@ -24,7 +33,9 @@ def _header(file: IO[bytes], source: Source) -> tuple[tuple[int, ...], bool, np.
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran, dtype = read(file)
     if dtype.hasobject:
-        raise source.error("holds pickled Python objects, which can run code and are never loaded; save a plain number array")
+        raise source.error(
+            "holds pickled Python objects, which can run code and are never loaded; save a plain number array"
+        )
     if dtype.kind not in "biufc":
         raise source.error(f"holds values of type {dtype}, not numbers; save the image as uint16 or float32")
     return tuple(int(side) for side in shape), bool(fortran), dtype
@@ -65,14 +76,18 @@ def _json_calibration(keys: Mapping[str, Any], shape: tuple[int, ...]) -> Calibr
     for name in _SIZE_KEYS:
         unit = {"pm": "pm", "nm": "nm", "a": "Å"}.get(name.rsplit("_", 1)[-1], keys.get("pixel_size_units"))
         if number(keys.get(name)) is not None and unit is None:
-            return Calibration(notes=(f"the JSON gives {name}={keys[name]} without a unit, not used; give --pixel-size",))
+            return Calibration(
+                notes=(f"the JSON gives {name}={keys[name]} without a unit, not used; give --pixel-size",)
+            )
         side = _length(keys.get(name), unit)
         if side is not None:
             return Calibration((side, side), notes=("pixel size from the JSON beside the file",))
     unit = keys.get("field_of_view_units")
     fields = [_length(keys.get(f"field_of_view_{axis}"), unit) for axis in "yx"]
     if unit and fields[0] and fields[1] and len(shape) >= 2:
-        return Calibration((fields[0] / shape[-2], fields[1] / shape[-1]), notes=("pixel size from the JSON field of view",))
+        return Calibration(
+            (fields[0] / shape[-2], fields[1] / shape[-1]), notes=("pixel size from the JSON field of view",)
+        )
     return Calibration()
 
 
@@ -94,7 +109,9 @@ def _refusal(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str | None:
         return f"has the shape {shape}, a line or a number, not an image"
     if len(shape) > 3:
         return f"is {len(shape)}-dimensional {shape} (4D-STEM?), not a micrograph; make an image of it first"
-    return "is a complex array (a wave or a transform); take its modulus or intensity first" if dtype.kind == "c" else None
+    return (
+        "is a complex array (a wave or a transform); take its modulus or intensity first" if dtype.kind == "c" else None
+    )
 
 
 def _layout(shape: tuple[int, ...]) -> tuple[tuple[str, ...], int]:
@@ -194,7 +211,9 @@ def read_npz(source: Source) -> Content:
         raise source.error("holds no plain array of numbers (a pickle is never loaded); save the image with numpy.save")
     name = "data" if "data" in members else next(iter(members))
     if len(members) > 1 and name != "data":
-        raise source.error(f"holds {len(members)} arrays ({', '.join(list(members)[:6])}); save the one you mean as .npy")
+        raise source.error(
+            f"holds {len(members)} arrays ({', '.join(list(members)[:6])}); save the one you mean as .npy"
+        )
     shape, dtype = members[name]
     metadata = _metadata(source)
     calibration, energy, mode = _panta_rhei(metadata or {})

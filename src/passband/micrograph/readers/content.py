@@ -13,7 +13,6 @@ from passband.micrograph.lengths import clean_unit, is_reciprocal, unit_in_angst
 from passband.recipe import PassbandError
 
 MAX_BYTES = 2**31  # of one image, as stored: 32,768 × 32,768 pixels of 16 bits
-MAX_SIDE_TEXT = 2**20  # bytes of text metadata read from one place
 
 
 class FormatError(PassbandError):
@@ -32,19 +31,20 @@ class Source:
         """Return the error to raise, with the file's name in front."""
         return FormatError(f"{self.path}: {text}")
 
-    def claim(self, shape: Sequence[int], dtype: DTypeLike, *, stored: int | None = None) -> int:
+    def claim(self, shape: Sequence[int], dtype: DTypeLike, *, stored: int | None = None, expansion: int = 1) -> int:
         """Bytes of an array that the file promises, checked before anything is allocated.
 
         Raises
         ------
         FormatError
-            An empty or negative side, more bytes than the file has (`stored`, for uncompressed data), or more than the limit.
+            An empty or negative side, more bytes than the file has (`stored`, or `expansion` times that where
+            it is compressed), or more than the limit.
         """
         sides = " × ".join(str(int(side)) for side in shape)
         if not shape or any(int(side) <= 0 for side in shape):
             raise self.error(f"the header gives an image of {sides or 'no'} pixels; the file is empty or damaged")
         wanted = math.prod(int(side) for side in shape) * np.dtype(dtype).itemsize
-        if stored is not None and wanted > stored:
+        if stored is not None and wanted > stored * expansion:
             raise self.error(
                 f"the header promises {sides} pixels ({wanted} bytes) but the file holds {max(stored, 0)}; "
                 "it is truncated or damaged, copy it again"
@@ -62,7 +62,8 @@ class Content:
     """What a file holds, before any pixel is read.
 
     `load(frame)` returns one image (y, x) or, for colour, (y, x, channel). `axes` names the axes of `shape`.
-    `refusal` says why the file is no real-space image, where it is not one. `pixel_size` is (y, x) in Å, `energy` in eV.
+    `refusal` says why the file is no real-space image, where it is not one. `pixel_size` is (y, x) in Å, `energy` in
+    eV.
     """
 
     format: str
@@ -100,9 +101,9 @@ def calibrate(scales: tuple[float, float], units: tuple[str | None, str | None],
         return Calibration(notes=_unknown_unit(scales, units, where))
     sizes = [abs(float(scale)) * factor for scale, factor in zip(scales, factors, strict=True) if factor is not None]
     if not all(math.isfinite(size) and size > 0 for size in sizes):
-        return Calibration(notes=(f"{where} gives an impossible pixel size {scales}, ignored; give --pixel-size",))
+        return Calibration(notes=(f"impossible pixel size {scales} in {where}, not used; give --pixel-size",))
     notes = [f"pixel size from {where}"]
-    if units[0] and clean_unit(units[0]) != (units[0] or "").strip():
+    if units[0] and clean_unit(units[0]) != units[0].strip().replace("µ", "μ"):
         notes.append(f"unit {units[0]!r} read as {clean_unit(units[0])}")
     if abs(sizes[0] - sizes[1]) > 1e-3 * max(sizes):
         notes.append(f"pixels are not square: {sizes[0]:.6g} Å high, {sizes[1]:.6g} Å wide")
@@ -114,8 +115,8 @@ def _unknown_unit(scales: tuple[float, float], units: tuple[str | None, str | No
         if scales == (1.0, 1.0) or not all(math.isfinite(scale) for scale in scales):
             return ()
         hint = f"if it is nm, give --pixel-size {scales[0]:.6g}nm"
-        return (f"{where} gives a scale of {scales[0]:.9g} without a unit, not used; {hint}",)
-    return (f"{where} gives the units {units[0]!r}, {units[1]!r}, not lengths that are known; give --pixel-size",)
+        return (f"a scale of {scales[0]:.9g} without a unit in {where}, not used; {hint}",)
+    return (f"the units {units[0]!r}, {units[1]!r} in {where} are no lengths that are known; give --pixel-size",)
 
 
 def number(value: object) -> float | None:

@@ -8,12 +8,34 @@ from typing import Any
 
 import numpy as np
 
-from passband.micrograph.readers.content import Calibration, Content, Source, beam_energy, calibrate, mapped, number, text
+from passband.micrograph.readers.content import (
+    Calibration,
+    Content,
+    Source,
+    beam_energy,
+    calibrate,
+    mapped,
+    number,
+    text,
+)
 
-# Encoded types and image types as Digital Micrograph writes them; see B. Schaffer, "How to script… DigitalMicrograph", and
-# the description of the format by P. Cueva in ncempy.
-_SIMPLE = {2: "i2", 3: "i4", 4: "u2", 5: "u4", 6: "f4", 7: "f8", 8: "u1", 9: "i1", 10: "u1", 11: "i8", 12: "u8"}
-_IMAGE = {1: "i2", 2: "f4", 3: "c8", 6: "u1", 7: "i4", 9: "i1", 10: "u2", 11: "u4", 12: "f8", 13: "c16", 14: "u1", 39: "i8", 40: "u8"}
+# encoded types and image types, as C. Boothroyd describes them: https://personal.ntu.edu.sg/cbb/info/dmformat/
+_CODES = {2: "h", 3: "i", 4: "H", 5: "I", 6: "f", 7: "d", 8: "B", 9: "b", 10: "B", 11: "q", 12: "Q"}
+_IMAGE = {
+    1: "i2",
+    2: "f4",
+    3: "c8",
+    6: "u1",
+    7: "i4",
+    9: "i1",
+    10: "u2",
+    11: "u4",
+    12: "f8",
+    13: "c16",
+    14: "u1",
+    39: "i8",
+    40: "u8",
+}
 _THUMBNAIL = 23  # packed RGB
 _MAX_DEPTH = 64
 _MAX_INFO = 4096
@@ -35,7 +57,9 @@ class _Tags:
         self.data, self.source, self.position = data, source, 0
         self.version = int(self._take(">i"))
         if self.version not in (3, 4):
-            raise source.error(f"is version {self.version} of Digital Micrograph; 3 and 4 can be read, export it as TIFF")
+            raise source.error(
+                f"is version {self.version} of Digital Micrograph; 3 and 4 can be read, export it as TIFF"
+            )
         self.long = ">I" if self.version == 3 else ">Q"
         self._take(self.long)
         self.order = "<" if self._take(">i") else ">"
@@ -78,30 +102,30 @@ class _Tags:
             raise self.source.error(f"a tag is described by {count} numbers; the file is damaged")
         info = [int(self._take(self.long)) for _ in range(count)]
         match info:
-            case [kind] if kind in _SIMPLE:
-                return self._take(self.order + np.dtype(_SIMPLE[kind]).char)
+            case [kind] if kind in _CODES:
+                return self._take(self.order + _CODES[kind])
             case [15, *_]:
-                return [self._take(self.order + np.dtype(self._simple(kind)).char) for kind in info[4::2]]
+                return [self._take(self.order + _CODES[self._simple(kind)]) for kind in info[4::2]]
             case [18, length]:
                 return self._text(length)
             case [20, 15, _, _, *fields, length]:
-                item = sum(np.dtype(self._simple(kind)).itemsize for kind in fields[1::2])
+                item = sum(struct.calcsize("<" + _CODES[self._simple(kind)]) for kind in fields[1::2])
                 return _Block(self._skip(length * item), length * item)
-            case [20, kind, length] if kind in _SIMPLE:
+            case [20, kind, length] if kind in _CODES:
                 return self._array(name, kind, length)
         raise self.source.error(f"a tag has the unknown type {info[:3]}; the file is damaged or newer than this reader")
 
-    def _simple(self, kind: int) -> str:
-        if kind not in _SIMPLE:
+    def _simple(self, kind: int) -> int:
+        if kind not in _CODES:
             raise self.source.error(f"a tag has the unknown field type {kind}; the file is damaged")
-        return _SIMPLE[kind]
+        return kind
 
     def _text(self, length: int) -> str:
         start = self._skip(2 * length)
         return bytes(self.data[start : start + min(2 * length, _MAX_STRING)]).decode("utf-16" + self._suffix, "replace")
 
     def _array(self, name: str, kind: int, length: int) -> Any:
-        size = length * np.dtype(_SIMPLE[kind]).itemsize
+        size = length * struct.calcsize("<" + _CODES[kind])
         if kind == 4 and name != "Data" and size <= _MAX_STRING:
             return self._text(length)
         return _Block(self._skip(size), size)
@@ -119,7 +143,9 @@ def _at(tree: Any, *names: str) -> Any:
 
 def _displayed(tree: dict[str, Any], source: Source) -> dict[str, Any]:
     """Return the image that the file shows: the one its first source refers to, else the last that is no thumbnail."""
-    images = [image for image in (_at(tree, "ImageList") or {}).values() if isinstance(_at(image, "ImageData"), Mapping)]
+    images = [
+        image for image in (_at(tree, "ImageList") or {}).values() if isinstance(_at(image, "ImageData"), Mapping)
+    ]
     reference = _at(tree, "ImageSourceList", "0", "ImageRef")
     if isinstance(reference, int) and 0 <= reference < len(images):
         return dict(images[reference])

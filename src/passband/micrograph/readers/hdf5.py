@@ -1,6 +1,7 @@
 """HDF5: Velox and NCEM .emd, HyperSpy .hspy, and any other file in which one image can be told."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from passband.micrograph.readers.content import Calibration, Content, Source, be
 
 _MAX_NODES = 20_000
 _MAX_VELOX_TEXT = 2**22
+_MAX_UNWRITTEN = 2**26
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,9 @@ def _hyperspy_axes(group: h5py.Group, ndim: int) -> list[tuple[float, str | None
         node = _get(group, f"axis-{index}")
         read = (lambda name, node=node: _attribute(node, name)) if node is not None else (lambda _: None)
         scale = number(read("scale"))
-        axes.append((1.0 if scale is None else scale, text(read("units")), text(read("name")) or "", bool(read("navigate"))))
+        axes.append(
+            (1.0 if scale is None else scale, text(read("units")), text(read("name")) or "", bool(read("navigate")))
+        )
     return axes
 
 
@@ -204,13 +208,20 @@ def _any(file: h5py.File, source: Source) -> list[Found]:
 def _check(data: h5py.Dataset, source: Source) -> None:
     """Refuse pixels that lie in another file, that were never written, or whose promised size is absurd."""
     if data.is_virtual or data.external:
-        raise source.error(f"keeps the pixels of {data.name} in another file, which is not opened; save a copy with them inside")
+        raise source.error(
+            f"keeps the pixels of {data.name} in another file, which is not opened; save a copy with them inside"
+        )
     if data.dtype.kind not in "biufc":
-        raise source.error(f"holds values of type {data.dtype} in {data.name}, not numbers; save the image as uint16 or float32")
-    source.claim(data.shape, np.uint8) if data.ndim > 3 else None
-    source.claim(data.chunks or data.shape[-2:], data.dtype)
-    stored = data.id.get_storage_size()
-    source.claim(data.shape, np.uint8, stored=max(stored, 1) * (2**14 if data.chunks else 1))
+        raise source.error(
+            f"holds values of type {data.dtype} in {data.name}, not numbers; save the image as uint16 or float32"
+        )
+    promised = math.prod(int(side) for side in data.shape) * data.dtype.itemsize
+    if data.id.get_storage_size() == 0 and promised > _MAX_UNWRITTEN:
+        raise source.error(f"promises {data.shape} pixels in {data.name} but none were ever written; record it again")
+    if data.chunks:
+        source.claim(data.chunks, data.dtype)  # one is unpacked at a time, whatever part of it is wanted
+    elif data.ndim < 4:
+        source.claim(data.shape, data.dtype, stored=source.size if data.id.get_storage_size() else None)
 
 
 def _load(source: Source, found: Found, frame: int) -> NDArray[Any]:
@@ -237,21 +248,25 @@ def _content(file: h5py.File, source: Source, kind: str, images: list[Found]) ->
     _check(data, source)
     shape, axes, frames = _layout(tuple(int(side) for side in data.shape), first)
     source.claim(shape[-2:], data.dtype)
-    notes, names = [], ()
+    notes: list[str] = []
+    names: tuple[str, ...] = ()
     if data.ndim == 3 and frames == 1:
         notes.append(f"{kind} (y, x, 1) squeezed" if first.frame_axis == 2 else "single frame squeezed")
     if len(acquired) > 1:
         names = tuple(image.label for image in acquired)
     elif len(images) > 1:
         notes.append(f"{first.label} is the micrograph; {len(images) - 1} maps computed from spectra are not used")
+    refusal = first.refusal or first.calibration.refusal
     if len(shape) > 3:
-        refusal = f"is {len(shape)}-dimensional {shape} (4D-STEM?), not a micrograph; make an image of it first"
-    else:
-        refusal = first.refusal or first.calibration.refusal
+        refusal = (
+            first.refusal or f"is {len(shape)}-dimensional {shape} (4D-STEM?), not a micrograph; make an image of it"
+        )
     if names and all(tuple(file[image.name].shape) == tuple(data.shape) for image in acquired) and frames == 1:
         return _several(source, kind, acquired, shape, data.dtype)
     if names:
-        refusal = refusal or f"holds {len(names)} different images ({', '.join(names[:6])}); export the one you mean as TIFF"
+        refusal = (
+            refusal or f"holds {len(names)} different images ({', '.join(names[:6])}); export the one you mean as TIFF"
+        )
     return Content(
         format=kind,
         shape=shape,

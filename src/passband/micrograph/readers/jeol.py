@@ -21,7 +21,9 @@ class _Entries:
     def _take(self, size: int) -> int:
         start = self.position
         if size < 0 or start + size > len(self.data):
-            raise self.source.error(f"an entry promises {size} bytes but {len(self.data) - start} are left; it is truncated")
+            raise self.source.error(
+                f"an entry promises {size} bytes but {len(self.data) - start} are left; it is truncated"
+            )
         self.position += size
         return start
 

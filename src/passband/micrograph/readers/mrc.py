@@ -1,4 +1,4 @@
-"""MRC files (.mrc, .st, .rec): one header of 1024 bytes, then pixels; energies where the FEI extended header has them."""
+"""MRC files (.mrc, .st, .rec): a header of 1024 bytes, then pixels; the energy where FEI wrote it between them."""
 
 import struct
 
@@ -22,7 +22,9 @@ def _calibration(head: bytes, order: str, columns: int, rows: int) -> Calibratio
     if sampling_x <= 0 or sampling_y <= 0 or cell_x <= 0 or cell_y <= 0:
         return Calibration()
     if (cell_x, cell_y) == (sampling_x, sampling_y) == (columns, rows):
-        return Calibration(notes=("the MRC cell equals the pixel count, which means not calibrated; give --pixel-size",))
+        return Calibration(
+            notes=("the MRC cell equals the pixel count, which means not calibrated; give --pixel-size",)
+        )
     return calibrate((cell_y / sampling_y, cell_x / sampling_x), ("Å", "Å"), "the MRC header")
 
 
@@ -51,8 +53,8 @@ def read_mrc(source: Source) -> Content:
     shape = (rows, columns) if sections == 1 else (sections, rows, columns)
     if plane * sections > source.size - offset or sections < 1:
         raise source.error(
-            f"the header promises {sections} frames of {rows} × {columns} pixels ({plane * sections} bytes) but the file "
-            f"holds {source.size - offset}; it is truncated or damaged, copy it again"
+            f"the header promises {sections} frames of {rows} × {columns} pixels ({plane * sections} bytes) but the "
+            f"file holds {source.size - offset}; it is truncated or damaged, copy it again"
         )
     calibration = _calibration(head, order, columns, rows)
     energy, instrument = _microscope(head, order)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from passband.micrograph.readers.content import Content, Source
 
+_MOST_COMPRESSED = 2**15  # deflate reaches 2**10, a blank progressive JPEG more
 _MODES = {"1": "u1", "L": "u1", "P": "u1", "LA": "u1", "RGB": "u1", "RGBA": "u1", "CMYK": "u1", "YCbCr": "u1"}
 _DEEP = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I": "<i4", "F": "<f4"}
 
@@ -23,7 +24,7 @@ def _open(source: Source) -> Image.Image:
 def _load(source: Source) -> NDArray[Any]:
     with _open(source) as image:
         if image.mode in {"P", "CMYK", "YCbCr"}:
-            image = image.convert("RGBA" if "transparency" in image.info else "RGB")  # noqa: PLW2901
+            image = image.convert("RGBA" if "transparency" in image.info else "RGB")
         array = np.asarray(image)
         return array.astype(np.uint8) if array.dtype == bool else array
 
@@ -38,7 +39,8 @@ def read_picture(source: Source) -> Content:
         raise source.error("promises more pixels than any camera has; it is damaged or hostile") from bomb
     dtype = np.dtype(_DEEP.get(mode) or _MODES.get(mode, "u1"))
     channels = Image.getmodebands(mode) if mode in _MODES and mode != "P" else 1
-    source.claim((rows, columns, max(channels, 3 if mode == "P" else 1)), dtype)
+    sides = (rows, columns, max(channels, 3 if mode == "P" else 1))
+    source.claim(sides, dtype, stored=source.size, expansion=_MOST_COMPRESSED)
     shape = (rows, columns, channels) if channels > 1 else (rows, columns)
     suffixes = {"JPEG": {".jpg", ".jpeg", ".jpe"}, "PNG": {".png"}, "BMP": {".bmp"}, "GIF": {".gif"}}
     suffix = source.path.suffix.lower()

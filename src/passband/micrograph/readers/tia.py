@@ -8,7 +8,7 @@ import numpy as np
 
 from passband.micrograph.readers.content import Content, Source, beam_energy, calibrate, mapped, text
 
-# Data types and layout: P. Ercius, "TIA SER file format", www.ntu.edu.sg/home/cbb/info/TIAformat
+# data types and layout, as C. Boothroyd describes them: https://personal.ntu.edu.sg/cbb/info/TIAformat/
 _TYPES = {1: "u1", 2: "u2", 3: "u4", 4: "i1", 5: "i2", 6: "i4", 7: "f4", 8: "f8", 9: "c8", 10: "c16"}
 _SPECTRA, _IMAGES = 0x4120, 0x4122
 _ELEMENT = "<ddiddihii"  # offset, step and reference of x, then of y; type; width, height
@@ -31,7 +31,7 @@ def _label(xml: str, label: str) -> str | None:
 def read_emi(source: Source) -> Content:
     """Describe the first .ser that lies beside an .emi file."""
     with source.path.open("rb") as file:
-        if file.read(2) != b"JL" or source.size < 64:
+        if file.read(2) != b"JK" or source.size < 64:
             raise source.error("is not a TIA .emi file; open the .ser file that belongs to it")
     pattern = re.compile(re.escape(source.path.stem) + r"_\d+\.ser", re.IGNORECASE)
     series = sorted(path for path in source.path.parent.iterdir() if pattern.fullmatch(path.name))
@@ -51,7 +51,9 @@ def _offsets(source: Source, head: bytes) -> tuple[int, tuple[int, ...]]:
     (table,) = struct.unpack_from("<q" if wide else "<i", head, 22)
     size = valid * (8 if wide else 4)
     if valid < 1 or table < 0 or table + size > source.size:
-        raise source.error(f"promises {valid} images but has {source.size} bytes; it is empty or truncated, copy it again")
+        raise source.error(
+            f"promises {valid} images but has {source.size} bytes; it is empty or truncated, copy it again"
+        )
     with source.path.open("rb") as file:
         file.seek(table)
         return kind, struct.unpack(f"<{valid}{'q' if wide else 'i'}", file.read(size))
@@ -89,7 +91,7 @@ def read_ser(source: Source) -> Content:
         frames=len(offsets),
         pixel_size=calibration.pixel_size,
         energy=beam_energy(volts[1]) if volts else beam_energy(_label(xml, "High tension"), kilo=True),
-        instrument=_label(xml, "Microscope"),
+        instrument=(_label(xml, "Microscope") or "").removeprefix("Microscope ") or None,
         mode="STEM" if scanning else "TEM" if "TEM" in mode else None,
         refusal=calibration.refusal,
         notes=calibration.notes + (("energy and instrument from the .emi beside it",) if xml else ()),

@@ -15,6 +15,7 @@ from passband.micrograph.readers.tiff_metadata import Acquisition, acquisition
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _MAX_PAGES = 20_000
+_MOST_COMPRESSED = 2**16  # no codec packs an image tighter; deflate reaches 2**10
 _WHITE_IS_ZERO = 0
 _PALETTE = 3
 
@@ -53,15 +54,21 @@ def _main(pages: Sequence[tifffile.TiffPage]) -> list[tifffile.TiffPage]:
 def _check(page: tifffile.TiffPage, source: Source) -> None:
     """Compare what a page promises with the file before anything is allocated."""
     if page.dtype is None:
-        raise source.error(f"has {page.bitspersample} bits per sample in a form that is not known; save it as 8 or 16 bits")
+        raise source.error(
+            f"has {page.bitspersample} bits per sample in a form that is not known; save it as 8 or 16 bits"
+        )
     if page.imagedepth > 1 or page.samplesperpixel > 4:
-        raise source.error(f"has {page.samplesperpixel} channels and a depth of {page.imagedepth}; save one image of it")
+        raise source.error(
+            f"has {page.samplesperpixel} channels and a depth of {page.imagedepth}; save one image of it"
+        )
     shape = (*_plane(page), int(page.samplesperpixel))
     ends = [start + count for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
     if not ends or max(ends) > source.size:
-        raise source.error(f"has pixels up to byte {max(ends, default=0)} of {source.size}; it is truncated, copy it again")
+        raise source.error(
+            f"has pixels up to byte {max(ends, default=0)} of {source.size}; it is truncated, copy it again"
+        )
     plain = int(page.compression) == 1 and page.bitspersample >= 8
-    source.claim(shape, page.dtype, stored=sum(page.databytecounts) if plain else None)
+    source.claim(shape, page.dtype, stored=sum(page.databytecounts), expansion=1 if plain else _MOST_COMPRESSED)
     tile = (int(page.tilelength or 1), int(page.tilewidth or 1), int(page.samplesperpixel))
     source.claim(tile, page.dtype)
 
@@ -93,7 +100,7 @@ def _notes(tiff: tifffile.TiffFile, pages: list[tifffile.TiffPage], main: list[t
     notes = []
     first = main[0]
     if int(first.compression) != 1:
-        notes.append(f"compressed with {first.compression.name}")
+        notes.append(f"compressed with {tifffile.COMPRESSION(first.compression).name}")
     if tiff.is_bigtiff:
         notes.append("BigTIFF")
     if tiff.byteorder == ">":
@@ -113,7 +120,9 @@ def _contiguous_frames(tiff: tifffile.TiffFile, page: tifffile.TiffPage, source:
         return 1
     plane = source.claim(_plane(page), page.dtype)
     if page.dataoffsets[0] + promised * plane > source.size:
-        raise source.error(f"ImageJ promises {promised} frames but the file ends before; it is truncated, copy it again")
+        raise source.error(
+            f"ImageJ promises {promised} frames but the file ends before; it is truncated, copy it again"
+        )
     return promised
 
 
@@ -127,12 +136,14 @@ def read_tiff(source: Source) -> Content:
         known = acquisition(tiff, first)
         notes = _notes(tiff, pages, main)
         indices = [pages.index(page) for page in main]
-        shape, dtype = _plane(first), np.dtype(tiff.byteorder + first.dtype.char)
+        shape, dtype = _plane(first), np.dtype(first.dtype or np.uint8).newbyteorder(tiff.byteorder)
         hidden = _contiguous_frames(tiff, first, source) if len(pages) == 1 else 1
         colour, start = int(first.samplesperpixel), int(first.dataoffsets[0])
     if hidden > 1:
         size = int(np.prod(shape)) * dtype.itemsize
-        return _content((hidden, *shape), dtype, known, notes, lambda k: mapped(source.path, shape, dtype, start + k * size))
+        return _content(
+            (hidden, *shape), dtype, known, notes, lambda k: mapped(source.path, shape, dtype, start + k * size)
+        )
     full = (len(main), *shape) if len(main) > 1 else (*shape, colour) if colour > 1 else shape
     return _content(full, dtype, known, notes, lambda frame: _load(source, indices[frame]))
 

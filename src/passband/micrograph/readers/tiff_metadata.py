@@ -1,8 +1,8 @@
-"""Pixel size, energy and microscope from the private tags of TIFF: FEI, Zeiss, Olympus, TVIPS, JEOL, Gatan, ImageJ, OME."""
+"""Pixel size, energy and microscope from the dialects of TIFF: FEI, Zeiss, Olympus, TVIPS, JEOL, Gatan, ImageJ, OME."""
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import tifffile
@@ -12,6 +12,7 @@ from passband.micrograph.readers.content import Calibration, beam_energy, calibr
 
 _LARGEST_BELIEVED = 1e4  # Å: a resolution tag above 1 µm per pixel is a printer's (72 dpi = 353 µm)
 _ZEISS_FULL_WIDTH = 1024
+_TAG_ROUNDING = 1e-3  # of a pixel size, in a ratio of two 32-bit integers
 _RESOLUTION_UNITS = {2: "inch", 3: "cm"}
 
 
@@ -20,7 +21,7 @@ class Acquisition:
     """What the tags of a TIFF say about how it was taken."""
 
     format: str = "TIFF"
-    calibration: Calibration = Calibration()
+    calibration: Calibration = field(default_factory=Calibration)
     energy: float | None = None
     instrument: str | None = None
     mode: str | None = None
@@ -124,29 +125,30 @@ def _gatan(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Acquisition | No
     return Acquisition("TIFF (Digital Micrograph)", calibration)
 
 
-def _own(description: Mapping[str, Any]) -> Calibration | None:
-    """Pixel size that passband wrote itself, without the rounding of the resolution tag."""
-    sides = [number(side) for side in str(description.get("pixel_size_A", "")).split()]
-    if len(sides) != 2 or sides[0] is None or sides[1] is None or min(sides[0], sides[1]) <= 0:
-        return None
-    return Calibration((sides[0], sides[1]), notes=("pixel size from the ImageJ description",))
-
-
 def _resolution(page: tifffile.TiffPage, unit: str, where: str) -> Calibration:
-    pair = _tag(page, 283), _tag(page, 282)
-    ratios = [value[0] / value[1] for value in pair if isinstance(value, tuple) and len(value) == 2 and value[0] and value[1]]
+    pairs = [_tag(page, code) for code in (283, 282)]
+    ratios = [pair[0] / pair[1] for pair in pairs if isinstance(pair, tuple) and len(pair) == 2 and all(pair)]
     return calibrate((1 / ratios[0], 1 / ratios[1]), (unit, unit), where) if len(ratios) == 2 else Calibration()
+
+
+def _unrounded(description: Mapping[str, Any], tagged: Calibration) -> Calibration:
+    """Pixel size as passband writes it beside the resolution tag, which rounds; the tag wins where they disagree."""
+    sides = [number(side) for side in str(description.get("pixel_size_angstrom", "")).split()]
+    if len(sides) != 2 or tagged.pixel_size is None:
+        return tagged
+    pair = sides[0] or 0.0, sides[1] or 0.0
+    agree = all(abs(side / tag - 1) < _TAG_ROUNDING for side, tag in zip(pair, tagged.pixel_size, strict=True))
+    return Calibration(pair, notes=tagged.notes) if agree else tagged
 
 
 def _imagej(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Acquisition | None:
     metadata = tiff.imagej_metadata
     if not metadata:
         return None
-    calibration = _own(metadata)
-    unit = text(metadata.get("unit"))
-    if calibration is None and unit and unit not in {"pixel", "pixels"}:
-        calibration = _resolution(page, unit, "the ImageJ resolution tag")
-    return Acquisition("TIFF (ImageJ)", calibration or Calibration())
+    unit, calibration = text(metadata.get("unit")), Calibration()
+    if unit and unit not in {"pixel", "pixels"}:
+        calibration = _unrounded(metadata, _resolution(page, unit, "the ImageJ resolution tag"))
+    return Acquisition("TIFF (ImageJ)", calibration)
 
 
 def _ome(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Acquisition | None:
@@ -159,7 +161,9 @@ def _ome(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Acquisition | None
         unit = re.search(rf'PhysicalSize{axis}Unit="([^"]*)"', xml)
         sides.append((number(size[1]) if size else None) or 0.0)
         units.append(unit[1] if unit else "µm")  # the default of OME
-    calibration = calibrate((sides[0], sides[1]), (units[0], units[1]), "the OME metadata") if all(sides) else Calibration()
+    calibration = (
+        calibrate((sides[0], sides[1]), (units[0], units[1]), "the OME metadata") if all(sides) else Calibration()
+    )
     return Acquisition("TIFF (OME)", calibration)
 
 
