@@ -191,9 +191,9 @@ def transfer_curve(q: Any, conditions: "Conditions", odd: Literal["exact", "naiv
 
 
 def describe(conditions: "Conditions") -> str:
-    """Short text of the aberrations that are not zero, lengths in nm and angles in rad."""
-    parts = [
-        f"{name} {value:.3g} rad" if name.startswith("phi") else f"{name} {value / 10.0:g} nm"
-        for name, value in conditions.aberrations.nonzero().items()
-    ]
+    """Short text of the aberrations that are not zero: lengths in nm or µm, azimuths in rad."""
+    parts = []
+    for name, value in conditions.aberrations.nonzero().items():
+        factor, unit = (1.0, "rad") if name.startswith("phi") else (1e4, "µm") if abs(value) >= 1e4 else (10.0, "nm")
+        parts.append(f"{name} {value / factor:.4g} {unit}".replace("-", "\u2212"))
     return ", ".join(parts) or "no aberrations"

@@ -60,7 +60,10 @@ def information_map_figure(
     """ε over C10 and C30 (Å; drawn in nm and mm), rows of `epsilon` being C30; `marks` are named (C10, C30)."""
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     axes = figure.subplots()
-    mesh = axes.pcolormesh(c10 / 10.0, c30 / 1e7, epsilon, cmap="viridis", shading="nearest", rasterized=True)
+    darkest = float(np.nanpercentile(epsilon, 0.5))  # the lens without phase, ε = 0, would take half the scale
+    mesh = axes.pcolormesh(
+        c10 / 10.0, c30 / 1e7, epsilon, cmap="viridis", vmin=darkest, shading="nearest", rasterized=True
+    )
     for marker, colour, (name, (x, y)) in zip(MARKERS, ("white", "#ff7a00"), (marks or {}).items(), strict=False):
         inside = c10.min() <= x <= c10.max() and c30.min() <= y <= c30.max()
         if inside:
@@ -70,7 +73,7 @@ def information_map_figure(
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=7, loc="lower left", facecolor="#cbd5e1", framealpha=0.9)
     _dress(axes, "C10 = −defocus (nm)", "C30 = Cs (mm)", title)
-    colourbar = figure.colorbar(mesh, ax=axes)
+    colourbar = figure.colorbar(mesh, ax=axes, extend="min")
     colourbar.set_label("information transfer ε", fontsize=9)
     colourbar.ax.tick_params(labelsize=8)
     return figure

@@ -71,6 +71,12 @@ LARGEST = {1: 1e6, 2: 1e7, 3: 1e9, 4: 1e9, 5: 1e10}
 _KNOWN = {name.lower(): (name, 1.0) for name in COEFFICIENTS} | {name.lower(): to for name, to in ALIASES.items()}
 
 
+def _likeness(name: str, known: str) -> tuple[float, bool]:
+    """How alike two names are; of equally alike ones, the one that begins alike (C33 is nearer to C30 than to C43)."""
+    one, other = name.lower(), known.lower()
+    return difflib.SequenceMatcher(None, one, other).ratio(), one[:2] == other[:2]
+
+
 def resolve_name(name: str) -> tuple[str, float]:
     """Symbol and sign that a coefficient's name stands for; capitals do not matter.
 
@@ -87,9 +93,9 @@ def resolve_name(name: str) -> tuple[str, float]:
     found = _KNOWN.get(name.lower())
     if found is not None:
         return found
-    near = difflib.get_close_matches(name.lower(), _KNOWN, n=1, cutoff=0.4)
-    spelt = {key.lower(): key for key in (*COEFFICIENTS, *ALIASES)}
-    cure = f"did you mean {spelt[near[0]]!r}?" if near else f"write one of {', '.join(COEFFICIENTS)}"
+    likeness = {known: _likeness(name, known) for known in (*COEFFICIENTS, *ALIASES)}
+    near = max(likeness, key=lambda known: likeness[known])
+    cure = f"did you mean {near!r}?" if likeness[near][0] >= 0.4 else f"write one of {', '.join(COEFFICIENTS)}"
     raise PassbandError(f"{name!r} is not an aberration known here (to fifth order); {cure}")
 
 
