@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 import zarr
 
-from passband.micrograph import store as store_module
+from passband.micrograph import store_writing
 from passband.micrograph.acquisition import simulate
 from passband.micrograph.simulation import Simulation, simulate_structure
-from passband.micrograph.store import StoreError, WaveStore, write_atomically
+from passband.micrograph.store import StoreError, WaveStore
+from passband.micrograph.store_writing import write_atomically
 from passband.recipe import PassbandError
 
 
@@ -100,14 +101,16 @@ def rename_column(path: Path) -> None:
 @pytest.mark.parametrize("damage", [truncate, empty, flip, rename_column])
 def test_damaged_tables_are_errors(copied: Path, damage: Callable[[Path], None]) -> None:
     damage(copied / "parts" / "00001.parquet")
-    with pytest.raises(StoreError, match="damaged|columns"):
+    with pytest.raises(StoreError, match=r"damaged|columns"):
         WaveStore.open(copied).atoms(5)
     damage(copied / "scenes.parquet")
-    with pytest.raises(StoreError, match="damaged|columns"):
+    with pytest.raises(StoreError, match=r"damaged|columns"):
         WaveStore.open(copied)
 
 
-@pytest.mark.parametrize("lost", ["waves/c/2/0/0/0", "labels/c/9/0/0", "parts/00000.parquet", "scenes.parquet", "masks/zarr.json"])
+@pytest.mark.parametrize(
+    "lost", ["waves/c/2/0/0/0", "labels/c/9/0/0", "parts/00000.parquet", "scenes.parquet", "masks/zarr.json"]
+)
 def test_what_was_lost_is_made_again(
     copied: Path, tiny_store: WaveStore, lost: str, hashes: Callable[[Path], dict[str, str]]
 ) -> None:
@@ -182,7 +185,8 @@ def test_two_runs_do_not_write_the_same_store(copied: Path, tiny_recipe: Simulat
 
 
 @pytest.mark.parametrize(
-    ("number", "message"), [(errno.ENOSPC, "the disk is full .* nothing|the disk is full"), (errno.EACCES, "cannot be written")]
+    ("number", "message"),
+    [(errno.ENOSPC, "the disk is full .* nothing|the disk is full"), (errno.EACCES, "cannot be written")],
 )
 def test_a_write_that_fails_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, message: str
@@ -193,7 +197,7 @@ def test_a_write_that_fails_leaves_what_was_there(
     def refuse(descriptor: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(store_module.os, "fsync", refuse)
+    monkeypatch.setattr(store_writing.os, "fsync", refuse)
     with pytest.raises(StoreError, match=message):
         write_atomically(path, b"new")
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]

@@ -53,7 +53,13 @@ def phase_of(atoms: ase.Atoms) -> np.ndarray:
 # the CdSe sphere off; a mask of the exit wave's wrapped phase has holes in the 80 Å of gold.
 @pytest.mark.parametrize(
     ("material", "diameter", "turn", "slack"),
-    [("Au", 30.0, 1, 1.0), ("Au", 80.0, 1, 0.6), ("Au", 80.0, None, 0.6), ("CdSe", 40.0, 3, 1.6), ("CdSe", 40.0, None, 1.6)],
+    [
+        ("Au", 30.0, 1, 1.0),
+        ("Au", 80.0, 1, 0.6),
+        ("Au", 80.0, None, 0.6),
+        ("CdSe", 40.0, 3, 1.6),
+        ("CdSe", 40.0, None, 1.6),
+    ],
 )
 def test_a_mask_is_one_region_without_holes_that_ends_at_the_outermost_atoms(
     material: str, diameter: float, turn: int | None, slack: float

@@ -135,7 +135,7 @@ def atom_columns(positions: npt.NDArray[np.floating], *, tolerance: float = 0.6)
     if not len(positions):
         return np.zeros((0, 3))
     flat = np.asarray(positions[:, :2], dtype=np.float64)
-    neighbours = cKDTree(flat).query_ball_point(flat, tolerance, return_sorted=True)
+    neighbours: list[list[int]] = list(cKDTree(flat).query_ball_point(flat, tolerance, return_sorted=True))
     order = np.argsort([-len(near) for near in neighbours], kind="stable")
     free = np.ones(len(flat), dtype=bool)
     columns = []
@@ -202,11 +202,12 @@ def minimum_contrast_defocus(
         for n in wave.shape
     ]
 
-    def best(grid: Array) -> float:
-        return float(grid[int(np.argmin([_contrast(spectrum, squares, float(c10)) for c10 in grid]))])
+    def best(grid: list[float]) -> float:
+        return min(grid, key=lambda c10: _contrast(spectrum, squares, c10))
 
-    rough = best(low + coarse * np.arange(int((high - low) / coarse + 1e-9) + 1))
-    return round(best(rough + 0.1 * coarse * np.arange(-10, 11)), 6)
+    steps = int((high - low) / coarse + 1e-9)
+    rough = best([low + coarse * step for step in range(steps + 1)])
+    return round(best([rough + 0.1 * coarse * step for step in range(-10, 11)]), 6)
 
 
 def _contrast(spectrum: Tensor, squares: list[Tensor], c10: float) -> float:

@@ -1,0 +1,214 @@
+"""Write a wave store so that it is never half-written: every file whole or absent, and the same bytes every time."""
+
+import errno
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zarr
+from zarr.codecs import BytesCodec, Crc32cCodec, ZstdCodec
+from zarr.storage import MemoryStore
+
+from passband.micrograph.simulation import Simulation, Structure
+from passband.micrograph.store import (
+    ARRAYS,
+    FORMAT,
+    PART,
+    ROW,
+    VERSION,
+    StoreError,
+    chunk_path,
+    part_path,
+    read_recipe,
+    read_table,
+    shards_of,
+)
+
+_LEFTOVER = ".*.tmp"
+_TABLES_AT_ONCE = 256  # parts gathered into one row group of scenes.parquet
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that at any moment, even of a power cut, it is there whole or not at all.
+
+    Raises
+    ------
+    StoreError
+        The disk is full or cannot be written; what was there before is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _flush_directory(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _disk_error(path, error) from error
+
+
+def _flush_directory(directory: Path) -> None:
+    if os.name == "posix":  # elsewhere a directory cannot be opened, and the rename is as durable as it gets
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _disk_error(path: Path, error: OSError) -> StoreError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        cure = "free some space and run the same command again; finished structures are kept"
+        return StoreError(f"the disk is full while writing {path}; {cure}")
+    return StoreError(f"{path} cannot be written ({error.strerror or error}); check the directory and its permissions")
+
+
+def _arrays(recipe: Simulation, structures: int) -> dict[str, tuple[tuple[int, ...], str, Any, list[Any]]]:
+    side = recipe.stored_pixels
+    packed = [ZstdCodec(level=3), Crc32cCodec()]
+    wave = (structures, recipe.stored_waves, side, side)
+    return {
+        "waves": (wave, "complex64", complex(np.nan, np.nan), [Crc32cCodec()]),
+        "masks": ((structures, side, side), "uint8", 0, packed),
+        "labels": ((structures, side, side), "uint16", 0, packed),
+    }
+
+
+def _encoded(recipe: Simulation, name: str, values: npt.NDArray[Any] | None, structures: int) -> dict[str, bytes]:
+    """Files, by path inside the array, that Zarr makes of an array's metadata and, if given, its one chunk."""
+    shape, dtype, fill, codecs = _arrays(recipe, structures)[name]
+    files: dict[str, Any] = {}
+    array = zarr.create_array(
+        MemoryStore(files),
+        shape=shape,
+        chunks=(1, *shape[1:]),
+        dtype=dtype,
+        fill_value=fill,
+        filters=None,
+        serializer=BytesCodec(endian="little"),
+        compressors=codecs,
+        dimension_names=["structure", "phonon", "y", "x"] if len(shape) == 4 else ["structure", "y", "x"],
+        config={"write_empty_chunks": True},
+    )
+    if values is not None:
+        array[0] = values
+    return {path: buffer.to_bytes() for path, buffer in files.items()}
+
+
+def prepare_store(directory: Path, recipe: Simulation) -> None:
+    """Make the directory a store of this recipe, or find that it already is one.
+
+    Raises
+    ------
+    StoreError
+        The directory holds a store of another recipe or version, or other files, or cannot be written.
+    """
+    if (directory / "zarr.json").exists():
+        found = read_recipe(directory)
+        if found.identity != recipe.identity:
+            raise StoreError(
+                f"{directory} holds the store {found.identity} and the recipe is {recipe.identity}; "
+                "give another directory, or delete this one"
+            )
+    elif directory.exists() and any(not path.match(_LEFTOVER) for path in _entries(directory)):
+        raise StoreError(f"{directory} is not empty and not a wave store; give a new or empty directory")
+    else:
+        write_atomically(directory / "zarr.json", _group_metadata(recipe))
+    for name in ARRAYS:
+        path = directory / name / "zarr.json"
+        if not path.exists():
+            write_atomically(path, _encoded(recipe, name, None, recipe.structures)["zarr.json"])
+
+
+def _entries(directory: Path) -> Iterator[Path]:
+    try:
+        yield from directory.iterdir()
+    except OSError as error:
+        raise StoreError(f"{directory} cannot be read ({error.strerror}); give a directory") from error
+
+
+def _group_metadata(recipe: Simulation) -> bytes:
+    files: dict[str, Any] = {}
+    attributes = {"format": FORMAT, "version": VERSION, "identity": recipe.identity}
+    zarr.create_group(MemoryStore(files), attributes={**attributes, "recipe": recipe.model_dump(mode="json")})
+    data: bytes = files["zarr.json"].to_bytes()
+    return data
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Delete the half-written files of a run that was killed; only one run at a time may use the directory."""
+    for path in directory.rglob(_LEFTOVER):
+        path.unlink(missing_ok=True)
+
+
+def shard_is_complete(directory: Path, shard: int, structures: Sequence[int]) -> bool:
+    """Whether every file of a shard is there; its part is written last."""
+    return part_path(directory, shard).exists() and all(
+        chunk_path(directory, name, index).exists() for index in structures for name in ARRAYS
+    )
+
+
+def write_structure(directory: Path, recipe: Simulation, structure: Structure) -> dict[str, Any]:
+    """Write the arrays of one structure and return its row for `write_part`.
+
+    Raises
+    ------
+    StoreError
+        The disk is full or cannot be written.
+    """
+    index = structure.row["structure"]
+    for name, values in (("waves", structure.waves), ("masks", structure.mask), ("labels", structure.labels)):
+        files = _encoded(recipe, name, values, 1)
+        (data,) = (data for path, data in files.items() if path != "zarr.json")
+        write_atomically(chunk_path(directory, name, index), data)
+    return {**structure.row, **{f"atom_{name}": values for name, values in structure.atoms.items()}}
+
+
+def write_part(directory: Path, shard: int, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Record that the structures of a shard are complete.
+
+    Raises
+    ------
+    StoreError
+        The disk is full or cannot be written.
+    """
+    buffer = io.BytesIO()
+    with _table_writer(buffer, PART) as writer:
+        writer.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=PART))
+    write_atomically(part_path(directory, shard), buffer.getvalue())
+
+
+def _table_writer(sink: io.BytesIO, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(
+        sink, schema, compression="zstd", write_page_checksum=True, write_statistics=False, store_schema=False
+    )
+
+
+def finish_store(directory: Path, recipe: Simulation) -> None:
+    """Gather the rows of all shards in scenes.parquet, which makes the store complete.
+
+    Raises
+    ------
+    StoreError
+        A part is damaged, or the disk is full.
+    """
+    buffer = io.BytesIO()
+    with _table_writer(buffer, ROW) as writer:
+        gathered: list[pa.Table] = []
+        for shard in range(len(shards_of(recipe))):
+            gathered.append(read_table(part_path(directory, shard), PART, ROW.names))
+            if len(gathered) == _TABLES_AT_ONCE:
+                writer.write_table(pa.concat_tables(gathered).combine_chunks())
+                gathered = []
+        if gathered:
+            writer.write_table(pa.concat_tables(gathered).combine_chunks())
+    write_atomically(directory / "scenes.parquet", buffer.getvalue())
