@@ -1,5 +1,6 @@
 """What pydantic found wrong with a recipe, one line each: the dotted name, the value, the rule and the near name."""
 
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from types import UnionType
@@ -10,7 +11,10 @@ from pydantic_core import ErrorDetails
 
 from passband.distribution import Choice, LogUniform, Normal, Uniform
 
-_DISTRIBUTIONS = {model.__name__: model for model in (Uniform, LogUniform, Normal, Choice)}
+_KINDS = "|".join(kind.__name__ for kind in (Uniform, LogUniform, Normal, Choice))
+_MEMBER = re.compile(
+    rf"(?:.*, )?(?:{_KINDS})\]*"
+)  # as pydantic names a member of a union, with its validators around it
 _SCALAR_RULE = (
     "write a number, {uniform = [low, high]}, {log_uniform = [low, high]}, {normal = [mean, std]} or {choice = [...]}"
 )
@@ -37,11 +41,11 @@ def error_lines(error: ValidationError, *, model: type[BaseModel] | None = None,
 def _place(detail: ErrorDetails, data: Any) -> list[str]:
     """Follow the error's location through the raw values, so that names of union members drop out."""
     if data is None:
-        return [str(part) for part in detail["loc"] if part not in _DISTRIBUTIONS]
+        return [str(part) for part in detail["loc"] if not _is_kind(part)]
     path: list[str] = []
     here = data
     for part in detail["loc"]:
-        if part in _DISTRIBUTIONS:  # every way of writing a scalar failed: speak of the scalar
+        if _is_kind(part):  # every way of writing a scalar failed: speak of the scalar
             return path
         if _holds(here, part):
             here = here[part]
@@ -49,6 +53,10 @@ def _place(detail: ErrorDetails, data: Any) -> list[str]:
             continue
         path.append(str(part))
     return path
+
+
+def _is_kind(part: int | str) -> bool:
+    return isinstance(part, str) and _MEMBER.fullmatch(part) is not None
 
 
 def _holds(here: Any, part: int | str) -> bool:
@@ -74,7 +82,7 @@ def _line(path: str, details: list[ErrorDetails], model: type[BaseModel] | None)
     """One line for everything that is wrong at one place."""
     said = [detail for detail in details if detail["type"] in ("value_error", "assertion_error")]
     detail = (said or details)[0]
-    if not said and (len(details) > 1 or any(part in _DISTRIBUTIONS for part in detail["loc"])):
+    if not said and (len(details) > 1 or any(_is_kind(part) for part in detail["loc"])):
         return f"{path}={_shown(detail, details)} is not a value or a distribution; {_SCALAR_RULE}"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = " ".join(message.split())

@@ -117,6 +117,8 @@ def train_plan(
         identity="-".join(recipe.identity for recipe in recipes),
         prefetch=True,
     )
+    if progress is not None:
+        progress(history.rows[-1]["step"], history.rows[-1]["step"], note=f"stopped by {history.stopped}")
     write_atomically(directory / "config.json", json.dumps(plan.model_dump(mode="json"), indent=1).encode())
     save_model(directory / "model", learner.network, _card(plan, history, device))
     return TrainedRun(directory / "model", history, int(history.rows[-1]["epoch"]), history.seconds)
@@ -195,7 +197,7 @@ def _scores(model: Model, micrographs: NamedSet) -> dict[str, float]:
     predicted, truth, losses = [], [], []
     for batch in micrographs:
         for image, mask, row in zip(batch.images, batch.masks, batch.rows, strict=True):
-            probabilities = torch.from_numpy(model.predict(image[0].cpu().numpy(), row["pixel_size"]))
+            probabilities = torch.from_numpy(model.predict(image[0].cpu().numpy(), row["pixel_size"], overlap=32))
             losses.append(_paper_loss(probabilities, mask.cpu()))
             predicted.append(probabilities.argmax(0).numpy())
             truth.append(mask.cpu().numpy())

@@ -126,8 +126,8 @@ def _register(module: Any, name: str, summary: str) -> None:
     function = getattr(module, name)
     first = (function.__doc__ or "").split("\n\n")[0]
     examples = getattr(module, "EXAMPLES", None) or _EXAMPLES[name]
-    text = {"help": " ".join(first.split()), "epilog": "\b\nExamples:\n" + _indent(examples)}
-    app.command(name, short_help=summary, **text)(function)
+    epilog = "\b\nExamples:\n" + _indent(examples)
+    app.command(name, short_help=summary, help=" ".join(first.split()), epilog=epilog)(function)
 
 
 def _indent(text: str) -> str:

@@ -61,7 +61,7 @@ def write_report(findings: Findings, path: Path) -> None:
             "Dice, conditions as trained": f"{trained['dice']:.3f}",
             f"Dice, worst ({worst['condition']})": f"{worst['dice']:.3f}",
             "particles in the micrograph": str(len(findings.segmented["result"].particles)),
-            "time": _minutes(findings.provenance["seconds"]["all"]),
+            "time of this call": _minutes(findings.provenance["seconds"]["all"]),
         },
     )
     _simulated(page, findings)

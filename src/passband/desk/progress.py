@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import ProgressColumn as _Column
+from rich.table import Column
 from rich.text import Text
 
 
@@ -90,15 +91,18 @@ class Meter:
 
 
 def _bars() -> Progress:
+    fixed = Column(no_wrap=True)
+    wide = None if sys.stderr.isatty() else 120  # a log has no width of its own
     return Progress(
-        TextColumn("{task.description:<22}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", style="dim"),
-        console=Console(file=sys.stderr),
+        TextColumn("{task.description:<9}", table_column=fixed),
+        BarColumn(bar_width=16, table_column=fixed),
+        MofNCompleteColumn(table_column=fixed),
+        _Rate(table_column=fixed),
+        TimeElapsedColumn(table_column=fixed),
+        TextColumn("left", table_column=fixed),
+        TimeRemainingColumn(table_column=fixed),
+        TextColumn("{task.fields[note]}", style="dim", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        console=Console(file=sys.stderr, width=wide),
         refresh_per_second=4,
+        expand=True,
     )

@@ -89,5 +89,5 @@ def _text(value: Any) -> str:
     if value is None or (isinstance(value, float) and value != value):  # NaN
         return "–"
     if isinstance(value, float):
-        return f"{value:.3f}" if abs(value) < 1e3 else f"{value:.3g}"
+        return f"{round(value, 3) + 0.0:.3f}" if abs(value) < 1e3 else f"{value:.3g}"
     return str(value)
