@@ -16,7 +16,9 @@ MASK = (np.indices((40, 60)).sum(axis=0) % 7 == 0).astype(np.uint8)
 
 @settings(max_examples=25)
 @given(st.floats(1e-2, 1e5), st.floats(1e-2, 1e5))
-def test_a_mask_reads_back_with_the_same_pixel_size(tmp_path_factory: pytest.TempPathFactory, y: float, x: float) -> None:
+def test_a_mask_reads_back_with_the_same_pixel_size(
+    tmp_path_factory: pytest.TempPathFactory, y: float, x: float
+) -> None:
     path = tmp_path_factory.mktemp("mask") / "a.mask.tif"
     write_mask_tiff(path, MASK, (y, x))
     back = read_micrograph(path)
@@ -65,7 +67,9 @@ def test_a_pixel_size_of_zero_is_refused(tmp_path: Path) -> None:
         write_mask_tiff(tmp_path / "m.tif", MASK, (0.0, 1.0))
 
 
-@pytest.mark.parametrize(("shape", "size"), [((600, 700), (700, 600)), ((201, 100), (300, 603)), ((512, 512), (512, 512))])
+@pytest.mark.parametrize(
+    ("shape", "size"), [((600, 700), (700, 600)), ((201, 100), (300, 603)), ((512, 512), (512, 512))]
+)
 def test_an_overlay_has_whole_pixels(tmp_path: Path, shape: tuple[int, int], size: tuple[int, int]) -> None:
     image = np.random.default_rng(1).normal(size=shape)
     mask = np.zeros(shape, np.uint8)

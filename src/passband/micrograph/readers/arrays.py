@@ -17,8 +17,8 @@ from passband.micrograph.readers.content import (
     Source,
     beam_energy,
     calibrate,
-    mapped,
     number,
+    plain_pixels,
     text,
 )
 from passband.recipe import PassbandError
@@ -126,13 +126,16 @@ def read_npy(source: Source) -> Content:
     with source.path.open("rb") as file:
         shape, fortran, dtype = _header(file, source)
         offset = file.tell()
-    source.claim(shape or (1,), dtype, stored=source.size - offset)
+    source.claim(shape or (1,), dtype, stored=source.size - offset, limited=len(shape) != 3 or fortran)
     keys = _flat(_sidecar(source.path))
     calibration = _json_calibration(keys, shape)
     axes, frames = _layout(shape)
 
     def load(frame: int) -> NDArray[Any]:
-        whole = mapped(source.path, shape, dtype, offset, "F" if fortran else "C")
+        if axes[0] == "frame" and not fortran:
+            plane = source.claim(shape[1:], dtype)
+            return plain_pixels(source.path, shape[1:], dtype, offset + frame * plane)
+        whole = plain_pixels(source.path, shape, dtype, offset, "F" if fortran else "C")
         return whole[frame] if axes[0] == "frame" else whole
 
     return Content(

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-from passband.micrograph.readers.content import Content, Source, beam_energy, mapped
+from passband.micrograph.readers.content import Content, Source, beam_energy, plain_pixels
 
 
 def read_blockfile(source: Source) -> Content:
@@ -20,7 +20,7 @@ def read_blockfile(source: Source) -> Content:
         format="block file",
         shape=(rows, columns, side, side),
         dtype=np.dtype(np.uint8),
-        load=lambda _: mapped(source.path, (side, side), np.uint8, offset + 6),
+        load=lambda _: plain_pixels(source.path, (side, side), np.uint8, offset + 6),
         axes=("scan y", "scan x", "dy", "dx"),
         energy=beam_energy(None),
         refusal=f"is 4D-STEM: {rows} × {columns} diffraction patterns of {side} × {side}; make an image of it first",

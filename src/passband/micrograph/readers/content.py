@@ -31,14 +31,23 @@ class Source:
         """Return the error to raise, with the file's name in front."""
         return FormatError(f"{self.path}: {text}")
 
-    def claim(self, shape: Sequence[int], dtype: DTypeLike, *, stored: int | None = None, expansion: int = 1) -> int:
+    def claim(
+        self,
+        shape: Sequence[int],
+        dtype: DTypeLike,
+        *,
+        stored: int | None = None,
+        expansion: int = 1,
+        limited: bool = True,
+    ) -> int:
         """Bytes of an array that the file promises, checked before anything is allocated.
 
         Raises
         ------
         FormatError
             An empty or negative side, more bytes than the file has (`stored`, or `expansion` times that where
-            it is compressed), or more than the limit.
+            it is compressed), or more than the limit
+            (unless not `limited`, for a stack of which one frame is read).
         """
         sides = " × ".join(str(int(side)) for side in shape)
         if not shape or any(int(side) <= 0 for side in shape):
@@ -49,7 +58,7 @@ class Source:
                 f"the header promises {sides} pixels ({wanted} bytes) but the file holds {max(stored, 0)}; "
                 "it is truncated or damaged, copy it again"
             )
-        if wanted > self.max_bytes:
+        if limited and wanted > self.max_bytes:
             raise self.error(
                 f"the header promises {sides} pixels ({wanted} bytes), above the limit of {self.max_bytes}; "
                 "crop or bin it first, or raise max_bytes"
@@ -147,6 +156,9 @@ def text(value: object) -> str | None:
     return cleaned[:200] if cleaned and cleaned.lower() not in {"unknown", "none", "[]"} else None
 
 
-def mapped(path: Path, shape: Sequence[int], dtype: DTypeLike, offset: int, order: str = "C") -> NDArray[Any]:
-    """Return a read-only view of pixels that lie uncompressed in a file; nothing is read until it is used."""
-    return np.memmap(path, dtype=np.dtype(dtype), mode="r", offset=offset, shape=tuple(shape), order=order)  # type: ignore[call-overload,no-any-return]
+def plain_pixels(path: Path, shape: Sequence[int], dtype: DTypeLike, offset: int, order: str = "C") -> NDArray[Any]:
+    """Read pixels that lie uncompressed in a file; a memory map would crash the program if the file shrank."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        values = np.fromfile(file, np.dtype(dtype), math.prod(shape))
+    return values.reshape(tuple(shape), order="F" if order == "F" else "C")

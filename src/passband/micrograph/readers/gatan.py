@@ -14,8 +14,8 @@ from passband.micrograph.readers.content import (
     Source,
     beam_energy,
     calibrate,
-    mapped,
     number,
+    plain_pixels,
     text,
 )
 
@@ -204,7 +204,7 @@ def read_gatan(source: Source) -> Content:
         format=f"Digital Micrograph {version}",
         shape=shape,
         dtype=dtype,
-        load=lambda frame: mapped(source.path, shape[-2:], dtype, block.offset + frame * stored),
+        load=lambda frame: plain_pixels(source.path, shape[-2:], dtype, block.offset + frame * stored),
         axes=("frame", "y", "x")[-len(shape) :] if len(shape) < 4 else tuple(f"axis {i}" for i in range(len(shape))),
         frames=frames,
         pixel_size=calibration.pixel_size,

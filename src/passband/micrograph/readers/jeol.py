@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from passband.micrograph.readers.content import Content, Source, beam_energy, calibrate, mapped, number, text
+from passband.micrograph.readers.content import Content, Source, beam_energy, calibrate, number, plain_pixels, text
 
 _MAGIC = 52
 _MAX_DEPTH = 32
@@ -80,7 +80,7 @@ def read_jeol(source: Source) -> Content:
         format="JEOL img",
         shape=(rows, columns),
         dtype=dtype,
-        load=lambda _: mapped(source.path, (rows, columns), dtype, bits[0]),
+        load=lambda _: plain_pixels(source.path, (rows, columns), dtype, bits[0]),
         pixel_size=calibration.pixel_size,
         energy=beam_energy(kilovolts, kilo=True),
         instrument=text(_value(data, instrument.get("Name"))),

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-from passband.micrograph.readers.content import Calibration, Content, Source, beam_energy, calibrate, mapped, text
+from passband.micrograph.readers.content import Calibration, Content, Source, beam_energy, calibrate, plain_pixels, text
 
 # https://www.ccpem.ac.uk/mrc_format/mrc2014.php
 _MODES = {0: "i1", 1: "i2", 2: "f4", 4: "c8", 6: "u2", 12: "f2"}
@@ -51,18 +51,14 @@ def read_mrc(source: Source) -> Content:
     offset = _HEADER + max(extended, 0)
     plane = source.claim((rows, columns), dtype, stored=source.size - offset)
     shape = (rows, columns) if sections == 1 else (sections, rows, columns)
-    if plane * sections > source.size - offset or sections < 1:
-        raise source.error(
-            f"the header promises {sections} frames of {rows} × {columns} pixels ({plane * sections} bytes) but the "
-            f"file holds {source.size - offset}; it is truncated or damaged, copy it again"
-        )
+    source.claim((sections, rows, columns), dtype, stored=source.size - offset, limited=False)
     calibration = _calibration(head, order, columns, rows)
     energy, instrument = _microscope(head, order)
     return Content(
         format="MRC",
         shape=shape,
         dtype=dtype,
-        load=lambda frame: mapped(source.path, (rows, columns), dtype, offset + frame * plane),
+        load=lambda frame: plain_pixels(source.path, (rows, columns), dtype, offset + frame * plane),
         axes=("frame", "y", "x")[-len(shape) :],
         frames=sections,
         pixel_size=calibration.pixel_size,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from passband.micrograph.readers.content import Content, Source, beam_energy, calibrate, mapped, text
+from passband.micrograph.readers.content import Content, Source, beam_energy, calibrate, plain_pixels, text
 
 # data types and layout, as C. Boothroyd describes them: https://personal.ntu.edu.sg/cbb/info/TIAformat/
 _TYPES = {1: "u1", 2: "u2", 3: "u4", 4: "i1", 5: "i2", 6: "i4", 7: "f4", 8: "f8", 9: "c8", 10: "c16"}
@@ -86,7 +86,9 @@ def read_ser(source: Source) -> Content:
         format="TIA series",
         shape=shape,
         dtype=dtype,
-        load=lambda frame: mapped(source.path, (rows, columns), dtype, offsets[frame] + start),
+        load=lambda frame: plain_pixels(source.path, (rows, columns), dtype, offsets[frame] + start)[
+            ::-1
+        ],  # stored bottom up
         axes=("frame", "y", "x")[-len(shape) :],
         frames=len(offsets),
         pixel_size=calibration.pixel_size,

@@ -1,6 +1,7 @@
 """TIFF in every dialect that microscopes and ImageJ write: which page is the micrograph, and how it is read."""
 
 import logging
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from passband.micrograph.readers.content import Content, Source, mapped
+from passband.micrograph.readers.content import Content, Source, plain_pixels
 from passband.micrograph.readers.tiff_metadata import Acquisition, acquisition
 
 # its complaints about odd tags are for developers of TIFF writers, not for who reads one line on a terminal
@@ -20,7 +21,27 @@ _WHITE_IS_ZERO = 0
 _PALETTE = 3
 
 
+def _check_chain(tiff: tifffile.TiffFile, source: Source) -> None:
+    """Refuse a file whose next page lies behind its end: a cut stack must not pass for a shorter one."""
+    form, file = tiff.tiff, tiff.filehandle
+    position = form.offsetsize  # of the first pointer: byte 4, in a BigTIFF byte 8
+    seen: set[int] = set()
+    while len(seen) < _MAX_PAGES:
+        file.seek(position)
+        (page,) = struct.unpack(form.offsetformat, file.read(form.offsetsize))
+        if page == 0 or page in seen:
+            return
+        if page + form.tagnosize > source.size:
+            raise source.error(f"has a page at byte {page} of {source.size}; it is truncated, copy it again")
+        seen.add(page)
+        file.seek(page)
+        (tags,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
+        position = page + form.tagnosize + tags * form.tagsize
+    raise source.error(f"has more than {_MAX_PAGES} pages; split it into shorter stacks")
+
+
 def _pages(tiff: tifffile.TiffFile, source: Source) -> list[tifffile.TiffPage]:
+    _check_chain(tiff, source)
     pages = []
     for index in range(_MAX_PAGES):
         try:
@@ -142,7 +163,7 @@ def read_tiff(source: Source) -> Content:
     if hidden > 1:
         size = int(np.prod(shape)) * dtype.itemsize
         return _content(
-            (hidden, *shape), dtype, known, notes, lambda k: mapped(source.path, shape, dtype, start + k * size)
+            (hidden, *shape), dtype, known, notes, lambda k: plain_pixels(source.path, shape, dtype, start + k * size)
         )
     full = (len(main), *shape) if len(main) > 1 else (*shape, colour) if colour > 1 else shape
     return _content(full, dtype, known, notes, lambda frame: _load(source, indices[frame]))
