@@ -15,6 +15,7 @@ outermost atoms (the thinnest rim, a lone atom or two, is left out), where the o
 """
 
 from math import ceil, pi
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -135,7 +136,7 @@ def atom_columns(positions: npt.NDArray[np.floating], *, tolerance: float = 0.6)
     if not len(positions):
         return np.zeros((0, 3))
     flat = np.asarray(positions[:, :2], dtype=np.float64)
-    neighbours: list[list[int]] = list(cKDTree(flat).query_ball_point(flat, tolerance, return_sorted=True))
+    neighbours: Any = cKDTree(flat).query_ball_point(flat, tolerance, return_sorted=True)
     order = np.argsort([-len(near) for near in neighbours], kind="stable")
     free = np.ones(len(flat), dtype=bool)
     columns = []
