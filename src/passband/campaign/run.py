@@ -13,7 +13,7 @@ from torch import Tensor
 from passband.campaign.plan import Plan
 from passband.distribution import limits
 from passband.micrograph.acquisition import Acquisition, Batch, simulate
-from passband.micrograph.store import WaveStore, write_atomically
+from passband.micrograph.store import WaveStore
 from passband.microscope.conditions import ConditionDistribution
 from passband.microscope.information import Metric, compare_information
 from passband.microscope.polar import DataSet
@@ -23,6 +23,7 @@ from passband.segmentation.losses import paper_scale_loss
 from passband.segmentation.model import Model, ModelCard, save_model
 from passband.segmentation.unet import build_unet
 from passband.training import History, Progress, fit
+from passband.training.checkpoint import write_atomically
 
 #: Called with what is done, what there is to do, and a note.
 Report = Callable[..., None]
