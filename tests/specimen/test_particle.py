@@ -69,6 +69,15 @@ def test_wulff_facets_stand_at_distances_in_the_ratio_of_energies():
         assert (reach > offset - spacing[len(normals)] - 1e-6).all()  # a whole atomic layer lies under every facet
 
 
+def test_a_turned_particle_keeps_its_facets():
+    turn = random_orientation(np.random.default_rng(3))
+    straight, turned = (
+        cut_particle(crystal("Au"), shape="wulff", diameter=40, orientation=matrix, rng=np.random.default_rng(0))
+        for matrix in (np.eye(3), turn)
+    )
+    np.testing.assert_allclose(turned.positions @ turn, straight.positions, atol=1e-9)
+
+
 @pytest.mark.parametrize("name", ["Au", "Fe", "Si", "CdSe", "Fe3O4"])
 def test_wulff_diameter_is_that_of_the_sphere_of_equal_volume(name):
     body = wulff(crystal(name), 40.0)
