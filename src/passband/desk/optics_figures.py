@@ -1,7 +1,7 @@
 """Figures of what a microscope transfers: CTF curves, maps of ε, σ and Δε. Arrays in, a Figure out."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -100,18 +100,18 @@ def overlap_figure(c10: Array, panels: Sequence[tuple[str, Array, Array]]) -> Fi
     """σ and Δε between every two C10 (Å; drawn in nm), a row for each (title, σ, Δε); rows of the maps: evaluation."""
     figure = Figure(figsize=(8.6, 0.3 + 3.5 * len(panels)), layout="constrained")
     grid = figure.subplots(len(panels), 2, squeeze=False)
-    extreme = max(float(np.nanmax(np.abs(delta))) for *_, delta in panels)
+    extreme = max(float(np.nanpercentile(np.abs(delta), 99)) for *_, delta in panels) or 1.0
     lowest = min(float(np.nanmin(sigma)) for _, sigma, _ in panels)
     for (left, right), (title, sigma, delta) in zip(grid, panels, strict=True):
         edges = c10 / 10.0
         shown = left.pcolormesh(
             edges, edges, sigma, cmap="magma", shading="nearest", vmin=lowest, vmax=1.0, rasterized=True
         )
-        _colour(figure, left, shown, "overlap σ")
+        _colour(figure, left, shown, "overlap σ", "neither")
         shown = right.pcolormesh(
             edges, edges, delta, cmap="RdBu_r", shading="nearest", vmin=-extreme, vmax=extreme, rasterized=True
         )
-        _colour(figure, right, shown, "Δε = ε′ − ε")
+        _colour(figure, right, shown, "Δε = ε′ − ε", "both")
         for axes, quantity in ((left, "σ"), (right, "Δε")):
             axes.set_facecolor("#9ca3af")  # where the CTF vanishes σ has no value
             axes.set_aspect("equal")
@@ -119,7 +119,7 @@ def overlap_figure(c10: Array, panels: Sequence[tuple[str, Array, Array]]) -> Fi
     return figure
 
 
-def _colour(figure: Figure, axes: Axes, shown: QuadMesh, label: str) -> None:
-    colourbar = figure.colorbar(shown, ax=axes, shrink=0.9)
+def _colour(figure: Figure, axes: Axes, shown: QuadMesh, label: str, extend: Literal["neither", "both"]) -> None:
+    colourbar = figure.colorbar(shown, ax=axes, shrink=0.9, extend=extend)
     colourbar.set_label(label, fontsize=9)
     colourbar.ax.tick_params(labelsize=8)
