@@ -102,7 +102,7 @@ def measure_labels(
                 "centroid_y_px": y / step_y,
                 "eccentricity": float(region.eccentricity),
                 "touches_border": bool(top == 0 or left == 0 or bottom == labels.shape[0] or right == labels.shape[1]),
-                "mean_probability": None if chances is None else float(region.mean_intensity),
+                "mean_probability": None if chances is None else float(region.intensity_mean),
             }
         )
     return rows

@@ -57,7 +57,7 @@ def _sync_directory(directory: Path) -> None:
 def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
     """Write tensors and plain values as one safetensors file, the values as JSON in its header."""
     own = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({"format": FORMAT, **state}, sort_keys=True)
+    text = json.dumps({"format": FORMAT, **state})  # unsorted: rows keep the order of their columns
     write_atomically(path, save(own, metadata={"passband": text}))
 
 

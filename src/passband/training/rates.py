@@ -78,7 +78,7 @@ def _suggest(rates: "np.ndarray[tuple[int], np.dtype[np.float64]]", losses: list
             f"the loss diverges from the lowest rate, {rates[0] if len(rates) else 0:g}, on; begin lower"
         )
     slope = np.gradient(np.asarray(losses), np.log(rates))
-    if slope.min() >= 0.0:
+    if losses[0] - min(losses) <= 1e-6 * abs(losses[0]):  # rounding, no descent
         raise TrainingError(
             f"the loss falls at no rate from {rates[0]:g} to {rates[-1]:g}; check the data or widen the range"
         )

@@ -1,0 +1,218 @@
+"""Models on disk, and their predictions for images of any size."""
+
+import hashlib
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from passband.recipe import PassbandError
+from passband.segmentation.model import Model, ModelCard, ModelError, load_model, read_card, save_model
+from passband.segmentation.unet import UNetRecipe, build_unet
+
+TINY = UNetRecipe.preset("tiny")
+
+
+def card(**fields):
+    return ModelCard(architecture=TINY, pixel_size=0.8, **fields)
+
+
+def lively_network():
+    """A tiny network whose answer varies over the image, so that tests can fail."""
+    torch.manual_seed(1)
+    network = build_unet(TINY)
+    nn.init.normal_(network.head.weight, std=0.3)
+    with torch.no_grad():
+        for _ in range(5):
+            network(torch.randn(4, 1, 64, 64))
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def network():
+    return lively_network()
+
+
+@pytest.fixture
+def saved(tmp_path, network):
+    save_model(tmp_path / "model", network, card(name="test", conditions={"defocus": {"uniform": [-600.0, 600.0]}}))
+    return tmp_path / "model"
+
+
+def noise(*shape):
+    return np.random.default_rng(0).normal(10.0, 2.0, size=shape)
+
+
+def test_saved_model_predicts_the_same(saved, network):
+    image = noise(70, 90)
+    direct = Model(network, card()).predict(image, 0.8)
+    loaded = load_model(saved)
+    np.testing.assert_array_equal(loaded.predict(image, 0.8), direct)
+    assert loaded.card.name == "test"
+    assert loaded.card.conditions == {"defocus": {"uniform": [-600.0, 600.0]}}
+    content = (saved / "weights.safetensors").read_bytes()
+    assert read_card(saved).weights_sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_probabilities_have_the_shape_of_the_image_and_add_up(network):
+    model = Model(network, card())
+    for shape, pixel in (((70, 91), 0.8), ((201, 203), 0.5), ((60, 50), (1.1, 1.3)), ((16, 16), 0.8)):
+        out = model.predict(noise(*shape), pixel)
+        assert out.shape == (2, *shape)
+        assert out.dtype == np.float32
+        np.testing.assert_allclose(out.sum(0), 1.0, atol=1e-5)
+        assert out.min() >= 0.0
+    assert np.ptp(out[1]) > 0.01
+
+
+def test_tiles_agree_with_one_large_tile():
+    """With its coarse levels silenced the network reaches some 32 pixels, and tiles give the whole image."""
+    network = lively_network()
+    nn.init.zeros_(network.decoder[1].conv2.weight)
+    model = Model(network, card())
+    image = noise(500, 300)
+    whole = model.predict(image, 0.8, patch=640, overlap=128)
+    tiled = model.predict(image, 0.8, patch=256, overlap=128)
+    np.testing.assert_allclose(tiled, whole, atol=1e-4)
+    assert np.ptp(whole) > 0.1
+
+
+def test_prediction_ignores_gain_and_offset(network):
+    model = Model(network, card())
+    image = noise(64, 64)
+    np.testing.assert_allclose(model.predict(500.0 * image - 7e3, 0.8), model.predict(image, 0.8), atol=1e-4)
+
+
+class Darkness(nn.Module):
+    """Probability from brightness: what goes in can be read off what comes out."""
+
+    def forward(self, x):
+        return torch.cat([-x, x], dim=1)
+
+
+def test_image_reaches_the_network_at_its_pixel_size_and_comes_back_in_place():
+    y, x = np.mgrid[:300, :200]
+    image = np.exp(-((y - 210.0) ** 2 + (x - 60.0) ** 2) / (2 * 20.0**2))
+    out = Model(Darkness(), card()).predict(image, 0.4)
+    peak = np.unravel_index(out[1].argmax(), out[1].shape)
+    assert abs(peak[0] - 210) <= 2
+    assert abs(peak[1] - 60) <= 2
+    reference = (image - image.mean()) / image.std()
+    np.testing.assert_allclose(out[1], 1 / (1 + np.exp(-2 * reference)), atol=0.01)
+
+
+def test_all_eight_symmetries_make_the_prediction_equivariant(network):
+    model = Model(network, card())
+    image = noise(64, 64)
+    steady = model.predict(image, 0.8, symmetries=8, patch=128, overlap=64)
+    turned = model.predict(np.rot90(image).T, 0.8, symmetries=8, patch=128, overlap=64)
+    np.testing.assert_allclose(turned, np.rot90(steady, axes=(1, 2)).transpose(0, 2, 1), atol=1e-5)
+    plain = model.predict(image, 0.8, patch=128, overlap=64)
+    mirrored = model.predict(np.rot90(image).T, 0.8, patch=128, overlap=64)
+    assert np.abs(mirrored - np.rot90(plain, axes=(1, 2)).transpose(0, 2, 1)).max() > 1e-3
+
+
+def test_segment_is_the_most_probable_class_and_input_is_kept(network):
+    model = Model(network, card())
+    image = noise(40, 40)
+    before = image.copy()
+    mask = model.segment(image, 0.8)
+    assert mask.dtype == np.uint8
+    np.testing.assert_array_equal(mask, model.predict(image, 0.8).argmax(0))
+    np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize(
+    ("image", "pixel", "options", "words"),
+    [
+        (np.zeros((40, 40, 3)), 0.8, {}, "not 2-D"),
+        (np.full((40, 40), np.nan), 0.8, {}, "NaN"),
+        (np.zeros((40, 40)), 0.08, {}, r"4 × 4 pixels of 0\.8 Å, too small for the network, which needs 16"),
+        (np.zeros((40, 15)), 0.8, {}, "too small"),
+        (np.zeros((40, 40)), -1.0, {}, "positive"),
+        (np.zeros((40, 40)), 0.8, {"symmetries": 9}, "outside 1 to 8"),
+    ],
+)
+def test_images_that_cannot_be_predicted(network, image, pixel, options, words):
+    with pytest.raises(PassbandError, match=words):
+        Model(network, card()).predict(image, pixel, **options)
+
+
+def test_constant_image_is_predicted(network):
+    assert np.isfinite(Model(network, card()).predict(np.full((40, 40), 3.0), 0.8)).all()
+
+
+def test_missing_files(tmp_path, saved):
+    with pytest.raises(ModelError, match=r"cannot read .*card\.json.*a model is a directory with"):
+        load_model(tmp_path / "nowhere")
+    (saved / "weights.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"cannot read .*weights\.safetensors"):
+        load_model(saved)
+
+
+def test_pickles_are_refused_unopened(saved):
+    class Bomb:
+        def __reduce__(self):
+            return (pytest.fail, ("the pickle was run",))
+
+    target = saved / "weights.safetensors"
+    target.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ModelError, match="is a pickle"):
+        load_model(saved)
+    torch.save({"a": torch.zeros(1)}, target)
+    with pytest.raises(ModelError, match=r"is a pickle or torch\.save"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff" * 64])
+def test_damaged_weights(saved, content):
+    (saved / "weights.safetensors").write_bytes(content)
+    with pytest.raises(ModelError, match="is no safetensors file"):
+        load_model(saved)
+
+
+def test_altered_weights_and_foreign_cards(saved, tmp_path):
+    path = saved / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="SHA-256 differs"):
+        load_model(saved)
+    text = json.loads((saved / "card.json").read_text())
+    text["weights_sha256"], text["architecture"]["blocks"] = "", 2
+    (saved / "card.json").write_text(json.dumps(text))
+    with pytest.raises(ModelError, match=r"does not fit the architecture on the card: \d+ missing") as caught:
+        load_model(saved)
+    assert "\n" not in str(caught.value)
+    text["architecture"]["blocks"], text["architecture"]["stem"] = 1, 4
+    (saved / "card.json").write_text(json.dumps(text))
+    with pytest.raises(ModelError, match="of another shape"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"pixel_size": 0.8}', '{"misspelt": 1}'])
+def test_cards_that_are_none(saved, content):
+    (saved / "card.json").write_text(content)
+    with pytest.raises(ModelError, match="is no model card") as caught:
+        load_model(saved)
+    assert "\n" not in str(caught.value)
+
+
+def test_card_must_fit_when_saving(tmp_path, network):
+    other = ModelCard(architecture=UNetRecipe.preset("small"), pixel_size=0.8)
+    with pytest.raises(ModelError, match="does not fit"):
+        save_model(tmp_path, network, other)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match="cannot write"):
+        save_model(tmp_path / "file", network, card())
+
+
+def test_classes_are_named_one_by_one():
+    with pytest.raises(ValueError, match="names 3 classes but the network has 2"):
+        card(classes=("film", "gold", "hole"))
+    with pytest.raises(ValueError, match="greater than 0"):
+        ModelCard(architecture=TINY, pixel_size=0.0)
