@@ -198,7 +198,7 @@ def _scores(model: Model, micrographs: NamedSet) -> dict[str, float]:
     predicted, truth, losses = [], [], []
     for batch in micrographs:
         for image, mask, row in zip(batch.images, batch.masks, batch.rows, strict=True):
-            probabilities = torch.from_numpy(model.predict(image[0].cpu().numpy(), row["pixel_size"], overlap=32))
+            probabilities = torch.from_numpy(model.predict(image[0].cpu().numpy(), row["pixel_size"], overlap=64))
             losses.append(_paper_loss(probabilities, mask.cpu()))
             predicted.append(probabilities.argmax(0).numpy())
             truth.append(mask.cpu().numpy())

@@ -13,6 +13,7 @@ import passband
 from passband.campaign.plan import Plan
 from passband.campaign.run import TrainedRun, evaluate_model, simulate_plan, splits, train_plan
 from passband.desk.demo_report import Findings, write_report
+from passband.desk.figures import overlay
 from passband.desk.progress import Meter
 from passband.desk.segmenting import Segmenter, write_results
 from passband.desk.tables import write_csv
@@ -71,6 +72,13 @@ def run_demo(plan: Plan, output: Path, target: Target, *, workers: int, device: 
     seconds = time.monotonic() - started
     times = {"simulate": simulated - started, "train": run.seconds, "all": seconds}
     findings = Findings(plan, store, run, rows, segmented, provenance(plan, device, workers, times))
+    picture = overlay(
+        segmented["micrograph"].array,
+        segmented["result"].mask,
+        segmented["micrograph"].pixel_size,
+        truth=segmented["truth"],
+    )
+    (output / "overlay.png").write_bytes(picture)
     report = output / "report.html"
     write_report(findings, report)
     result = {
