@@ -8,9 +8,10 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -69,6 +70,14 @@ class Batch:
     rows: list[dict[str, Any]]
 
 
+class _Kept(NamedTuple):
+    """What imaging needs of a structure: spectra of its waves `(1, phonons, y, x)` on the device, mask, focus."""
+
+    spectra: Tensor
+    mask: npt.NDArray[np.bool_]
+    focus_offset: float
+
+
 class Acquisition:
     """Batches of labelled micrographs from a store, reproducible from (seed, step).
 
@@ -109,7 +118,7 @@ class Acquisition:
         self.store, self.imaging, self.seed, self.in_turn = store, imaging, seed, in_turn
         self.indices = [int(index) for index in (range(len(store)) if indices is None else indices)]
         self.device = torch.device(device or "cpu")
-        self._cache: OrderedDict[int, Tensor] = OrderedDict()
+        self._cache: OrderedDict[int, _Kept] = OrderedDict()
         self._cached = max(1, cache_bytes // (8 * store.recipe.stored_waves * store.recipe.stored_pixels**2))
         self._check()
 
@@ -208,17 +217,17 @@ class Acquisition:
         patch = self._field(row)[rows][:, columns]
         if not bool(torch.isfinite(patch).all()):
             raise PassbandError(f"the image of structure {row['structure']} is not finite; check {row['conditions']}")
-        mask = torch.from_numpy(resample_mask(self.store.mask(row["structure"]), (row["pixels"],) * 2))
+        mask = torch.from_numpy(resample_mask(self._kept(row["structure"]).mask, (row["pixels"],) * 2))
         return _standardised(patch), mask.to(self.device)[rows][:, columns].long()
 
     def _field(self, row: Mapping[str, Any]) -> Tensor:
         """Image of the whole field as the camera records it, vacuum mean 1, `(pixels, pixels)`."""
         conditions = Conditions.model_validate(row["conditions"])
-        offset = self.store.scene(row["structure"])["focus_offset"]
-        aberrations = conditions.aberrations.model_copy(update={"C10": conditions.aberrations.C10 + offset})
+        kept = self._kept(row["structure"])
+        aberrations = conditions.aberrations.model_copy(update={"C10": conditions.aberrations.C10 + kept.focus_offset})
         focused = conditions.model_copy(update={"aberrations": aberrations})
         image = form_images(
-            self._spectra(row["structure"]),
+            kept.spectra,
             [focused],
             pixel_size=self.store.pixel_size,
             focal_nodes=row["focal_nodes"],
@@ -228,13 +237,14 @@ class Acquisition:
         generator = torch.Generator(self.device).manual_seed(row["noise_seed"])
         return record(image, [conditions], pixel_size=row["pixel_size"], generator=generator)[0]
 
-    def _spectra(self, index: int) -> Tensor:
-        """Fourier transforms of a structure's waves, `(1, phonons, y, x)`; read once while the cache holds them."""
+    def _kept(self, index: int) -> _Kept:
+        """Read a structure once while the cache holds it."""
         if index not in self._cache:
             while len(self._cache) >= self._cached:
                 self._cache.popitem(last=False)
             wave = torch.from_numpy(self.store.wave(index)).to(self.device)
-            self._cache[index] = torch.fft.fft2(wave)[None]
+            offset = float(self.store.scene(index)["focus_offset"])
+            self._cache[index] = _Kept(torch.fft.fft2(wave)[None], self.store.mask(index), offset)
         self._cache.move_to_end(index)
         return self._cache[index]
 

@@ -14,6 +14,7 @@ The radius of gold, copper, silicon, carbon and CdSe spheres of 20 to 80 Å then
 outermost atoms (the thinnest rim, a lone atom or two, is left out), where the other order is 0.1 to 10 Å below.
 """
 
+from functools import lru_cache
 from math import ceil, pi
 from typing import Any
 
@@ -162,6 +163,7 @@ def resample_mask(mask: npt.NDArray[np.generic], shape: tuple[int, int]) -> Mask
     return np.asarray(rows @ mask.astype(np.float32) @ columns.T > 0.5 + 1e-4)  # not a tie decided by rounding
 
 
+@lru_cache(maxsize=64)  # a few MB; camera pixels that vary come back to the same whole numbers
 def _area_weights(old: int, new: int) -> npt.NDArray[np.float32]:
     """Share of each of `old` periodic pixels in each of `new` ones, `(new, old)`; every row sums to 1."""
     start = (np.arange(new)[:, None] - 0.5) * old / new
