@@ -402,3 +402,24 @@ def test_inspect_counts_what_is_not_finite(tmp_path: Path) -> None:
     assert described["statistics"]["max"] == 0.0
     assert "4 of 64 pixels" in described["reason"]
     json.dumps(described, allow_nan=False)
+
+
+def test_statistics_are_those_of_numpy_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("passband.micrograph.formats._BLOCK", 7)
+    image = np.random.default_rng(5).normal(300, 4, (9, 11)).astype(np.float32)
+    np.save(tmp_path / "a.npy", image)
+    found = inspect_file(tmp_path / "a.npy")["statistics"]
+    wide = image.astype(np.float64)
+    expected = [wide.min(), wide.max(), wide.mean(), wide.std()]
+    assert [found[name] for name in ("min", "max", "mean", "std")] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_large_compressed_image_costs_no_more_than_its_pixels(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4000, 8000), np.uint8), compression="zlib")
+    tracemalloc.start()
+    try:
+        inspect_file(tmp_path / "a.tif")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 32e6 * 2 + 4 * 8 * 2**22  # the image twice, and a few blocks in double precision

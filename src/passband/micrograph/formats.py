@@ -29,6 +29,7 @@ __all__ = [
     "write_overlay_png",
 ]
 
+_BLOCK = 2**22  # pixels
 KNOWN_FORMATS = "TIFF, PNG, JPEG, DM3/DM4, EMD, HSPY/HDF5, SER/EMI, MRC, NPY/NPZ, PRZ, JEOL IMG"
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"II*\0", "tiff"),
@@ -244,12 +245,21 @@ def read_micrograph(
 
 def _statistics(array: NDArray[Any]) -> dict[str, float | int]:
     """Extremes, mean and spread of the finite pixels, how many are not, and the fraction at the type's maximum."""
-    finite = array if array.dtype.kind in "iu" else array[np.isfinite(array)]
-    result: dict[str, float | int] = {"not_finite": int(array.size - finite.size)}
-    if finite.size:
-        values = finite.astype(np.float64)
-        result |= {"min": float(values.min()), "max": float(values.max())}
-        result |= {"mean": float(values.mean()), "std": float(values.std())}
+    # block by block: a float64 copy of a large image would take eight times its memory
+    flat = array.reshape(-1)
+    blocks = [flat[start : start + _BLOCK] for start in range(0, flat.size, _BLOCK)]
+    finite = blocks if array.dtype.kind in "iu" else [block[np.isfinite(block)] for block in blocks]
+    finite = [block for block in finite if block.size]
+    count = sum(block.size for block in finite)
+    result: dict[str, float | int] = {"not_finite": array.size - count}
+    if count:
+        mean = sum(float(block.sum(dtype=np.float64)) for block in finite) / count
+        variance = sum(float(np.square(block.astype(np.float64) - mean).sum()) for block in finite) / count
+        result |= {
+            "min": min(float(block.min()) for block in finite),
+            "max": max(float(block.max()) for block in finite),
+        }
+        result |= {"mean": mean, "std": variance**0.5}
     if array.dtype.kind in "iu":
         result["fraction_saturated"] = float(np.mean(array == np.iinfo(array.dtype).max))
     return result

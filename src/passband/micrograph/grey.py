@@ -33,15 +33,16 @@ def to_grey(array: NDArray[Any], error: Callable[[str], PassbandError]) -> tuple
         raise error("is partly transparent, a painted or colour picture; save the micrograph itself as a grey TIFF")
     if all(np.array_equal(colours[..., 0], colours[..., channel]) for channel in range(1, colours.shape[-1])):
         return np.ascontiguousarray(colours[..., 0]), (f"{array.shape[-1]} equal channels read as one grey",)
-    spread = np.ptp(colours.astype(np.float64), axis=-1)
+    spread = colours.max(axis=-1) - colours.min(axis=-1)
     full = np.iinfo(array.dtype).max if array.dtype.kind in "iu" else float(np.nanmax(np.abs(colours))) or 1.0
     coloured = float(np.mean(spread > _COLOURED * full))
     if coloured > _MOST_COLOURED:
         raise error(
             f"is a colour picture ({coloured:.0%} of its pixels are not grey), not a micrograph; save it as grey first"
         )
-    grey = colours @ _LUMINANCE
-    grey = np.rint(grey).astype(array.dtype) if array.dtype.kind in "iu" else grey.astype(array.dtype)
+    grey, unequal = colours[..., 0].copy(), spread != 0
+    luminance = colours[unequal] @ _LUMINANCE
+    grey[unequal] = np.rint(luminance) if array.dtype.kind in "iu" else luminance
     return grey, (f"colour on {coloured:.2%} of the pixels (a label?) turned into luminance",)
 
 

@@ -113,7 +113,11 @@ def _ncem(file: h5py.File, source: Source) -> list[Found]:
     found: list[str] = []
 
     def visit(name: str, node: Any) -> None:
-        if isinstance(node, h5py.Group) and _attribute(node, "emd_group_type") is not None and "data" in node:
+        if (
+            isinstance(node, h5py.Group)
+            and _attribute(node, "emd_group_type") is not None
+            and _get(node, "data") is not None
+        ):
             found.append(name)
 
     file.visititems(visit)
