@@ -1,9 +1,9 @@
 """From exit waves to images: every aberration, partial coherence as a sum over focus and phonons.
 
-I = Σ_k w_k ⟨|F⁻¹{ψ̂ A E_s exp(−i(χ + πλδ_k q²))}|²⟩ over phonons, with Σ w_k = 1: an incoherent sum, because the image of a
-thick particle is not linear in its wave. The defocus nodes δ_k (added to C10) are those of Gauss–Hermite quadrature for a
-Gaussian focal spread. The angular spread is applied as the envelope E_s = exp(−½β²|∇χ|²) on the wave, at the nominal
-focus: an approximation, right for the weak (linear) part of the image (Wade & Frank, Optik 49 (1977) 81).
+I = Σ_k w_k ⟨|F⁻¹{ψ̂ A E_s exp(−i(χ + πλδ_k q²))}|²⟩ over phonons, with Σ w_k = 1: an incoherent sum, because the image
+of a thick particle is not linear in its wave. The defocus nodes δ_k (added to C10) are those of Gauss–Hermite
+quadrature for a Gaussian focal spread. The angular spread is applied as the envelope E_s = exp(−½β²|∇χ|²) on the wave,
+at the nominal focus: an approximation, right for the linear part of an image (Wade & Frank, Optik 49 (1977) 81).
 
 C10 alone changes from node to node, and exp(−iπλC10 q²) is a product of one factor along y and one along x, so that
 everything else is computed once.
@@ -11,7 +11,7 @@ everything else is computed once.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import pi
+from math import ceil, pi
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from passband.electron import wavelength
 from passband.microscope.aberrations import phase_aberration, phase_gradient_squared
+from passband.microscope.band import ColumnBand, highest_column
 from passband.microscope.conditions import Conditions
 from passband.microscope.frequencies import fourier_resample, spatial_frequencies
 from passband.recipe import PassbandError
@@ -105,9 +106,11 @@ def form_images(
     for index, one in enumerate(conditions):
         if spectra is None or len(waves) > 1:
             wave = waves[index if len(waves) > 1 else 0]
-            spectra = torch.fft.fft2(wave) if space == "real" else wave
-        if optics is None or optics.key != _Optics.key_of(one):
-            optics = _Optics.of(one, shape, pixel_size, waves.dtype, waves.device)
+            spectra = (torch.fft.fft2(wave) if space == "real" else wave).transpose(-1, -2)
+            highest = highest_column(spectra)
+        key = _key_of(one, highest)
+        if optics is None or optics.key != key:
+            optics = _Optics.of(one, key, (shape, pixel_size, highest), spectra)
         nodes = focal_nodes_and_weights(one.focal_spread, focal_nodes, quadrature=quadrature)
         intensity = _intensity(spectra, optics, one.aberrations.C10 + nodes[0], nodes[1])
         images[index] = intensity if output_shape is None else _crop(intensity, output_shape)
@@ -125,31 +128,39 @@ def _check_waves(waves: Tensor, conditions: Sequence[Conditions], pixel_size: fl
         raise PassbandError(f"pixel_size={pixel_size} Å is not positive; write the side of a pixel in Å")
 
 
+def _key_of(one: Conditions, highest: int) -> str:
+    """Equal for conditions that differ in C10, focal spread and detector only (C10 too has a part in the envelope)."""
+    kept = one.aberrations if one.angular_spread else one.aberrations.model_copy(update={"C10": 0.0})
+    return f"{highest}|{one.energy}|{kept.to_json()}|{one.angular_spread}|{one.aperture}"
+
+
 class _Optics(NamedTuple):
     """All of the transfer but defocus: shared by the focal nodes, and by conditions that differ in C10 only."""
 
     key: str
-    transfer: Tensor | None  # (y, x) complex; None when it is 1
-    squares: tuple[Tensor, Tensor]  # πλq² along y and along x, double precision
-
-    @staticmethod
-    def key_of(one: Conditions) -> str:
-        kept = one.aberrations if one.angular_spread else one.aberrations.model_copy(update={"C10": 0.0})
-        return f"{one.energy}|{kept.to_json()}|{one.angular_spread}|{one.aperture}"
+    band: ColumnBand
+    transfer: Tensor | None  # (kept kx, y) complex; None when it is 1
+    squares: tuple[Tensor, Tensor]  # πλq² along y and along the kept kx, double precision
 
     @classmethod
-    def of(
-        cls, one: Conditions, shape: tuple[int, int], pixel_size: float, dtype: torch.dtype, device: torch.device
-    ) -> "_Optics":
+    def of(cls, one: Conditions, key: str, grid: tuple[tuple[int, int], float, int], like: Tensor) -> "_Optics":
+        """Optics on a `grid` of (shape, pixel size, highest kx of the waves), with dtype and device of `like`."""
+        shape, pixel_size, highest = grid
         length = wavelength(one.energy)
-        axes = [torch.fft.fftfreq(size, d=pixel_size, dtype=torch.float64, device=device) for size in shape]
-        squares = (axes[0].square() * (pi * length), axes[1].square() * (pi * length))
-        return cls(cls.key_of(one), _transfer(one, shape, pixel_size, dtype, device), squares)
+        if one.aperture is not None:
+            highest = min(highest, ceil(one.aperture / length * pixel_size * shape[1]))
+        band = ColumnBand(shape, highest)
+        axes = [torch.fft.fftfreq(size, d=pixel_size, dtype=torch.float64, device=like.device) for size in shape]
+        square_y, square_x = (axis.square()[:, None] * (pi * length) for axis in axes)
+        transfer = _transfer(one, shape, pixel_size, like.dtype, like.device)
+        if transfer is not None:
+            transfer = band.select(transfer.t()).contiguous()
+        return cls(key, band, transfer, (square_y.t(), band.select(square_x)))
 
     def defocus(self, c10: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Factors (y, 1) and (1, x) whose product is exp(−iπλ·c10·q²)."""
+        """Factors (1, y) and (kept kx, 1) whose product is exp(−iπλ·c10·q²)."""
         along_y, along_x = (torch.polar(torch.ones_like(square), square * -c10).to(dtype) for square in self.squares)
-        return along_y[:, None], along_x[None, :]
+        return along_y, along_x
 
 
 def _transfer(
@@ -179,16 +190,15 @@ def _grid(shape: tuple[int, int], pixel_size: float, dtype: torch.dtype, device:
 
 def _intensity(spectra: Tensor, optics: _Optics, defoci: NDArray[np.float64], weights: NDArray[np.float64]) -> Tensor:
     """Weighted mean intensity (y, x) over phonons (the first axis of `spectra`) and focal nodes."""
-    through, image = torch.empty_like(spectra[0]), torch.empty_like(spectra[0])
-    squares = torch.view_as_real(image)
-    total = torch.zeros_like(squares)  # of the real and of the imaginary part, side by side
+    total = torch.zeros((*optics.band.shape, 2), dtype=spectra.real.dtype, device=spectra.device)
     factors = [optics.defocus(float(c10), spectra.dtype) for c10 in defoci]
     for spectrum in spectra:
-        aberrated = spectrum if optics.transfer is None else spectrum * optics.transfer
+        aberrated = optics.band.select(spectrum)
+        if optics.transfer is not None:
+            aberrated = aberrated * optics.transfer
         for (along_y, along_x), weight in zip(factors, weights, strict=True):
-            torch.mul(aberrated, along_y, out=through)
-            torch.fft.ifft2(through.mul_(along_x), out=image)
-            total.addcmul_(squares, squares, value=float(weight) / len(spectra))
+            parts = torch.view_as_real(optics.band.inverse((aberrated * along_y).mul_(along_x)))
+            total.addcmul_(parts, parts, value=float(weight) / len(spectra))  # real and imaginary part side by side
     return total[..., 0] + total[..., 1]
 
 
@@ -204,4 +214,5 @@ def _crop(image: Tensor, shape: tuple[int, int]) -> Tensor:
         kept[bottom] += half[bottom]
     if shape[1] % 2 == 0 and shape[1] < old[1]:
         kept[:, -1] *= 2.0
-    return torch.fft.irfft2(kept, s=shape, norm="forward")
+    cropped: Tensor = torch.fft.irfft2(kept, s=shape, norm="forward")
+    return cropped

@@ -1,12 +1,14 @@
 """The electron wave behind a specimen: transmit through a slice, propagate to the next, again and again.
 
-ψ ← F⁻¹{P · F{t ψ}}, with t = exp(iσV) and P(q) = exp(−iπλΔz q²) band-limited to 2/3 of Nyquist (Kirkland,
-Advanced Computing in Electron Microscopy (2010), ch. 6; the order of steps and the aperture are abTEM's). A slice acts at its upper face, where the wave
-enters; the wave is then propagated through the slice's thickness. The wave so obtained is the one at the lower face of the
-box, z = height. The plane wave that enters is 1, so that vacuum has intensity 1.
+ψ ← F⁻¹{P · F{t ψ}}, with t = exp(iσV) and P(q) = exp(−iπλΔz q²) band-limited to 2/3 of the Nyquist frequency (Kirkland,
+Advanced Computing in Electron Microscopy (2010), ch. 6; the order of the steps and the aperture are those of abTEM). A
+slice acts at its upper face, where the wave enters, and the wave is then propagated through the slice's thickness: the
+last wave is the one at the lower face of the box, z = height. The wave that enters is 1, so vacuum has intensity 1.
+Slices without atoms are crossed in one propagation, exactly.
 """
 
 from functools import lru_cache
+from itertools import pairwise
 from math import pi
 
 import numpy as np
@@ -16,8 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from passband.electron import interaction_constant, wavelength
+from passband.microscope.band import ColumnBand
 from passband.microscope.potential import (
+    CUTOFF,
     Displacement,
+    SlicedAtoms,
     antialias_aperture,
     check_atoms,
     displaced,
@@ -86,12 +91,10 @@ def exit_waves(
     if dtype not in _REAL:
         raise PassbandError(f"dtype={dtype} is not complex; waves are torch.complex64 or torch.complex128")
     waves = torch.empty((max(phonons, 1), *shape), dtype=dtype, device=device)
-    for wave in waves:
-        if phonons:
-            moved = _configuration(positions, numbers, displacement, rng=rng, height=height)
-        else:
-            moved = positions
-        _exit_wave(moved, numbers, wave, edges=edges, energy=energy, pixel_size=pixel_size, limited=limit_transmission)
+    for index in range(len(waves)):
+        moved = _configuration(positions, numbers, displacement, rng=rng, height=height) if phonons else positions
+        sliced = slice_atoms(moved, numbers, slice_edges=edges)
+        waves[index] = _exit_wave(sliced, waves[index], edges, energy, pixel_size, limit_transmission)
     return waves
 
 
@@ -128,32 +131,30 @@ def _configuration(
 
 
 def _exit_wave(
-    positions: NDArray[np.float64],
-    numbers: NDArray[np.int64],
-    wave: Tensor,
-    *,
+    sliced: SlicedAtoms,
+    like: Tensor,
     edges: NDArray[np.float64],
     energy: float,
     pixel_size: float,
     limited: bool,
-) -> None:
-    """Write the exit wave of one configuration into `wave` (y, x)."""
-    shape = (wave.shape[-2], wave.shape[-1])
-    sliced = slice_atoms(positions, numbers, slice_edges=edges)
+) -> Tensor:
+    """Exit wave (y, x) of one configuration, with the shape, dtype and device of `like`."""
     phases = iterate_slices(
         sliced,
-        shape=shape,
+        shape=(like.shape[-2], like.shape[-1]),
         pixel_size=pixel_size,
         scale=interaction_constant(energy),
-        dtype=_REAL[wave.dtype],
-        device=wave.device,
+        dtype=_REAL[like.dtype],
+        device=like.device,
     )
     occupied = sorted({run.layer for run in sliced.runs})
-    step = _Step(wave.fill_(1.0), pixel_size=pixel_size, energy=energy, limited=limited)
+    neighbours = pairwise([*occupied, sliced.slices])
+    step = _Step(torch.ones_like(like), pixel_size=pixel_size, energy=energy, limited=limited)
     thickness = float(edges[1] - edges[0])
-    for following, (layer, phase) in zip([*occupied[1:], sliced.slices], phases, strict=True):
+    for (layer, following), (_, phase) in zip(neighbours, phases, strict=True):
         step.transmit(phase)
         step.propagate(thickness, steps=following - layer)
+    return step.waves
 
 
 def multislice(
@@ -195,21 +196,22 @@ def multislice(
             f"waves {tuple(waves.shape)} of {waves.dtype} and a potential {tuple(potential.shape)} do not fit; "
             "give complex waves (..., y, x) and a potential (..., slices, y, x) on the same grid"
         )
-    leading = torch.broadcast_shapes(waves.shape[:-2], potential.shape[:-3])
+    leading = np.broadcast_shapes(waves.shape[:-2], potential.shape[:-3])
     psi = waves.expand(*leading, *waves.shape[-2:]).clone()
     step = _Step(psi, pixel_size=pixel_size, energy=energy, limited=limit_transmission)
     sigma = interaction_constant(energy)
     for index in range(potential.shape[-3]):
         step.transmit(potential[..., index, :, :].to(_REAL[waves.dtype]) * sigma)
         step.propagate(slice_thickness)
-    return psi
+    return step.waves
 
 
 def propagate(waves: Tensor, distance: float, *, energy: float, pixel_size: float) -> Tensor:
     """Waves (..., y, x) after `distance` Å of vacuum, without any aperture; negative distances go back."""
     shape = (waves.shape[-2], waves.shape[-1])
     kernel = fresnel_propagator(shape, pixel_size, distance, energy, dtype=waves.dtype, device=waves.device)
-    return torch.fft.ifft2(torch.fft.fft2(waves) * kernel)
+    moved: Tensor = torch.fft.ifft2(torch.fft.fft2(waves) * kernel)
+    return moved
 
 
 def fresnel_propagator(
@@ -238,46 +240,43 @@ def _limited_propagator(
     dtype: torch.dtype,
     device: torch.device,
 ) -> Tensor:
-    """Propagator through `steps` slices with the aperture of each: exactly that many single steps in one."""
+    """Propagator (kept kx, y) through `steps` slices with the aperture of each: exactly that many single steps.
+
+    With 0 steps it is the aperture alone.
+    """
     kernel = fresnel_propagator(shape, pixel_size, thickness * steps, energy, dtype=torch.complex128)
     aperture = antialias_aperture(shape, pixel_size, dtype=torch.float64)
-    return (kernel * aperture**steps).to(dtype).to(device)
+    kept = _band(shape).select((kernel * aperture ** max(steps, 1)).t())
+    return kept.to(dtype).contiguous().to(device)
 
 
-@lru_cache(maxsize=8)
-def _limiting_aperture(shape: tuple[int, int], pixel_size: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Aperture (y, x) as a complex tensor, which multiplies a complex one faster than a real tensor does."""
-    return antialias_aperture(shape, pixel_size, dtype=torch.float64).to(dtype).to(device)
+def _band(shape: tuple[int, int]) -> ColumnBand:
+    return ColumnBand(shape, int(0.5 * CUTOFF * shape[1]))
 
 
 class _Step:
-    """The two steps of the multislice, which change `waves` (..., y, x) in place, and their work space.
-
-    Fresh memory for every slice would take as long as the Fourier transforms.
-    """
+    """The two steps of the multislice, on `waves` (..., y, x); the tensor given first is changed in place."""
 
     def __init__(self, waves: Tensor, *, pixel_size: float, energy: float, limited: bool) -> None:
         self.waves = waves
-        self.grid = ((waves.shape[-2], waves.shape[-1]), pixel_size)
+        self.pixel_size = pixel_size
         self.energy = energy
         self.limited = limited
-        self.spectrum = torch.empty_like(waves)
-        self.transmission = torch.empty_like(waves)
-        self.cosine = torch.empty_like(waves.real, memory_format=torch.contiguous_format)
-        self.sine = torch.empty_like(self.cosine)
+        self.band = _band((waves.shape[-2], waves.shape[-1]))
 
     def transmit(self, phase: Tensor) -> None:
         """Multiply the waves by exp(i·phase); `phase` in rad, with the shape of the waves or one for all."""
-        phase = phase.expand_as(self.cosine)
-        torch.complex(torch.cos(phase, out=self.cosine), torch.sin(phase, out=self.sine), out=self.transmission)
+        transmission = torch.complex(torch.cos(phase), torch.sin(phase))
         if self.limited:
-            torch.fft.fft2(self.transmission, out=self.spectrum)
-            self.spectrum.mul_(_limiting_aperture(*self.grid, self.waves.dtype, self.waves.device))
-            torch.fft.ifft2(self.spectrum, out=self.transmission)
-        self.waves.mul_(self.transmission)
+            transmission = self._filter(transmission, 0.0, 0)
+        self.waves.mul_(transmission)
 
     def propagate(self, thickness: float, *, steps: int = 1) -> None:
         """Propagate the waves through `steps` empty slices of `thickness` Å at once."""
-        kernel = _limited_propagator(*self.grid, thickness, steps, self.energy, self.waves.dtype, self.waves.device)
-        torch.fft.fft2(self.waves, out=self.spectrum)
-        torch.fft.ifft2(self.spectrum.mul_(kernel), out=self.waves)
+        self.waves = self._filter(self.waves, thickness, steps)
+
+    def _filter(self, waves: Tensor, thickness: float, steps: int) -> Tensor:
+        kernel = _limited_propagator(
+            self.band.shape, self.pixel_size, thickness, steps, self.energy, waves.dtype, waves.device
+        )
+        return self.band.inverse(self.band.forward(waves).mul_(kernel))

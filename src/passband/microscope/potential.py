@@ -195,8 +195,10 @@ def slice_atoms(
     elements = np.flatnonzero(np.bincount(number, minlength=1))
     smear = displacements_of(elements, debye_waller)
     layer = np.clip(np.searchsorted(edges, place[:, 2], side="right") - 1, 0, len(edges) - 2)
-    key = layer * len(elements) + np.searchsorted(elements, number)
-    order = np.argsort(key, kind="stable")
+    rank = np.zeros(elements.max(initial=0) + 1, dtype=np.int64)
+    rank[elements] = np.arange(len(elements))
+    key = layer * len(elements) + rank[number]
+    order = np.argsort(key.astype(np.uint16) if len(edges) * len(elements) < 65536 else key, kind="stable")
     stops = np.cumsum(np.bincount(key, minlength=(len(edges) - 1) * len(elements)))
     runs = [
         Run(
@@ -239,20 +241,22 @@ def iterate_slices(
 ) -> Iterator[tuple[int, Tensor]]:
     """Yield (slice index, `scale` × its projected potential (y, x) in V·Å) for every slice that holds atoms, in order.
 
-    One slice is in memory at a time: the tensor is written over when the next one is asked for.
+    One slice is in memory at a time.
     """
     spread = _Spread.of(atoms.positions, shape, pixel_size, dtype=dtype, device=device)
     delta = torch.empty(shape, dtype=dtype, device=device)
-    potential = torch.empty_like(delta)
-    spectrum = torch.fft.rfft2(delta)
-    total = torch.empty_like(spectrum)
+    rows = (shape[1] // 2 + 1, shape[0] + 8)  # 8 more than needed, or rows a power of two apart share cache lines
+    half = torch.zeros(rows, dtype=_COMPLEX[dtype], device=device)[:, : shape[0]]  # zero above the band
     for layer, runs in groupby(atoms.runs, key=attrgetter("layer")):
-        total.zero_()
+        total: Tensor | None = None
         for run in runs:
             factor = _form_factor(run.number, run.smear, shape, pixel_size, scale, dtype, delta.device)
             spread.add_to(delta.zero_(), run.start, run.stop)
-            total.addcmul_(torch.fft.rfft2(delta, out=spectrum), factor)
-        yield layer, torch.fft.irfft2(total, s=shape, out=potential)
+            # the band ends at a third of the columns, so that the rest of them need not be transformed along y
+            spectrum = torch.fft.fft(torch.fft.rfft(delta)[:, : factor.shape[1]], dim=-2).mul_(factor)
+            total = spectrum if total is None else total.add_(spectrum)
+        half[: factor.shape[1]] = torch.fft.ifft(total, dim=-2).t()
+        yield layer, torch.fft.irfft(half, n=shape[1], dim=-2).t()
 
 
 def _shape_parameter(width: int) -> float:
@@ -307,19 +311,19 @@ def _form_factor(
     dtype: torch.dtype,
     device: torch.device,
 ) -> Tensor:
-    """(y, x//2 + 1), complex: `scale` × transform of one atom's potential per pixel area over that of the kernel."""
-    half = shape[1] // 2 + 1
+    """`scale` × transform of one atom's potential per pixel area over that of the kernel; (y, columns in the band)."""
+    half = int(0.5 * CUTOFF * shape[1]) + 1
     q, _ = spatial_frequencies(shape, pixel_size, dtype=torch.float64)
     radii = q[:, :half].numpy()
     factor = scattering_factor(number, radii) * np.exp(-2.0 * (pi * smear * radii) ** 2)
     kernel = [_kernel_transform(size, _WIDTH[dtype]) for size in shape]
     factor = factor * (scale * POTENTIAL_PER_SCATTERING / pixel_size**2) / (kernel[0][:, None] * kernel[1][None, :half])
     aperture = antialias_aperture(shape, pixel_size, dtype=torch.float64)[:, :half]
-    return (torch.from_numpy(factor) * aperture).to(_COMPLEX[dtype]).to(device)
+    return (torch.from_numpy(factor) * aperture).to(_COMPLEX[dtype]).t().contiguous().to(device).t()
 
 
 def _kernel_transform(size: int, width: int) -> NDArray[np.float64]:
-    """(size,): Fourier transform of the spreading kernel at the frequencies of an axis, by Gauss–Legendre quadrature."""
+    """Fourier transform (size,) of the spreading kernel at the frequencies of an axis, by Gauss–Legendre quadrature."""
     nodes, weights = np.polynomial.legendre.leggauss(128)
     values = weights * 0.5 * width * np.exp(_shape_parameter(width) * (np.sqrt(1.0 - nodes**2) - 1.0))
     phase = 2.0 * pi * np.fft.fftfreq(size)[:, None] * (0.5 * width * nodes)
