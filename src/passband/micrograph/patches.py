@@ -132,7 +132,7 @@ def predict_tiled(
     image
         (y, x); reflected half an overlap beyond its border, or more where it is smaller than a tile.
     patch, overlap
-        Tile side and the stripe that neighbours share, in pixels, multiples of 32 and 64. No output counts that lies
+        Tile side and the stripe that neighbours share, in pixels, multiples of 32. No output counts that lies
         within 3/8 of the overlap from a tile's edge: a network that reaches no further gives, in tiles, exactly what it
         gives for the whole image at once.
     batch
@@ -148,10 +148,10 @@ def predict_tiled(
     PassbandError
         The tile geometry is impossible.
     """
-    if patch % TILE_STEP or overlap % (2 * TILE_STEP) or not 0 <= 2 * overlap <= patch or batch < 1:
+    if patch % TILE_STEP or overlap % TILE_STEP or not 0 <= 2 * overlap <= patch or batch < 1:
         raise PassbandError(
-            f"patch={patch}, overlap={overlap}, batch={batch}: patch must be a multiple of 32, overlap one of 64 and "
-            "at most half the patch, batch at least 1; the defaults 512, 128, 4 suit most images"
+            f"patch={patch}, overlap={overlap}, batch={batch}: patch and overlap must be multiples of 32, the "
+            "overlap at most half the patch, batch at least 1; the defaults 512, 128, 4 suit most images"
         )
     array = np.asarray(image, dtype=np.float32)
     plans = [_tiles_along(length, patch, overlap) for length in array.shape]
