@@ -39,10 +39,11 @@ def defocus() -> Figure:
             color=colour,
             label=f"C10 = {c10:+.0f} Å, defocus = {-c10:+.0f} Å ({side})",
         )
+    axes.set_ylim(-1.1, 1.7)
     axes.axhline(0.0, color="#9ca3af", linewidth=0.6)
     axes.set_xlabel("spatial frequency q (Å⁻¹)")
     axes.set_ylabel("T(q) = sin χ · E")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="upper right")
     return figure
 
 
@@ -57,7 +58,7 @@ def spread() -> Figure:
     )
     axes.set_xlabel("spatial frequency q (Å⁻¹)")
     axes.set_ylabel("envelope E_t")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="upper right")
     return figure
 
 
