@@ -34,22 +34,25 @@ def direct_sum(positions, numbers, low, high):
     for (x, y, z), number in zip(positions, numbers, strict=True):
         if low <= z < high:
             total += scattering_factor(int(number), q.numpy()) * np.exp(-2j * pi * (qy * y + qx * x))
-    total *= antialias_aperture(SHAPE, PIXEL, dtype=torch.float64).numpy()
-    return np.fft.ifft2(total).real * POTENTIAL_PER_SCATTERING / PIXEL**2
+    return in_band(torch.from_numpy(np.fft.ifft2(total).real * POTENTIAL_PER_SCATTERING / PIXEL**2))
+
+
+def in_band(potential):
+    """Frequencies up to 2/3 of Nyquist, for which the stated accuracy holds."""
+    aperture = antialias_aperture(SHAPE, PIXEL, dtype=torch.float64)
+    return torch.fft.ifft2(torch.fft.fft2(potential.double()) * aperture).real
 
 
 # the tolerances are the kernel's: 6 and 12 pixels at an oversampling of 3/2 (stated in the module)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 4e-5), (torch.float64, 1e-9)])
 def test_potential_is_the_direct_sum_over_atoms(dtype, tolerance):
     positions, numbers = some_atoms()
-    potential = projected_potential(
-        positions, numbers, shape=SHAPE, pixel_size=PIXEL, slice_edges=EDGES, dtype=dtype
-    )
+    potential = projected_potential(positions, numbers, shape=SHAPE, pixel_size=PIXEL, slice_edges=EDGES, dtype=dtype)
     assert potential.shape == (2, *SHAPE)
     assert potential.dtype == dtype
     for layer, (low, high) in enumerate([(0.0, 2.0), (2.0, 4.0)]):
         expected = direct_sum(positions, numbers, low, high)
-        assert np.abs(potential[layer].numpy() - expected).max() <= tolerance * expected.max()
+        assert float((in_band(potential[layer]) - expected).abs().max()) <= tolerance * float(expected.max())
 
 
 @pytest.mark.parametrize("shape", [(45, 64), (48, 63), (33, 41)])
@@ -67,10 +70,13 @@ def test_odd_grids_work_too(shape):
 
 def test_integral_is_the_form_factor_at_zero():
     # ∫V dx dy = (2πħ²/m₀e) f(0), with 47.878 V·Å² (Kirkland 2010, eq. 5.9: 2πe·a₀ = 47.878)
-    potential = projected_potential([[1.7, 2.9, 1.0]], [6], shape=SHAPE, pixel_size=PIXEL, slice_edges=[0, 2])
     assert pytest.approx(47.878, rel=1e-5) == POTENTIAL_PER_SCATTERING
-    expected = 47.878 * scattering_factor(6, np.zeros(1))[0]
-    assert float(potential.sum()) * PIXEL**2 == pytest.approx(expected, rel=1e-5)
+    for dtype, tolerance in [(torch.float32, 4e-5), (torch.float64, 1e-9)]:
+        potential = projected_potential(
+            [[1.7, 2.9, 1.0]], [6], shape=SHAPE, pixel_size=PIXEL, slice_edges=[0, 2], dtype=dtype
+        )
+        expected = POTENTIAL_PER_SCATTERING * scattering_factor(6, np.zeros(1))[0]
+        assert float(potential.double().sum()) * PIXEL**2 == pytest.approx(expected, rel=tolerance)
 
 
 def test_one_pixel_is_a_roll():
@@ -84,8 +90,8 @@ def test_one_pixel_is_a_roll():
 def test_part_of_a_pixel_is_a_fourier_shift():
     arguments = {"shape": SHAPE, "pixel_size": PIXEL, "slice_edges": [0, 2], "dtype": torch.float64}
     shift = 0.37 * PIXEL
-    here = projected_potential([[3.0, 5.0, 1.0]], [48], **arguments)[0]
-    there = projected_potential([[3.0 + shift, 5.0, 1.0]], [48], **arguments)[0]
+    here = in_band(projected_potential([[3.0, 5.0, 1.0]], [48], **arguments)[0])
+    there = in_band(projected_potential([[3.0 + shift, 5.0, 1.0]], [48], **arguments)[0])
     phase = torch.exp(-2j * pi * shift * torch.fft.fftfreq(SHAPE[1], PIXEL, dtype=torch.float64))
     expected = torch.fft.ifft(torch.fft.fft(here, dim=-1) * phase, dim=-1).real
     torch.testing.assert_close(there, expected, rtol=0.0, atol=2e-9 * float(here.max()))
@@ -97,7 +103,7 @@ def test_an_atom_on_an_edge_belongs_to_the_next_slice_and_the_last_edge_to_the_l
     )
     assert float(potential[0].abs().max()) == 0.0
     assert float(potential[1].sum()) * PIXEL**2 == pytest.approx(
-        2.0 * POTENTIAL_PER_SCATTERING * scattering_factor(6, np.zeros(1))[0], rel=1e-5
+        2.0 * POTENTIAL_PER_SCATTERING * scattering_factor(6, np.zeros(1))[0], rel=4e-5
     )
 
 
