@@ -169,3 +169,10 @@ def test_impossible_crystals_are_refused(change, message):
 def test_symmetry_that_cannot_be_built_is_refused(change):
     with pytest.raises(PassbandError, match="check spacegroup, setting and basis"):
         unit_cell(Crystal(**(GOOD | change)))
+
+
+def test_prism_planes_of_wurtzite_are_sixty_degrees_apart():
+    # indices turn by the transpose of the matrix that turns coordinates: the wrong one mixes {100} with {110}
+    normals = equivalent_planes(crystal("CdSe"), (1, 0, 0))
+    azimuths = np.sort(np.degrees(np.arctan2(normals[:, 1], normals[:, 0])))
+    np.testing.assert_allclose(np.diff(azimuths), 60.0)
