@@ -1,0 +1,40 @@
+"""The network inside the package, on a real micrograph that it was neither trained nor tuned on."""
+
+import numpy as np
+import pytest
+from skimage.io import imread
+
+from passband.desk.weights import find_model
+from passband.scores.overlap import overlap_scores
+from passband.segmentation.model import load_model
+
+
+def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
+    return float(overlap_scores(prediction, truth, classes=2).dice[1])
+
+
+# The published notebook gives "about 0.5 Å" per pixel; a user's calibration is good to some per cent.
+@pytest.mark.parametrize("pixel_size", [0.475, 0.5, 0.525])
+def test_gold_on_carbon_is_found_by_a_network_that_saw_simulations_only(shared_data, pixel_size: float) -> None:
+    folder = shared_data / "hrtem" / "au_scott_lab"
+    image = imread(folder / "au_hrtem_image.png")
+    truth = (imread(folder / "au_hrtem_mask.png") > 0).astype(np.uint8)
+    model = load_model(find_model(None))
+    assert dice(model.segment(image, pixel_size), truth) >= 0.90
+    assert dice(model.segment(255 - image, pixel_size), truth) < 0.90  # the contrast of the image carries the answer
+
+
+def test_bare_noise_has_no_particles() -> None:
+    """A network that calls everything a particle would pass an overlap test on a full field."""
+    noise = np.random.default_rng(3).poisson(100, (256, 256))
+    assert load_model(find_model(None)).segment(noise, 0.8).mean() < 0.02
+
+
+def test_shipped_weights_are_small_and_their_card_says_how_they_came_about() -> None:
+    folder = find_model(None)
+    card = load_model(folder).card
+    assert (folder / "weights.safetensors").stat().st_size <= 10_000_000
+    assert card.simulation["seed"] == 2026
+    assert card.conditions["dose"] == {"log_uniform": [80.0, 900.0]}
+    assert card.cost["seconds"] > 0
+    assert set(card.scores) == {"underfocus 10 nm", "in focus", "overfocus 30 nm"}
