@@ -423,3 +423,16 @@ def test_a_large_compressed_image_costs_no_more_than_its_pixels(tmp_path: Path) 
     finally:
         tracemalloc.stop()
     assert peak < 32e6 * 2 + 4 * 8 * 2**22  # the image twice, and a few blocks in double precision
+
+
+def test_a_cut_stack_does_not_pass_for_a_shorter_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for index in range(3):
+            writer.write(np.full((20, 20), index, np.uint8), contiguous=False)
+    with tifffile.TiffFile(path) as tiff:
+        third = tiff.pages[2].offset
+    whole = path.read_bytes()
+    path.write_bytes(whole[:third])
+    with pytest.raises(FormatError, match=rf"has a page at byte {third} of {third}; it is truncated"):
+        read_micrograph(path, frame=0)
