@@ -365,36 +365,6 @@ def test_a_name_that_is_not_there_and_a_folder(tmp_path: Path) -> None:
         read_micrograph(tmp_path)
 
 
-def test_a_broken_sidecar_is_no_obstacle(tmp_path: Path) -> None:
-    np.save(tmp_path / "a.npy", np.zeros((3, 4)))
-    for sidecar in ("{", "[1, 2]", "[" * 100_000, json.dumps({"pixel_size": 0.2}), json.dumps({"voltage": "loud"})):
-        (tmp_path / "a.json").write_text(sidecar)
-        micrograph = read_micrograph(tmp_path / "a.npy")
-        assert (micrograph.pixel_size, micrograph.energy) == (None, None)
-
-
-@pytest.mark.parametrize(
-    ("sidecar", "pixel_size", "energy"),
-    [
-        ({"pixel_size": "20 pm"}, 0.2, None),
-        ({"pixel_size_nm": 0.02}, 0.2, None),
-        ({"pixel_size_A": 0.2, "voltage": "300 kV"}, 0.2, 300e3),
-        ({"pixel_size": 0.02, "pixel_size_units": "nm"}, 0.2, None),
-        ({"scan": {"field_of_view_x": 0.08, "field_of_view_y": 0.06, "field_of_view_units": "nm"}}, 0.2, None),
-        ({"acquisition": {"voltage": "80kV"}}, None, 80e3),
-        ({"voltage": 300}, None, None),  # of what? a number without a unit is not guessed
-    ],
-)
-def test_sidecars_with_units(
-    tmp_path: Path, sidecar: dict[str, object], pixel_size: float | None, energy: float | None
-) -> None:
-    np.save(tmp_path / "a.npy", np.zeros((3, 4)))
-    (tmp_path / "a.json").write_text(json.dumps(sidecar))
-    micrograph = read_micrograph(tmp_path / "a.npy")
-    assert micrograph.pixel_size == (None if pixel_size is None else pytest.approx((pixel_size, pixel_size)))
-    assert micrograph.energy == energy
-
-
 def test_inspect_counts_what_is_not_finite(tmp_path: Path) -> None:
     _nan(tmp_path / "a.tif")
     described = inspect_file(tmp_path / "a.tif")
@@ -402,16 +372,6 @@ def test_inspect_counts_what_is_not_finite(tmp_path: Path) -> None:
     assert described["statistics"]["max"] == 0.0
     assert "4 of 64 pixels" in described["reason"]
     json.dumps(described, allow_nan=False)
-
-
-def test_statistics_are_those_of_numpy_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("passband.micrograph.formats._BLOCK", 7)
-    image = np.random.default_rng(5).normal(300, 4, (9, 11)).astype(np.float32)
-    np.save(tmp_path / "a.npy", image)
-    found = inspect_file(tmp_path / "a.npy")["statistics"]
-    wide = image.astype(np.float64)
-    expected = [wide.min(), wide.max(), wide.mean(), wide.std()]
-    assert [found[name] for name in ("min", "max", "mean", "std")] == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_large_compressed_image_costs_no_more_than_its_pixels(tmp_path: Path) -> None:
