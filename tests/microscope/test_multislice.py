@@ -236,8 +236,8 @@ def test_identical_potentials_give_the_wave_of_abtem(abtem, specimen):
 
 
 def test_particle_on_carbon_gives_the_wave_of_abtem(abtem):
-    # Atoms stand on pixels: between them abTEM interpolates linearly, a blur that it does not undo and that alone is 3 %
-    # of the phase on this grid, while ours is the direct sum (test_potential).
+    # Atoms stand on pixels: between them abTEM interpolates linearly, a blur that it does not undo and that alone is
+    # 3 % of the phase on this grid; ours is the direct sum there too (test_potential).
     shape, pixel_size = (128, 128), 0.1
     atoms = particle_on_carbon(side=12.8)
     atoms.positions[:, :2] = (atoms.positions[:, :2] / pixel_size).round() * pixel_size

