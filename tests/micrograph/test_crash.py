@@ -15,7 +15,8 @@ import psutil
 import pytest
 import torch
 
-from passband.micrograph import shards, store, store_writing
+from passband import durable
+from passband.micrograph import shards, store
 from passband.micrograph.acquisition import Simulation, simulate
 from passband.micrograph.simulation import simulate_structure
 from passband.micrograph.store import StoreError, WaveStore
@@ -120,7 +121,7 @@ def test_a_stop_at_any_flush_to_the_disk_is_repaired(
             raise Killed
         left[0] -= 1
 
-    monkeypatch.setattr(store_writing.os, "fsync", stop_after)
+    monkeypatch.setattr(durable.os, "fsync", stop_after)
     simulate(ready_made, tmp_path / "whole")
     expected, flushes = hashes(tmp_path / "whole"), 10**9 - left[0]
     assert flushes == 2 * (4 + 3 * 3 + 2 + 1)  # a file's and its directory's: metadata, chunks, parts, scenes
@@ -145,10 +146,10 @@ def test_a_full_disk_is_one_line_and_loses_nothing(
         if next(calls) > 23:  # 8 for metadata, 12 for two structures, 2 for their part, 2 of the third structure
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(store_writing.os, "fsync", fill)
+    monkeypatch.setattr(durable.os, "fsync", fill)
     with pytest.raises(StoreError, match=r"^the disk is full while writing [^\n]*; free some space [^\n]*$"):
         simulate(ready_made, tmp_path / "store")
-    monkeypatch.setattr(store_writing.os, "fsync", lambda _: None)
+    monkeypatch.setattr(durable.os, "fsync", lambda _: None)
     assert (tmp_path / "store" / "parts" / "00000.parquet").exists()
     resumed: list[int] = []
     simulate(ready_made, tmp_path / "store", progress=lambda done, _: resumed.append(done))

@@ -1,6 +1,5 @@
 """A store is plain Zarr and Parquet, checked on every read, and says in one line what is wrong with it."""
 
-import errno
 import json
 import os
 import shutil
@@ -12,11 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 import zarr
 
-from passband.micrograph import store_writing
 from passband.micrograph.acquisition import simulate
 from passband.micrograph.simulation import Simulation, simulate_structure
 from passband.micrograph.store import StoreError, WaveStore
-from passband.micrograph.store_writing import write_atomically
 from passband.recipe import PassbandError
 
 
@@ -182,23 +179,3 @@ def test_two_runs_do_not_write_the_same_store(copied: Path, tiny_recipe: Simulat
     finally:
         os.close(descriptor)
     simulate(tiny_recipe, copied)
-
-
-@pytest.mark.parametrize(
-    ("number", "message"),
-    [(errno.ENOSPC, "the disk is full .* nothing|the disk is full"), (errno.EACCES, "cannot be written")],
-)
-def test_a_write_that_fails_leaves_what_was_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, message: str
-) -> None:
-    path = tmp_path / "file"
-    write_atomically(path, b"old")
-
-    def refuse(descriptor: int) -> None:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(store_writing.os, "fsync", refuse)
-    with pytest.raises(StoreError, match=message):
-        write_atomically(path, b"new")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
-    assert path.read_bytes() == b"old"

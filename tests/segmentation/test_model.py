@@ -207,7 +207,7 @@ def test_card_must_fit_when_saving(tmp_path, network):
         save_model(tmp_path, network, other)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")
-    with pytest.raises(ModelError, match="cannot write"):
+    with pytest.raises(ModelError, match="cannot be written"):
         save_model(tmp_path / "file", network, card())
 
 

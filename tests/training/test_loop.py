@@ -1,5 +1,6 @@
 """The loop: resume, stopping, averaging, precision, and its errors."""
 
+import errno
 import json
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 
 from passband.training import History, TrainingError, TrainingRecipe, fit
-from passband.training.checkpoint import read_checkpoint, write_atomically
+from passband.training.checkpoint import read_checkpoint, write_checkpoint
 from passband.training.history import read_history
 
 
@@ -254,11 +255,11 @@ def test_full_disk_is_one_line_and_keeps_the_old_file(tmp_path, monkeypatch):
     target.write_bytes(b"old")
 
     def full(*_):
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("passband.training.checkpoint.os.fsync", full)
-    with pytest.raises(TrainingError, match="No space left on device; free space"):
-        write_atomically(target, b"new")
+    monkeypatch.setattr("passband.durable.os.fsync", full)
+    with pytest.raises(TrainingError, match=r"^the disk is full while writing [^\n]*; free some space [^\n]*$"):
+        write_checkpoint(target, {}, {})
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
     assert target.read_bytes() == b"old"
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from passband.campaign.plan import Plan
 from passband.distribution import limits
+from passband.durable import write_atomically
 from passband.micrograph.acquisition import Acquisition, Batch, simulate
 from passband.micrograph.store import WaveStore
 from passband.microscope.conditions import ConditionDistribution
@@ -23,7 +24,6 @@ from passband.segmentation.losses import paper_scale_loss
 from passband.segmentation.model import Model, ModelCard, save_model
 from passband.segmentation.unet import build_unet
 from passband.training import History, Progress, fit
-from passband.training.checkpoint import write_atomically
 
 #: Called with what is done, what there is to do, and a note.
 Report = Callable[..., None]

@@ -1,12 +1,13 @@
 """One self-contained HTML page: text, tables and figures inline, so that it can be sent by mail and opened anywhere."""
 
 import base64
-import os
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import Any
+
+from passband.durable import write_atomically
 
 
 class Report:
@@ -47,9 +48,7 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write the page; a reader never sees half of it."""
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(self.html(), encoding="utf-8")
-        os.replace(partial, path)
+        write_atomically(path, self.html().encode())
 
 
 def paragraph(text: str, *, kind: str = "") -> str:

@@ -1,8 +1,6 @@
 """Write a wave store so that it is never half-written: every file whole or absent, and the same bytes every time."""
 
-import errno
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import zarr
 from zarr.codecs import BytesCodec, Crc32cCodec, ZstdCodec
 from zarr.storage import MemoryStore
 
+from passband.durable import write_atomically
 from passband.micrograph.simulation import Simulation, Structure
 from passband.micrograph.store import (
     ARRAYS,
@@ -32,44 +31,6 @@ from passband.micrograph.store import (
 
 _LEFTOVER = ".*.tmp"
 _TABLES_AT_ONCE = 256  # parts gathered into one row group of scenes.parquet
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that at any moment, even of a power cut, it is there whole or not at all.
-
-    Raises
-    ------
-    StoreError
-        The disk is full or cannot be written; what was there before is untouched.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _flush_directory(path.parent)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise _disk_error(path, error) from error
-
-
-def _flush_directory(directory: Path) -> None:
-    if os.name == "posix":  # elsewhere a directory cannot be opened, and the rename is as durable as it gets
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _disk_error(path: Path, error: OSError) -> StoreError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        cure = "free some space and run the same command again; finished structures are kept"
-        return StoreError(f"the disk is full while writing {path}; {cure}")
-    return StoreError(f"{path} cannot be written ({error.strerror or error}); check the directory and its permissions")
 
 
 def _arrays(recipe: Simulation, structures: int) -> dict[str, tuple[tuple[int, ...], str, Any, list[Any]]]:
@@ -122,11 +83,11 @@ def prepare_store(directory: Path, recipe: Simulation) -> None:
     elif directory.exists() and any(not path.match(_LEFTOVER) for path in _entries(directory)):
         raise StoreError(f"{directory} is not empty and not a wave store; give a new or empty directory")
     else:
-        write_atomically(directory / "zarr.json", _group_metadata(recipe))
+        write_atomically(directory / "zarr.json", _group_metadata(recipe), error=StoreError)
     for name in ARRAYS:
         path = directory / name / "zarr.json"
         if not path.exists():
-            write_atomically(path, _encoded(recipe, name, None, recipe.structures)["zarr.json"])
+            write_atomically(path, _encoded(recipe, name, None, recipe.structures)["zarr.json"], error=StoreError)
 
 
 def _entries(directory: Path) -> Iterator[Path]:
@@ -169,7 +130,7 @@ def write_structure(directory: Path, recipe: Simulation, structure: Structure) -
     for name, values in (("waves", structure.waves), ("masks", structure.mask), ("labels", structure.labels)):
         files = _encoded(recipe, name, values, 1)
         (data,) = (data for path, data in files.items() if path != "zarr.json")
-        write_atomically(chunk_path(directory, name, index), data)
+        write_atomically(chunk_path(directory, name, index), data, error=StoreError)
     return {**structure.row, **{f"atom_{name}": values for name, values in structure.atoms.items()}}
 
 
@@ -184,7 +145,7 @@ def write_part(directory: Path, shard: int, rows: Sequence[Mapping[str, Any]]) -
     buffer = io.BytesIO()
     with _table_writer(buffer, PART) as writer:
         writer.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=PART))
-    write_atomically(part_path(directory, shard), buffer.getvalue())
+    write_atomically(part_path(directory, shard), buffer.getvalue(), error=StoreError)
 
 
 def _table_writer(sink: io.BytesIO, schema: pa.Schema) -> pq.ParquetWriter:
@@ -211,4 +172,4 @@ def finish_store(directory: Path, recipe: Simulation) -> None:
                 gathered = []
         if gathered:
             writer.write_table(pa.concat_tables(gathered).combine_chunks())
-    write_atomically(directory / "scenes.parquet", buffer.getvalue())
+    write_atomically(directory / "scenes.parquet", buffer.getvalue(), error=StoreError)

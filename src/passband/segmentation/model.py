@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from passband.durable import write_atomically
 from passband.micrograph.micrograph import standardised
 from passband.micrograph.patches import (
     check_image,
@@ -197,12 +198,8 @@ def save_model(directory: str | Path, network: nn.Module, card: ModelCard) -> Mo
     content = save(state)
     complete = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
     directory = Path(directory)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / WEIGHTS).write_bytes(content)
-        (directory / CARD).write_text(complete.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ModelError(f"cannot write model {directory}: {error.strerror}; choose a writable directory") from error
+    write_atomically(directory / WEIGHTS, content, error=ModelError)
+    write_atomically(directory / CARD, (complete.model_dump_json(indent=1) + "\n").encode(), error=ModelError)
     return complete
 
 

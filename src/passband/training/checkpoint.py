@@ -1,8 +1,6 @@
 """A training on disk: whole or not at all, without pickles, so that a killed run goes on where it was."""
 
-import contextlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from passband.durable import write_atomically
 from passband.recipe import PassbandError
 
 FORMAT = 1
@@ -21,44 +20,11 @@ class TrainingError(PassbandError):
     """A training that cannot start or go on."""
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file by new content such that a reader, or a restart after a crash, sees the old or the new one.
-
-    Raises
-    ------
-    TrainingError
-        The disk is full or not writable; the old file stays.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_directory(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        cure = "free space or choose another directory, then run again to go on from the last complete epoch"
-        raise TrainingError(f"cannot write {path}: {error.strerror or error}; {cure}") from error
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make a rename durable; systems that cannot open directories (Windows) do without."""
-    with contextlib.suppress(OSError):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
 def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
     """Write tensors and plain values as one safetensors file, the values as JSON in its header."""
     own = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     text = json.dumps({"format": FORMAT, **state})  # unsorted: rows keep the order of their columns
-    write_atomically(path, save(own, metadata={"passband": text}))
+    write_atomically(path, save(own, metadata={"passband": text}), error=TrainingError)
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -105,8 +71,7 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Give the optimiser its memory back, in the memory layout of the parameters.
 
-    The layout matters for equal bits: vector and scalar code paths round differently, and layout decides which one
-    runs.
+    The layout decides which vector code runs, and with it the last bit of a sum.
     """
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from passband.durable import write_atomically
 from passband.training.checkpoint import (
     TrainingError,
     all_finite,
@@ -22,7 +23,6 @@ from passband.training.checkpoint import (
     refuse_other_run,
     restore_optimiser,
     without_prefix,
-    write_atomically,
     write_checkpoint,
 )
 from passband.training.history import History, Row, to_parquet
@@ -142,7 +142,9 @@ class _Run:
         if (self.directory / CHECKPOINT).exists():
             refuse_other_run(self.directory / RECIPE, ours)
             self._restore()
-        write_atomically(self.directory / RECIPE, json.dumps(ours, indent=1, sort_keys=True).encode())
+        write_atomically(
+            self.directory / RECIPE, json.dumps(ours, indent=1, sort_keys=True).encode(), error=TrainingError
+        )
 
     def _restore(self) -> None:
         path = self.directory / CHECKPOINT
@@ -182,13 +184,15 @@ class _Run:
             "scaler": self.scaler.state_dict(),
         }
         write_checkpoint(self.directory / CHECKPOINT, tensors, state)
-        write_atomically(self.directory / HISTORY, to_parquet(self.rows))
-        write_atomically(self.directory / COST, json.dumps({"seconds": round(self.seconds, 3)}).encode())
+        write_atomically(self.directory / HISTORY, to_parquet(self.rows), error=TrainingError)
+        write_atomically(
+            self.directory / COST, json.dumps({"seconds": round(self.seconds, 3)}).encode(), error=TrainingError
+        )
 
     def finish(self) -> History:
         """Leave the learner with the weights that the recipe keeps."""
         # A kill may have fallen between the checkpoint and the table that follows from it.
-        write_atomically(self.directory / HISTORY, to_parquet(self.rows))
+        write_atomically(self.directory / HISTORY, to_parquet(self.rows), error=TrainingError)
         if self.recipe.keep == "best":
             self.learner.load_state_dict(self.best)
         elif self.average is not None:
