@@ -42,13 +42,14 @@ class Imaging(Recipe):
     patch
         Side of the square, in camera pixels, that is cut from the periodic field at a random place.
     focal_nodes
-        Focal settings that an image with focal spread is summed over.
+        Focal settings that an image with focal spread is summed over; None is as many as its spread and the band of its
+        wave need (`imaging.enough_focal_nodes`). Too few leave fringes undamped.
     """
 
     conditions: ConditionDistribution = ConditionDistribution()
     pixel_size: Scalar
     patch: int = Field(ge=8, le=16384)
-    focal_nodes: int = Field(default=7, ge=1, le=101)
+    focal_nodes: int | None = Field(default=None, ge=1, le=101)
 
 
 @dataclass(frozen=True)
