@@ -64,6 +64,24 @@ def measure_particles(
     return measure_labels(labels, pixel_size, probability=probability, minimum_area_nm2=minimum_area_nm2)
 
 
+def without_specks(
+    mask: NDArray[np.uint8], pixel_size: float | tuple[float, float], *, minimum_area_nm2: float
+) -> NDArray[np.uint8]:
+    """Copy of a mask (y, x) without the connected regions smaller than `minimum_area_nm2`; classes are kept.
+
+    Raises
+    ------
+    PassbandError
+        The pixel size or the area is not a positive number (0 is an area).
+    """
+    step_y, step_x = (side / 10.0 for side in _pixel_pair(pixel_size))  # Å → nm
+    if not (np.isfinite(minimum_area_nm2) and minimum_area_nm2 >= 0.0):
+        raise PassbandError(f"minimum area {minimum_area_nm2:g} nm² must be 0 or more; 0 keeps every pixel")
+    labels = label(mask != 0, connectivity=2)  # type: ignore[no-untyped-call]
+    small = np.bincount(labels.ravel()) * (step_y * step_x) < minimum_area_nm2
+    return np.where(small[labels], 0, mask).astype(np.uint8)
+
+
 def measure_labels(
     labels: NDArray[np.integer],
     pixel_size: float | tuple[float, float],

@@ -39,6 +39,9 @@ def segment(
     tta: Annotated[
         bool, typer.Option("--tta", help="Average over the eight rotations and reflections; 8 × slower.")
     ] = False,
+    min_area: Annotated[
+        float, typer.Option("--min-area", metavar="NM2", help="Smaller regions are dropped from the mask; nm².")
+    ] = 0.2,
     device: Device = "auto",
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -53,7 +56,7 @@ def segment(
     folder = find_model(model)
     from passband.desk.segmenting import Segmenter
 
-    segmenter = Segmenter(folder, device=resolve_device(device), tta=tta)
+    segmenter = Segmenter(folder, device=resolve_device(device), tta=tta, minimum_area_nm2=min_area)
     output.mkdir(parents=True, exist_ok=True)
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []

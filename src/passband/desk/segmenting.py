@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.description.particles import measure_particles, write_particles
+from passband.description.particles import measure_particles, without_specks, write_particles
 from passband.micrograph.formats import read_micrograph, write_image_tiff, write_mask_tiff, write_overlay_png
 from passband.recipe import PassbandError
 from passband.segmentation.model import load_model
 
-#: A network sees particles of the size it was trained on; beyond this ratio of pixel sizes its word is not worth much.
-FAR = 1.6
+#: Pixels coarser than the network's by more than this lack detail that it was trained on; finer are resampled.
+COARSER = 1.25
+#: nm²; a disc of 0.5 nm across, a fraction of the smallest particle that a network is trained on.
+SPECK = 0.2
 
 
 class Segmentation(NamedTuple):
@@ -26,15 +28,19 @@ class Segmentation(NamedTuple):
 class Segmenter:
     """A loaded network and how to apply it."""
 
-    def __init__(self, folder: Path, *, device: str = "cpu", tta: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, device: str = "cpu", tta: bool = False, minimum_area_nm2: float = SPECK
+    ) -> None:
         self.folder = folder
         self.model = load_model(folder, device=device)
         self.tta = tta
+        self.minimum_area_nm2 = minimum_area_nm2
 
     def predict(self, image: NDArray[Any], pixel_size: tuple[float, float]) -> Segmentation:
         """Return the mask and the particles of an image (y, x) of `pixel_size` (y, x) Å."""
         probabilities = self.model.predict(image, pixel_size, symmetries=8 if self.tta else 1)  # (classes, y, x)
-        mask = np.asarray(probabilities.argmax(axis=0), dtype=np.uint8)
+        classes = np.asarray(probabilities.argmax(axis=0), dtype=np.uint8)
+        mask = without_specks(classes, pixel_size, minimum_area_nm2=self.minimum_area_nm2)
         probability = np.asarray(1.0 - probabilities[0], dtype=np.float32)
         return Segmentation(probability, mask, measure_particles(mask, pixel_size, probability=probability))
 
@@ -68,13 +74,12 @@ class Segmenter:
         }
 
     def doubt(self, path: Path, pixel_size: tuple[float, float]) -> str:
-        """Return a warning where the pixel size is far from the network's, else nothing."""
+        """Return a warning where the pixels are too coarse for the network, else nothing."""
         trained = self.model.card.pixel_size
-        ratio = max(pixel_size) / trained
-        if 1.0 / FAR <= ratio <= FAR:
+        if max(pixel_size) <= COARSER * trained:
             return ""
         size = f"{path}: {max(pixel_size):.3g} Å per pixel is far from the network's {trained:.3g} Å"
-        return f"{size}; the image is resampled to it, but particles or detail of this scale were not trained on"
+        return f"{size}; such coarse pixels have lost detail that it was trained on, so expect missed particles"
 
 
 def write_results(
