@@ -47,6 +47,16 @@ def test_gradients_reach_every_parameter(name):
     assert silent == []
 
 
+def test_every_decoder_level_but_the_last_hears_the_encoder():
+    net, heard = network("tiny"), []
+    for level in net.decoder:
+        level.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[1]))
+    net(torch.randn(1, 1, 64, 64))
+    assert [skip.shape[1:] for skip in heard[:4]] == [(32, 4, 4), (16, 8, 8), (8, 16, 16), (8, 32, 32)]
+    assert heard[4] is None
+    assert all(skip.abs().sum() > 0 for skip in heard[:4])
+
+
 @pytest.mark.parametrize("name", ["tiny", "small"])
 def test_one_pixel_sees_eighty_and_more_around_it(name):
     net = network(name).eval()

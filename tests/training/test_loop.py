@@ -152,6 +152,26 @@ def test_patience_counts_epochs_since_the_best_and_best_weights_are_kept(tmp_pat
     assert state_bytes(learner) == state_bytes(two)
 
 
+def test_best_weights_outlive_an_interruption(tmp_path):
+    recipe = RECIPE.model_copy(update={"keep": "best"})
+    with pytest.raises(InterruptionError):
+        fit(Scripted([3.0, 1.0]), interrupting(6), {"only": []}, recipe, tmp_path / "a")
+    resumed, two = Scripted([2.0, 2.0]), Scripted([3.0, 1.0])
+    assert fit(resumed, batches, {"only": []}, recipe, tmp_path / "a").best_epoch == 2
+    fit(two, batches, {"only": []}, RECIPE.model_copy(update={"epochs": 2}), tmp_path / "b")
+    assert state_bytes(resumed) == state_bytes(two)
+
+
+def test_clipped_step_is_as_long_as_allowed(tmp_path):
+    one_step = {"epochs": 1, "steps_per_epoch": 1, "optimiser": "sgd", "schedule": "constant", "learning_rate": 0.5}
+    recipe = TrainingRecipe(**one_step, clip_norm=1e-3, batch_size=4)
+    learner = Regression()
+    before = [parameter.detach().clone() for parameter in learner.parameters()]
+    fit(learner, batches, VALIDATION, recipe, tmp_path)
+    moved = torch.stack([(new - old).norm() for new, old in zip(learner.parameters(), before, strict=True)]).norm()
+    assert float(moved.detach()) == pytest.approx(0.5e-3, rel=1e-3)
+
+
 def test_running_average_is_validated_and_returned(tmp_path):
     recipe = RECIPE.model_copy(update={"average": 0.99})
     averaged, plain = Regression(), Regression()
