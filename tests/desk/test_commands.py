@@ -213,3 +213,13 @@ def test_bibtex_has_every_reference_once_and_balanced(run: Run) -> None:
 def test_citing_a_part_leaves_the_others_out(run: Run) -> None:
     keys = [row["key"] for row in json.loads(run("cite", "scores", "--json").out)]
     assert keys == ["passband", "Cheng2021"]
+
+
+def test_a_file_of_another_microscopy_is_warned_of(run: Run, shared_data: Path, tmp_path: Path) -> None:
+    """The MoS2 file says STEM at 60 kV; the card of the shipped network says TEM at 300 kV."""
+    stem = shared_data / "atomic_stem" / "example_Se_implanted_MoS2.dm3"
+    outcome = run("segment", stem, "-o", tmp_path / "m", "-q")
+    assert outcome.code == 0
+    assert outcome.err.count("do not trust this mask") == 1
+    said = "says STEM and the network knows TEM images only; it was taken at 60 kV and the network trained at 300 kV"
+    assert said in " ".join(outcome.err.split())

@@ -107,7 +107,7 @@ def _segment(
         raise PassbandError(f"{path} does not say its pixel size; give it in Å, for example --pixel-size 0.5")
     result = segmenter.predict(micrograph.array, micrograph.pixel_size)
     write_results(result, micrograph.array, micrograph.pixel_size, folder, stem=path.stem)
-    warning = segmenter.doubt(path, micrograph.pixel_size)
+    warning = segmenter.doubt(path, micrograph)
     return {"path": path, "micrograph": micrograph, "result": result, "truth": truth, "warning": warning}
 
 

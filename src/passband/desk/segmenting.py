@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.description.particles import measure_particles, without_specks, write_particles
+from passband.distribution import limits
 from passband.micrograph.formats import read_micrograph, write_image_tiff, write_mask_tiff, write_overlay_png
+from passband.micrograph.micrograph import Micrograph
+from passband.microscope.conditions import ConditionDistribution
 from passband.recipe import PassbandError
-from passband.segmentation.model import load_model
+from passband.segmentation.model import ModelCard, load_model
 
 #: Pixels coarser than the network's by more than this lack detail that it was trained on; finer are resampled.
 COARSER = 1.25
@@ -69,17 +72,29 @@ class Segmenter:
             "coverage": float((result.mask > 0).mean()),
             "mean_diameter_nm": float(np.mean(diameters)) if diameters else None,
             "model": str(self.folder),
-            "warning": self.doubt(path, micrograph.pixel_size),
+            "warning": self.doubt(path, micrograph),
             "outputs": {kind: str(file) for kind, file in outputs.items()},
         }
 
-    def doubt(self, path: Path, pixel_size: tuple[float, float]) -> str:
-        """Return a warning where the pixels are too coarse for the network, else nothing."""
-        trained = self.model.card.pixel_size
-        if max(pixel_size) <= COARSER * trained:
-            return ""
-        size = f"{path}: {max(pixel_size):.3g} Å per pixel is far from the network's {trained:.3g} Å"
-        return f"{size}; such coarse pixels have lost detail that it was trained on, so expect missed particles"
+    def doubt(self, path: Path, micrograph: Micrograph) -> str:
+        """Return why the network may be wrong about this file, as far as its metadata tell, else nothing."""
+        card, reasons = self.model.card, []
+        if micrograph.mode not in (None, card.mode):
+            reasons.append(f"the file says {micrograph.mode} and the network knows {card.mode} images only")
+        energies = _energies(card)
+        if micrograph.energy is not None and energies and not energies[0] <= micrograph.energy <= energies[1]:
+            trained = " to ".join(f"{energy / 1e3:g}" for energy in sorted(set(energies)))
+            reasons.append(f"it was taken at {micrograph.energy / 1e3:g} kV and the network trained at {trained} kV")
+        coarsest = max(micrograph.pixel_size or (0.0,))
+        if coarsest > COARSER * card.pixel_size:
+            size = f"{coarsest:.3g} Å per pixel is far from the network's {card.pixel_size:.3g} Å"
+            reasons.append(f"{size}, so detail that it was trained on is missing")
+        return f"{path}: do not trust this mask: {'; '.join(reasons)}" if reasons else ""
+
+
+def _energies(card: ModelCard) -> tuple[float, float] | None:
+    """Beam energies in eV that a network was trained through, as far as its card says."""
+    return limits(ConditionDistribution.model_validate(card.conditions).energy) if card.conditions else None
 
 
 def write_results(

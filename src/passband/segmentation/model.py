@@ -6,7 +6,7 @@ stranger's model runs none of the stranger's code.
 
 import hashlib
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -50,6 +50,8 @@ class ModelCard(Recipe):
         Their names in order, "background" first.
     pixel_size
         Å, at which the network sees; images are resampled to it.
+    mode
+        Of the microscope whose images it was trained on: "TEM", "STEM" or "SEM".
     conditions
         Distribution of imaging conditions that it was trained through, as plain values.
     simulation, imaging, training
@@ -70,6 +72,7 @@ class ModelCard(Recipe):
     architecture: UNetRecipe
     classes: tuple[str, ...] = ("background", "particle")
     pixel_size: float = Field(gt=0.0)
+    mode: Literal["TEM", "STEM", "SEM"] = "TEM"
     conditions: dict[str, JsonValue] = Field(default={})
     simulation: dict[str, JsonValue] = Field(default={})
     imaging: dict[str, JsonValue] = Field(default={})
