@@ -36,6 +36,20 @@ def test_shapes_types_and_counts(tiny_recipe: Simulation) -> None:
     assert 0.97 < intensity < 1.001  # a wave loses only what leaves the band
 
 
+def test_every_structure_and_seed_has_its_own_phonons(tiny_recipe: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[float] = []
+
+    def remember(*_: object, rng: np.random.Generator, **__: object) -> torch.Tensor:
+        drawn.append(float(rng.random()))
+        return torch.ones(2, 80, 80, dtype=torch.complex64)
+
+    monkeypatch.setattr(simulation, "exit_waves", remember)
+    for recipe, index in ((tiny_recipe, 0), (tiny_recipe, 1), (changed(tiny_recipe, seed=4), 0), (tiny_recipe, 0)):
+        simulate_structure(recipe, index)
+    assert len(set(drawn)) == 3
+    assert drawn[0] == drawn[3]
+
+
 def test_the_stored_wave_has_the_band_of_the_full_one(tiny_recipe: Simulation) -> None:
     full = simulate_structure(tiny_recipe, 1).waves
     cropped = simulate_structure(changed(tiny_recipe, stored_pixel_size=0.8), 1).waves

@@ -116,6 +116,15 @@ def test_what_was_lost_is_made_again(
     assert hashes(copied) == hashes(tiny_store.directory)
 
 
+def test_half_written_files_of_a_killed_run_are_removed(
+    copied: Path, tiny_store: WaveStore, hashes: Callable[[Path], dict[str, str]]
+) -> None:
+    (copied / "waves/c/2/0/0/.0.tmp").write_bytes(b"half")
+    (copied / ".scenes.parquet.tmp").write_bytes(b"half")
+    simulate(tiny_store.recipe, copied)
+    assert hashes(copied) == hashes(tiny_store.directory)
+
+
 def edit(directory: Path, **attributes: object) -> None:
     path = directory / "zarr.json"
     metadata = json.loads(path.read_text())
