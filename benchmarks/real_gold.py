@@ -1,0 +1,31 @@
+"""The shipped network on the real gold micrograph: Dice against the hand mask, over the calibration and averaging."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from skimage.io import imread
+
+from passband.desk.weights import find_model
+from passband.scores.overlap import overlap_scores
+from passband.segmentation.model import load_model
+
+DATA = Path(os.environ.get("PASSBAND_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+def main() -> None:
+    folder = DATA / "hrtem" / "au_scott_lab"
+    image = imread(folder / "au_hrtem_image.png")
+    truth = (imread(folder / "au_hrtem_mask.png") > 0).astype(np.uint8)
+    model = load_model(find_model(None))
+    print("| pixel size (Å) | symmetries | Dice | precision | recall | boundary IoU |\n|---|---|---|---|---|---|")
+    for symmetries in (1, 8):
+        for pixel_size in (0.45, 0.475, 0.5, 0.525, 0.55):
+            mask = model.segment(image, pixel_size, symmetries=symmetries)
+            scores = overlap_scores(mask, truth, classes=2)
+            row = [scores.dice[1], scores.precision[1], scores.recall[1], scores.boundary_iou[1]]
+            print(f"| {pixel_size} | {symmetries} | " + " | ".join(f"{float(value):.3f}" for value in row) + " |")
+
+
+if __name__ == "__main__":
+    main()
