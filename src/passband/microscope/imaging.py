@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from passband.electron import wavelength
-from passband.microscope.aberrations import phase_aberration, phase_gradient_squared
 from passband.microscope.band import ColumnBand, highest_column
 from passband.microscope.conditions import Conditions
-from passband.microscope.frequencies import fourier_resample, spatial_frequencies
+from passband.microscope.frequencies import fourier_resample
+from passband.microscope.phase_polynomial import evaluate, gradient_squared, phase_coefficients
 from passband.recipe import PassbandError
 
 Quadrature = Literal["gauss", "equidistant"]
@@ -132,13 +132,13 @@ def form_images(
     """
     _check_waves(waves, conditions, pixel_size)
     shape = (waves.shape[-2], waves.shape[-1])
-    images = torch.empty((len(conditions), *(output_shape or shape)), dtype=waves.real.dtype, device=waves.device)
+    images = _empty((len(conditions), *(output_shape or shape)), like=waves.real)
     optics: _Optics | None = None
     spectra: Tensor | None = None
     for index, one in enumerate(conditions):
         if spectra is None or len(waves) > 1:
             wave = waves[index if len(waves) > 1 else 0]
-            spectra = (torch.fft.fft2(wave) if space == "real" else wave).transpose(-1, -2)
+            spectra = (torch.fft.fft2(wave) if space == "real" else wave).transpose(-1, -2).contiguous()
             highest = highest_column(spectra)
         key = _key_of(one, highest)
         if optics is None or optics.key != key:
@@ -148,9 +148,19 @@ def form_images(
             extent = optics.band.highest / (shape[1] * pixel_size)
             count = enough_focal_nodes(one.focal_spread, one.energy, extent)
         nodes = focal_nodes_and_weights(one.focal_spread, count, quadrature=quadrature)
-        intensity = _intensity(spectra, optics, one.aberrations.C10 + nodes[0], nodes[1])
-        images[index] = intensity if output_shape is None else _crop(intensity, output_shape)
+        total = _intensity(spectra, optics, one.aberrations.C10 + nodes[0], nodes[1])
+        if output_shape is None:
+            torch.add(total[..., 0], total[..., 1], out=images[index])
+        else:
+            images[index] = _crop(total.sum(dim=-1), output_shape)
     return images
+
+
+def _empty(shape: tuple[int, ...], *, like: Tensor) -> Tensor:
+    """Fresh memory; NumPy asks the system for large pages, which take a third of the time to be filled."""
+    if like.device.type != "cpu":
+        return torch.empty(shape, dtype=like.dtype, device=like.device)
+    return torch.from_numpy(np.empty(shape, dtype=np.float32 if like.dtype == torch.float32 else np.float64))
 
 
 def _check_waves(waves: Tensor, conditions: Sequence[Conditions], pixel_size: float) -> None:
@@ -187,11 +197,9 @@ class _Optics(NamedTuple):
             highest = min(highest, ceil(one.aperture / length * pixel_size * shape[1]))
         band = ColumnBand(shape, highest)
         axes = [torch.fft.fftfreq(size, d=pixel_size, dtype=torch.float64, device=like.device) for size in shape]
-        square_y, square_x = (axis.square()[:, None] * (pi * length) for axis in axes)
-        transfer = _transfer(one, shape, pixel_size, like.dtype, like.device)
-        if transfer is not None:
-            transfer = band.select(transfer.t()).contiguous()
-        return cls(key, band, transfer, (square_y.t(), band.select(square_x)))
+        q_y, q_x = axes[0], band.select(axes[1][:, None])[:, 0]
+        transfer = _transfer(one, q_x, q_y, like.dtype)
+        return cls(key, band, transfer, (q_y.square() * (pi * length), q_x.square()[:, None] * (pi * length)))
 
     def defocus(self, c10: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Factors (1, y) and (kept kx, 1) whose product is exp(−iπλ·c10·q²)."""
@@ -199,33 +207,27 @@ class _Optics(NamedTuple):
         return along_y, along_x
 
 
-def _transfer(
-    one: Conditions, shape: tuple[int, int], pixel_size: float, dtype: torch.dtype, device: torch.device
-) -> Tensor | None:
-    """A·E_s·exp(−iχ) with C10 left out of χ, (y, x), or None when it is 1."""
+def _transfer(one: Conditions, q_x: Tensor, q_y: Tensor, dtype: torch.dtype) -> Tensor | None:
+    """A·E_s·exp(−iχ) with C10 left out of χ, (kept kx, y), or None when it is 1; frequencies in double precision."""
     coefficients = one.aberrations.nonzero()
     others = {name: value for name, value in coefficients.items() if name != "C10"}
     if not others and not one.angular_spread and one.aperture is None:
         return None
     real = torch.float32 if dtype == torch.complex64 else torch.float64
-    q, azimuth = _grid(shape, pixel_size, real, device)
     length = wavelength(one.energy)
-    amplitude = torch.ones_like(q)
+    x, y = q_x * length, q_y * length
+    chi = evaluate(phase_coefficients(others, length), x, y).to(real)
+    transfer = torch.complex(torch.cos(chi), torch.sin(chi).neg_())
     if one.angular_spread:
-        gradient = phase_gradient_squared(q, azimuth, coefficients, length)
-        amplitude = torch.exp(gradient * (-0.5 * one.angular_spread**2))
+        gradient = gradient_squared(phase_coefficients(coefficients, length), x, y)
+        transfer.mul_(torch.exp(gradient.to(real).mul_(-0.5 * one.angular_spread**2)))
     if one.aperture is not None:
-        amplitude = amplitude * (q * length <= one.aperture)
-    return torch.polar(amplitude, -phase_aberration(q, azimuth, others, length))
-
-
-@lru_cache(maxsize=4)
-def _grid(shape: tuple[int, int], pixel_size: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    return spatial_frequencies(shape, pixel_size, dtype=dtype, device=device)
+        transfer.mul_(torch.hypot(x[:, None], y[None, :]) <= one.aperture)
+    return transfer
 
 
 def _intensity(spectra: Tensor, optics: _Optics, defoci: NDArray[np.float64], weights: NDArray[np.float64]) -> Tensor:
-    """Weighted mean intensity (y, x) over phonons (the first axis of `spectra`) and focal nodes."""
+    """Weighted mean over phonons (the first axis of `spectra`) and focal nodes: (y, x, 2), squares of Re ψ and Im ψ."""
     total = torch.zeros((*optics.band.shape, 2), dtype=spectra.real.dtype, device=spectra.device)
     factors = [optics.defocus(float(c10), spectra.dtype) for c10 in defoci]
     for spectrum in spectra:
@@ -234,8 +236,8 @@ def _intensity(spectra: Tensor, optics: _Optics, defoci: NDArray[np.float64], we
             aberrated = aberrated * optics.transfer
         for (along_y, along_x), weight in zip(factors, weights, strict=True):
             parts = torch.view_as_real(optics.band.inverse((aberrated * along_y).mul_(along_x)))
-            total.addcmul_(parts, parts, value=float(weight) / len(spectra))  # real and imaginary part side by side
-    return total[..., 0] + total[..., 1]
+            total.addcmul_(parts, parts, value=float(weight) / len(spectra))
+    return total
 
 
 def _crop(image: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -8,8 +8,8 @@ spread every atom over a few pixels with the kernel exp(β(√(1 − z²) − 1)
 Up to 2/3 of the Nyquist frequency, all that waves keep, the largest error is 4e-5 of the peak with the 6 pixels of
 single precision, and below 1e-9 with the 12 of double. Potentials go on to the Nyquist frequency, with an error that
 grows to that of aliasing at its end: those frequencies reach the wave only through the curvature of exp(iσV), and there
-they count. Measured on CdSe on carbon against a grid four times finer, a potential cut at 2/3 leaves an error of 7e-3 of the
-wave at 0.1 Å and 9e-3 at 0.2 Å, and this one 3e-3 and 5e-3.
+they count. Measured on CdSe on carbon against a grid four times finer, a potential cut at 2/3 leaves an error of 7e-3
+of the wave at 0.1 Å and 9e-3 at 0.2 Å, and this one 3e-3 and 5e-3.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
