@@ -156,7 +156,7 @@ def resample_mask(mask: npt.NDArray[np.generic], shape: tuple[int, int]) -> Mask
 
     Examples
     --------
-    >>> resample_mask(np.eye(4, dtype=bool), (4, 4)).astype(int).trace()
+    >>> int(resample_mask(np.eye(4, dtype=bool), (4, 4)).trace())
     4
     """
     rows, columns = (_area_weights(old, new) for old, new in zip(mask.shape, shape, strict=True))
