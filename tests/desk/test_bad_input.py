@@ -14,7 +14,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from passband.desk.cli import explain
+from passband.desk.explaining import explain
 
 Run = Callable[..., Any]  # the fixture `run`, see conftest
 

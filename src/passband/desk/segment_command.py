@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from passband.desk.explaining import explain
 from passband.desk.options import (
     AsJson,
     Device,
@@ -93,8 +94,6 @@ def name_outputs(paths: Sequence[Path]) -> list[str]:
 
 
 def _one_line(path: Path, error: Exception) -> str:
-    from passband.desk.cli import explain
-
     lines, _ = explain(error)
     text = " ".join(lines).removeprefix("error: ")
     return text if path.name in text else f"{path}: {text}"
