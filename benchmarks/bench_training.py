@@ -51,9 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     plan = load_plan("au_hrtem", ["simulation.structures=6"])
-    print(
-        "| network | patch | imaging a batch of 16 (CPU s) | training step (CPU s) | images per CPU s | imaging / step |"
-    )
+    print("| network | patch | imaging 16 (CPU s) | training step (CPU s) | images per CPU s | imaging / step |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         store = simulate(plan.simulation, Path(folder) / "store")
