@@ -111,7 +111,7 @@ def peers(threads: int, repeats: int) -> None:
 
 
 def focal_nodes() -> None:
-    print("\n### Focal nodes against error (rms over contrast; 300 kV, C10 −80 Å, C30 25 µm, against 61 nodes)\n")
+    print("\n### Focal nodes against error (rms over contrast; 300 kV, C10 −80 Å, C30 25 µm, against 101 nodes)\n")
     counts = (1, 2, 3, 4, 5, 6, 7, 9, 11, 15)
     print(
         f"| pixel, Å | Δ, Å | {' | '.join(map(str, counts))} | 25 equidistant | chosen |\n|{'---|' * (len(counts) + 4)}"

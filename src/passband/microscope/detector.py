@@ -18,7 +18,7 @@ from passband.recipe import PassbandError
 def record(
     images: Tensor, conditions: Sequence[Conditions], *, pixel_size: float, generator: torch.Generator
 ) -> Tensor:
-    """Recorded images in units of the vacuum intensity.
+    """Record images: blurred, with a finite number of electrons, in units of the vacuum intensity.
 
     Parameters
     ----------
@@ -74,4 +74,5 @@ def blur(image: Tensor, mtf: MTF) -> Tensor:
     shape = (image.shape[-2], image.shape[-1])
     q, _ = spatial_frequencies(shape, 1.0, dtype=image.dtype, device=image.device)
     transfer: Tensor = mtf.transfer(2.0 * q[:, : shape[1] // 2 + 1])
-    return torch.fft.irfft2(torch.fft.rfft2(image) * transfer, s=shape)
+    blurred: Tensor = torch.fft.irfft2(torch.fft.rfft2(image) * transfer, s=shape)
+    return blurred
