@@ -5,6 +5,7 @@ stranger's model runs none of the stranger's code.
 """
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Literal, Self
 
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from passband.durable import write_atomically
 from passband.micrograph.micrograph import standardised
 from passband.micrograph.patches import (
+    as_pixel_pair,
     check_image,
     dihedral,
     dihedral_inverse,
@@ -31,6 +33,7 @@ from passband.segmentation.unet import UNetRecipe, build_unet
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 SMALLEST = 16  # pixels at the network's pixel size; fewer show no particle in its surroundings
+LARGEST = 2**26  # pixels an image may be enlarged to; a coarse pixel size would otherwise fill the memory
 
 
 class ModelError(PassbandError):
@@ -138,18 +141,13 @@ class Model:
         Raises
         ------
         PassbandError
-            The image is not a finite 2-D one, too small, or the pixel size is not positive.
+            The image is not a finite 2-D one, too small or too large, or the pixel size is not positive.
         """
         array = check_image(image)
         if not 1 <= symmetries <= 8:
             raise ModelError(f"symmetries={symmetries} is outside 1 to 8; the square has eight")
+        self._check_size(array.shape, pixel_size)
         at_network = resample_to_pixel(array, pixel_size, self.card.pixel_size)
-        if min(at_network.shape) < SMALLEST:
-            y, x = at_network.shape
-            raise ModelError(
-                f"image of {array.shape} pixels of {pixel_size} Å is {y} × {x} pixels of {self.card.pixel_size} Å, too "
-                f"small for the network, which needs {SMALLEST}; check the pixel size (in Å) or take a larger field"
-            )
         ready = standardised(at_network)
 
         def probabilities(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -165,6 +163,19 @@ class Model:
         probabilities = self.predict(image, pixel_size, symmetries=symmetries)
         classes: NDArray[np.uint8] = probabilities.argmax(axis=0).astype(np.uint8)
         return classes
+
+    def _check_size(self, shape: tuple[int, ...], pixel_size: float | tuple[float, float]) -> None:
+        """Refuse an image that would be too small or too large at the network's pixel size, before it is resampled."""
+        target = self.card.pixel_size
+        sides = [max(1.0, n * size / target) for n, size in zip(shape, as_pixel_pair(pixel_size), strict=True)]
+        said = (
+            f"image of {shape} pixels of {pixel_size} Å is {sides[0]:.6g} × {sides[1]:.6g} pixels of {target} Å, too "
+        )
+        cure = "check the pixel size (in Å) or take a"
+        if min(round(min(side, LARGEST)) for side in sides) < SMALLEST:
+            raise ModelError(f"{said}small for the network, which needs {SMALLEST}; {cure} larger field")
+        if sides[0] * sides[1] > max(LARGEST, 4 * math.prod(shape)):
+            raise ModelError(f"{said}large to be resampled to, {LARGEST} pixels at most; {cure} smaller field")
 
     @torch.inference_mode()
     def _probabilities(self, tiles: Tensor, symmetries: int) -> NDArray[np.float32]:
