@@ -156,6 +156,7 @@ def test_impossible_pixel_sizes(size):
         (np.zeros((4, 4), complex), "not real numbers"),
         (np.array([["a", "b"]]), "not real numbers"),
         (np.array([[1.0, np.nan], [np.inf, 0.0]]), "2 of 4 pixels are NaN or infinite"),
+        (np.array([[1.0, -1e300]]), r"from -1e\+300 to 1 are outside ±1e\+15; rescale"),
     ],
 )
 def test_images_that_no_network_can_look_at(image, words):

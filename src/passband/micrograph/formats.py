@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _BLOCK = 2**22  # pixels
+_SQUARABLE = 1e100  # the squares of larger values, summed, overflow double precision
 KNOWN_FORMATS = "TIFF, PNG, JPEG, DM3/DM4, EMD, HSPY/HDF5, SER/EMI, MRC, NPY/NPZ, PRZ, JEOL IMG"
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"II*\0", "tiff"),
@@ -253,13 +254,12 @@ def _statistics(array: NDArray[Any]) -> dict[str, float | int]:
     count = sum(block.size for block in finite)
     result: dict[str, float | int] = {"not_finite": array.size - count}
     if count:
-        mean = sum(float(block.sum(dtype=np.float64)) for block in finite) / count
-        variance = sum(float(np.square(block.astype(np.float64) - mean).sum()) for block in finite) / count
-        result |= {
-            "min": min(float(block.min()) for block in finite),
-            "max": max(float(block.max()) for block in finite),
-        }
-        result |= {"mean": mean, "std": variance**0.5}
+        low, high = min(float(block.min()) for block in finite), max(float(block.max()) for block in finite)
+        top = max(-low, high)
+        unit = top if top > _SQUARABLE else 1.0
+        mean = sum(float((block.astype(np.float64) / unit).sum()) for block in finite) / count
+        variance = sum(float(np.square(block.astype(np.float64) / unit - mean).sum()) for block in finite) / count
+        result |= {"min": low, "max": high, "mean": mean * unit, "std": variance**0.5 * unit}
     if array.dtype.kind in "iu":
         result["fraction_saturated"] = float(np.mean(array == np.iinfo(array.dtype).max))
     return result

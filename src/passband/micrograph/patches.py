@@ -13,6 +13,7 @@ from passband.recipe import PassbandError
 TILE_STEP = (
     32  # tiles sit on multiples of the networks' coarsest pixel, so that every tile is sampled as the whole image is
 )
+HIGHEST = 1e15  # of any pixel: the variance of a larger image has no place in single precision
 
 FloatImage = NDArray[np.float32]
 
@@ -23,7 +24,7 @@ def check_image(image: ArrayLike) -> NDArray[np.generic]:
     Raises
     ------
     PassbandError
-        Not two-dimensional, empty, complex, or with NaN or infinite pixels.
+        Not two-dimensional, empty, complex, or with pixels that are NaN, infinite or beyond ±1e15.
     """
     array = np.asarray(image)
     if array.ndim != 2:
@@ -37,6 +38,8 @@ def check_image(image: ArrayLike) -> NDArray[np.generic]:
         raise PassbandError(
             f"{bad} of {array.size} pixels are NaN or infinite; every pixel must be finite, so mend or crop"
         )
+    if max(abs(float(array.min())), abs(float(array.max()))) > HIGHEST:
+        raise PassbandError(f"pixels from {array.min():g} to {array.max():g} are outside ±{HIGHEST:g}; rescale them")
     return array
 
 
