@@ -199,6 +199,19 @@ def test_step_by_step_gives_the_same_network_as_at_once(run: Run, tmp_path: Path
     assert {"dice", "iou", "boundary_iou", "paper_loss", "sigma", "delta_epsilon"} <= set(result["scores"][0])
     assert sorted(file.name for file in scores.iterdir()) == ["scores.csv", "scores.json", "scores.parquet"]
     assert json.loads((scores / "scores.json").read_text()) == result
+    assert "NaN" not in printed.out  # the precision of a mask without a particle; no JSON
+
+
+def test_a_file_name_that_is_not_utf8(run: Run, tmp_path: Path, untrained: Path, picture: Path) -> None:
+    odd = tmp_path / "odd\udcff.tif"  # the byte 0xff, as Python names it
+    odd.write_bytes(picture.read_bytes())
+    out = tmp_path / "masks"
+    printed = run("segment", odd, "--model", untrained, "-o", out, "--json", "-q")
+    assert printed.code == 0, printed.err
+    assert json.loads(printed.out)["images"][0]["mask"] == str(out / "odd\udcff.mask.tif")
+    assert json.loads((out / "summary.json").read_text())["images"][0]["image"] == str(odd)
+    assert "odd\\udcff.tif" in (out / "summary.csv").read_text()
+    assert run("inspect", odd, "--json").code == 0
 
 
 # -- cite --------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The command line: one line per error, exit code 2 for bad input, and every command continues where it stopped."""
 
+import io
 import os
 import sys
 import traceback
@@ -32,6 +33,8 @@ class OneLineErrors(TyperGroup):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **options: Any) -> Any:
         """Run a command and leave with its exit code."""
         options["standalone_mode"] = False
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks ε, a file name that is not UTF-8
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             result = super().main(args, prog_name, **options)
         except BaseException as error:

@@ -1,6 +1,7 @@
 """`passband evaluate`: one table of scores, a row for each named condition."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,12 +60,18 @@ def evaluate(
     output.mkdir(parents=True, exist_ok=True)
     write_csv(output / "scores.csv", rows)
     write_parquet(output / "scores.parquet", rows)
-    text = json.dumps({"model": str(folder), "plan": recipe.name, "scores": rows})
+    # precision is undefined where nothing was predicted, and JSON has no NaN
+    scores = [{name: None if _undefined(value) else value for name, value in row.items()} for row in rows]
+    text = json.dumps({"model": str(folder), "plan": recipe.name, "scores": scores}, allow_nan=False)
     (output / "scores.json").write_text(f"{text}\n")
     if as_json:
         typer.echo(text)
     elif not quiet:
         typer.echo(table(rows))
+
+
+def _undefined(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -107,9 +107,9 @@ def _finish(
     rows = [{key: value for key, value in row.items() if key != "outputs"} for row in done]
     if rows:
         write_csv(output / "summary.csv", rows)
-    (output / "summary.json").write_text(
-        json.dumps({"images": done, "failed": failed}, indent=2, ensure_ascii=False) + "\n"
-    )
+    text = json.dumps({"images": done, "failed": failed}, indent=2, ensure_ascii=False)
+    # a file name that is not UTF-8 holds lone surrogates; escaped by a backslash they are JSON still
+    (output / "summary.json").write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
     if as_json:
         typer.echo(json.dumps({"images": done, "failed": failed}, ensure_ascii=False))
     elif not quiet:

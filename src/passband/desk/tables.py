@@ -7,9 +7,12 @@ from typing import Any
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
-    """Write rows with a header; `columns` names it where there may be no rows."""
+    """Write rows with a header; `columns` names it where there may be no rows.
+
+    A file name that is not UTF-8 is written with its odd bytes escaped.
+    """
     names = list(columns) or list(dict.fromkeys(key for row in rows for key in row))
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.DictWriter(file, names, restval="", extrasaction="ignore")
         writer.writeheader()
         writer.writerows({key: _short(value) for key, value in row.items()} for row in rows)
