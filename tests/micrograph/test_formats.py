@@ -234,3 +234,10 @@ def test_statistics_are_those_of_numpy_across_blocks(tmp_path: Path, monkeypatch
     wide = image.astype(np.float64)
     expected = [wide.min(), wide.max(), wide.mean(), wide.std()]
     assert [found[name] for name in ("min", "max", "mean", "std")] == pytest.approx(expected, rel=1e-12)
+
+
+def test_inspect_describes_values_whose_squares_overflow(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([[1e300, 3e300], [-1e300, 1e300]]))
+    found = inspect_file(tmp_path / "a.npy")["statistics"]
+    assert found["mean"] == pytest.approx(1e300)
+    assert found["std"] == pytest.approx(2**0.5 * 1e300)
