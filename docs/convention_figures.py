@@ -67,7 +67,7 @@ def axes_and_angles() -> Figure:
     figure = Figure(figsize=(7.2, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.imshow(torch.arange(30).reshape(5, 6), cmap="Greys", alpha=0.25)
-    left.annotate("pixel (0, 0)\nx = y = 0", (0, 0), ha="center", va="center", fontsize=7)
+    left.annotate("pixel (0, 0)\nx = y = 0", (-0.42, 0), ha="left", va="center", fontsize=7)
     left.annotate("array[2, 4]\ny = 2 · pixel\nx = 4 · pixel", (4, 2), ha="center", va="center", fontsize=7)
     left.set_xlabel("x (last axis) →")
     left.set_ylabel("← y (last axis but one)")

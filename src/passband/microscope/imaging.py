@@ -123,7 +123,7 @@ def form_images(
     Returns
     -------
     Tensor
-        Real (n, y, x) or (n, *output_shape). The input is untouched. Work space is a few waves, whatever n.
+        Real (n, y, x) or `(n, *output_shape)`. The input is untouched. Work space is a few waves, whatever n.
 
     Raises
     ------
