@@ -37,7 +37,7 @@ bench: $(DEV)  ## run the benchmarks side by side with their peers
 	for script in benchmarks/[a-z]*.py; do OMP_NUM_THREADS=2 $(BIN)/python $$script || exit 1; done
 
 clean:  ## remove the virtual environments and everything built
-	rm -rf $(VENV) .ci-venv docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .ci-venv docs/_build docs/gallery docs/images/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # The stamps are newer than pyproject.toml and constraints.txt when nothing has to be installed.
 $(RUN): pyproject.toml constraints.txt
