@@ -236,3 +236,23 @@ def test_a_file_of_another_microscopy_is_warned_of(run: Run, shared_data: Path, 
     assert outcome.err.count("do not trust this mask") == 1
     said = "says STEM and the network knows TEM images only; it was taken at 60 kV and the network trained at 300 kV"
     assert said in " ".join(outcome.err.split())
+
+
+def test_fields_without_particles_still_end_in_a_network(run: Run, micro: list[str], tmp_path: Path) -> None:
+    """Where nothing is and nothing is found, Dice has no value; the card says null and the tables stay readable."""
+    bare = [
+        *micro,
+        "--set",
+        "simulation.scene.empty=1.0",
+        "--set",
+        "training.steps_per_epoch=12",
+        "--set",
+        "training.learning_rate=0.01",
+    ]
+    assert run("train", "demo", "-o", tmp_path / "run", "-q", *bare).code == 0
+    card = json.loads((tmp_path / "run" / "model" / "card.json").read_text())
+    assert card["scores"]["as trained"]["dice"] is None
+    store = tmp_path / "run" / "store"
+    outcome = run("evaluate", tmp_path / "run", "demo", "--store", store, "-o", tmp_path / "e", "-q", "--json", *bare)
+    assert outcome.code == 0
+    json.loads(outcome.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from math import sqrt
+from math import isnan, sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -144,7 +144,7 @@ def _card(plan: Plan, history: History, device: str) -> ModelCard:
     last = history.rows[-1]["epoch"]
     low, high = limits(plan.imaging.pixel_size)
     scores = {
-        str(row["set"]): {key: row[key] for key in ("dice", "iou", "paper_scale_loss") if key in row}
+        str(row["set"]): {key: _known(row[key]) for key in ("dice", "iou", "paper_scale_loss") if key in row}
         for row in history.rows
         if row["epoch"] == last
     }
@@ -162,6 +162,11 @@ def _card(plan: Plan, history: History, device: str) -> ModelCard:
         citation="arXiv:2512.09067",
         notes="Dice and IoU are of the validation structures, areas summed over all images of a named condition.",
     )
+
+
+def _known(score: Any) -> float | None:
+    """Return a score, or None where there is none, as the Dice of a set without particles in truth or prediction."""
+    return None if score is None or isnan(score) else float(score)
 
 
 def evaluate_model(
