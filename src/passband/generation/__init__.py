@@ -1,1 +1,0 @@
-"""Bridges between simulated and experimental micrographs."""
