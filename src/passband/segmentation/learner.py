@@ -43,52 +43,76 @@ class SegmentationLearner(nn.Module):
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recipe, self.augment, self.seed = loss, augment, seed
 
-    def _tensors(self, batch: LabelledBatch) -> tuple[Tensor, Tensor]:
-        device = next(self.parameters()).device
-        images = torch.as_tensor(batch.images, dtype=torch.float32)
-        masks = torch.as_tensor(batch.masks, dtype=torch.int64)
-        return images.to(device, non_blocking=True), masks.to(device, non_blocking=True)
-
     def loss(self, batch: LabelledBatch, *, step: int) -> Tensor:
         """Return the loss of one batch, augmented as `seed` and `step` say."""
-        images, masks = self._tensors(batch)
+        images, masks = tensors(batch, next(self.parameters()).device)
         if self.augment:
-            seed = int(np.random.SeedSequence([self.seed, step]).generate_state(1)[0])
-            images, masks = augment_dihedral(images, masks, generator=torch.Generator().manual_seed(seed))
+            images, masks = augmented(images, masks, seed=self.seed, step=step)
         logits: Tensor = self.network(images.contiguous(memory_format=torch.channels_last))
         return segmentation_loss(logits, masks, self.recipe)
 
     def validate(self, name: str, batches: Iterable[LabelledBatch]) -> dict[str, float]:
-        """Return `loss`, `paper_scale_loss`, `accuracy`, and the `dice` and `iou` of the foreground.
-
-        Means are over images, batches of different size weighing by their images. Dice and IoU sum the areas of all
-        images first and average over the classes but 0; a class that neither occurs nor is predicted is left out.
+        """Return the scores of `Tally` on a named set.
 
         Raises
         ------
         ValueError
             The set holds no batch.
         """
-        images_seen, sums = 0, torch.zeros(3, dtype=torch.float64)
-        confusion: Tensor | None = None
+        tally, device = Tally(self.recipe), next(self.parameters()).device
         for batch in batches:
-            images, masks = self._tensors(batch)
-            logits = self.network(images.contiguous(memory_format=torch.channels_last)).float()
-            predicted = logits.argmax(1)
-            scores = (
-                segmentation_loss(logits, masks, self.recipe),
-                paper_scale_loss(logits, masks),
-                (predicted == masks).double().mean(),
-            )
-            sums += len(images) * torch.stack([score.double().cpu() for score in scores])
-            images_seen += len(images)
-            classes = logits.shape[1]
-            counts = torch.bincount((masks * classes + predicted).flatten(), minlength=classes**2).cpu()
-            confusion = counts if confusion is None else confusion + counts
-        if confusion is None:
+            images, masks = tensors(batch, device)
+            tally.add(self.network(images.contiguous(memory_format=torch.channels_last)), masks)
+        return tally.scores(name)
+
+
+def tensors(batch: LabelledBatch, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Images (float32) and masks (int64) of a batch on a device."""
+    images = torch.as_tensor(batch.images, dtype=torch.float32)
+    masks = torch.as_tensor(batch.masks, dtype=torch.int64)
+    return images.to(device, non_blocking=True), masks.to(device, non_blocking=True)
+
+
+def augmented(images: Tensor, masks: Tensor, *, seed: int, step: int) -> tuple[Tensor, Tensor]:
+    """Turn and mirror each image with its mask by one of the eight symmetries, as `seed` and `step` say."""
+    drawn = int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
+    return augment_dihedral(images, masks, generator=torch.Generator().manual_seed(drawn))
+
+
+class Tally:
+    """Scores of a network, summed batch by batch: `loss`, `paper_scale_loss`, `accuracy`, `dice` and `iou`.
+
+    Means are over images, batches of different size weighing by their images. Dice and IoU are of the foreground: they
+    sum the areas of all images first and average over the classes but 0; a class that neither occurs nor is predicted
+    is left out.
+    """
+
+    def __init__(self, loss: LossRecipe) -> None:
+        self.recipe = loss
+        self.images, self.sums = 0, torch.zeros(3, dtype=torch.float64)
+        self.confusion: Tensor | None = None
+
+    def add(self, logits: Tensor, masks: Tensor) -> None:
+        """Score logits (n, classes, y, x) of n images against their masks (n, y, x)."""
+        logits = logits.float()
+        predicted = logits.argmax(1)
+        scores = (
+            segmentation_loss(logits, masks, self.recipe),
+            paper_scale_loss(logits, masks),
+            (predicted == masks).double().mean(),
+        )
+        self.sums += len(masks) * torch.stack([score.double().cpu() for score in scores])
+        self.images += len(masks)
+        classes = logits.shape[1]
+        counts = torch.bincount((masks * classes + predicted).flatten(), minlength=classes**2).cpu()
+        self.confusion = counts if self.confusion is None else self.confusion + counts
+
+    def scores(self, name: str) -> dict[str, float]:
+        """Return the scores by name; `name` is that of the set, for the error of an empty one."""
+        if self.confusion is None:
             raise ValueError(f"validation set {name!r} holds no batch; give it one image or more")
-        loss, paper, accuracy = (sums / images_seen).tolist()
-        dice, iou = _foreground_overlap(confusion)
+        loss, paper, accuracy = (self.sums / self.images).tolist()
+        dice, iou = _foreground_overlap(self.confusion)
         return {"loss": loss, "paper_scale_loss": paper, "accuracy": accuracy, "dice": dice, "iou": iou}
 
 

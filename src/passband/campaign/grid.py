@@ -1,0 +1,321 @@
+"""A campaign: one page of TOML says which networks are trained under what and where they are measured.
+
+A campaign has parts; a part trains one stack of networks for each of its training conditions and each of its series
+(optimiser, rate, batch …) and measures all of them on its evaluation conditions. It expands to experiments, each of
+which is one value that says everything its rows depend on.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
+
+from passband.campaign.errors import error_lines
+from passband.campaign.plan import PlanError, Split, apply_override, find_plan
+from passband.distribution import Normal
+from passband.micrograph.acquisition import Imaging, Simulation
+from passband.microscope.aberrations import resolve_name
+from passband.microscope.conditions import ConditionDistribution, NamedConditions
+from passband.recipe import Recipe
+from passband.segmentation.losses import LossRecipe
+from passband.segmentation.unet import UNetRecipe
+from passband.training import TrainingRecipe
+
+
+class ConditionFamily(Recipe):
+    """Many conditions from a few lines: a grid over coefficients, random settings, or named ones.
+
+    Attributes
+    ----------
+    base
+        What they have in common; a grid replaces some of its aberrations, a draw takes its settings from it.
+    grid
+        Coefficients (or aliases) and their values in Å or rad; every combination is one condition.
+    draw, seed
+        Number of random settings of `base`, each a fixed setting from then on.
+    name
+        What the names of drawn conditions begin with.
+    jitter
+        Standard deviation in Å of the defocus from image to image, about each condition of a grid or a draw.
+    named
+        Conditions given in full.
+    """
+
+    base: ConditionDistribution = ConditionDistribution()
+    grid: dict[str, tuple[float, ...]] = Field(default={})
+    draw: int = Field(default=0, ge=0, le=100_000)
+    seed: int = Field(default=0, ge=0)
+    name: str = Field(default="set", pattern=r"^[\w.-]+$")
+    jitter: float = Field(default=0.0, ge=0.0)
+    named: tuple[NamedConditions, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not (self.grid or self.draw or self.named):
+            raise ValueError("no condition is given; write a grid, a number to draw, or named conditions")
+        if self.grid and self.draw:
+            raise ValueError("grid and draw are both given; use two parts, or one of them")
+        for name in self.grid:
+            resolve_name(name)
+        return self
+
+    def conditions(self) -> tuple[NamedConditions, ...]:
+        """Every condition of the family, in a fixed order; equal families give equal conditions."""
+        made = [NamedConditions(name=_grid_name(point), conditions=self._at(point)) for point in self._points()]
+        rng = np.random.default_rng(self.seed)
+        for number, setting in enumerate(self.base.sample(self.draw, rng)):
+            exact = ConditionDistribution.exactly(setting)
+            made.append(NamedConditions(name=f"{self.name}{number:03d}", conditions=self._jittered(exact)))
+        return (*made, *self.named)
+
+    def _points(self) -> list[dict[str, float]]:
+        return [dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values()) if self.grid]
+
+    def _at(self, point: Mapping[str, float]) -> ConditionDistribution:
+        aberrations = dict(self.base.aberrations)
+        for name, value in point.items():
+            symbol, sign = resolve_name(name)
+            aberrations[symbol] = sign * value + 0.0  # + 0.0: no negative zero in a recipe
+        return self._jittered(self.base.model_copy(update={"aberrations": aberrations}))
+
+    def _jittered(self, fixed: ConditionDistribution) -> ConditionDistribution:
+        if not self.jitter:
+            return fixed
+        centre = fixed.aberrations.get("C10", 0.0)
+        if not isinstance(centre, float):
+            raise PlanError(f"jitter={self.jitter:g} Å needs a fixed C10 in the base, not {centre!r}; give it in grid")
+        aberrations = {**fixed.aberrations, "C10": Normal(normal=(centre, self.jitter))}
+        return ConditionDistribution.model_validate(fixed.model_dump() | {"aberrations": aberrations})
+
+
+def _grid_name(point: Mapping[str, float]) -> str:
+    return " ".join(f"{name}={value:g}" for name, value in point.items())
+
+
+class Evaluation(Recipe):
+    """Micrographs that a network is measured on.
+
+    Attributes
+    ----------
+    name
+        In tables.
+    conditions
+        That the micrographs are taken under.
+    structures
+        "" for held-out structures of the store that the network was trained on, else a name in `Experiment.others`.
+    """
+
+    name: str = Field(min_length=1)
+    conditions: ConditionDistribution
+    structures: str = ""
+
+
+class Experiment(Recipe):
+    """One run: networks that differ by their initial weights, trained on one stream of micrographs, and measured.
+
+    Attributes
+    ----------
+    trained_on
+        Name of the training condition, in tables.
+    simulation, imaging
+        What they are trained on.
+    network, loss, training, split
+        As in a plan. The seed of `training` is that of the stream of micrographs.
+    seeds
+        Of the initial weights, one network each.
+    evaluations
+        What they are measured on, on the structures of the test split.
+    others
+        Simulations of other structures, for the evaluations that name them.
+    images
+        Micrographs of each evaluation, and of the validation that may stop the training.
+    curves
+        Measure after every epoch; else at the end alone.
+    """
+
+    trained_on: str
+    simulation: Simulation
+    imaging: Imaging
+    network: UNetRecipe
+    loss: LossRecipe
+    training: TrainingRecipe
+    split: Split
+    seeds: tuple[int, ...] = Field(min_length=1, max_length=256)
+    evaluations: tuple[Evaluation, ...] = Field(min_length=1)
+    others: dict[str, Simulation] = Field(default={})
+    images: int = Field(ge=1)
+    curves: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds={list(self.seeds)} has one twice; it would train the same network again")
+        if self.training.clip_norm is not None and len(self.seeds) > 1:
+            raise ValueError("clip_norm couples the networks of one run; leave it out, or give each seed its own run")
+        names = [(one.structures, one.name) for one in self.evaluations]
+        if len(set(names)) < len(names):
+            raise ValueError("two evaluations have one name; give each its own")
+        unknown = sorted({one.structures for one in self.evaluations} - {"", *self.others})
+        if unknown:
+            raise ValueError(f"structures={unknown[0]!r} is not among {sorted(self.others)}; add its simulation")
+        return self
+
+
+class Part(Recipe):
+    """Some training conditions × some series, measured on some conditions.
+
+    Attributes
+    ----------
+    name
+        In tables and figures.
+    train_on, evaluate_on
+        Families of conditions.
+    series
+        Changes to the campaign's `training`, such as `{ learning_rate = 1e-2 }`; one experiment for each.
+    structures
+        Names of the campaign's other structures that are evaluated too; "" is its own.
+    seeds
+        Of the networks.
+    together
+        Train all seeds of an experiment on one stream of micrographs; else each seed is an experiment of its own, with
+        its own stream.
+    curves
+        Measure after every epoch.
+    """
+
+    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    train_on: ConditionFamily
+    evaluate_on: ConditionFamily
+    series: tuple[dict[str, JsonValue], ...] = Field(default=({},), min_length=1)
+    structures: tuple[str, ...] = ("",)
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    together: bool = True
+    curves: bool = False
+
+
+class CampaignPlan(Recipe):
+    """Everything a campaign needs; `experiments` expands it.
+
+    Attributes
+    ----------
+    name
+        Of the campaign.
+    simulation, imaging, network, loss, training, split
+        What all experiments have in common, as in a plan; the conditions of `imaging` are replaced by each family's.
+    others
+        Changes to `simulation` by name, for evaluations on other structures.
+    images
+        Micrographs of each evaluation.
+    parts
+        See `Part`. Experiments that two parts share are run once.
+    """
+
+    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    simulation: Simulation
+    imaging: Imaging
+    network: UNetRecipe = UNetRecipe()
+    loss: LossRecipe = LossRecipe()
+    training: TrainingRecipe = TrainingRecipe()
+    split: Split = Split()
+    others: dict[str, dict[str, JsonValue]] = Field(default={})
+    images: int = Field(default=32, ge=1)
+    parts: tuple[Part, ...] = Field(min_length=1)
+
+    @field_validator("network", mode="before")
+    @classmethod
+    def _preset(cls, value: Any) -> Any:
+        return UNetRecipe.preset(value) if isinstance(value, str) else value  # type: ignore[arg-type]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len({part.name for part in self.parts}) < len(self.parts):
+            raise ValueError("two parts have one name; give each its own")
+        self.experiments()  # a plan that cannot be expanded is refused when it is read
+        return self
+
+    def simulations(self) -> dict[str, Simulation]:
+        """Return every simulation by name; "" is the one that networks are trained on."""
+        made = {"": self.simulation}
+        for name, changes in self.others.items():
+            made[name] = Simulation.model_validate(_merged(self.simulation.model_dump(), changes))
+        return made
+
+    def experiments(self) -> tuple[Experiment, ...]:
+        """Every experiment once, in the order of the parts."""
+        found = [one for part in self.parts for one in self.part_experiments(part.name)]
+        return tuple({one.identity: one for one in found}.values())
+
+    def part_experiments(self, name: str) -> tuple[Experiment, ...]:
+        """Return the experiments of one part."""
+        part = next(part for part in self.parts if part.name == name)
+        simulations = self.simulations()
+        conditions = part.evaluate_on.conditions()
+        evaluations = tuple(
+            Evaluation(name=one.name, conditions=one.conditions, structures=structures)
+            for structures in part.structures
+            for one in conditions
+        )
+        others = {name: simulations[name] for name in part.structures if name in self.others}
+        stacks = [part.seeds] if part.together else [(seed,) for seed in part.seeds]
+        return tuple(
+            Experiment(
+                trained_on=named.name,
+                simulation=self.simulation,
+                imaging=self.imaging.model_copy(update={"conditions": named.conditions}),
+                network=self.network,
+                loss=self.loss,
+                training=self._training(changes, seeds),
+                split=self.split,
+                seeds=seeds,
+                evaluations=evaluations,
+                others=others,
+                images=self.images,
+                curves=part.curves,
+            )
+            for named, changes, seeds in product(part.train_on.conditions(), part.series, stacks)
+        )
+
+    def _training(self, changes: Mapping[str, Any], seeds: Sequence[int]) -> TrainingRecipe:
+        changed = {**self.training.model_dump(), **changes}
+        return TrainingRecipe.model_validate(changed | {"seed": changed["seed"] + seeds[0]})
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        inner = merged.get(key)
+        merged[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def load_campaign(path: str | Path, overrides: Sequence[str] = ()) -> CampaignPlan:
+    """Read and check the plan of a campaign.
+
+    Parameters
+    ----------
+    path
+        A TOML file.
+    overrides
+        Changes such as `"training.epochs=5"`, values in TOML syntax; checked like the file itself.
+
+    Raises
+    ------
+    PlanError
+        The file is not TOML, or a key or a value is not accepted: one line each.
+    """
+    file = find_plan(path)
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PlanError(f"{file} is not valid TOML: {error}") from error
+    for override in overrides:
+        apply_override(raw, override)
+    try:
+        return CampaignPlan.model_validate(raw)
+    except ValidationError as error:
+        lines = error_lines(error, model=CampaignPlan, data=raw)
+        raise PlanError("\n".join(f"{file.name}: {line}" for line in lines)) from error
