@@ -143,6 +143,8 @@ def _key(evaluation: Evaluation) -> str:
 
 
 def _structures(experiment: Experiment, store: WaveStore, part: str) -> list[int]:
+    if store.recipe != experiment.simulation:
+        return list(range(len(store)))  # no network has seen any of another store
     parts = store.splits(validation=experiment.split.validation, test=experiment.split.test)
     return [int(index) for index in parts[part]]
 

@@ -173,7 +173,7 @@ class Part(Recipe):
     name
         In tables and figures.
     train_on, evaluate_on
-        Families of conditions.
+        Names of families of the campaign.
     series
         Changes to the campaign's `training`, such as `{ learning_rate = 1e-2 }`; one experiment for each.
     structures
@@ -188,8 +188,8 @@ class Part(Recipe):
     """
 
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
-    train_on: ConditionFamily
-    evaluate_on: ConditionFamily
+    train_on: str
+    evaluate_on: str
     series: tuple[dict[str, JsonValue], ...] = Field(default=({},), min_length=1)
     structures: tuple[str, ...] = ("",)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
@@ -210,6 +210,8 @@ class CampaignPlan(Recipe):
         Changes to `simulation` by name, for evaluations on other structures.
     images
         Micrographs of each evaluation.
+    families
+        Conditions to train and to measure on, by name.
     parts
         See `Part`. Experiments that two parts share are run once.
     """
@@ -223,6 +225,7 @@ class CampaignPlan(Recipe):
     split: Split = Split()
     others: dict[str, dict[str, JsonValue]] = Field(default={})
     images: int = Field(default=32, ge=1)
+    families: dict[str, ConditionFamily] = Field(min_length=1)
     parts: tuple[Part, ...] = Field(min_length=1)
 
     @field_validator("network", mode="before")
@@ -234,6 +237,8 @@ class CampaignPlan(Recipe):
     def _check(self) -> Self:
         if len({part.name for part in self.parts}) < len(self.parts):
             raise ValueError("two parts have one name; give each its own")
+        for part in self.parts:
+            _check_names(part, self.families, self.others)
         self.experiments()  # a plan that cannot be expanded is refused when it is read
         return self
 
@@ -253,7 +258,7 @@ class CampaignPlan(Recipe):
         """Return the experiments of one part."""
         part = next(part for part in self.parts if part.name == name)
         simulations = self.simulations()
-        conditions = part.evaluate_on.conditions()
+        conditions = self.families[part.evaluate_on].conditions()
         evaluations = tuple(
             Evaluation(name=one.name, conditions=one.conditions, structures=structures)
             for structures in part.structures
@@ -276,12 +281,21 @@ class CampaignPlan(Recipe):
                 images=self.images,
                 curves=part.curves,
             )
-            for named, changes, seeds in product(part.train_on.conditions(), part.series, stacks)
+            for named, changes, seeds in product(self.families[part.train_on].conditions(), part.series, stacks)
         )
 
     def _training(self, changes: Mapping[str, Any], seeds: Sequence[int]) -> TrainingRecipe:
         changed = {**self.training.model_dump(), **changes}
         return TrainingRecipe.model_validate(changed | {"seed": changed["seed"] + seeds[0]})
+
+
+def _check_names(part: Part, families: Mapping[str, ConditionFamily], others: Mapping[str, Any]) -> None:
+    for family in (part.train_on, part.evaluate_on):
+        if family not in families:
+            raise ValueError(f"part {part.name!r} names the family {family!r}; known: {', '.join(sorted(families))}")
+    for name in part.structures:
+        if name and name not in others:
+            raise ValueError(f"part {part.name!r} names the structures {name!r}; known: {', '.join(sorted(others))}")
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

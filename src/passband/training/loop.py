@@ -76,7 +76,7 @@ def fit(
         `batches(step, size)` returns the batch of a step, counted from 0 over all epochs; equal steps give equal
         batches.
     validation
-        Named sets of batches, gone through once after every epoch.
+        Named sets of batches, gone through once after every epoch, or every `recipe.validate_every` of them.
     recipe
         A run may be continued with more `epochs` than it was begun with, unless its schedule depends on their number.
     directory
@@ -103,7 +103,8 @@ def fit(
         while not run.stopped:
             torch.manual_seed(_epoch_seed(recipe.seed, run.epoch))
             run.train_epoch(source, progress)
-            run.validate_epoch(progress)
+            if run.epoch % recipe.validate_every == 0 or run.epoch >= recipe.epochs:
+                run.validate_epoch(progress)
             run.save()
     return run.finish()
 

@@ -55,6 +55,8 @@ class TrainingRecipe(Recipe):
         returned.
     precision
         "bfloat16" and "float16" (CUDA only) run the network in half precision and keep the weights in single.
+    validate_every
+        Validate after every so many epochs, and after the last one; only then can a training stop early.
     monitor, monitor_set
         The score that decides, the smaller the better, and on which named set (None: mean over all sets).
     stop_below, patience
@@ -76,6 +78,7 @@ class TrainingRecipe(Recipe):
     clip_norm: float | None = Field(default=None, gt=0.0)
     average: float = Field(default=0.0, ge=0.0, lt=1.0)
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    validate_every: int = Field(default=1, ge=1)
     monitor: str = "loss"
     monitor_set: str | None = None
     stop_below: float | None = None
