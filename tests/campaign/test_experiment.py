@@ -1,0 +1,124 @@
+"""One experiment: its rows depend on the recipe alone, and a run that stopped anywhere goes on."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from passband.campaign import experiment as module
+from passband.campaign.experiment import (
+    COST,
+    METRICS,
+    CampaignError,
+    evaluation_set,
+    prepare_stores,
+    run_experiment,
+    run_folder,
+    store_path,
+    waiting,
+)
+from passband.campaign.grid import CampaignPlan
+from passband.micrograph.store import WaveStore
+from passband.segmentation.model import load_model
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.campaign.conftest import SMALLEST
+
+    folder = tmp_path_factory.mktemp("stores")
+    prepare_stores(CampaignPlan.model_validate(_with_gold(SMALLEST)), folder)
+    return folder
+
+
+def _with_gold(raw: dict[str, Any]) -> dict[str, Any]:
+    gold = {"gold": {"scene": {"materials": ["Au"]}, "structures": 3}}
+    return raw | {"others": gold, "parts": [raw["parts"][0] | {"structures": ["", "gold"]}]}
+
+
+def test_rows_are_one_per_network_evaluation_and_epoch(smallest, stores, tmp_path) -> None:
+    one = CampaignPlan.model_validate(_with_gold(smallest)).experiments()[0]
+    rows = run_experiment(one, tmp_path / "run", stores=stores)
+    assert len(rows) == 2 * 4 * 2  # seeds, evaluations, epochs
+    keys = {(row["seed"], row["structures"], row["evaluation"], row["epoch"]) for row in rows}
+    assert len(keys) == len(rows)
+    assert {row["run"] for row in rows} == {one.identity}
+    assert {row["structures"] for row in rows} == {"", "gold"}
+    assert len({row["loss"] for row in rows}) == len(rows)
+    model = load_model(tmp_path / "run" / "models" / "1")
+    assert model.card.conditions["aberrations"]["C10"] == {"normal": [-100.0, 10.0]}
+
+
+def test_rows_depend_on_the_recipe_alone(smallest, stores, tmp_path) -> None:
+    ends = smallest | {"parts": [smallest["parts"][0] | {"curves": False}]}
+    one = CampaignPlan.model_validate(ends).experiments()[1]
+    here = run_experiment(one, tmp_path / "a", stores=stores)
+    assert run_experiment(one, tmp_path / "b", stores=stores) == here
+    assert {row["epoch"] for row in here} == {2}
+    assert not any("second" in name for name in here[0])  # times belong to cost.json
+
+
+def test_measuring_at_the_end_and_after_every_epoch_agree(smallest, stores, tmp_path) -> None:
+    raw = [smallest | {"parts": [smallest["parts"][0] | {"curves": curves}]} for curves in (False, True)]
+    end, curve = (
+        run_experiment(CampaignPlan.model_validate(each).experiments()[0], tmp_path / str(k), stores=stores)
+        for k, each in enumerate(raw)
+    )
+    last = {(row["seed"], row["evaluation"]): row["loss"] for row in curve if row["epoch"] == 2}
+    assert last == {(row["seed"], row["evaluation"]): row["loss"] for row in end}
+
+
+def test_a_finished_run_is_read_and_a_half_one_continued(smallest, stores, tmp_path, monkeypatch) -> None:
+    one = CampaignPlan.model_validate(smallest).experiments()[0]
+    rows = run_experiment(one, tmp_path / "whole", stores=stores)
+    folder = tmp_path / "half"
+
+    def broken(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "save_model", broken)
+        with pytest.raises(KeyboardInterrupt):
+            run_experiment(one, folder, stores=stores)
+    assert not (folder / METRICS).exists()
+    assert waiting([one], tmp_path) == [one]
+    assert run_experiment(one, folder, stores=stores) == rows
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "fit", broken)  # a second training would be noticed
+        assert run_experiment(one, folder, stores=stores) == rows
+    assert (folder / COST).exists()
+
+
+def test_networks_that_share_a_run_have_the_rows_they_have_alone(smallest, stores, tmp_path) -> None:
+    both = CampaignPlan.model_validate(smallest).experiments()[0]
+    second = both.model_copy(update={"seeds": (1,)})
+    together = [row for row in run_experiment(both, tmp_path / "both", stores=stores) if row["seed"] == 1]
+    alone = run_experiment(second, tmp_path / "one", stores=stores)
+    assert [row["loss"] for row in alone] == [row["loss"] for row in together]
+
+
+def test_every_experiment_is_measured_on_the_same_micrographs(smallest, stores) -> None:
+    first, second = CampaignPlan.model_validate(smallest).experiments()
+    store = WaveStore.open(store_path(first.simulation, stores))
+    sets = [
+        [row for batch in evaluation_set(one, one.evaluations[0], store) for row in batch.rows]
+        for one in (first, second)
+    ]
+    assert sets[0] == sets[1]
+    held = set(store.splits(validation=0.3, test=0.3)["test"].tolist())
+    assert {row["structure"] for row in sets[0]} <= held
+    other = [row for batch in evaluation_set(first, first.evaluations[1], store) for row in batch.rows]
+    assert {row["noise_seed"] for row in other}.isdisjoint(row["noise_seed"] for row in sets[0])
+
+
+def test_a_folder_of_another_experiment_is_refused(smallest, stores, tmp_path) -> None:
+    first, second = CampaignPlan.model_validate(smallest).experiments()
+    run_experiment(first, tmp_path, stores=stores)
+    with pytest.raises(CampaignError, match=f"holds another experiment than {second.identity}; use another directory"):
+        run_experiment(second, tmp_path, stores=stores)
+
+
+def test_a_run_folder_is_named_by_the_experiment(smallest, tmp_path) -> None:
+    first, second = CampaignPlan.model_validate(smallest).experiments()
+    assert run_folder(first, tmp_path).name == first.identity != second.identity
