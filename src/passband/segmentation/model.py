@@ -146,7 +146,7 @@ class Model:
         array = check_image(image)
         if not 1 <= symmetries <= 8:
             raise ModelError(f"symmetries={symmetries} is outside 1 to 8; the square has eight")
-        self._check_size(array.shape, pixel_size)
+        self.check_size(array.shape, pixel_size)
         at_network = resample_to_pixel(array, pixel_size, self.card.pixel_size)
         ready = standardised(at_network)
 
@@ -164,8 +164,14 @@ class Model:
         classes: NDArray[np.uint8] = probabilities.argmax(axis=0).astype(np.uint8)
         return classes
 
-    def _check_size(self, shape: tuple[int, ...], pixel_size: float | tuple[float, float]) -> None:
-        """Refuse an image that would be too small or too large at the network's pixel size, before it is resampled."""
+    def check_size(self, shape: tuple[int, ...], pixel_size: float | tuple[float, float]) -> None:
+        """Refuse an image that would be too small or too large at the network's pixel size, before it is resampled.
+
+        Raises
+        ------
+        ModelError
+            Fewer than 16 pixels along one side, or more than memory should hold.
+        """
         target = self.card.pixel_size
         sides = [max(1.0, n * size / target) for n, size in zip(shape, as_pixel_pair(pixel_size), strict=True)]
         said = (
