@@ -25,6 +25,8 @@ from passband.segmentation.losses import LossRecipe
 from passband.segmentation.unet import UNetRecipe
 from passband.training import TrainingRecipe
 
+OWN = "own"  # name of the evaluation on the training's own condition, where no family names it
+
 
 class ConditionFamily(Recipe):
     """Many conditions from a few lines: a grid over coefficients, random settings, or named ones.
@@ -173,7 +175,7 @@ class Part(Recipe):
     name
         In tables and figures.
     train_on, evaluate_on
-        Names of families of the campaign.
+        Names of families of the campaign; the training's own condition is measured in any case.
     series
         Changes to the campaign's `training`, such as `{ learning_rate = 1e-2 }`; one experiment for each.
     structures
@@ -276,7 +278,7 @@ class CampaignPlan(Recipe):
                 training=self._training(changes, seeds),
                 split=self.split,
                 seeds=seeds,
-                evaluations=evaluations,
+                evaluations=_with_own(named.conditions, evaluations),
                 others=others,
                 images=self.images,
                 curves=part.curves,
@@ -287,6 +289,13 @@ class CampaignPlan(Recipe):
     def _training(self, changes: Mapping[str, Any], seeds: Sequence[int]) -> TrainingRecipe:
         changed = {**self.training.model_dump(), **changes}
         return TrainingRecipe.model_validate(changed | {"seed": changed["seed"] + seeds[0]})
+
+
+def _with_own(conditions: ConditionDistribution, evaluations: tuple[Evaluation, ...]) -> tuple[Evaluation, ...]:
+    """Add the training's own condition where nothing measures it: induced losses need it."""
+    if any(one.conditions == conditions and not one.structures for one in evaluations):
+        return evaluations
+    return (Evaluation(name=OWN, conditions=conditions), *evaluations)
 
 
 def _check_names(part: Part, families: Mapping[str, ConditionFamily], others: Mapping[str, Any]) -> None:
