@@ -176,5 +176,5 @@ def _lines(values: Mapping[str, object], depth: int) -> str:
 
 
 def rounded(value: float, digits: int = 4) -> float:
-    """Number with as many digits as a calibration keeps."""
+    """Round a number to as many digits as a calibration keeps."""
     return float(f"{value:.{digits}g}")

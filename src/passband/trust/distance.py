@@ -1,10 +1,9 @@
-"""A setting of the microscope as numbers that a loss can be predicted from: its own, and its distances to a training."""
+"""A setting of the microscope as the numbers that a loss is predicted from: its own, and its distances to a training."""
 
 from collections.abc import Mapping, Sequence
 from math import log10
 from typing import Any
 
-from passband.distribution import limits
 from passband.microscope.conditions import ConditionDistribution, Conditions
 from passband.microscope.information import Metric, compare_information
 from passband.microscope.polar import DataSet
@@ -16,6 +15,7 @@ DRAWS = 64  # settings that stand for a training
 RADIAL_POINTS, AZIMUTHS = 1200, 48
 
 Row = dict[str, float]
+Range = tuple[float, float]
 
 
 def metrics_at(pixel_size: float) -> dict[str, Metric]:

@@ -69,7 +69,7 @@ class Examiner:
         return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
     def settings(self, count: int, *, seed: int | None = None) -> list[tuple[Conditions, float]]:
-        """Settings and camera pixels in Å; the first of them do not depend on how many are asked for."""
+        """Draw settings and camera pixels in Å; the first of them do not depend on how many are asked for."""
         seed = self.recipe.seed if seed is None else seed
         drawn = draw_settings(self.trained, self.wider, count, seed=seed)
         finest = self.store.recipe.scene.field / self.store.recipe.stored_pixels
@@ -119,13 +119,21 @@ class Examiner:
     def measure(self, number: int, conditions: Conditions, pixel_size: float, temperature: float, seed: int) -> Rows:
         """Loss, overlap and what the network shows on every image of one data set."""
         images, masks = self.micrographs(conditions, pixel_size, seed=_seed_of(seed, number), count=self.recipe.images)
+        logits = look(self.model, images, symmetries=1).logits[0]
+        rows = [
+            {"set": number, **scores_of(one, torch.from_numpy(mask))} for one, mask in zip(logits, masks, strict=True)
+        ]
+        for row, shown in zip(rows, self._shown(images[:KEPT_IMAGES], temperature), strict=False):
+            row.update(shown)
+        return rows
+
+    def _shown(self, images: NDArray[np.float32], temperature: float) -> Rows:
+        """Return what the network shows of itself on a few images, which takes eight looks at each."""
         seen = look(self.model, images)
         doubted = doubts(seen.logits, temperature)
         features = seen.features if seen.features is not None else np.zeros((len(images), 0))
         return [
             {
-                "set": number,
-                **scores_of(seen.logits[0, k], torch.from_numpy(masks[k])),
                 "entropy": doubted["entropy"][k],
                 "unsure_area": doubted["unsure_area"][k],
                 "expected_loss": doubted["expected_loss"][k],
@@ -221,10 +229,10 @@ def table_of(
     """Turn the measured images into the calibration."""
     card = examiner.model.card
     sets = set_rows(examiner, settings, rows)
-    number = np.array([row["set"] for row in rows])
-    inside = np.array([row["inside"] for row in sets], dtype=bool)[number]
-    reference = _reference(rows, inside, temperature)
-    images = _image_rows(rows, number, reference)
+    kept = [row for row in rows if row["profile"] is not None]
+    inside = [bool(sets[row["set"]]["inside"]) for row in kept]
+    reference = _reference([row for row, one in zip(kept, inside, strict=True) if one], temperature)
+    images = _image_rows(kept, reference)
     return Calibration(
         recipe=examiner.recipe,
         store=examiner.store.recipe.identity,
@@ -264,14 +272,10 @@ def _set_scores(rows: Rows) -> dict[str, float]:
     }
 
 
-def _reference(rows: Rows, inside: NDArray[np.bool_], temperature: float) -> Reference:
-    usual = [row for row, one in zip(rows, inside, strict=True) if one]
-    if len(usual) < 3:
-        raise CalibrationError(
-            "fewer than 3 images are inside the training's conditions; calibrate with more data sets"
-        )
-    features = np.array([row["features"] for row in usual])
-    profiles = np.array([row["profile"] for row in usual])
+def _reference(rows: Rows, temperature: float) -> Reference:
+    if len(rows) < 3:
+        raise CalibrationError("fewer than 3 images are inside the training's conditions; measure more data sets")
+    features, profiles = (np.array([row[name] for row in rows]) for name in ("features", "profile"))
     return Reference(
         temperature=temperature,
         features=Subspace.fitted(features, most=FEATURES) if features.shape[1] else None,
@@ -279,17 +283,15 @@ def _reference(rows: Rows, inside: NDArray[np.bool_], temperature: float) -> Ref
     )
 
 
-def _image_rows(rows: Rows, number: NDArray[np.int64], reference: Reference) -> Rows:
-    place = np.array([k - int(np.searchsorted(number, one)) for k, one in enumerate(number)])
-    kept = [row for row, k in zip(rows, place, strict=True) if k < KEPT_IMAGES]
-    features = np.array([row["features"] for row in kept])
-    far = distances(features if features.shape[1] else None, np.array([row["profile"] for row in kept]), reference)
+def _image_rows(rows: Rows, reference: Reference) -> Rows:
+    features = np.array([row["features"] for row in rows])
+    far = distances(features if features.shape[1] else None, np.array([row["profile"] for row in rows]), reference)
     names = ("set", "loss", "entropy", "unsure_area", "expected_loss", "symmetry_disagreement")
     return [
         {name: row[name] for name in names}
         | {"dice": row["both"] / row["either"] if row["either"] else -1.0}
         | {name: float(values[k]) for name, values in far.items()}
-        for k, row in enumerate(kept)
+        for k, row in enumerate(rows)
     ]
 
 
