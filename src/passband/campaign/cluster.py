@@ -1,0 +1,261 @@
+"""Hundreds of runs on the cores of a laptop, a Dask cluster or SLURM; what is killed goes on with the same command.
+
+Runs leave their results in their folders, which every worker must see; only a status travels back. So nothing that a
+worker, the scheduler or this process takes with it when it dies is ever more than the attempt under way.
+"""
+
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dask
+from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+
+from passband.campaign.attempt import Outcome, Runner, Session, attempt, record_failure
+from passband.campaign.folder import LOG, RUNS, CampaignError, Identified, finished, run_folder
+from passband.campaign.slurm import SlurmRecipe, slurm_module
+from passband.campaign.worker import Workers
+
+#: Called with runs done, runs in all and a note.
+Report = Callable[..., None]
+#: Worker processes here (0: this process), the address of a scheduler, or jobs.
+Pool = int | str | SlurmRecipe
+
+_AHEAD = 256  # runs handed to the scheduler at a time; thousands of large recipes would only weigh on it
+_PAUSE = 2.0  # seconds before a run that another command is at is looked at again
+_CLOSING = 30.0  # seconds that workers get to stop
+_TRIES = 5  # of a run that a scheduler of unknown settings gives up because its workers die
+
+_SETTINGS = {
+    "distributed.scheduler.allowed-failures": 1000,  # deaths are counted run by run, see `attempt`
+    "distributed.scheduler.worker-saturation": 1.0,  # a run waits for a free worker, not behind a busy one
+    "distributed.scheduler.worker-ttl": None,  # a worker deep in a computation is no dead one: its connection tells
+    "distributed.scheduler.work-stealing": False,
+    "distributed.comm.timeouts.connect": "120s",
+    "distributed.comm.timeouts.tcp": "120s",
+}
+
+
+class Summary(NamedTuple):
+    """What a command did.
+
+    Attributes
+    ----------
+    total, found
+        Runs of the campaign, and how many of them were finished before.
+    finished
+        Runs that were finished since, by this command or by another one.
+    failed
+        Runs that failed, each with its reason.
+    """
+
+    total: int
+    found: int
+    finished: int
+    failed: tuple[Outcome, ...]
+
+
+def run_here(experiment: Any, folder: Path, *, stores: Path, device: str = "auto") -> None:
+    """Run an experiment in a worker: one thread, so that rows are the same on every machine; a GPU where there is one.
+
+    Parameters
+    ----------
+    experiment, folder, stores
+        As in `passband.campaign.experiment.run_experiment`.
+    device
+        As there, or "auto".
+    """
+    import torch
+
+    from passband.campaign.experiment import run_experiment
+
+    torch.set_num_threads(1)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    run_experiment(experiment, folder, stores=stores, device=device)
+
+
+def execute(
+    experiments: Sequence[Identified],
+    directory: Path,
+    run: Runner,
+    *,
+    pool: Pool = 2,
+    deaths: int = 3,
+    progress: Report | None = None,
+) -> Summary:
+    """Do the runs of a campaign that are not finished; failed ones are tried again.
+
+    Parameters
+    ----------
+    experiments
+        What to run; one that is given twice is run once.
+    directory
+        Folder of the campaign, which all workers see under this path.
+    run
+        Does one of them, such as `partial(run_here, stores=…)`: a pure function of the experiment that writes
+        `metrics.parquet` into the folder it is given, last and at once. It is sent to the workers.
+    pool
+        Number of worker processes on this machine (0: in this process), the address of a running Dask scheduler, or
+        jobs to submit.
+    deaths
+        Worker processes that a run may take with it before it counts as failed; of `pool` if that says it.
+    progress
+        Called with runs done, runs in all and a note.
+
+    Raises
+    ------
+    CampaignError
+        The scheduler cannot be reached or was lost. What is finished stays; the same call continues.
+    """
+    unique = {one.identity: one for one in experiments}
+    folder = directory.absolute()
+    (folder / RUNS).mkdir(parents=True, exist_ok=True)
+    waiting = [one for one in unique.values() if not finished(run_folder(one, folder))]
+    tally = _Tally(len(unique), len(unique) - len(waiting), progress)
+    if waiting:
+        limit = pool.deaths if isinstance(pool, SlurmRecipe) else deaths
+        job = partial(attempt, run, session=Session(uuid.uuid4().hex, limit))
+        with _started(pool, len(waiting), folder / LOG) as client:
+            _exhaust(client, _Task(job, folder), waiting, tally)
+    return tally.summary()
+
+
+class _Task(NamedTuple):
+    """An attempt at any run of a campaign."""
+
+    job: Callable[[Identified, Path], Outcome]
+    directory: Path
+
+    def __call__(self, experiment: Identified) -> Outcome:
+        return self.job(experiment, run_folder(experiment, self.directory))
+
+
+class _Tally:
+    """Counts what became of the runs, and tells."""
+
+    def __init__(self, total: int, found: int, progress: Report | None) -> None:
+        self.total, self.found, self.progress = total, found, progress
+        self.done, self.failed = 0, dict[str, Outcome]()
+        self._tell("starting workers" if found < total else "")
+
+    def add(self, outcome: Outcome) -> None:
+        if outcome.state == "failed":
+            self.failed[outcome.run] = outcome
+        else:
+            self.done += 1
+        self._tell(f"{len(self.failed)} failed" if self.failed else "")
+
+    def _tell(self, note: str) -> None:
+        if self.progress is not None:
+            self.progress(self.found + self.done + len(self.failed), self.total, note=note)
+
+    def summary(self) -> Summary:
+        return Summary(self.total, self.found, self.done, tuple(self.failed.values()))
+
+
+def _exhaust(client: Client | None, task: _Task, waiting: Sequence[Identified], tally: _Tally) -> None:
+    """Attempt every run; those that another command is at are looked at again until it is done with them."""
+    while waiting:
+        busy = []
+        outcomes = map(task, waiting) if client is None else _on_cluster(client, task, waiting)
+        for experiment, outcome in zip(waiting, outcomes, strict=True) if client is None else outcomes:
+            if outcome.state == "busy":
+                busy.append(experiment)
+            else:
+                tally.add(outcome)
+        waiting = busy
+        if waiting:
+            time.sleep(_PAUSE)
+
+
+def _on_cluster(client: Client, task: _Task, experiments: Sequence[Identified]) -> Iterator[tuple[Identified, Outcome]]:
+    """Yield every experiment with its outcome, in the order they end."""
+    coming = iter(experiments)
+    under_way: dict[Future[Any], Identified] = {}
+    tries: dict[str, int] = {}
+
+    def submit(experiment: Identified) -> Future[Any]:
+        tries[experiment.identity] = tries.get(experiment.identity, 0) + 1
+        future = client.submit(task, experiment, key=f"run-{experiment.identity}-{uuid.uuid4().hex}", pure=False)
+        under_way[future] = experiment
+        return future
+
+    ended = as_completed([submit(one) for one in islice(coming, _AHEAD)], loop=client.loop)
+    for future in ended:
+        if future.status == "pending":  # its worker died between its answer and our asking: it is looked up again
+            ended.add(future)
+            continue
+        experiment = under_way.pop(future)
+        outcome = _outcome(future, experiment, task, last=tries[experiment.identity] >= _TRIES)
+        if outcome is None:
+            ended.add(submit(experiment))
+            continue
+        yield experiment, outcome
+        for following in islice(coming, 1):
+            ended.add(submit(following))
+
+
+def _outcome(future: "Future[Any]", experiment: Identified, task: _Task, *, last: bool) -> Outcome | None:
+    """What became of a task; None if its workers died and it may be tried once more."""
+    if future.status == "finished":
+        outcome: Outcome = future.result()
+        return outcome
+    error = future.exception() if future.status == "error" else None
+    if error is None:
+        cure = "what is finished is kept, and the same command continues"
+        raise CampaignError(f"the scheduler was lost (a run is {future.status}); {cure}")
+    if isinstance(error, KilledWorker) and not last:
+        return None
+    folder = run_folder(experiment, task.directory)
+    if finished(folder):  # its worker died after the last file and before its answer
+        return Outcome(experiment.identity, "finished")
+    return record_failure(experiment, folder, error)
+
+
+@contextlib.contextmanager
+def _started(pool: Pool, runs: int, log: Path) -> Iterator[Client | None]:
+    """Start or reach the workers; what was started here ends with the block."""
+    if pool == 0:
+        yield None
+        return
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(dask.config.set(_SETTINGS))
+        address = pool if isinstance(pool, str) else _own_scheduler(pool, stack)
+        try:
+            client = Client(address, timeout="60s", set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:
+            cure = "start one with `dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`"
+            raise CampaignError(f"no scheduler answers at {pool}; {cure}") from error
+        stack.callback(_close, client)
+        if isinstance(pool, int):
+            stack.enter_context(Workers(address, min(pool, runs), log))
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what died and was replaced is not news
+        yield client
+
+
+def _own_scheduler(pool: int | SlurmRecipe, stack: contextlib.ExitStack) -> str:
+    """Start a scheduler in this process, and the jobs of a recipe; return its address."""
+    cluster: Any
+    if isinstance(pool, SlurmRecipe):
+        options = {"dashboard_address": None} | ({"interface": pool.interface} if pool.interface else {})
+        cluster = slurm_module().SLURMCluster(
+            scheduler_options=options, silence_logs=logging.CRITICAL, **pool.job_options()
+        )
+        cluster.adapt(minimum_jobs=pool.jobs, maximum_jobs=pool.jobs)  # replaces jobs that end, unlike scale()
+    else:
+        cluster = LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None, silence_logs=logging.CRITICAL)
+    stack.callback(_close, cluster)
+    return str(cluster.scheduler_address)
+
+
+def _close(one: Any) -> None:
+    """End a client or a cluster; results are on the disk, so nothing is worth waiting for long."""
+    with contextlib.suppress(TimeoutError, OSError):
+        one.close(timeout=_CLOSING)

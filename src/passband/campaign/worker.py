@@ -1,0 +1,111 @@
+"""Worker processes of this machine for a Dask scheduler: one that dies is replaced, all end with the one that began them.
+
+Dask's own nannies give up on a worker that is killed while it starts, and wait for one that ends; a run is on the disk
+when it is finished, so workers may simply be killed.
+
+Started as `python -m passband.campaign.worker ADDRESS`, this is one such worker.
+"""
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+_LOOK = 0.2  # seconds between two looks at the processes
+_RESTART = 0.5  # seconds before one is replaced, so that one that cannot start does not keep a core busy
+
+
+class Workers:
+    """Worker processes for the time of a `with` block.
+
+    Parameters
+    ----------
+    address
+        Of the scheduler.
+    count
+        How many; always so many, whatever is killed.
+    log
+        File that gets what they print, such as the last words of one that crashed.
+    """
+
+    def __init__(self, address: str, count: int, log: Path) -> None:
+        self._command = [sys.executable, "-m", "passband.campaign.worker", address]
+        self._count, self._log = count, log
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._ended = threading.Event()
+        self._watching = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start them."""
+        self._processes = [self._start() for _ in range(self._count)]
+        self._watching.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Kill them; what they had not finished is continued another time."""
+        self._ended.set()
+        self._watching.join()
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            _bury(process)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,  # closed by the system when we die, however we die
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **_ONE_THREAD},
+                start_new_session=True,  # an interrupt from the keyboard is ours alone
+            )
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_LOOK):
+            for place, process in enumerate(self._processes):
+                if process.poll() is not None and not self._ended.wait(_RESTART):
+                    _bury(process)
+                    self._processes[place] = self._start()
+
+
+def _bury(process: "subprocess.Popen[bytes]") -> None:
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+
+
+async def work(address: str) -> None:
+    """Be a worker until the scheduler is gone."""
+    import dask
+    from distributed import Worker
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # here, because the import sets it too
+    settings = {"distributed.comm.timeouts.connect": "120s", "distributed.comm.timeouts.tcp": "120s"}
+    with dask.config.set(settings):
+        async with Worker(address, nthreads=1, memory_limit=0, dashboard=False, host="127.0.0.1") as worker:
+            await worker.finished()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def main(address: str) -> None:
+    """Be a worker of a scheduler, no longer than the process that started this one lives."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    asyncio.run(work(address))
+    os._exit(0)  # a run that is still at it is of no use to anyone
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
