@@ -1,4 +1,4 @@
-"""One attempt at one run, wherever it is made: locked, recorded, and without an exception that would stop the others."""
+"""One attempt at one run, wherever it is made: locked, recorded, and no exception of it stops the others."""
 
 import contextlib
 import json

@@ -203,7 +203,7 @@ def _on_cluster(client: Client, task: _Task, experiments: Sequence[Identified]) 
 
 
 def _outcome(future: "Future[Any]", experiment: Identified, task: _Task, *, last: bool) -> Outcome | None:
-    """What became of a task; None if its workers died and it may be tried once more."""
+    """Return what became of a task; None if its workers died and it may be tried once more."""
     if future.status == "finished":
         outcome: Outcome = future.result()
         return outcome

@@ -15,26 +15,21 @@ from typing import Any
 
 import torch
 
+from passband.campaign.folder import CONFIG, COST, METRICS, CampaignError, finished, run_folder
 from passband.campaign.grid import CampaignPlan, Evaluation, Experiment
 from passband.campaign.run import NamedSet, Report
 from passband.distribution import limits
 from passband.durable import write_atomically
 from passband.micrograph.acquisition import Acquisition, Simulation, simulate
 from passband.micrograph.store import WaveStore
-from passband.recipe import PassbandError
 from passband.segmentation.model import ModelCard, save_model
 from passband.segmentation.stacked import StackedLearner, Together, seeded_networks
 from passband.training import History, Progress, fit
 from passband.training.history import read_history, to_parquet
 
-CONFIG, METRICS, COST = "config.json", "metrics.parquet", "cost.json"
 TRAINED = "trained"  # the set that may stop a training: its own condition, on the validation structures
 
 Row = dict[str, Any]
-
-
-class CampaignError(PassbandError):
-    """A campaign that cannot go on."""
 
 
 def prepare_stores(
@@ -271,16 +266,6 @@ def _card(experiment: Experiment, seed: int) -> ModelCard:
         seed=seed,
         citation="arXiv:2512.09067",
     )
-
-
-def finished(folder: Path) -> bool:
-    """Whether a run is complete."""
-    return (folder / METRICS).exists()
-
-
-def run_folder(experiment: Experiment, directory: Path) -> Path:
-    """Where a campaign keeps an experiment."""
-    return directory / "runs" / experiment.identity
 
 
 def waiting(experiments: Sequence[Experiment], directory: Path) -> list[Experiment]:

@@ -203,7 +203,7 @@ def _only(table: pa.Table, runs: Sequence[str]) -> pa.Table:
 
 
 def _cached(path: Path) -> tuple[pa.Table, Mapping[str, Stamp]]:
-    """The cache and what it was made of; an empty one where it is missing or damaged."""
+    """Return the cache and what it was made of; an empty one where it is missing or damaged."""
     try:
         table = pq.read_table(path)
         known = {run: (int(size), int(time)) for run, (size, time) in json.loads(table.schema.metadata[_KEY]).items()}

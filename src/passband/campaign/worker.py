@@ -1,4 +1,4 @@
-"""Worker processes of this machine for a Dask scheduler: one that dies is replaced, all end with the one that began them.
+"""Worker processes on this machine for a Dask scheduler: one that dies is replaced, all end with their parent.
 
 Dask's own nannies give up on a worker that is killed while it starts, and wait for one that ends; a run is on the disk
 when it is finished, so workers may simply be killed.

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from passband import __version__
 from passband.desk import (
+    campaign_command,
     cite_command,
     demo_command,
     evaluate_command,
@@ -93,11 +94,13 @@ passband information --c10 -80 --c30 2.5e5 --against c10=-250,c30=2.5e5 --weight
 
 
 def _register(module: Any, name: str, summary: str) -> None:
-    function = getattr(module, name)
+    _add(app, getattr(module, name), summary, getattr(module, "EXAMPLES", None) or _EXAMPLES[name])
+
+
+def _add(commands: typer.Typer, function: Any, summary: str, examples: str) -> None:
     first = (function.__doc__ or "").split("\n\n")[0]
-    examples = getattr(module, "EXAMPLES", None) or _EXAMPLES[name]
     epilog = "\b\nExamples:\n" + _indent(examples)
-    app.command(name, short_help=summary, help=" ".join(first.split()), epilog=epilog)(function)
+    commands.command(function.__name__, short_help=summary, help=" ".join(first.split()), epilog=epilog)(function)
 
 
 def _indent(text: str) -> str:
@@ -115,6 +118,7 @@ for _module, _name, _summary in (
     (cite_command, "cite", "What to cite."),
 ):
     _register(_module, _name, _summary)
+app.add_typer(campaign_command.group(_add), name="campaign", short_help=campaign_command.SUMMARY)
 
 
 def main() -> None:
