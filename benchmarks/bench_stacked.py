@@ -1,0 +1,86 @@
+"""What it saves to train several small networks on one stream of micrographs; prints a Markdown table.
+
+python benchmarks/bench_stacked.py [--networks 1 4 8] [--architecture tiny] [--threads 1] [--repeats 7]
+
+A store like that of the small studies is simulated first (8 structures). Per training step and network: each network
+with its own stream, all on one stream in turns, all on one stream by `torch.func.vmap`; on a GPU where there is one.
+The three are measured in turn, repeat by repeat, and gains are medians of neighbouring repeats.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from passband.campaign.grid import load_campaign
+from passband.micrograph.acquisition import Acquisition, simulate
+from passband.segmentation.losses import LossRecipe
+from passband.segmentation.stacked import StackedLearner, seeded_networks
+from passband.segmentation.unet import UNetRecipe
+
+PLAN = Path(__file__).parents[1] / "studies" / "ood_defocus" / "plan_small.toml"
+BATCH = 8
+
+
+class Contender:
+    def __init__(self, acquisition: Acquisition, recipe: UNetRecipe, count: int, together: str, device: str) -> None:
+        self.acquisition, self.device = acquisition, device
+        shared = together != "alone"
+        stacks = [tuple(range(count))] if shared else [(seed,) for seed in range(count)]
+        how = together if shared else "turns"
+        self.learners = [
+            StackedLearner(seeded_networks(recipe, seeds), LossRecipe(), together=how).to(device)  # type: ignore[arg-type]
+            for seeds in stacks
+        ]
+        self.optimisers = [torch.optim.Adam(one.parameters(), lr=1e-3) for one in self.learners]
+        self.count = count
+
+    def step(self, number: int) -> float:
+        """Seconds per network: of the processor, or of the clock on a GPU."""
+        clock = time.perf_counter if self.device == "cuda" else time.process_time
+        started = clock()
+        for k, (learner, optimiser) in enumerate(zip(self.learners, self.optimisers, strict=True)):
+            batch = self.acquisition.batch(number * self.count + k, BATCH)
+            optimiser.zero_grad()
+            learner.loss(batch, step=number).backward()
+            optimiser.step()
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        return (clock() - started) / self.count
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", type=int, nargs="+", default=[1, 4, 8])
+    parser.add_argument("--architecture", default="tiny")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=7)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    plan = load_campaign(PLAN, ["simulation.structures=8"])
+    imaging = plan.experiments()[0].imaging
+    recipe = UNetRecipe.preset(options.architecture)
+    print(f"device: {device}, network: {options.architecture}, batch {BATCH} of {imaging.patch}²")
+    columns = "networks", "own streams (ms)", "one stream, in turns (ms)", "one stream, vmap (ms)"
+    print(f"| {' | '.join(columns)} | gain in turns | gain of vmap |")
+    print("|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        store = simulate(plan.simulation, Path(folder) / "store")
+        acquisition = Acquisition(store, imaging, seed=1, device=device)
+        for count in options.networks:
+            contenders = [Contender(acquisition, recipe, count, how, device) for how in ("alone", "turns", "vmap")]
+            times = [[one.step(number) for one in contenders] for number in range(options.repeats + 2)][2:]
+            alone, turns, mapped = (1e3 * statistics.median(column) for column in zip(*times, strict=True))
+            gains = [statistics.median(row[0] / row[k] for row in times) for k in (1, 2)]
+            print(
+                f"| {count} | {alone:.0f} | {turns:.0f} | {mapped:.0f} | {gains[0]:.2f}× | {gains[1]:.2f}× |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
