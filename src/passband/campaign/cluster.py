@@ -29,6 +29,7 @@ Pool = int | str | SlurmRecipe
 
 _AHEAD = 256  # runs handed to the scheduler at a time; thousands of large recipes would only weigh on it
 _PAUSE = 2.0  # seconds before a run that another command is at is looked at again
+_CONNECTING = "60s"
 _CLOSING = 30.0  # seconds that workers get to stop
 _TRIES = 5  # of a run that a scheduler of unknown settings gives up because its workers die
 
@@ -164,8 +165,8 @@ def _exhaust(client: Client | None, task: _Task, waiting: Sequence[Identified], 
     """Attempt every run; those that another command is at are looked at again until it is done with them."""
     while waiting:
         busy = []
-        outcomes = map(task, waiting) if client is None else _on_cluster(client, task, waiting)
-        for experiment, outcome in zip(waiting, outcomes, strict=True) if client is None else outcomes:
+        outcomes = _in_turn(task, waiting) if client is None else _on_cluster(client, task, waiting)
+        for experiment, outcome in outcomes:
             if outcome.state == "busy":
                 busy.append(experiment)
             else:
@@ -173,6 +174,11 @@ def _exhaust(client: Client | None, task: _Task, waiting: Sequence[Identified], 
         waiting = busy
         if waiting:
             time.sleep(_PAUSE)
+
+
+def _in_turn(task: _Task, experiments: Sequence[Identified]) -> Iterator[tuple[Identified, Outcome]]:
+    for experiment in experiments:
+        yield experiment, task(experiment)
 
 
 def _on_cluster(client: Client, task: _Task, experiments: Sequence[Identified]) -> Iterator[tuple[Identified, Outcome]]:
@@ -183,7 +189,9 @@ def _on_cluster(client: Client, task: _Task, experiments: Sequence[Identified]) 
 
     def submit(experiment: Identified) -> Future[Any]:
         tries[experiment.identity] = tries.get(experiment.identity, 0) + 1
-        future = client.submit(task, experiment, key=f"run-{experiment.identity}-{uuid.uuid4().hex}", pure=False)
+        future: Future[Any] = client.submit(
+            task, experiment, key=f"run-{experiment.identity}-{uuid.uuid4().hex}", pure=False
+        )
         under_way[future] = experiment
         return future
 
@@ -229,7 +237,7 @@ def _started(pool: Pool, runs: int, log: Path) -> Iterator[Client | None]:
         stack.enter_context(dask.config.set(_SETTINGS))
         address = pool if isinstance(pool, str) else _own_scheduler(pool, stack)
         try:
-            client = Client(address, timeout="60s", set_as_default=False)
+            client = Client(address, timeout=_CONNECTING, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
             cure = "start one with `dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`"
             raise CampaignError(f"no scheduler answers at {pool}; {cure}") from error

@@ -67,7 +67,7 @@ class SlurmRecipe(Recipe):
         return self
 
     def job_options(self) -> dict[str, Any]:
-        """Keyword arguments of `dask_jobqueue.SLURMCluster`; nothing is left to a configuration file."""
+        """Keyword arguments of `dask_jobqueue.SLURMCluster`; what is None, the site's Dask configuration may say."""
         threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
         return {
             "queue": self.queue,
@@ -82,7 +82,8 @@ class SlurmRecipe(Recipe):
             "interface": self.interface,
             "log_directory": self.log_directory,
             "death_timeout": 300,
-            "worker_extra_args": ["--nthreads", "1", "--no-dashboard"],  # repeated, the last --nthreads counts
+            # Repeated, the last one counts; SLURM itself limits the memory, and Dask would pause workers near it.
+            "worker_extra_args": ["--nthreads", "1", "--memory-limit", "0", "--no-dashboard"],
             "job_name": "passband",
         }
 

@@ -84,8 +84,11 @@ def status(directory: Path) -> Status:
     seconds = [cost["training_seconds"] + cost["evaluation_seconds"] for cost in costs(directory, runs["finished"])]
     others = sum(len(runs[state]) for state in ("running", "failed", "waiting"))
     return Status(
-        sum(map(len, runs.values())),
-        *(len(runs[state]) for state in ("finished", "running", "failed", "waiting")),
+        planned=sum(map(len, runs.values())),
+        finished=len(runs["finished"]),
+        running=len(runs["running"]),
+        failed=len(runs["failed"]),
+        waiting=len(runs["waiting"]),
         failures=failures,
         damaged=tuple(runs["damaged"]),
         seconds=sum(seconds),
