@@ -97,7 +97,8 @@ def load_slurm(path: Path) -> SlurmRecipe:
         The file is missing, not YAML, or a key or a value is not accepted: one line each.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # The plainest loader: text, lists and tables only. The usual safe one reads 12:00:00 as the number 43200.
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
     except FileNotFoundError as error:
         raise CampaignError(f"{path} does not exist; write the jobs of a cluster there, see docs/campaigns") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -105,6 +106,7 @@ def load_slurm(path: Path) -> SlurmRecipe:
         raise CampaignError(f"{path} is not valid YAML: {reason}") from error
     if not isinstance(raw, dict):
         raise CampaignError(f"{path} holds no table of names and values; write lines such as `cores: 8`")
+    raw = {name: value for name, value in raw.items() if value not in ("", "null", "~")}
     try:
         return SlurmRecipe.model_validate(raw)
     except ValidationError as error:
