@@ -1,0 +1,101 @@
+"""Where to start a fit of Thon rings: every defocus and astigmatism at once, by a Fourier transform over q².
+
+Along a line of azimuth φ the rings of a film are periodic in q², with a frequency λ·D(φ) that is the focus in that
+direction, D = C10 + C12 cos 2(φ − φ12). One transform over q² in each sector therefore gives the correlation with every
+D, and summing it along a curve D(φ) gives that of a whole elliptical pattern: the score for which CTFFIND compares the
+spectrum with one pattern after the other (Rohou & Grigorieff, J. Struct. Biol. 192 (2015) 216).
+"""
+
+from math import pi
+from typing import NamedTuple
+
+import numpy as np
+
+from passband.microscope.power_spectrum import Cells, FloatArray
+
+SECTORS = 36  # to the half turn
+DIRECTIONS = 12  # of astigmatism, to the half turn
+LEVELS = 512  # of q²
+PADDED = 4096
+FOCUS_STEP = 0.2  # of the change of focus that moves the outermost rings by one period
+
+
+class Candidate(NamedTuple):
+    """A start of the refinement: C10 and the parts of C12 in Å, and how many standard deviations it stands out."""
+
+    c10: float
+    c12_cos: float
+    c12_sin: float
+    score: float
+
+
+class Residual(NamedTuple):
+    """What is left of the power in each cell, (n,): its excess over a smooth spectrum, and how much rings may give.
+
+    `excess` is P̂/P − 1; `contrast` the amplitude of the rings that the film is expected to have, relative to P;
+    `known_phase` is the part of χ that is not searched, rad.
+    """
+
+    excess: FloatArray
+    contrast: FloatArray
+    known_phase: FloatArray
+
+
+def search_rings(
+    cells: Cells, residual: Residual, *, wavelength: float, c10: tuple[float, float], largest_c12: float, keep: int
+) -> list[Candidate]:
+    """Return the `keep` best patterns of rings with C10 in a range and C12 up to a largest value, all in Å.
+
+    They differ by more than one ring from each other.
+    """
+    spectra, focus_step = _focus_spectra(cells, residual, wavelength)
+    period = focus_period(cells, residual.contrast, wavelength)
+    azimuths = (np.arange(SECTORS) + 0.5) * (pi / SECTORS)
+    rounds = np.arange(c10[0], c10[1] + FOCUS_STEP * period, FOCUS_STEP * period)
+    found: list[tuple[FloatArray, FloatArray]] = []
+    for amount in np.arange(0.0, largest_c12 + period * FOCUS_STEP, 2.0 * FOCUS_STEP * period):
+        for direction in np.arange(DIRECTIONS if amount else 1) * (pi / DIRECTIONS):
+            focus = rounds[:, None] + amount * np.cos(2.0 * (azimuths - direction))
+            index = np.rint(focus / focus_step).astype(np.int64) % PADDED
+            score = spectra[np.arange(SECTORS), index].sum(axis=1)
+            parts = (rounds, amount * np.cos(2.0 * direction), amount * np.sin(2.0 * direction))
+            found.append((score, np.stack(np.broadcast_arrays(*parts))))
+    scores = np.concatenate([score for score, _ in found])
+    places = np.concatenate([place for _, place in found], axis=1)
+    return _peaks(scores, places, keep, 1.5 * period)
+
+
+def focus_period(cells: Cells, contrast: FloatArray, wavelength: float) -> float:
+    """Change of focus in Å that moves the rings by one where 90 % of what they tell has been passed."""
+    order = np.argsort(cells.squared)
+    told = np.cumsum((cells.weight * contrast**2)[order])
+    outermost = cells.squared[order][min(int(np.searchsorted(told, 0.9 * told[-1])), len(order) - 1)]
+    return float(1.0 / (wavelength * outermost))
+
+
+def _focus_spectra(cells: Cells, residual: Residual, wavelength: float) -> tuple[FloatArray, float]:
+    """Correlation with rings of each focus in each sector, (SECTORS, PADDED), and the focus step of its columns, Å."""
+    highest = float(cells.squared.max()) * (1.0 + 1e-9)
+    level = np.floor(cells.squared / highest * LEVELS).astype(np.int64)
+    sector = np.minimum(np.floor(cells.azimuth / pi * SECTORS), SECTORS - 1).astype(np.int64)
+    values = -cells.weight * residual.excess * residual.contrast * np.exp(2j * residual.known_phase)
+    flat = sector * LEVELS + level
+    size = SECTORS * LEVELS
+    binned = np.bincount(flat, values.real, size) + 1j * np.bincount(flat, values.imag, size)
+    focus_step = LEVELS / (wavelength * highest * PADDED)
+    spectra = np.fft.ifft(binned.reshape(SECTORS, LEVELS), PADDED, axis=1, norm="forward")
+    focus = np.fft.fftfreq(PADDED, 1.0 / PADDED) * focus_step
+    spectra *= np.exp(1j * pi * wavelength * focus * highest / LEVELS)  # levels are taken at their middle
+    noise = float(np.sqrt(0.5 * (cells.weight * residual.contrast**2).sum()))
+    return np.asarray(spectra.real / max(noise, 1e-300), dtype=np.float64), focus_step
+
+
+def _peaks(scores: FloatArray, places: FloatArray, keep: int, apart: float) -> list[Candidate]:
+    """Best places (3, n), each more than `apart` Å from the better ones."""
+    left = np.ones(len(scores), dtype=bool)
+    chosen: list[Candidate] = []
+    while len(chosen) < keep and left.any():
+        best = int(np.argmax(np.where(left, scores, -np.inf)))
+        chosen.append(Candidate(*(float(value) for value in places[:, best]), score=float(scores[best])))
+        left &= np.sqrt(np.square(places - places[:, best : best + 1]).sum(axis=0)) > apart
+    return chosen
