@@ -1,0 +1,1 @@
+"""Does this network hold on this micrograph? Measures before training, signals after it, and the verdict."""
