@@ -183,7 +183,8 @@ def _stamps(directory: Path) -> dict[str, Stamp]:
 
 
 def _rows(path: Path, run: str) -> pa.Table:
-    table = pq.read_table(BytesIO(path.read_bytes()), use_threads=False)  # one file: no search for a data set
+    with pq.ParquetFile(pa.BufferReader(path.read_bytes())) as file:  # read_table prepares for a folder of files
+        table = file.read(use_threads=False)
     if "run" not in table.column_names or set(table["run"].unique().to_pylist()) - {run}:
         raise CampaignError("its rows are of another run")
     return table
