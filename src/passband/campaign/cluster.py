@@ -9,6 +9,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -128,7 +129,8 @@ def execute(
     return tally.summary()
 
 
-class _Task(NamedTuple):
+@dataclass(frozen=True)
+class _Task:
     """An attempt at any run of a campaign."""
 
     job: Callable[[Identified, Path], Outcome]
