@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -135,6 +135,8 @@ def _names_at(annotation: Any, path: Sequence[str]) -> list[str]:
         if path[0] in model.model_fields:
             return _names_at(model.model_fields[path[0]].annotation, path[1:])
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _names_at(arguments[0], path)
     if path and origin in (tuple, list, dict, Mapping):
         return _names_at(arguments[-1] if origin in (dict, Mapping) else arguments[0], path[1:])
     if origin in (Union, UnionType):

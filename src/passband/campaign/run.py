@@ -15,7 +15,7 @@ from passband.distribution import limits
 from passband.durable import write_atomically
 from passband.micrograph.acquisition import Acquisition, Batch, simulate
 from passband.micrograph.store import WaveStore
-from passband.microscope.conditions import ConditionDistribution
+from passband.microscope.conditions import AnyConditions, validate_conditions
 from passband.microscope.information import Metric, compare_information
 from passband.microscope.polar import DataSet
 from passband.scores.overlap import overlap_scores
@@ -193,10 +193,10 @@ def evaluate_model(
     return rows
 
 
-def trained_conditions(model: Model, plan: Plan) -> ConditionDistribution:
+def trained_conditions(model: Model, plan: Plan) -> AnyConditions:
     """Conditions on the card of a model; those of the plan where the card has none."""
     given = model.card.conditions
-    return ConditionDistribution.model_validate(given) if given else plan.imaging.conditions
+    return validate_conditions(given) if given else plan.imaging.conditions
 
 
 def _scores(model: Model, micrographs: NamedSet) -> dict[str, float]:
@@ -216,7 +216,7 @@ def _paper_loss(probabilities: Tensor, mask: Tensor) -> float:
     return float(paper_scale_loss(probabilities.clamp_min(1e-12).log()[None], mask[None]))
 
 
-def information_rows(plan: Plan, trained: ConditionDistribution) -> list[dict[str, float]]:
+def information_rows(plan: Plan, trained: AnyConditions) -> list[dict[str, float]]:
     """ε of each named condition, and its σ and Δε to the trained one, up to the camera's Nyquist frequency."""
     metric = Metric(qmax=nyquist(plan))
     sets = [DataSet.drawn(named.conditions) for named in plan.validation]

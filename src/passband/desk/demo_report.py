@@ -14,7 +14,7 @@ from passband.desk import figures
 from passband.desk.report import Report, folded, image, paragraph, table
 from passband.micrograph.acquisition import Acquisition
 from passband.micrograph.store import WaveStore
-from passband.microscope.conditions import ConditionDistribution
+from passband.microscope.conditions import AnyConditions
 from passband.microscope.transfer import contrast_transfer
 
 SCORE_COLUMNS = {
@@ -161,7 +161,7 @@ def transfer(plan: Plan) -> tuple[NDArray[Any], dict[str, NDArray[Any]], NDArray
     return q.numpy(), curves, _rms(q, plan.imaging.conditions)
 
 
-def _rms(q: torch.Tensor, distribution: ConditionDistribution) -> NDArray[Any]:
+def _rms(q: torch.Tensor, distribution: AnyConditions) -> NDArray[Any]:
     drawn = distribution.sample(64, np.random.default_rng(0))
     values = contrast_transfer(q, torch.zeros_like(q), drawn)
     curve: NDArray[Any] = values.square().mean(dim=0).sqrt().numpy()

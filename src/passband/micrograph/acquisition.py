@@ -21,7 +21,7 @@ from passband.micrograph.shards import simulate
 from passband.micrograph.simulation import Simulation
 from passband.micrograph.store import StoreError, WaveStore
 from passband.micrograph.truth import resample_mask
-from passband.microscope.conditions import ConditionDistribution, Conditions
+from passband.microscope.conditions import AnyConditions, ConditionDistribution, Conditions
 from passband.microscope.detector import record
 from passband.microscope.imaging import form_images
 from passband.recipe import PassbandError, Recipe
@@ -35,7 +35,7 @@ class Imaging(Recipe):
     Attributes
     ----------
     conditions
-        Distribution of the settings; C10 counts from the store's focus reference.
+        Distribution of the settings, or a mixture of several; C10 counts from the store's focus reference.
     pixel_size
         Of the camera at the specimen, Å; it may vary. The field is divided into the nearest whole number N of pixels,
         and the image is Fourier-resampled to N before the electrons are counted.
@@ -46,7 +46,7 @@ class Imaging(Recipe):
         wave need (`imaging.enough_focal_nodes`). Too few leave fringes undamped.
     """
 
-    conditions: ConditionDistribution = ConditionDistribution()
+    conditions: AnyConditions = ConditionDistribution()
     pixel_size: Scalar
     patch: int = Field(ge=8, le=16384)
     focal_nodes: int | None = Field(default=None, ge=1, le=101)
@@ -138,7 +138,10 @@ class Acquisition:
                 f"patch={self.imaging.patch} pixels of {high:g} Å is wider than the field of {field:g} Å; "
                 f"use a patch of at most {round(field / high)}"
             )
-        energies = limits(self.imaging.conditions.energy)
+        for member in self.imaging.conditions.members:
+            self._check_energy(limits(member.energy))
+
+    def _check_energy(self, energies: tuple[float, float]) -> None:
         if energies != (self.store.recipe.energy,) * 2:
             raise PassbandError(
                 f"conditions have energy={energies[0]:g} eV and the exit waves {self.store.recipe.energy:g} eV; "

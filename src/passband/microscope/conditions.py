@@ -1,7 +1,8 @@
 """The conditions a micrograph is taken under: energy, aberrations, coherence, aperture, dose, detector.
 
-`Conditions` is one setting of the microscope, `ConditionDistribution` a distribution over settings, `NamedConditions`
-such a distribution with the name it has in tables. Units: eV, Å, rad (angles and azimuths), e⁻/Å², e⁻.
+`Conditions` is one setting of the microscope, `ConditionDistribution` a distribution over settings, `ConditionMixture`
+several such distributions at once, `NamedConditions` either of them with the name it has in tables. Units: eV, Å, rad
+(angles and azimuths), e⁻/Å², e⁻.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +10,16 @@ from functools import partial
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
 
 from passband.distribution import Choice, LogUniform, Normal, Scalar, Uniform, limits, sample
 from passband.electron import check_energy
@@ -222,6 +232,11 @@ class ConditionDistribution(Recipe):
                 check_coefficient(symbol, value)
         return {symbol: resolved[symbol] for symbol in COEFFICIENTS if symbol in resolved}
 
+    @property
+    def members(self) -> tuple["ConditionDistribution", ...]:
+        """The distribution itself: what reads a mixture member by member reads this one too."""
+        return (self,)
+
     def sample(self, n: int, rng: np.random.Generator) -> list[Conditions]:
         """Draw `n` settings; the first k of n are those of `sample(k, rng)` from the same generator state.
 
@@ -254,8 +269,80 @@ class ConditionDistribution(Recipe):
         return cls(**fields)
 
 
+class ConditionMixture(Recipe):
+    """Several distributions over settings at once, such as a network trained at three defoci.
+
+    Attributes
+    ----------
+    among
+        The distributions; each setting is drawn from one of them. One that is given twice counts twice.
+    weights
+        How likely each is, as positive numbers in any unit; None is equally likely.
+
+    Examples
+    --------
+    >>> three = ConditionMixture(among=tuple(ConditionDistribution(aberrations={"C10": c}) for c in (-90.0, 0.0, 90.0)))
+    >>> [one.aberrations.C10 for one in three.sample(5, np.random.default_rng(0))]
+    [0.0, -90.0, -90.0, -90.0, 90.0]
+    """
+
+    among: tuple[ConditionDistribution, ...] = Field(min_length=1)
+    weights: tuple[Annotated[float, Field(gt=0.0)], ...] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.weights is not None and len(self.weights) != len(self.among):
+            raise PassbandError(
+                f"{len(self.weights)} weights for {len(self.among)} distributions; write one each, or leave them out"
+            )
+        return self
+
+    @property
+    def members(self) -> tuple[ConditionDistribution, ...]:
+        """The distributions that it is made of."""
+        return self.among
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Probability of each member; they add up to 1."""
+        weights = self.weights or (1.0,) * len(self.among)
+        return tuple(weight / sum(weights) for weight in weights)
+
+    def sample(self, n: int, rng: np.random.Generator) -> list[Conditions]:
+        """Draw `n` settings; the first k of n are those of `sample(k, rng)` from the same generator state."""
+        return [self._sample_one(rng) for _ in range(n)]
+
+    def _sample_one(self, rng: np.random.Generator) -> Conditions:
+        return self.among[int(rng.choice(len(self.among), p=self.shares))].sample(1, rng)[0]
+
+
+def _kind(value: Any) -> str:
+    """Which of the two a value is meant to be, so that an error speaks of that one alone."""
+    mixed = "among" in value if isinstance(value, Mapping) else isinstance(value, ConditionMixture)
+    return "mixture" if mixed else "distribution"
+
+
+#: A distribution over settings, or a mixture of several; JSON and identity are those of the one that it is.
+AnyConditions = Annotated[
+    Annotated[ConditionDistribution, Tag("distribution")] | Annotated[ConditionMixture, Tag("mixture")],
+    Discriminator(_kind),
+]
+_ADAPTER: TypeAdapter[ConditionDistribution | ConditionMixture] = TypeAdapter(AnyConditions)
+
+
+def validate_conditions(values: Any) -> ConditionDistribution | ConditionMixture:
+    """Return the distribution or the mixture that plain JSON values describe, as on the card of a model.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        They describe neither.
+    """
+    return _ADAPTER.validate_python(values)
+
+
 class NamedConditions(Recipe):
-    """A distribution of conditions and the name it has in tables and figures."""
+    """A distribution of conditions, or a mixture of several, and the name it has in tables and figures."""
 
     name: str = Field(min_length=1)
-    conditions: ConditionDistribution
+    conditions: AnyConditions

@@ -4,9 +4,10 @@ On a polar grid χ separates: at one azimuth it is a polynomial in q whose coeff
 all conditions along one azimuth are one small matrix product, and memory is bounded by conditions × radial points.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, pi
+from math import ceil, gcd, pi
 from typing import Self
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import Tensor
 from passband.distribution import Normal
 from passband.electron import wavelength
 from passband.microscope.aberrations import TERMS, Term
-from passband.microscope.conditions import ConditionDistribution, Conditions
+from passband.microscope.conditions import AnyConditions, ConditionDistribution, Conditions
 from passband.microscope.transfer import OddTreatment
 from passband.recipe import Recipe
 
@@ -47,20 +48,42 @@ class DataSet(Recipe):
     defocus_jitter: float = Field(default=0.0, ge=0.0)
 
     @classmethod
-    def drawn(cls, distribution: ConditionDistribution, *, draws: int = 64, seed: int = 0) -> Self:
+    def drawn(cls, distribution: AnyConditions, *, draws: int = 64, seed: int = 0) -> Self:
         """Return a data set that stands for a distribution: `draws` settings of it, one where nothing else varies.
 
-        A normal C10 becomes the mean and the jitter, so it costs no draws.
+        A normal C10 becomes the mean and the jitter, so it costs no draws. A mixture is the union of its members, each
+        as often as it is likely, to one in `draws`; where their jitters differ, every C10 is drawn.
         """
-        c10 = distribution.aberrations.get("C10", 0.0)
-        jitter = 0.0
-        if isinstance(c10, Normal):
-            jitter = c10.normal[1]
-            aberrations = {**distribution.aberrations, "C10": c10.normal[0]}
-            distribution = distribution.model_copy(update={"aberrations": aberrations})
-        sampled = distribution.sample(draws, np.random.default_rng(seed))
-        distinct = sampled[:1] if all(one == sampled[0] for one in sampled) else sampled
-        return cls(conditions=tuple(distinct), defocus_jitter=jitter)
+        centred = [_without_jitter(member) for member in distribution.members]
+        jitters = {jitter for _, jitter in centred}
+        common = jitters.pop() if len(jitters) == 1 else None
+        members = [member for member, _ in centred] if common is not None else list(distribution.members)
+        conditions: list[Conditions] = []
+        for member, count in zip(members, _counts(distribution, draws), strict=True):
+            conditions += member.sample(count, np.random.default_rng(seed))
+        return cls(conditions=tuple(_simplest(conditions)), defocus_jitter=common or 0.0)
+
+
+def _without_jitter(distribution: ConditionDistribution) -> tuple[ConditionDistribution, float]:
+    """Return the distribution with the mean of a normal C10 in its place, and the standard deviation."""
+    c10 = distribution.aberrations.get("C10", 0.0)
+    if not isinstance(c10, Normal):
+        return distribution, 0.0
+    aberrations = {**distribution.aberrations, "C10": c10.normal[0]}
+    return distribution.model_copy(update={"aberrations": aberrations}), c10.normal[1]
+
+
+def _counts(distribution: AnyConditions, draws: int) -> list[int]:
+    """How many settings stand for each member, at least one; `draws` for a member of mean share."""
+    shares = (1.0,) if isinstance(distribution, ConditionDistribution) else distribution.shares
+    return [max(1, round(draws * share * len(shares))) for share in shares]
+
+
+def _simplest(conditions: Sequence[Conditions]) -> list[Conditions]:
+    """Return the settings in as few copies of each as keep their proportions."""
+    copies = Counter(conditions)
+    common = gcd(*copies.values())
+    return [one for one, count in copies.items() for _ in range(count // common)]
 
 
 @dataclass(frozen=True)
