@@ -9,17 +9,30 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from passband.campaign.errors import error_lines
 from passband.campaign.plan import PlanError, Split, apply_override, find_plan
 from passband.distribution import Normal
 from passband.micrograph.acquisition import Imaging, Simulation
 from passband.microscope.aberrations import resolve_name
-from passband.microscope.conditions import ConditionDistribution, NamedConditions
+from passband.microscope.conditions import (
+    AnyConditions,
+    ConditionDistribution,
+    ConditionMixture,
+    NamedConditions,
+)
 from passband.recipe import Recipe
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.unet import UNetRecipe
@@ -29,7 +42,7 @@ OWN = "own"  # name of the evaluation on the training's own condition, where no 
 
 
 class ConditionFamily(Recipe):
-    """Many conditions from a few lines: a grid over coefficients, random settings, or named ones.
+    """Many conditions from a few lines: a grid over coefficients, random settings, mixtures, or named ones.
 
     Attributes
     ----------
@@ -45,6 +58,9 @@ class ConditionFamily(Recipe):
         Standard deviation in Å of the defocus from image to image, about each condition of a grid or a draw.
     named
         Conditions given in full.
+    mixtures
+        Conditions that are several points at once, equally likely, by name: for each point the values of some
+        coefficients (or aliases), which replace those of `base`; `jitter` applies to each.
     """
 
     base: ConditionDistribution = ConditionDistribution()
@@ -54,16 +70,24 @@ class ConditionFamily(Recipe):
     name: str = Field(default="set", pattern=r"^[\w.-]+$")
     jitter: float = Field(default=0.0, ge=0.0)
     named: tuple[NamedConditions, ...] = ()
+    mixtures: dict[str, Annotated[tuple[dict[str, float], ...], Field(min_length=1)]] = Field(default={})
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not (self.grid or self.draw or self.named):
-            raise ValueError("no condition is given; write a grid, a number to draw, or named conditions")
+        if not (self.grid or self.draw or self.named or self.mixtures):
+            raise ValueError("no condition is given; write a grid, a number to draw, named conditions or mixtures")
         if self.grid and self.draw:
             raise ValueError("grid and draw are both given; use two parts, or one of them")
-        for name in self.grid:
+        for name in (*self.grid, *(name for points in self.mixtures.values() for point in points for name in point)):
             resolve_name(name)
         return self
+
+    @model_serializer(mode="wrap")
+    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if not self.mixtures:  # plans from before there were mixtures keep their identity
+            values.pop("mixtures", None)
+        return values
 
     def conditions(self) -> tuple[NamedConditions, ...]:
         """Every condition of the family, in a fixed order; equal families give equal conditions."""
@@ -72,6 +96,9 @@ class ConditionFamily(Recipe):
         for number, setting in enumerate(self.base.sample(self.draw, rng)):
             exact = ConditionDistribution.exactly(setting)
             made.append(NamedConditions(name=f"{self.name}{number:03d}", conditions=self._jittered(exact)))
+        for name, points in self.mixtures.items():
+            mixture = ConditionMixture(among=tuple(self._at(point) for point in points))
+            made.append(NamedConditions(name=name, conditions=mixture))
         return (*made, *self.named)
 
     def _points(self) -> list[dict[str, float]]:
@@ -112,7 +139,7 @@ class Evaluation(Recipe):
     """
 
     name: str = Field(min_length=1)
-    conditions: ConditionDistribution
+    conditions: AnyConditions
     structures: str = ""
 
 
@@ -291,7 +318,7 @@ class CampaignPlan(Recipe):
         return TrainingRecipe.model_validate(changed | {"seed": changed["seed"] + seeds[0]})
 
 
-def _with_own(conditions: ConditionDistribution, evaluations: tuple[Evaluation, ...]) -> tuple[Evaluation, ...]:
+def _with_own(conditions: AnyConditions, evaluations: tuple[Evaluation, ...]) -> tuple[Evaluation, ...]:
     """Add the training's own condition where nothing measures it: induced losses need it."""
     if any(one.conditions == conditions and not one.structures for one in evaluations):
         return evaluations
