@@ -12,15 +12,19 @@ from typer.core import TyperGroup
 
 from passband import __version__
 from passband.desk import (
+    advise_command,
+    calibrate_command,
     campaign_command,
     cite_command,
     demo_command,
     evaluate_command,
+    fit_command,
     information_command,
     inspect_command,
     segment_command,
     simulate_command,
     train_command,
+    trust_command,
 )
 from passband.desk.explaining import explain
 
@@ -112,8 +116,12 @@ for _module, _name, _summary in (
     (simulate_command, "simulate", "A plan becomes a store of exit waves."),
     (train_command, "train", "A plan and its store become a network."),
     (evaluate_command, "evaluate", "Scores of a network on named conditions."),
+    (calibrate_command, "calibrate", "Where a network holds: measured, for its card."),
     (segment_command, "segment", "Micrographs become masks and particles."),
+    (trust_command, "trust", "Does this network hold on this micrograph?"),
+    (advise_command, "advise", "Where to record, and what to train on."),
     (information_command, "information", "What conditions transfer, and how alike two are."),
+    (fit_command, "fit", "Defocus and astigmatism from a micrograph's rings."),
     (inspect_command, "inspect", "What a file holds and how it was understood."),
     (cite_command, "cite", "What to cite."),
 ):

@@ -34,8 +34,11 @@ from passband.recipe import PassbandError, Recipe
 SMALLEST_SIDE = 64  # pixels
 HIGHEST_FREQUENCY = 2.0  # Å⁻¹: no microscope carries rings of amorphous matter beyond
 LEAST_EVIDENCE = 50.0  # twice a log likelihood ratio; smooth spectra without rings gave up to 10
-LEAST_AGREEMENT = 3.0  # standard errors by which the mean gain of the sectors of azimuth exceeds 0
+LEAST_AGREEMENT = 4.0  # standard errors by which the mean gain of the sectors of azimuth exceeds 0
 CLEAR = 12.0  # twice a log likelihood ratio, 400 : 1; what is worse by less cannot be told from the best
+# With crystals in the image the data scatter more about the model than noise does, and likelihoods are worth less: the
+# best pattern must then lead by this share of its evidence for each unit of excess dispersion.
+LEAD = 0.75
 
 Interval = tuple[float, float]
 
@@ -49,6 +52,8 @@ class FitRecipe(Recipe):
         Sine of the phase by which absorption moves the rings: 0 for thin light films, 0.07 to 0.1 is usual for ice.
     element
         Of the amorphous film; its form factor is the shape of the scattering beneath the rings.
+    focal_spread
+        Å (standard deviation) where it is known; None fits it.
     largest_c10, largest_c12
         Å, searched up to; None is up to where the spectrum's bins no longer resolve rings at a quarter of its band, and
         an eighth of that.
@@ -60,6 +65,7 @@ class FitRecipe(Recipe):
 
     amplitude_contrast: float = Field(default=0.0, ge=0.0, lt=1.0)
     element: str = "C"
+    focal_spread: float | None = Field(default=None, ge=0.0, le=1e4)
     largest_c10: float | None = Field(default=None, gt=0.0, le=1e6)
     largest_c12: float | None = Field(default=None, ge=0.0, le=1e6)
     band: tuple[float, float] | None = None
@@ -204,7 +210,7 @@ def fit_conditions(
     pixels = _checked_pixels(pixel_size)
     check_energy(energy)
     check_coefficient("C30", cs)
-    given = {"energy": energy, "cs": cs, "pixel_size": pixels}
+    given: dict[str, Any] = {"energy": energy, "cs": cs, "pixel_size": pixels}
     values = _checked_image(image)
     if min(values.shape) < SMALLEST_SIDE:
         sides = f"{values.shape[0]} × {values.shape[1]} pixels"
@@ -239,14 +245,15 @@ def _checked_image(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def _setting(periodogram: Periodogram, length: float, cs: float, recipe: FitRecipe) -> Setting | str:
-    """What is known before the fit, or why no fit is possible."""
+    """Gather what is known before the fit, or say why no fit is possible."""
     highest = min(0.95 * periodogram.nyquist, HIGHEST_FREQUENCY)
     band = (max(0.08 * highest, 5.0 * max(periodogram.step)), highest)
     if recipe.band is not None:
         band = (max(band[0], recipe.band[0]), min(band[1], recipe.band[1]))
     if band[1] < 2.0 * band[0]:
         return f"the band from {band[0]:.3g} to {band[1]:.3g} Å⁻¹ is too narrow for rings; take a wider field of view"
-    return Setting(length, cs, recipe.amplitude_contrast, int(atomic_numbers[recipe.element]), band)
+    element = int(atomic_numbers[recipe.element])
+    return Setting(length, cs, recipe.amplitude_contrast, element, band, recipe.focal_spread)
 
 
 def _largest(periodogram: Periodogram, setting: Setting, recipe: FitRecipe) -> tuple[float, float]:
@@ -270,10 +277,12 @@ def _doubt(fitted: RingFit, setting: Setting, largest: tuple[float, float]) -> s
     if _zeros(fitted) < 1:
         cure = "take finer pixels or more defocus"
         return f"not one complete ring lies between {setting.band[0]:.2g} and {setting.band[1]:.2g} Å⁻¹; {cure}"
-    rivals = [one for one in fitted.patterns[1:] if best.evidence - one.evidence < CLEAR and not _mirrored(best, one)]
+    lead = max(CLEAR, LEAD * (best.scale - 1.0) * best.evidence)
+    rivals = [one for one in fitted.patterns[1:] if best.evidence - one.evidence < lead and not _mirrored(best, one)]
     if rivals:
         there = " and ".join(f"{one.lens[0] / 10.0:.3g} nm" for one in (best, *rivals))
-        return f"C10 of {there} explain the spectrum equally well; take a larger field or a higher dose"
+        cure = "take a larger field, a higher dose or a place with more bare film"
+        return f"C10 of {there} explain the spectrum about equally well; {cure}"
     return ""
 
 

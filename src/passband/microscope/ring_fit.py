@@ -13,7 +13,7 @@ from torch import Tensor
 
 from passband.microscope.power_spectrum import Cells, FloatArray, Periodogram, as_cells, gather, spot_bins, usable_bins
 from passband.microscope.ring_model import DEPTH, LENS, THICKNESS, Refined, RingModel, Setting, refine, ring_model
-from passband.microscope.ring_search import Candidate, Residual, search_rings
+from passband.microscope.ring_search import Candidate, Residual, focus_period, search_rings
 
 THICKNESSES = (30.0, 90.0)  # Å of the films that are searched for: rings to 1.3 and to 0.75 Å⁻¹ at 300 kV
 KEPT = 3  # patterns that are refined for each sign and thickness
@@ -63,12 +63,12 @@ def fit_rings(periodogram: Periodogram, setting: Setting, *, largest: tuple[floa
     model = ring_model(cells, setting)
     null = smooth_fit(model)
     starts = _starts(cells, model, null, largest, both_signs)
-    refined = _distinct(_refine_all(model, null, starts))
+    refined = _distinct(_refine_all(model, null, starts), both_signs)
     usable = band & ~_spots_in_rings(periodogram, band, setting, refined[0])
     cells = gather(periodogram, usable)
     model = ring_model(cells, setting)
     null = smooth_fit(model)
-    again = _distinct([refine(model, one.parameters) for one in refined])
+    again = _distinct([refine(model, one.parameters) for one in refined], both_signs)
     return RingFit([_judged(model, cells, one, null) for one in again], model, cells, usable)
 
 
@@ -96,8 +96,15 @@ def _starts(
                 cells, residual, wavelength=model.wavelength, c10=c10, largest_c12=largest[1], keep=KEPT
             )
             starts += [(candidate, thickness) for candidate in found]
-    best = max(candidate.score for candidate, _ in starts)
-    return [start for start in starts if start[0].score >= WORTH * best]
+    starts.sort(key=lambda start: -start[0].score)
+    apart = focus_period(cells, scattering / (scattering + noise), model.wavelength)
+    kept: list[tuple[Candidate, float]] = []
+    for start in starts:  # the same lens is found with either thickness
+        lens = np.array(start[0][:LENS])
+        new = all(float(np.linalg.norm(lens - np.array(other[:LENS]))) > apart for other, _ in kept)
+        if new and start[0].score >= WORTH * starts[0][0].score:
+            kept.append(start)
+    return kept
 
 
 def _refine_all(model: RingModel, null: Refined, starts: list[tuple[Candidate, float]]) -> list[Refined]:
@@ -110,13 +117,20 @@ def _refine_all(model: RingModel, null: Refined, starts: list[tuple[Candidate, f
     return refined
 
 
-def _distinct(fits: list[Refined]) -> list[Refined]:
+def _distinct(fits: list[Refined], both_signs: bool) -> list[Refined]:
     """Best first, without those that came to the same lens."""
     kept: list[Refined] = []
-    for fit in sorted(fits, key=lambda one: one.deviance):
+    for fit in sorted(fits if both_signs else map(_underfocused, fits), key=lambda one: one.deviance):
         if all(float(torch.dist(fit.parameters[:LENS], one.parameters[:LENS])) > _reach(one) for one in kept):
             kept.append(fit)
     return kept
+
+
+def _underfocused(fit: Refined) -> Refined:
+    """Return the same rings with C10 ≤ 0, where χ and −χ give the same."""
+    sign = torch.ones_like(fit.parameters)
+    sign[:LENS] = -1.0 if float(fit.parameters[0]) > 0.0 else 1.0
+    return fit._replace(parameters=fit.parameters * sign)
 
 
 def _reach(fit: Refined) -> float:

@@ -65,7 +65,7 @@ class RingModel(NamedTuple):
         return scattering, noise
 
     def oscillation(self, parameters: Tensor) -> Tensor:
-        """m · sinc(λtq²) · cos 2(χ − w), (n,)."""
+        """Relative depth of the rings, m · sinc(λtq²) · cos 2(χ − w), (n,)."""
         thickness = torch.exp(parameters[THICKNESS])
         depth = torch.sigmoid(parameters[DEPTH])
         return depth * torch.sinc(self.wavelength * thickness * self.squared) * torch.cos(2.0 * self.phase(parameters))
@@ -92,6 +92,7 @@ class Setting(NamedTuple):
     amplitude_contrast: float
     element: int
     band: tuple[float, float]
+    focal_spread: float | None = None
 
 
 def ring_model(cells: Cells, setting: Setting) -> RingModel:
@@ -101,8 +102,10 @@ def ring_model(cells: Cells, setting: Setting) -> RingModel:
     known = 0.5 * pi * wavelength**3 * setting.cs * squared.square() - float(np.arcsin(setting.amplitude_contrast))
     form = scattering_factor(setting.element, cells.q) / scattering_factor(setting.element, np.zeros(1))
     level = float(np.average(cells.power, weights=cells.weight))
-    centre = [0.0, 0.0, 0.0, np.log(12.0), np.log(50.0), 2.0, np.log(level), np.log(level), 0.0] + [0.0] * SPLINES
-    width = [1e6, 1e6, 1e6, 1.0, 0.7, 1.5, 20.0, 20.0, 2.0] + [0.5] * SPLINES
+    known_spread = setting.focal_spread is not None
+    log_spread = np.log(max(setting.focal_spread, 0.1)) if setting.focal_spread is not None else np.log(12.0)
+    centre = [0.0, 0.0, 0.0, log_spread, np.log(50.0), 2.0, np.log(level), np.log(level), 0.0] + [0.0] * SPLINES
+    width = [1e6, 1e6, 1e6, 1e-3 if known_spread else 1.0, 0.7, 1.5, 20.0, 20.0, 2.0] + [0.5] * SPLINES
     return RingModel(
         power=torch.as_tensor(cells.power),
         weight=torch.as_tensor(cells.weight),
@@ -159,7 +162,10 @@ def refine(
 
 def deviance(model: RingModel, parameters: Tensor, *, rings: bool = True) -> float:
     """Minus twice the log posterior density, up to a constant; infinite where it is not defined."""
-    log_expected = model.expected(parameters, rings=rings)
+    return _deviance(model, parameters, model.expected(parameters, rings=rings))
+
+
+def _deviance(model: RingModel, parameters: Tensor, log_expected: Tensor) -> float:
     likelihood = (model.weight * (model.power * torch.exp(-log_expected) + log_expected)).sum()
     prior = (model.precision * (parameters - model.centre) ** 2).sum()
     value = float(2.0 * likelihood + prior)
@@ -178,4 +184,4 @@ def _expand(model: RingModel, parameters: Tensor, rings: bool) -> tuple[float, T
     residual = model.weight * (model.power * torch.exp(-logarithm) - 1.0)
     gradient = jacobian.T @ residual - model.precision * (parameters - model.centre)
     information = jacobian.T @ (jacobian * model.weight[:, None]) + torch.diag(model.precision)
-    return deviance(model, parameters, rings=rings), gradient, information
+    return _deviance(model, parameters, logarithm), gradient, information
