@@ -6,6 +6,7 @@ worker, the scheduler or this process takes with it when it dies is ever more th
 
 import contextlib
 import logging
+import pickle
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +16,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cloudpickle
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 
-from passband.campaign.attempt import Outcome, Runner, Session, attempt, record_failure
+from passband.campaign.attempt import Outcome, Runner, Session, attempt, one_line, record_failure
 from passband.campaign.folder import LOG, RUNS, CampaignError, Identified, finished, run_folder
 from passband.campaign.slurm import SlurmRecipe, slurm_module
 from passband.campaign.worker import Workers
@@ -178,6 +180,13 @@ def _exhaust(client: Client | None, task: _Task, waiting: Sequence[Identified], 
             time.sleep(_PAUSE)
 
 
+def perform(packed: bytes) -> Outcome:
+    """Unpack a task and an experiment in a worker, and attempt it; the scheduler has nothing to unpack or import."""
+    task, experiment = pickle.loads(packed)
+    outcome: Outcome = task(experiment)
+    return outcome
+
+
 def _in_turn(task: _Task, experiments: Sequence[Identified]) -> Iterator[tuple[Identified, Outcome]]:
     for experiment in experiments:
         yield experiment, task(experiment)
@@ -192,7 +201,10 @@ def _on_cluster(client: Client, task: _Task, experiments: Sequence[Identified]) 
     def submit(experiment: Identified) -> Future[Any]:
         tries[experiment.identity] = tries.get(experiment.identity, 0) + 1
         future: Future[Any] = client.submit(
-            task, experiment, key=f"run-{experiment.identity}-{uuid.uuid4().hex}", pure=False
+            perform,
+            cloudpickle.dumps((task, experiment)),
+            key=f"run-{experiment.identity}-{uuid.uuid4().hex}",
+            pure=False,
         )
         under_way[future] = experiment
         return future
@@ -223,6 +235,9 @@ def _outcome(future: "Future[Any]", experiment: Identified, task: _Task, *, last
         raise CampaignError(f"the scheduler was lost (a run is {future.status}); {cure}")
     if isinstance(error, KilledWorker) and not last:
         return None
+    if not isinstance(error, KilledWorker):  # what a run raises is caught: this is a worker that cannot do any
+        cure = "workers need the same passband and Python as this command"
+        raise CampaignError(f"a worker cannot do runs ({one_line(error)}); {cure}")
     folder = run_folder(experiment, task.directory)
     if finished(folder):  # its worker died after the last file and before its answer
         return Outcome(experiment.identity, "finished")
