@@ -59,20 +59,22 @@ def draw(experiment, folder, *, mode="quiet"):
 
 
 class Killer:
-    """Kills a random worker every now and then, once the first run is finished."""
+    """Kills a random worker whenever some more runs are finished: by the clock, none might live to start."""
 
     def __init__(self, directory, seed):
         self.directory, self.chance, self.killed = directory, random.Random(seed), 0
         self.over = threading.Event()
 
     def __call__(self):
-        while not self.over.wait(0.05) and not any(self.directory.glob(f"{RUNS}/*/{METRICS}")):
-            pass
-        while not self.over.wait(self.chance.uniform(0.1, 0.9)):
+        wanted = 5
+        while not self.over.wait(0.02):
+            if sum(1 for _ in self.directory.glob(f"{RUNS}/*/{METRICS}")) < wanted:
+                continue
             with contextlib.suppress(psutil.Error):  # one that was just killed
                 workers = [one for one in psutil.Process().children() if "passband.campaign.worker" in one.cmdline()]
                 self.chance.choice(workers).kill()
                 self.killed += 1
+                wanted += self.chance.randint(15, 45)
 
 
 def main(mode, directory, count, workers):
