@@ -1,17 +1,17 @@
 """How alike two sets of micrographs are: image by image of the same structures, or in what a filter bank sees."""
 
 from collections.abc import Sequence
-from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from passband.micrograph.acquisition import Acquisition
 from passband.recipe import PassbandError
 from passband.trust.channels import ChannelRecipe, channel_images
-from passband.trust.observer import BATCH, PixelSample
+from passband.trust.observer import PixelSample
 
 Array = NDArray[np.float64]
 
@@ -27,37 +27,23 @@ class ImageCorrelation(NamedTuple):
     energy: Array
 
 
-def noise_free(acquisition: Acquisition) -> Acquisition:
-    """Return the same micrographs, same structures and places, before the electrons are counted."""
-    quiet = {"dose": None, "readout_noise": 0.0}
-    conditions = acquisition.imaging.conditions.model_copy(update=quiet)
-    imaging = acquisition.imaging.model_copy(update={"conditions": conditions})
-    return Acquisition(
-        acquisition.store,
-        imaging,
-        indices=acquisition.indices,
-        seed=acquisition.seed,
-        in_turn=acquisition.in_turn,
-        device=acquisition.device,
-    )
-
-
 def image_correlation(
     training: Sequence[Acquisition], evaluation: Sequence[Acquisition], *, images: int = 16
 ) -> ImageCorrelation:
     """Correlate the noise-free images of the same structures at the same places under every two conditions.
 
+    The places are those of the first training.
+
     Raises
     ------
     PassbandError
-        The acquisitions do not show the same structures at the same places: other stores, structures or seeds.
+        The acquisitions differ in store, structures or patch.
     """
-    first, second = ([_Maps.of(noise_free(one), images) for one in side] for side in (training, evaluation))
-    places = {maps.places for maps in (*first, *second)}
-    if len(places) > 1:
-        raise PassbandError(
-            "the acquisitions show different structures or places; use one store, the same indices and one seed"
-        )
+    shown = {(one.store.recipe.identity, tuple(one.indices), one.imaging.patch) for one in (*training, *evaluation)}
+    if len(shown) > 1:
+        raise PassbandError("the acquisitions show different structures; use one store, the same indices and one patch")
+    places = [training[0].row(0, k, images) for k in range(images)]
+    first, second = ([_Maps.of(one, places) for one in side] for side in (training, evaluation))
     signed = np.stack([_correlations(one.grey, [other.grey for other in second]) for one in first])
     energy = np.stack([_correlations(one.energy, [other.energy for other in second]) for one in first])
     return ImageCorrelation(signed, energy)
@@ -68,23 +54,28 @@ class _Maps(NamedTuple):
 
     grey: Array
     energy: Array
-    places: tuple[Any, ...]
 
     @classmethod
-    def of(cls, acquisition: Acquisition, images: int) -> "_Maps":
-        size = min(BATCH, images)
-        batches = [acquisition.batch(step, size) for step in range(ceil(images / size))]
-        pictures = torch.cat([batch.images for batch in batches])[:images]
-        masks = torch.cat([batch.masks for batch in batches])[:images].flatten(1).double().cpu().numpy()
+    def of(cls, acquisition: Acquisition, places: Sequence[dict[str, Any]]) -> "_Maps":
+        pairs = [_noise_free(acquisition, k, place, len(places)) for k, place in enumerate(places)]
+        pictures = torch.stack([image for image, _ in pairs])[:, None]
+        masks = torch.stack([mask for _, mask in pairs]).flatten(1).double().cpu().numpy()
         energy = channel_images(pictures, ChannelRecipe(sign="dropped", windows=(4.0,)))
-        rows = [row for batch in batches for row in batch.rows][:images]
-        places = tuple((row["structure"], row["top"], row["left"], row["pixels"]) for row in rows)
         grey = pictures.flatten(1).double().cpu().numpy()
         count = masks.sum(1, keepdims=True)
         inside = np.where(count > 0, masks, 1.0)
         centred = (grey - (grey * inside).sum(1, keepdims=True) / inside.sum(1, keepdims=True)) * inside
-        flat = energy.flatten(2).flatten(0, 1).double().cpu().numpy()
-        return cls(_normalised(centred), _normalised(flat - flat.mean(1, keepdims=True)), places)
+        coarse = energy[..., ::4, ::4]  # a step is the window's width: nothing is lost but memory
+        flat = coarse.flatten(2).flatten(0, 1).double().cpu().numpy()
+        return cls(_normalised(centred), _normalised(flat - flat.mean(1, keepdims=True)))
+
+
+def _noise_free(acquisition: Acquisition, k: int, place: dict[str, Any], size: int) -> tuple[Tensor, Tensor]:
+    """Image and mask of a place under the k-th conditions of an acquisition, before the electrons are counted."""
+    row = acquisition.row(0, k, size)
+    quiet = {**row["conditions"], "dose": None, "readout_noise": 0.0}
+    there = {name: place[name] for name in ("structure", "pixels", "pixel_size", "top", "left")}
+    return acquisition.image_from_row({**row, **there, "conditions": quiet})
 
 
 def _normalised(rows: Array) -> Array:
