@@ -1,0 +1,65 @@
+"""Campaigns that train on several conditions at once."""
+
+from typing import Any
+
+import pytest
+
+from passband.campaign.experiment import prepare_stores, run_experiment
+from passband.campaign.grid import OWN, CampaignPlan, ConditionFamily
+from passband.campaign.plan import Plan
+from passband.campaign.run import trained_conditions
+from passband.distribution import Normal
+from passband.microscope.conditions import ConditionMixture
+from passband.segmentation.model import load_model
+
+POINTS = [{"defocus": 120.0, "Cs": 1e5}, {"C10": 40.0}]
+
+
+def test_a_mixture_is_its_points_about_the_base() -> None:
+    family = ConditionFamily.model_validate(
+        {"base": {"aberrations": {"C30": 2e5}, "dose": 400.0}, "jitter": 15.0, "mixtures": {"two": POINTS}}
+    )
+    (named,) = family.conditions()
+    assert named.name == "two"
+    assert isinstance(named.conditions, ConditionMixture)
+    assert [one.aberrations for one in named.conditions.among] == [
+        {"C10": Normal(normal=(-120.0, 15.0)), "C30": 1e5},
+        {"C10": Normal(normal=(40.0, 15.0)), "C30": 2e5},
+    ]
+    assert {one.dose for one in named.conditions.among} == {400.0}
+
+
+def test_json_of_a_family_holds_mixtures_only_where_there_are_some() -> None:
+    with_mixtures = ConditionFamily.model_validate({"mixtures": {"two": POINTS}})
+    assert ConditionFamily.model_validate_json(with_mixtures.to_json()) == with_mixtures
+    assert "mixtures" not in ConditionFamily(grid={"C10": (1.0,)}).to_json()
+
+
+def test_identities_of_campaigns_from_before_there_were_mixtures_still_hold(smallest: dict[str, Any]) -> None:
+    # printed by the code of commit 86a9745, which knew no mixtures: folders of runs are named by them
+    plan = CampaignPlan.model_validate(smallest)
+    one = plan.experiments()[0]
+    found = plan.identity, plan.families["two"].identity, one.identity, one.evaluations[0].identity
+    assert found == ("bd82bc034bf41203", "7c77106c801ea017", "d4e72db538dc088b", "6fb3f0ba91cfe10d")
+
+
+@pytest.mark.parametrize(
+    ("mixtures", "message"),
+    [({"a": [{"C11": 1.0}]}, "C11"), ({"a": []}, "at least 1 item"), ({"a": [{"C10": "x"}]}, "valid number")],
+)
+def test_a_mixture_of_nothing_known_is_refused(mixtures: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ConditionFamily.model_validate({"mixtures": mixtures})
+
+
+def test_networks_are_trained_on_a_mixture_and_their_card_says_so(smallest, tmp_path) -> None:
+    families = smallest["families"] | {"mixed": {"mixtures": {"two": POINTS}, "base": {"dose": 400.0}}}
+    part = smallest["parts"][0] | {"train_on": "mixed", "curves": False}
+    plan = CampaignPlan.model_validate(smallest | {"families": families, "parts": [part]})
+    prepare_stores(plan, tmp_path / "stores")
+    (one,) = plan.experiments()
+    rows = run_experiment(one, tmp_path / "run", stores=tmp_path / "stores")
+    assert {row["evaluation"] for row in rows} == {OWN, "defocus=100", "defocus=-100"}
+    model = load_model(tmp_path / "run" / "models" / "0")
+    mixture = plan.families["mixed"].conditions()[0].conditions
+    assert trained_conditions(model, Plan.model_construct()) == mixture
