@@ -19,6 +19,7 @@ THICKNESSES = (30.0, 90.0)  # Å of the films that are searched for: rings to 1.
 KEPT = 3  # patterns that are refined for each sign and thickness
 WORTH = 0.5  # of the best score: patterns below it came to a tenth of the evidence of the right one
 SECTORS, BANDS = 12, 10  # blocks of the spectrum that are taken to be independent
+RADII = 24  # steps of |q| over which a fit is compared with the data
 
 
 class Pattern(NamedTuple):
@@ -175,6 +176,16 @@ def _judged(model: RingModel, cells: Cells, fit: Refined, null: Refined) -> Patt
     gains = np.bincount(sector, weights=(2.0 * model.weight * gain).numpy(), minlength=SECTORS)
     scale = float((model.weight * residual.square()).sum()) / max(len(residual) - len(parameters), 1)
     return Pattern(fit, null, gains, max(scale, 1.0), _wider(fit.covariance.numpy(), robust))
+
+
+def radial_misfit(fitted: RingFit) -> float:
+    """Rms relative error of the best fit over 24 even steps of |q|, less what noise would give."""
+    q, weight = fitted.cells.q, fitted.cells.weight
+    expected = torch.exp(fitted.model.expected(fitted.patterns[0].refined.parameters)).numpy()
+    step = np.minimum((q - q.min()) / (np.ptp(q) + 1e-12) * RADII, RADII - 1).astype(np.int64)
+    total = np.bincount(step, weight, RADII)
+    error = np.bincount(step, weight * (fitted.cells.power / expected - 1.0), RADII)[total > 0.0] / total[total > 0.0]
+    return float(np.sqrt(max(np.mean(error**2 - 1.0 / total[total > 0.0]), 0.0)))
 
 
 def _wider(one: FloatArray, other: FloatArray) -> FloatArray:

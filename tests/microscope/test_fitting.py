@@ -1,0 +1,200 @@
+"""Rings of known conditions, drawn as noise through a transfer function, are read back; what has none is refused."""
+
+from math import pi
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from passband.microscope.aberrations import Aberrations
+from passband.microscope.conditions import Conditions
+from passband.microscope.fitting import Fit, FitRecipe, Refusal, fit_conditions
+from passband.microscope.form_factors import scattering_factor
+from passband.microscope.frequencies import spatial_frequencies
+from passband.microscope.transfer import contrast_transfer
+from passband.recipe import PassbandError
+
+Image = NDArray[np.float64]
+PIXEL, SIDE = 0.5, 192
+QUICK = FitRecipe(largest_c10=700.0, largest_c12=120.0)
+
+
+def film(seed: int = 0, *, pixel: float = PIXEL, noise: float = 0.3, **lens: float) -> Image:
+    """White noise, scattered as by carbon, through the transfer of a lens; the oracle is `contrast_transfer`."""
+    rng = np.random.default_rng(seed)
+    q, azimuth = spatial_frequencies((SIDE, SIDE), pixel, dtype=torch.float64)
+    conditions = Conditions(aberrations=Aberrations(**lens), focal_spread=10.0)
+    transfer = contrast_transfer(q, azimuth, conditions).numpy() * scattering_factor(6, q.numpy()) / 2.5
+    scattered = np.fft.ifft2(np.fft.fft2(rng.normal(size=(SIDE, SIDE))) * transfer).real
+    return np.asarray(1.0 + scattered + noise * scattered.std() * rng.normal(size=(SIDE, SIDE)))
+
+
+def fitted(image: Image, pixel: Any = PIXEL, **settings: Any) -> Fit:
+    settings.setdefault("recipe", QUICK)
+    found = fit_conditions(image, pixel_size=pixel, energy=300e3, **settings)
+    assert isinstance(found, Fit), found
+    return found
+
+
+def refused(image: Image, pixel: float = PIXEL, **settings: Any) -> str:
+    settings.setdefault("recipe", QUICK)
+    found = fit_conditions(image, pixel_size=pixel, energy=300e3, **settings)
+    assert isinstance(found, Refusal), found
+    assert (found.energy, found.pixel_size) == (300e3, (pixel, pixel))
+    return found.reason
+
+
+@pytest.fixture(scope="module")
+def astigmatic() -> tuple[Image, Fit]:
+    image = film(C10=-400.0, C12=60.0, phi12=0.5)
+    return image, fitted(image)
+
+
+def inside(value: float, interval: tuple[float, float], times: float = 2.0) -> bool:
+    """Whether an interval, made `times` as wide, holds the value: 4 standard errors of a 95 % interval."""
+    middle, half = 0.5 * (interval[0] + interval[1]), 0.5 * (interval[1] - interval[0])
+    return abs(value - middle) <= times * half
+
+
+def test_a_known_transfer_is_read_back(astigmatic: tuple[Image, Fit]) -> None:
+    _, found = astigmatic
+    assert inside(-400.0, found.c10_interval)
+    assert inside(60.0, found.c12_interval)
+    assert inside(0.5, found.phi12_interval)
+    assert inside(np.log(10.0), tuple(np.log(found.focal_spread_interval)))  # type: ignore[arg-type]
+    assert 0.2 < found.c10_interval[1] - found.c10_interval[0] < 20.0
+    assert found.c10_interval[0] < found.c10 < found.c10_interval[1]
+
+
+def test_both_signs_are_reported_where_rings_cannot_tell(astigmatic: tuple[Image, Fit]) -> None:
+    _, found = astigmatic
+    assert found.sign_ambiguous
+    (other,) = found.alternatives
+    assert other == pytest.approx((-found.c10, found.c12, (found.phi12 + pi / 2) % pi, 0.0))
+    image = film(1, C10=400.0, C12=60.0, phi12=0.5)
+    over = fitted(image)
+    assert over.c10 == pytest.approx(-400.0, abs=5.0)
+    assert over.alternatives[0].phi12 == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("c10", [-300.0, 300.0])
+def test_spherical_aberration_decides_the_sign(c10: float) -> None:
+    found = fitted(film(2, C10=c10, C30=3e5), cs=3e5)
+    assert inside(c10, found.c10_interval)
+    assert not found.sign_ambiguous
+    assert found.alternatives == ()
+    assert found.conditions().aberrations.C30 == 3e5
+
+
+def test_a_quarter_turn_of_the_image_turns_the_astigmatism(astigmatic: tuple[Image, Fit]) -> None:
+    image, found = astigmatic
+    turned = fitted(np.rot90(image).copy())
+    assert turned.c10 == pytest.approx(found.c10, abs=1.0)
+    assert turned.c12 == pytest.approx(found.c12, abs=1.5)
+    assert turned.phi12 == pytest.approx((found.phi12 + pi / 2) % pi, abs=0.03)
+
+
+def test_a_mirrored_image_mirrors_the_azimuth(astigmatic: tuple[Image, Fit]) -> None:
+    image, found = astigmatic
+    mirrored = fitted(image[::-1].copy())
+    assert mirrored.phi12 == pytest.approx(pi - found.phi12, abs=0.03)
+
+
+def test_pixels_twice_as_large_mean_four_times_the_focus(astigmatic: tuple[Image, Fit]) -> None:
+    # λ C10 q² is all that rings know of either; the form factor and the focal spread only shape the envelope
+    image, found = astigmatic
+    coarse = fitted(image, 2.0 * PIXEL, recipe=FitRecipe(largest_c10=2800.0, largest_c12=480.0))
+    assert coarse.c10 == pytest.approx(4.0 * found.c10, rel=0.01)
+    assert coarse.c12 == pytest.approx(4.0 * found.c12, rel=0.1)
+
+
+def test_brightness_and_unit_of_the_image_do_not_matter(astigmatic: tuple[Image, Fit]) -> None:
+    image, found = astigmatic
+    before = image.copy()
+    scaled = fitted(np.asarray(5e3 * image - 100.0, dtype=np.float32))
+    assert scaled.c10 == pytest.approx(found.c10, abs=1e-2)
+    np.testing.assert_array_equal(image, before)
+
+
+def test_spots_of_a_crystal_do_not_move_the_rings(astigmatic: tuple[Image, Fit]) -> None:
+    image, found = astigmatic
+    y, x = np.mgrid[:SIDE, :SIDE] * PIXEL
+    fringes = np.cos(2.0 * pi * x / 2.35) + np.cos(2.0 * pi * (0.5 * x + 0.87 * y) / 2.35)
+    spotted = fitted(image + 2.0 * image.std() * fringes)
+    assert spotted.c10 == pytest.approx(found.c10, abs=2.0)
+
+
+def test_conditions_carry_what_was_fitted(astigmatic: tuple[Image, Fit]) -> None:
+    _, found = astigmatic
+    conditions = found.conditions()
+    assert conditions.aberrations == Aberrations(C10=found.c10, C12=found.c12, phi12=found.phi12)
+    assert (conditions.energy, conditions.focal_spread) == (300e3, found.focal_spread)
+
+
+def test_a_wider_confidence_is_a_wider_interval(astigmatic: tuple[Image, Fit]) -> None:
+    image, found = astigmatic
+    wide = fitted(image, recipe=QUICK.model_copy(update={"confidence": 0.999}))
+    ratio = np.diff(wide.c10_interval)[0] / np.diff(found.c10_interval)[0]
+    assert ratio == pytest.approx(3.2905 / 1.95996, rel=1e-3)  # quantiles of the normal distribution
+
+
+def test_round_rings_have_any_azimuth() -> None:
+    found = fitted(film(3, C10=-400.0))
+    assert found.c12_interval[0] == 0.0
+    assert found.phi12_interval == (0.0, pi)
+
+
+NOTHING = {
+    "noise": np.random.default_rng(0).poisson(25.0, (SIDE, SIDE)).astype(float),
+    "lattice": np.random.default_rng(1).poisson(
+        25.0 * (1.0 + 0.3 * np.cos(2.0 * pi * np.arange(SIDE) * PIXEL / 2.04) * np.ones((SIDE, 1)))
+    ),
+}
+
+
+@pytest.mark.parametrize("image", NOTHING.values(), ids=NOTHING.keys())
+def test_what_has_no_rings_is_refused(image: Image) -> None:
+    assert "no Thon rings" in refused(image)
+
+
+def test_pixels_too_coarse_for_a_ring_are_refused() -> None:
+    # 1/√(λ·200 Å) = 0.5 Å⁻¹ is the first zero; pixels of 1.5 Å end at 0.33 Å⁻¹
+    image = film(4, pixel=1.5, C10=-200.0)
+    reason = refused(image, 1.5, recipe=FitRecipe())
+    assert "rings" in reason or "ring" in reason
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (np.ones((128, 128)), "constant"),
+        (np.random.default_rng(0).normal(size=(32, 128)), "32 × 128 pixels are too few"),
+    ],
+)
+def test_images_that_cannot_hold_rings_are_refused(image: Image, said: str) -> None:
+    assert said in refused(image)
+
+
+HOSTILE = {
+    "nan": (np.where(np.arange(128 * 128).reshape(128, 128) == 7, np.nan, 1.0), {}, "1 pixels of the image are NaN"),
+    "stack": (np.zeros((2, 128, 128)), {}, "(2, 128, 128)"),
+    "complex": (np.zeros((128, 128), complex), {}, "complex128"),
+    "pixel": (np.ones((128, 128)), {"pixel_size": 0.0}, "pixel_size=0.0"),
+    "energy in kV": (np.ones((128, 128)), {"energy": 300.0}, "energy=300e3"),
+    "Cs": (np.ones((128, 128)), {"cs": 1e12}, "C30=1e+12"),
+}
+
+
+@pytest.mark.parametrize(("image", "changed", "said"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_bad_input_says_what_is_wrong(image: Any, changed: dict[str, float], said: str) -> None:
+    with pytest.raises(PassbandError) as error:
+        fit_conditions(image, **{"pixel_size": PIXEL, "energy": 300e3, **changed})  # type: ignore[arg-type]
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(("settings", "said"), [({"element": "Xx"}, "no chemical"), ({"band": (1.0, 0.5)}, "rise")])
+def test_bad_settings_say_what_is_wrong(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        FitRecipe(**settings)

@@ -1,0 +1,73 @@
+"""The averaged periodogram has the level, the distribution and the geometry that a likelihood counts on."""
+
+import numpy as np
+import pytest
+
+from passband.microscope.power_spectrum import averaged_periodogram, gather, spot_bins, usable_bins
+from passband.recipe import PassbandError
+
+BAND = (0.1, 0.9)
+
+
+def test_white_noise_has_power_one_and_the_spread_of_its_looks() -> None:
+    noise = np.random.default_rng(0).normal(3.0, 2.0, size=(256, 256))
+    periodogram = averaged_periodogram(noise, pixel_size=(0.5, 0.5))
+    power = periodogram.power[usable_bins(periodogram, BAND)]
+    assert periodogram.looks == 1.0
+    assert power.mean() == pytest.approx(1.0, abs=5.0 / np.sqrt(len(power) / 1.32))
+    assert power.std() == pytest.approx(1.0, abs=0.05)  # exponential: the standard deviation is the mean
+
+
+def test_tiles_average_and_bound_the_transform() -> None:
+    noise = np.random.default_rng(1).normal(size=(700, 400))
+    periodogram = averaged_periodogram(noise, pixel_size=(2.0, 2.0))
+    assert periodogram.power.shape == (128, 65)
+    assert 10.0 < periodogram.looks <= 700 * 400 / 128**2
+    power = periodogram.power[usable_bins(periodogram, (0.02, 0.24))]
+    assert power.std() == pytest.approx(periodogram.looks**-0.5, rel=0.1)
+
+
+def test_a_wave_is_found_at_its_frequency_in_rectangular_pixels() -> None:
+    y, x = np.mgrid[:256, :256]
+    image = np.cos(2.0 * np.pi * (0.4 * x * 0.5 + 0.2 * y * 0.8))
+    periodogram = averaged_periodogram(image, pixel_size=(0.8, 0.5))
+    row, column = np.unravel_index(np.argmax(periodogram.power), periodogram.power.shape)
+    assert periodogram.q_y[row, 0] == pytest.approx(0.2, abs=periodogram.step[0])
+    assert periodogram.q_x[0, column] == pytest.approx(0.4, abs=periodogram.step[1])
+
+
+def test_spots_are_found_and_noise_is_left_alone() -> None:
+    y, x = np.mgrid[:256, :256]
+    noise = np.random.default_rng(2).normal(size=(256, 256))
+    assert not spot_bins(averaged_periodogram(noise, pixel_size=(0.5, 0.5))).any()
+    with_spots = noise + 0.5 * np.cos(2.0 * np.pi * (0.3 * x + 0.1 * y) * 0.5)
+    periodogram = averaged_periodogram(with_spots, pixel_size=(0.5, 0.5))
+    spots = spot_bins(periodogram)
+    assert 5 <= spots.sum() <= 60
+    assert (
+        np.hypot(
+            periodogram.q_y[:, 0][np.nonzero(spots)[0]] - 0.1, 0.3 - periodogram.q_x[0][np.nonzero(spots)[1]]
+        ).max()
+        < 0.05
+    )
+
+
+def test_cells_keep_every_bin_once() -> None:
+    noise = np.random.default_rng(3).normal(size=(128, 128))
+    periodogram = averaged_periodogram(noise, pixel_size=(0.5, 0.5))
+    usable = usable_bins(periodogram, BAND)
+    cells = gather(periodogram, usable)
+    assert cells.weight.sum() * 1.32 == pytest.approx(usable.sum())
+    assert np.average(cells.power, weights=cells.weight) == pytest.approx(periodogram.power[usable].mean())
+    assert (np.hypot(cells.along, cells.across) <= cells.squared * (1.0 + 1e-12)).all()
+    azimuth = np.arctan2(periodogram.q_y, periodogram.q_x)[usable]
+    assert np.average(cells.across, weights=cells.weight) == pytest.approx(
+        (periodogram.q[usable] ** 2 * np.sin(2.0 * azimuth)).mean(), abs=1e-12
+    )
+
+
+def test_pixels_that_are_not_finite_are_counted() -> None:
+    image = np.ones((64, 64))
+    image[3, 4] = np.inf
+    with pytest.raises(PassbandError, match="1 pixels of the image are NaN or infinite"):
+        averaged_periodogram(image, pixel_size=(1.0, 1.0))
