@@ -5,6 +5,9 @@ JOBS ?= 2
 OUT ?= out/demo
 DEMO ?=
 PYTEST ?=
+STUDY ?= ood_defocus
+SIZE ?= small
+STUDIES ?= out/studies
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
@@ -13,13 +16,19 @@ DEV := $(VENV)/.passband-dev
 DOCS := $(VENV)/.passband-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test gates docs bench clean
+.PHONY: help demo study test gates docs bench clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(RUN)  ## simulate, train, measure, segment; prints the path of an HTML report (DEMO="--micrograph FILE" segments yours)
 	$(BIN)/passband demo -o $(OUT) $(DEMO)
+
+# A study is a campaign and its report; the studies share their exit waves. Killed, the same command goes on.
+study: PLAN = studies/$(STUDY)/plan$(if $(filter small,$(SIZE)),_small).toml
+study: $(RUN)  ## run a study and write its report (STUDY=ood_defocus, ood_aberrations …; SIZE=paper for the size of the paper)
+	$(BIN)/passband campaign run $(PLAN) -o $(STUDIES)/$(STUDY) --stores $(STUDIES)/stores --workers $(JOBS)
+	$(BIN)/python studies/$(STUDY)/report.py $(STUDIES)/$(STUDY) --plan $(PLAN) -o studies/$(STUDY)
 
 test: $(DEV)  ## run the whole test suite (PYTEST="tests/desk -x" for a part of it)
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(PYTEST)

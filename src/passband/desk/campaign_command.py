@@ -48,6 +48,10 @@ def run(
     cluster: Annotated[
         Path | None, typer.Option("--cluster", metavar="FILE", help="Jobs on a SLURM cluster instead (YAML).")
     ] = None,
+    stores: Annotated[
+        Path | None,
+        typer.Option("--stores", metavar="DIR", help="Exit waves, shared with other campaigns [DIR/stores]."),
+    ] = None,
     overrides: Overrides = None,
     device: Device = "auto",
     quiet: Quiet = False,
@@ -56,15 +60,16 @@ def run(
     """Run every experiment of a campaign that is not finished.
 
     Finished runs are never repeated and failed ones are tried again. Workers on other machines must see DIR under the
-    same path. The exit waves that are missing are simulated on this machine first.
+    same path, and the stores too. The exit waves that are missing are simulated on this machine first.
     """
     pool = _pool(workers, scheduler, cluster)
+    from passband.campaign.folder import STORES
     from passband.campaign.grid import load_campaign
 
     recipe = load_campaign(plan, overrides or ())
     where = resolve_device(device) if isinstance(pool, int) and device != "auto" else device
     with Meter(quiet=quiet) as meter:
-        summary = execute_plan(recipe, output, pool, meter, device=where)
+        summary = execute_plan(recipe, output, pool, meter, stores=stores or output / STORES, device=where)
     _finish(summary, output, quiet=quiet, as_json=as_json)
 
 
@@ -78,17 +83,19 @@ def _pool(workers: int, scheduler: str | None, cluster: Path | None) -> "Pool":
     return workers if scheduler is None else scheduler
 
 
-def execute_plan(plan: "CampaignPlan", output: Path, pool: "Pool", meter: Meter, *, device: str = "auto") -> "Summary":
+def execute_plan(
+    plan: "CampaignPlan", output: Path, pool: "Pool", meter: Meter, *, stores: Path, device: str = "auto"
+) -> "Summary":
     """Simulate what the stores of a plan lack, and do its runs."""
     from functools import partial
 
     from passband.campaign.cluster import execute, run_here
     from passband.campaign.experiment import prepare_stores
-    from passband.campaign.folder import LOCK, STORES, write_campaign
+    from passband.campaign.folder import LOCK, write_campaign
     from passband.campaign.locking import exclusive_in_turn
 
     experiments = plan.experiments()
-    stores = (output / STORES).absolute()
+    stores = stores.absolute()
     with exclusive_in_turn(output / LOCK):  # of two commands on one folder the second waits here
         write_campaign(output, plan.model_dump(mode="json"), [one.identity for one in experiments])
         with meter.step("simulate", unit="structures") as step:
