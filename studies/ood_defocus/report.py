@@ -65,7 +65,7 @@ def matrix(rows: Sequence[dict[str, Any]], epoch: int) -> tuple[list[float], Arr
 
 def loss_matrices(rows: Sequence[dict[str, Any]], epochs: Sequence[int]) -> bytes:
     """Fig. 4: mean loss over seeds, training × evaluation defocus, at three stages of the training."""
-    figure = Figure(figsize=(12.6, 4.3), layout="constrained")
+    figure = Figure(figsize=(12.6, 3.9), layout="constrained")
     for axes, epoch in zip(figure.subplots(1, 3), epochs, strict=True):
         defoci, losses = matrix(rows, epoch)
         step = defoci[1] - defoci[0]
@@ -74,8 +74,8 @@ def loss_matrices(rows: Sequence[dict[str, Any]], epochs: Sequence[int]) -> byte
         figure.colorbar(shown, ax=axes, shrink=0.8, label=LOSS)
         axes.set_xlabel("evaluation defocus (nm)")
         axes.set_title(f"epoch {epoch}", fontsize=10)
-        axes.set_xticks(defoci[::2])
-        axes.set_yticks(defoci[::2])
+        axes.set_xticks(defoci[1::2])
+        axes.set_yticks(defoci[1::2])
     figure.axes[0].set_ylabel("training defocus (nm)")
     return to_png(figure, dpi=120)
 
