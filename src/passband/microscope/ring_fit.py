@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from passband.microscope.power_spectrum import Cells, FloatArray, Periodogram, as_cells, gather, spot_bins, usable_bins
-from passband.microscope.ring_model import DEPTH, LENS, THICKNESS, Refined, RingModel, Setting, refine, ring_model
+from passband.microscope.ring_model import (
+    DEPTH,
+    LENS,
+    THICKNESS,
+    Refined,
+    RingModel,
+    Setting,
+    refine,
+    ring_model,
+    with_derivatives,
+)
 from passband.microscope.ring_search import Candidate, Residual, focus_period, search_rings
 
 THICKNESSES = (30.0, 90.0)  # Å of the films that are searched for: rings to 1.3 and to 0.75 Å⁻¹ at 300 kV
@@ -159,11 +169,8 @@ def _judged(model: RingModel, cells: Cells, fit: Refined, null: Refined) -> Patt
     """Covariance by blocks of the spectrum, and the gain of each sector."""
     parameters = fit.parameters
 
-    def log_expected(values: Tensor) -> Tensor:
-        return model.expected(values)
-
-    jacobian = torch.func.jacfwd(log_expected)(parameters)
-    logarithm, smooth = model.expected(parameters), model.expected(null.parameters, rings=False)
+    logarithm, jacobian = with_derivatives(model, parameters)
+    smooth = model.expected(null.parameters, rings=False)
     residual = model.power * torch.exp(-logarithm) - 1.0
     sector = np.minimum((cells.azimuth * (SECTORS / np.pi)).astype(np.int64), SECTORS - 1)
     edges = np.quantile(cells.squared, np.linspace(0.0, 1.0, BANDS + 1)[1:-1])

@@ -15,7 +15,7 @@ The likelihood is Whittle's: every bin is exponentially distributed about P, so 
 """
 
 from math import pi
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -57,22 +57,22 @@ class RingModel(NamedTuple):
 
     def parts(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """½ S E_t², N, each (n,)."""
-        spread = torch.exp(parameters[SPREAD])
+        spread = torch.exp(parameters[..., SPREAD])
         envelope = -((pi * self.wavelength * spread * self.squared) ** 2)
-        shape = self.log_form + self.splines @ parameters[len(NAMED) :]
-        scattering = torch.exp((parameters[SCATTERING] + shape + envelope).clamp(LEAST, MOST))
-        noise = torch.exp(parameters[NOISE] + parameters[NOISE + 1] * (self.squared / self.highest))
+        shape = self.log_form + (self.splines * parameters[..., len(NAMED) :]).sum(dim=-1)
+        scattering = torch.exp((parameters[..., SCATTERING] + shape + envelope).clamp(LEAST, MOST))
+        noise = torch.exp(parameters[..., NOISE] + parameters[..., NOISE + 1] * (self.squared / self.highest))
         return scattering, noise
 
     def oscillation(self, parameters: Tensor) -> Tensor:
         """Relative depth of the rings, m · sinc(λtq²) · cos 2(χ − w), (n,)."""
-        thickness = torch.exp(parameters[THICKNESS])
-        depth = torch.sigmoid(parameters[DEPTH])
+        thickness = torch.exp(parameters[..., THICKNESS])
+        depth = torch.sigmoid(parameters[..., DEPTH])
         return depth * torch.sinc(self.wavelength * thickness * self.squared) * torch.cos(2.0 * self.phase(parameters))
 
     def phase(self, parameters: Tensor) -> Tensor:
         """χ − w in rad, (n,)."""
-        fitted = parameters[0] * self.squared + parameters[1] * self.along + parameters[2] * self.across
+        fitted = parameters[..., 0] * self.squared + parameters[..., 1] * self.along + parameters[..., 2] * self.across
         return self.known_phase + pi * self.wavelength * fitted
 
 
@@ -174,14 +174,19 @@ def _deviance(model: RingModel, parameters: Tensor, log_expected: Tensor) -> flo
 
 def _expand(model: RingModel, parameters: Tensor, rings: bool) -> tuple[float, Tensor, Tensor]:
     """Deviance, half its downhill gradient, and the Fisher information with the prior's."""
-
-    def log_expected(values: Tensor) -> tuple[Tensor, Tensor]:
-        logarithm = model.expected(values, rings=rings)
-        return logarithm, logarithm
-
-    jacobian: Any
-    jacobian, logarithm = torch.func.jacfwd(log_expected, has_aux=True)(parameters)
+    logarithm, jacobian = with_derivatives(model, parameters, rings=rings)
     residual = model.weight * (model.power * torch.exp(-logarithm) - 1.0)
     gradient = jacobian.T @ residual - model.precision * (parameters - model.centre)
     information = jacobian.T @ (jacobian * model.weight[:, None]) + torch.diag(model.precision)
     return _deviance(model, parameters, logarithm), gradient, information
+
+
+def with_derivatives(model: RingModel, parameters: Tensor, *, rings: bool = True) -> tuple[Tensor, Tensor]:
+    """Log of the expected power, (n,), and its derivatives, (n, parameters).
+
+    Every cell gets a copy of the parameters of its own, so that one backward pass gives the whole Jacobian.
+    """
+    copies = parameters.expand(len(model.power), -1).clone().requires_grad_(True)
+    logarithm = model.expected(copies, rings=rings)
+    (jacobian,) = torch.autograd.grad(logarithm.sum(), copies)
+    return logarithm.detach(), jacobian
