@@ -1,10 +1,10 @@
-"""A setting of the microscope as the numbers that a loss is predicted from: its own, and its distances to a training."""
+"""A setting of the microscope as numbers that a loss is predicted from: its own, and its distances to a training."""
 
 from collections.abc import Mapping, Sequence
 from math import log10
 from typing import Any
 
-from passband.microscope.conditions import ConditionDistribution, Conditions
+from passband.microscope.conditions import AnyConditions, Conditions
 from passband.microscope.information import Metric, compare_information
 from passband.microscope.polar import DataSet
 from passband.trust.widening import LEAST, trained_range
@@ -37,7 +37,7 @@ def setting_row(conditions: Conditions, pixel_size: float) -> Row:
 
 
 def distance_rows(
-    settings: Sequence[Conditions], trained: ConditionDistribution, *, pixel_size: float, area: bool = True
+    settings: Sequence[Conditions], trained: AnyConditions, *, pixel_size: float, area: bool = True
 ) -> list[Row]:
     """ε, σ and Δε of each setting to a training, as `epsilon`, `sigma`, `delta_epsilon`, and with `_area`.
 
@@ -60,9 +60,7 @@ def distance_rows(
     return rows
 
 
-def outside_of(
-    row: Mapping[str, float], trained: ConditionDistribution
-) -> dict[str, tuple[float, tuple[float, float]]]:
+def outside_of(row: Mapping[str, float], trained: AnyConditions) -> dict[str, tuple[float, tuple[float, float]]]:
     """Quantities of a setting that the training did not cover: name → (value, trained range).
 
     A tolerance of 2 % of the range forgives rounding. Where the training was one value, a tenth of the smallest width

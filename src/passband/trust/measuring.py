@@ -22,12 +22,12 @@ from passband.micrograph.acquisition import Acquisition, Imaging
 from passband.micrograph.micrograph import standardised
 from passband.micrograph.patches import resample, resample_to_pixel
 from passband.micrograph.store import WaveStore
-from passband.microscope.conditions import ConditionDistribution, Conditions
+from passband.microscope.conditions import ConditionDistribution, Conditions, validate_conditions
 from passband.segmentation.losses import paper_scale_loss
 from passband.segmentation.model import Model
 from passband.trust.calibration import Calibration, CalibrationError, CalibrationRecipe, rounded
 from passband.trust.distance import distance_rows, outside_of, setting_row
-from passband.trust.signals import Reference, distances, doubts, look, spectrum_profile
+from passband.trust.signals import Reference, distances, doubts, look, spectrum_profile, whole_side
 from passband.trust.subspace import Subspace
 from passband.trust.widening import camera_pixels, draw_settings, widened
 
@@ -53,7 +53,8 @@ class Examiner:
             raise CalibrationError(f"the card of {model.card.name} does not say how it was trained; train it again")
         self.model, self.store, self.indices, self.recipe = model, store, list(indices), recipe
         self.imaging = Imaging.model_validate(model.card.imaging)
-        self.trained = ConditionDistribution.model_validate(model.card.conditions)
+        self.side = whole_side(self.imaging.patch)
+        self.trained = validate_conditions(model.card.conditions)
         self._camera = Acquisition(store, self.imaging, indices=self.indices, seed=recipe.seed, device=model.device)
         self.wider = recipe.wider or widened(self.trained)
 
@@ -73,7 +74,7 @@ class Examiner:
         seed = self.recipe.seed if seed is None else seed
         drawn = draw_settings(self.trained, self.wider, count, seed=seed)
         finest = self.store.recipe.scene.field / self.store.recipe.stored_pixels
-        coarsest = self.store.recipe.scene.field / self.imaging.patch
+        coarsest = 1.25 * self.model.card.pixel_size
         pixels = [
             camera_pixels(
                 self.imaging.pixel_size,
@@ -89,17 +90,29 @@ class Examiner:
         self, conditions: Conditions, pixel_size: float, *, seed: int, count: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Images (n, y, x), standardised, and masks (n, y, x), both at the network's pixel size."""
-        distribution = ConditionDistribution.exactly(conditions)
-        imaging = self.imaging.model_copy(update={"conditions": distribution, "pixel_size": pixel_size})
+        imaging = self.imaging.model_copy(
+            update={
+                "conditions": ConditionDistribution.exactly(conditions),
+                "pixel_size": pixel_size,
+                "patch": self._camera_side(pixel_size),
+            }
+        )
         drawing = Acquisition(self.store, imaging, indices=self.indices, seed=seed, device=self.model.device)
         images, masks = [], []
         for k in range(count):
             row = drawing.row(0, k, count)
             image, mask = self._camera.image_from_row(row)
             at_network = resample_to_pixel(image.cpu().numpy(), row["pixel_size"], self.model.card.pixel_size)
-            images.append(standardised(at_network))
-            masks.append(resample(mask.cpu().numpy(), at_network.shape) > 0.5)
+            truth = resample(mask.cpu().numpy(), (at_network.shape[0], at_network.shape[1])) > 0.5
+            images.append(standardised(at_network[: self.side, : self.side]))
+            masks.append(truth[: self.side, : self.side])
         return np.stack(images), np.stack(masks).astype(np.int64)
+
+    def _camera_side(self, pixel_size: float) -> int:
+        """Camera pixels that make a square of `side` network pixels, with some to spare."""
+        field, stored = self.store.recipe.scene.field, self.store.recipe.stored_pixels
+        pixels = min(round(field / pixel_size), stored)
+        return min(int(np.ceil(1.01 * self.side * self.model.card.pixel_size * pixels / field)) + 1, pixels)
 
     def temperature(self) -> float:
         """Divisor of the logits that makes probabilities most likely on micrographs as trained (Guo et al. 2017)."""
@@ -227,7 +240,6 @@ def table_of(
     examiner: Examiner, settings: Sequence[tuple[Conditions, float]], rows: Rows, temperature: float
 ) -> Calibration:
     """Turn the measured images into the calibration."""
-    card = examiner.model.card
     sets = set_rows(examiner, settings, rows)
     kept = [row for row in rows if row["profile"] is not None]
     inside = [bool(sets[row["set"]]["inside"]) for row in kept]
@@ -237,7 +249,7 @@ def table_of(
         recipe=examiner.recipe,
         store=examiner.store.recipe.identity,
         structures=len(examiner.indices),
-        patch=round(examiner.imaging.patch * float(np.sqrt(np.prod(_limits(examiner.imaging)))) / card.pixel_size),
+        patch=examiner.side,
         sets=_columns(sets),
         images=_columns(images),
         reference=reference,

@@ -20,7 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-from passband.microscope.conditions import ConditionDistribution, Conditions
+from passband.microscope.conditions import AnyConditions, Conditions, validate_conditions
 from passband.segmentation.model import ModelCard
 from passband.trust.calibration import Calibration, calibration_of
 from passband.trust.conformal import check_level, conformal_quantile
@@ -127,7 +127,7 @@ class Predictor:
         Of the network, Å.
     """
 
-    def __init__(self, calibration: Calibration, trained: ConditionDistribution, pixel_size: float) -> None:
+    def __init__(self, calibration: Calibration, trained: AnyConditions, pixel_size: float) -> None:
         self.calibration, self.trained, self.pixel_size = calibration, trained, pixel_size
         names = [name for name in calibration.sets if name not in ("loss", "dice")]
         columns = {name: calibration.column(name) for name in names}
@@ -148,7 +148,7 @@ class Predictor:
         calibration = calibration_of(card)
         if calibration is None:
             return None
-        return cls(calibration, ConditionDistribution.model_validate(card.conditions), card.pixel_size)
+        return cls(calibration, validate_conditions(card.conditions), card.pixel_size)
 
     def forecast(
         self, settings: Sequence[Conditions], *, camera_pixel: float | None = None, level: float = LEVEL

@@ -20,6 +20,7 @@ from passband.micrograph.micrograph import standardised
 from passband.micrograph.patches import check_image, dihedral, dihedral_inverse, resample_to_pixel
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.model import Model
+from passband.segmentation.unet import STRIDE
 from passband.trust.subspace import Subspace
 
 Array = NDArray[np.float64]
@@ -250,11 +251,16 @@ def signals(
     return {name: float(np.median(values)) for name, values in columns.items()}
 
 
+def whole_side(side: int) -> int:
+    """Largest multiple of the network's coarsest pixel that fits: padding is something that it was not trained on."""
+    return max(side // STRIDE * STRIDE, min(side, STRIDE))
+
+
 def squares(image: NDArray[np.float32], *, side: int, most: int) -> NDArray[np.float32]:
     """Squares (n, side, side) of an image (y, x) on an even grid, at most `most`; its own side where it is shorter."""
     if side < 1 or most < 1:
         raise PassbandError(f"side={side}, most={most}: both must be at least 1")
-    extent = min(side, *image.shape)
+    extent = whole_side(min(side, *image.shape))
     counts = [max(1, length // extent) for length in image.shape]
     while counts[0] * counts[1] > most:
         counts[counts.index(max(counts))] -= 1

@@ -5,14 +5,14 @@ Outside, each quantity is drawn from a wider distribution with a probability of 
 settings leave the training in one quantity and others in several.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from passband.distribution import LogUniform, Scalar, Uniform, limits, sample
 from passband.microscope.aberrations import COEFFICIENTS, LARGEST
-from passband.microscope.conditions import ConditionDistribution, Conditions
+from passband.microscope.conditions import AnyConditions, ConditionDistribution, Conditions
 from passband.recipe import PassbandError
 
 #: Probability that a quantity is drawn from the wider distribution, one of these for each data set.
@@ -24,23 +24,54 @@ LEAST = {"C10": 300.0, "C12": 50.0, "C21": 1500.0, "C23": 1500.0, "C30": 5e5}
 SPREADS = {"focal_spread": 25.0, "angular_spread": 3e-4}  # Å, rad: that much more at least
 
 
-def widened(trained: ConditionDistribution) -> ConditionDistribution:
+def widened(trained: AnyConditions) -> ConditionDistribution:
     """Distribution around that of a training, wider in defocus, aberrations to third order, coherence and dose.
 
     Energy, aperture and detector stay, for the exit waves and the camera are given. Azimuths of aberrations that the
     training lacked cover the whole turn.
     """
-    lens = dict(trained.aberrations)
+    whole = hull(trained)
+    lens = dict(whole.aberrations)
     for symbol, least in LEAST.items():
         magnitude = symbol not in ("C10", "C30")
         lens[symbol] = _stretched(lens.get(symbol, 0.0), least, lowest=0.0 if magnitude else None, symbol=symbol)
         if magnitude:
             half = np.pi / int(symbol[2])
             lens[f"phi{symbol[1:]}"] = Uniform(uniform=(-float(half), float(half)))
-    spreads = {name: _stretched(getattr(trained, name), least, lowest=0.0) for name, least in SPREADS.items()}
+    spreads = {name: _stretched(getattr(whole, name), least, lowest=0.0) for name, least in SPREADS.items()}
     lens = {symbol: lens[symbol] for symbol in COEFFICIENTS if symbol in lens}
-    fields: dict[str, Any] = {"aberrations": lens, "dose": _wider_dose(trained.dose), **spreads}
-    return trained.model_copy(update=fields)
+    fields: dict[str, Any] = {"aberrations": lens, "dose": _wider_dose(whole.dose), **spreads}
+    return whole.model_copy(update=fields)
+
+
+def hull(trained: AnyConditions) -> ConditionDistribution:
+    """Smallest distribution of independent quantities that holds all members of a mixture; a distribution as it is.
+
+    Noise-free members are left out of the dose; aperture and detector are those of the first.
+    """
+    members = trained.members
+    if len(members) == 1:
+        return members[0]
+    symbols = {symbol for member in members for symbol in member.aberrations}
+    lens = {
+        symbol: _around([member.aberrations.get(symbol, 0.0) for member in members])
+        for symbol in COEFFICIENTS
+        if symbol in symbols
+    }
+    fields: dict[str, Any] = {
+        name: _around([getattr(member, name) for member in members])
+        for name in ("energy", "focal_spread", "angular_spread", "readout_noise")
+    }
+    doses = [member.dose for member in members if member.dose is not None]
+    fields["dose"] = _around(doses) if doses else None
+    return members[0].model_copy(update={**fields, "aberrations": lens})
+
+
+def _around(scalars: Sequence[Scalar]) -> Scalar:
+    """Everything between the smallest and the largest value of several scalars."""
+    pairs = [limits(scalar) for scalar in scalars]
+    low, high = min(low for low, _ in pairs), max(high for _, high in pairs)
+    return Uniform(uniform=(low, high)) if low < high else low
 
 
 def _stretched(scalar: Scalar, least: float, *, lowest: float | None = None, symbol: str = "") -> Uniform:
@@ -60,9 +91,7 @@ def _wider_dose(dose: Scalar | None) -> LogUniform | None:
     return LogUniform(log_uniform=(max(low, 1e-3) / DECADES, high * DECADES))
 
 
-def draw_settings(
-    trained: ConditionDistribution, wider: ConditionDistribution, n: int, *, seed: int
-) -> list[Conditions]:
+def draw_settings(trained: AnyConditions, wider: AnyConditions, n: int, *, seed: int) -> list[Conditions]:
     """Draw n settings: setting k depends on the seed and on k alone.
 
     Raises
@@ -70,15 +99,16 @@ def draw_settings(
     PassbandError
         The two distributions differ in energy or detector.
     """
-    if limits(trained.energy) != limits(wider.energy) or trained.mtf != wider.mtf:
+    near, far = hull(trained), hull(wider)
+    if limits(near.energy) != limits(far.energy) or near.mtf != far.mtf:
         raise PassbandError(
-            f"energy={limits(wider.energy)} eV of the wider conditions is not the training's "
-            f"{limits(trained.energy)} eV, or the detector differs; calibrate with those of the exit waves"
+            f"energy={limits(far.energy)} eV of the wider conditions is not the training's {limits(near.energy)} eV, "
+            "or the detector differs; calibrate with those of the exit waves"
         )
     return [_setting(trained, wider, np.random.default_rng(np.random.SeedSequence([seed, k]))) for k in range(n)]
 
 
-def _setting(trained: ConditionDistribution, wider: ConditionDistribution, rng: np.random.Generator) -> Conditions:
+def _setting(trained: AnyConditions, wider: AnyConditions, rng: np.random.Generator) -> Conditions:
     """One setting: each quantity, an aberration with its azimuth, from one of the two distributions."""
     share = SHARES[int(rng.integers(len(SHARES)))]
     near, far = (one.sample(1, rng)[0] for one in (trained, wider))
@@ -94,8 +124,9 @@ def _setting(trained: ConditionDistribution, wider: ConditionDistribution, rng: 
     return Conditions.model_validate({**near.model_dump(), **chosen, "aberrations": lens})
 
 
-def trained_range(trained: ConditionDistribution) -> Mapping[str, tuple[float, float]]:
+def trained_range(given: AnyConditions) -> Mapping[str, tuple[float, float]]:
     """Smallest and largest value of each quantity of a training, Å, rad and e⁻/Å²; a dose only where there is noise."""
+    trained = hull(given)
     lens = {symbol: limits(trained.aberrations.get(symbol, 0.0)) for symbol in LEAST}
     spreads = {name: limits(getattr(trained, name)) for name in SPREADS}
     dose = {} if trained.dose is None else {"dose": limits(trained.dose)}
