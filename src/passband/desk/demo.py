@@ -15,7 +15,7 @@ from passband.campaign.run import TrainedRun, evaluate_model, simulate_plan, spl
 from passband.desk.demo_report import Findings, write_report
 from passband.desk.figures import overlay
 from passband.desk.progress import Meter
-from passband.desk.segmenting import Segmenter, write_results
+from passband.desk.segmenting import QUICK, Segmenter, warning, write_results
 from passband.desk.tables import write_csv
 from passband.micrograph.acquisition import Acquisition
 from passband.micrograph.formats import read_micrograph, write_image_tiff
@@ -107,8 +107,8 @@ def _segment(
         raise PassbandError(f"{path} does not say its pixel size; give it in Å, for example --pixel-size 0.5")
     result = segmenter.predict(micrograph.array, micrograph.pixel_size)
     write_results(result, micrograph.array, micrograph.pixel_size, folder, stem=path.stem)
-    warning = segmenter.doubt(path, micrograph)
-    return {"path": path, "micrograph": micrograph, "result": result, "truth": truth, "warning": warning}
+    doubt = warning(path, segmenter.judge.verdict(micrograph, effort=QUICK))
+    return {"path": path, "micrograph": micrograph, "result": result, "truth": truth, "warning": doubt}
 
 
 def _held_out(plan: Plan, store: WaveStore, path: Path) -> tuple[Path, Any]:

@@ -115,6 +115,7 @@ def _finish(
     elif not quiet:
         for row in done:
             typer.echo(f"{row['mask']}: {row['particles']} particles, {100 * row['coverage']:.1f} % covered")
+            typer.echo(f"  {row['trust']}")
     for row in failed:
         typer.echo(f"error: {row['error']}", err=True)
     if failed:

@@ -7,17 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.description.particles import measure_particles, without_specks, write_particles
-from passband.distribution import limits
 from passband.micrograph.formats import read_micrograph, write_image_tiff, write_mask_tiff, write_overlay_png
-from passband.micrograph.micrograph import Micrograph
-from passband.microscope.conditions import ConditionDistribution
 from passband.recipe import PassbandError
-from passband.segmentation.model import ModelCard, load_model
+from passband.segmentation.model import load_model
+from passband.trust.judging import Effort, Judge
+from passband.trust.verdict import Verdict
 
-#: Pixels coarser than the network's by more than this lack detail that it was trained on; finer are resampled.
-COARSER = 1.25
 #: nm²; a disc of 0.5 nm across, a fraction of the smallest particle that a network is trained on.
 SPECK = 0.2
+#: A verdict for every image of a session should cost less than its mask; `passband trust` takes its time.
+QUICK = Effort(fit=False, advise=False, squares=4)
 
 
 class Segmentation(NamedTuple):
@@ -36,6 +35,7 @@ class Segmenter:
     ) -> None:
         self.folder = folder
         self.model = load_model(folder, device=device)
+        self.judge = Judge(self.model)
         self.tta = tta
         self.minimum_area_nm2 = minimum_area_nm2
 
@@ -62,6 +62,7 @@ class Segmenter:
             raise PassbandError(f"{path} does not say its pixel size; give it in Å, for example --pixel-size 0.5")
         result = self.predict(micrograph.array, micrograph.pixel_size)
         outputs = write_results(result, micrograph.array, micrograph.pixel_size, output, stem=stem)
+        verdict = self.judge.verdict(micrograph, effort=QUICK)
         diameters = [float(row["equivalent_diameter_nm"]) for row in result.particles]
         return {
             "image": str(path),
@@ -72,29 +73,19 @@ class Segmenter:
             "coverage": float((result.mask > 0).mean()),
             "mean_diameter_nm": float(np.mean(diameters)) if diameters else None,
             "model": str(self.folder),
-            "warning": self.doubt(path, micrograph),
+            "verdict": verdict.word,
+            "trust": verdict.line(),
+            "predicted_dice": None if verdict.dice is None else verdict.dice.value,
+            "predicted_loss": None if verdict.loss is None else verdict.loss.value,
+            "warning": warning(path, verdict),
             "outputs": {kind: str(file) for kind, file in outputs.items()},
         }
 
-    def doubt(self, path: Path, micrograph: Micrograph) -> str:
-        """Return why the network may be wrong about this file, as far as its metadata tell, else nothing."""
-        card, reasons = self.model.card, []
-        if micrograph.mode not in (None, card.mode):
-            reasons.append(f"the file says {micrograph.mode} and the network knows {card.mode} images only")
-        energies = _energies(card)
-        if micrograph.energy is not None and energies and not energies[0] <= micrograph.energy <= energies[1]:
-            trained = " to ".join(f"{energy / 1e3:g}" for energy in sorted(set(energies)))
-            reasons.append(f"it was taken at {micrograph.energy / 1e3:g} kV and the network trained at {trained} kV")
-        coarsest = max(micrograph.pixel_size or (0.0,))
-        if coarsest > COARSER * card.pixel_size:
-            size = f"{coarsest:.3g} Å per pixel is far from the network's {card.pixel_size:.3g} Å"
-            reasons.append(f"{size}, so detail that it was trained on is missing")
-        return f"{path}: do not trust this mask: {'; '.join(reasons)}" if reasons else ""
 
-
-def _energies(card: ModelCard) -> tuple[float, float] | None:
-    """Beam energies in eV that a network was trained through, as far as its card says."""
-    return limits(ConditionDistribution.model_validate(card.conditions).energy) if card.conditions else None
+def warning(path: Path, verdict: Verdict) -> str:
+    """Return why a mask should not be believed, or nothing."""
+    reasons = "; ".join(verdict.reasons)
+    return f"{path}: do not trust this mask: {reasons}" if verdict.word == "outside" else ""
 
 
 def write_results(

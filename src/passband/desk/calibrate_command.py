@@ -1,0 +1,151 @@
+"""`passband calibrate`: measure a network under many conditions, so that it can say later where it holds."""
+
+import json
+import shutil
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from passband.desk.options import AsJson, Device, Quiet, resolve_device
+from passband.desk.progress import Meter
+from passband.desk.weights import find_model
+from passband.recipe import PassbandError
+
+if TYPE_CHECKING:
+    from passband.campaign.plan import Split
+    from passband.micrograph.store import WaveStore
+    from passband.microscope.conditions import ConditionDistribution
+    from passband.segmentation.model import ModelCard
+
+EXAMPLES = """
+passband calibrate out/demo/run --store out/demo/store -o calibrated
+passband calibrate au_hrtem --store au_store --data-sets 480 --structures validation -o calibrated
+passband calibrate run --store store --conditions session.toml -o calibrated
+"""
+
+Structures = Literal["validation", "test", "both"]
+
+
+def calibrate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a trained model, or a shipped name.")],
+    store: Annotated[Path, typer.Option("--store", metavar="DIR", help="Exit waves, with structures not trained on.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for table and model.")],
+    conditions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML of the conditions beyond the training; widened from it by default."),
+    ] = None,
+    data_sets: Annotated[int, typer.Option(min=20, help="Settings to measure, half as trained, half beyond.")] = 400,
+    images: Annotated[int, typer.Option(min=2, help="Micrographs of each.")] = 10,
+    structures: Annotated[
+        Structures, typer.Option(help="Held-out structures to use, of the training's store.")
+    ] = "both",
+    plan: Annotated[
+        str | None, typer.Option(metavar="PLAN", help="Whose split says what was held out; found by itself mostly.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of settings, structures and noise.")] = 0,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a network inside and beyond its training's conditions, and put the table on its card.
+
+    Writes OUTPUT/model (the same weights, the card with its calibration) and OUTPUT/calibration.csv. The same command
+    continues a stopped run; more data sets add to what is there.
+    """
+    folder = find_model(model)
+    from passband.desk.tables import write_csv
+    from passband.micrograph.store import WaveStore
+    from passband.segmentation.model import load_model
+    from passband.trust.calibration import CalibrationRecipe, write_calibrated_card
+    from passband.trust.measuring import calibrate as measure
+    from passband.trust.verdict import yardstick
+
+    network = load_model(folder, device=resolve_device(device))
+    waves = WaveStore.open(store)
+    unseen = unseen_structures(network.card, waves, _split(network.card, folder, plan), structures)
+    wider = None if conditions is None else read_conditions(conditions)
+    recipe = CalibrationRecipe(data_sets=data_sets, images=images, seed=seed, wider=wider)
+    with Meter(quiet=quiet) as meter, meter.step("calibrate", unit="data sets") as step:
+        found = measure(network, waves, unseen, recipe, folder=output, progress=step)
+    target = output / "model"
+    target.mkdir(parents=True, exist_ok=True)
+    if target.resolve() != folder.resolve():
+        shutil.copyfile(folder / "weights.safetensors", target / "weights.safetensors")
+    write_calibrated_card(target, network.card, found)
+    rows = [dict(zip(found.sets, values, strict=True)) for values in zip(*found.sets.values(), strict=True)]
+    write_csv(output / "calibration.csv", rows)
+    usual, worst = yardstick(found)
+    result = {
+        "model": str(target),
+        "data_sets": len(rows),
+        "inside": int(found.inside.sum()),
+        "structures": len(unseen),
+        "usual_loss": usual,
+        "worst_loss_inside": worst,
+    }
+    _say(result, as_json=as_json, quiet=quiet)
+
+
+def _say(result: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result))
+    elif not quiet:
+        counts = f"{result['data_sets']} data sets, {result['inside']} of them inside the training's conditions"
+        losses = f"loss inside: 90 % below {result['usual_loss']:.3g}, worst {result['worst_loss_inside']:.3g}"
+        typer.echo(f"{counts}; {losses}\ncalibrated model in {result['model']}")
+
+
+def read_conditions(path: Path) -> "ConditionDistribution":
+    """Read conditions from a TOML file, as in the table `imaging.conditions` of a plan.
+
+    Raises
+    ------
+    PassbandError
+        It is no TOML, or a value is not physical.
+    """
+    from passband.microscope.conditions import ConditionDistribution
+
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PassbandError(f"{path} is no TOML: {error}; write lines such as dose = 400.0") from error
+    return ConditionDistribution.model_validate(content)
+
+
+def _split(card: "ModelCard", folder: Path, plan: str | None) -> "Split | None":
+    """Find what the training held back: from a plan, the run's config.json, or the shipped plan of the model's name."""
+    from passband.campaign.plan import Split, load_plan, shipped_plans
+
+    if plan is not None:
+        return load_plan(plan).split
+    config = folder.parent / "config.json"
+    if config.is_file():
+        content = json.loads(config.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and "split" in content:
+            return Split.model_validate(content["split"])
+    return load_plan(card.name).split if card.name in shipped_plans() else None
+
+
+def unseen_structures(
+    card: "ModelCard", store: "WaveStore", split: "Split | None", part: Structures = "both"
+) -> Sequence[int]:
+    """Structures of a store that a network has not seen: those held back, or all where the store is another one.
+
+    Raises
+    ------
+    PassbandError
+        It is the training's store and nothing says what was held back.
+    """
+    if store.recipe.model_dump(mode="json") != card.simulation:
+        return range(len(store))
+    if split is None:
+        raise PassbandError(
+            f"{store.directory} is what {card.name} was trained on, and nothing says which structures were held back; "
+            "name the plan of the training with --plan"
+        )
+    parts = store.splits(validation=split.validation, test=split.test)
+    wanted = ("validation", "test") if part == "both" else (part,)
+    return sorted(int(index) for name in wanted for index in parts[name])
