@@ -248,14 +248,16 @@ def draw(table: Mapping[str, NDArray[Any]], ranking: Sequence[Row], ceiling: Map
     ]
     (folder / "forecasts.png").write_bytes(to_png(forecast_figure(panels, table["own"] == 1)))
     estimates = {
-        target: {
+        target.replace("_", " "): {
             NAMES[row["measure"]]: (row["rho"], row["rho_low"], row["rho_high"])
             for row in ranking
             if row["target"] == target
         }
         for target in TARGETS
     }
-    (folder / "ranking.png").write_bytes(to_png(ranking_figure(estimates, ceiling)))
+    (folder / "ranking.png").write_bytes(
+        to_png(ranking_figure(estimates, {target.replace("_", " "): rho for target, rho in ceiling.items()}))
+    )
 
 
 def analyse(campaign: Path, results: Path, *, recipe: ForecastRecipe | None = None, draws: int = 300) -> dict[str, Any]:
@@ -301,8 +303,8 @@ def report_lines(numbers: Mapping[str, Any]) -> list[str]:
         "Spearman's ρ over all pairs off the training's own conditions, turned so that a larger measure forecasts a "
         "larger loss; in brackets 95 % of bootstrap draws of whole training conditions and whole evaluation "
         f"conditions. Another seed of the same training ranks the loss with ρ = {ceiling['loss']:.2f} and the induced "
-        f"loss with {ceiling['induced_loss']:.2f}: more cannot be expected. No measure is fitted to these losses. All measures of all pairs took "
-        f"{numbers['forecast_seconds']:.0f} s of one core.",
+        f"loss with {ceiling['induced_loss']:.2f}: more cannot be expected. No measure is fitted to these losses. All "
+        f"measures of all pairs took {numbers['forecast_seconds']:.0f} s of one core.",
         "",
         "| measure, before training | loss | induced loss | loss, within a network | loss, within a data set |",
         "|---|---|---|---|---|",

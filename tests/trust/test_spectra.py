@@ -118,6 +118,12 @@ def test_a_weak_texture_is_told_apart_best_where_it_was_learned() -> None:
     assert np.argmin(error[:2, :2], axis=0).tolist() == [0, 1]
 
 
+def test_images_are_standardised() -> None:
+    for one in powers(SETS, crystal()):
+        rings = 2.0 * one.modes / (4.0 * np.pi * TextureRecipe().window ** 2)  # Å⁻², of the modes' ½A·d²q
+        assert ((0.2 * one.particle + 0.8 * one.support) * rings).sum() == pytest.approx(1.0, rel=1e-12)
+
+
 def test_more_electrons_are_easier_to_see_by_and_focus_is_hardest() -> None:
     doses = powers([data(-80.0, dose=dose) for dose in (20.0, 100.0, 400.0, None)], crystal())
     itself = [texture_scores([one], [one]) for one in doses]
