@@ -1,0 +1,118 @@
+"""Do the intervals of a calibrated network keep their word? On structures and conditions that nobody saw.
+
+Measures (or, where FOLDER holds the parts, finds) new data sets on the test structures of the training's store, under
+conditions of the calibration's kind with another seed, and compares with what the card predicts. The calibration of the
+shipped network used the validation structures.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from passband.campaign.plan import load_plan
+from passband.desk.weights import find_model
+from passband.micrograph.store import WaveStore
+from passband.segmentation.model import load_model
+from passband.trust.calibration import Calibration, CalibrationRecipe
+from passband.trust.conformal import coverage
+from passband.trust.measuring import calibrate
+from passband.trust.prediction import Predictor, features_of
+
+
+def rows_of(table: Calibration) -> list[dict[str, float]]:
+    return [dict(zip(table.sets, values, strict=True)) for values in zip(*table.sets.values(), strict=True)]
+
+
+def intervals(predictor: Predictor, new: Calibration) -> None:
+    rows = rows_of(new)
+    inside, sigma = new.inside, new.column("sigma")
+    # a shift: conditions that the calibration's mixture holds, in other proportions than it was measured with
+    groups = {
+        "all, as calibrated": np.ones(len(rows), dtype=bool),
+        "inside the training": inside,
+        "outside the training": ~inside,
+        "shifted: lowest third of σ": sigma <= np.quantile(sigma, 1 / 3),
+        "shifted: C10 beyond ± 60 nm": np.abs(new.column("C10")) > 600.0,
+        "shifted: dose < 80 e⁻/Å²": new.column("dose") < 80.0,
+    }
+    print("| conditions | data sets | quantity | 80 % | 90 % | median width at 80 % |\n|---|---|---|---|---|---|")
+    found = {level: predictor.forecast_rows(rows, level=level) for level in (0.8, 0.9)}
+    for name, chosen in groups.items():
+        for quantity in ("loss", "dice"):
+            truth = new.column(quantity)[chosen]
+            shares = []
+            for level in (0.8, 0.9):
+                one = getattr(found[level], quantity)
+                shares.append(coverage(one.low[chosen], one.high[chosen], truth))
+            width = getattr(found[0.8], quantity)
+            text = _width(width.low[chosen], width.high[chosen], quantity)
+            print(f"| {name} | {int(chosen.sum())} | {quantity} | {shares[0]:.1%} | {shares[1]:.1%} | {text} |")
+
+
+def _width(low: NDArray[np.float64], high: NDArray[np.float64], quantity: str) -> str:
+    return f"× {np.median(high / low):.2f}" if quantity == "loss" else f"{np.median(high - low):.3f}"
+
+
+def ranking(predictor: Predictor, new: Calibration) -> None:
+    loss, rows = new.column("loss"), rows_of(new)
+    scores = {
+        "predicted loss": predictor.forecast_rows(rows).loss.value,
+        "σ": -new.column("sigma"),
+        "size of Δε": np.abs(new.column("delta_epsilon")),
+        "size of C10": np.abs(new.column("C10")),
+        "−log dose": -np.log(new.column("dose")),
+    }
+    print("\n| ranks the loss of new data sets | Spearman ρ |\n|---|---|")
+    for name, values in scores.items():
+        print(f"| {name} | {spearmanr(values, loss)[0]:+.2f} |")
+
+
+def regressors(predictor: Predictor) -> None:
+    table = predictor.calibration
+    features, target = features_of(rows_of(table)), np.log(table.column("loss"))
+    folds = KFold(10, shuffle=True, random_state=0)
+    others = {
+        "ridge": make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 13))),
+        "extra trees": ExtraTreesRegressor(200, min_samples_leaf=3, random_state=0),
+    }
+    print("\n| regressor of log loss | error where left out, rms | Spearman ρ |\n|---|---|---|")
+    left_out = {"Gaussian process (leave one out)": predictor.loss.left_out()[0]}
+    left_out |= {f"{name} (10 folds)": cross_val_predict(one, features, target, cv=folds) for name, one in others.items()}
+    for name, values in left_out.items():
+        error = float(np.sqrt(np.mean((values - target) ** 2)))
+        print(f"| {name} | {error:.3f} | {spearmanr(values, target)[0]:.2f} |")
+    noise = table.column("loss_spread") / table.column("loss") / np.sqrt(table.recipe.images)
+    print(f"\nSpread of the mean over {table.recipe.images} images alone, median of σ/(μ√n): {np.median(noise):.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", type=Path, required=True, help="exit waves of the plan au_hrtem")
+    parser.add_argument("--folder", type=Path, required=True, help="where measured parts are kept")
+    parser.add_argument("--data-sets", type=int, default=200)
+    parser.add_argument("--model", default="au_hrtem")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    model, store = load_model(find_model(given.model)), WaveStore.open(given.store)
+    split = load_plan("au_hrtem").split
+    test = [int(index) for index in store.splits(validation=split.validation, test=split.test)["test"]]
+    recipe = CalibrationRecipe(data_sets=given.data_sets, images=10, seed=101)
+    new = calibrate(model, store, test, recipe, folder=given.folder)
+    predictor = Predictor.of_card(model.card)
+    assert predictor is not None
+    intervals(predictor, new)
+    ranking(predictor, new)
+    regressors(predictor)
+
+
+if __name__ == "__main__":
+    main()
