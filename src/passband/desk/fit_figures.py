@@ -17,10 +17,8 @@ def ring_figure(fit: Fit) -> Figure:
     figure = Figure(figsize=(10.0, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.25))
     picture, extent = half_and_half(fit.spectrum)
-    shown = left.imshow(
-        picture, cmap="gray", extent=extent, vmin=0.0, vmax=1.0, interpolation="nearest", rasterized=True
-    )
-    shown.cmap.set_bad("#cbd5e1")
+    left.imshow(picture, cmap="gray", extent=extent, vmin=0.0, vmax=1.0, interpolation="nearest", rasterized=True)
+    left.set_facecolor("#cbd5e1")  # where the fit did not look
     left.set_xlabel("q_x (Å⁻¹)", fontsize=9)
     left.set_ylabel("q_y (Å⁻¹)", fontsize=9)
     left.set_title("measured | fitted", fontsize=9, loc="center", color=INK)
