@@ -86,7 +86,9 @@ def regressors(predictor: Predictor) -> None:
     }
     print("\n| regressor of log loss | error where left out, rms | Spearman ρ |\n|---|---|---|")
     left_out = {"Gaussian process (leave one out)": predictor.loss.left_out()[0]}
-    left_out |= {f"{name} (10 folds)": cross_val_predict(one, features, target, cv=folds) for name, one in others.items()}
+    left_out |= {
+        f"{name} (10 folds)": cross_val_predict(one, features, target, cv=folds) for name, one in others.items()
+    }
     for name, values in left_out.items():
         error = float(np.sqrt(np.mean((values - target) ** 2)))
         print(f"| {name} | {error:.3f} | {spearmanr(values, target)[0]:.2f} |")

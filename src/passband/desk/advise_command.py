@@ -22,7 +22,7 @@ passband advise --c10 -100nm,100nm --cs -50um,1.2mm --c12 0,20nm --focal-spread 
 passband advise --c10 -60nm,60nm --budget 3 -o advice --json
 """
 
-STEPS = (41, 21)
+STEPS = (31, 13)
 Span = Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="What you can reach; as trained by default.")]
 
 
@@ -163,7 +163,7 @@ def _chosen(base: "Conditions", axes: dict[str, "Axis"], budget: int) -> list[di
     reachable = [
         with_values(base, {"C10": float(x), "C30": float(y)})
         for x in axes["C10"].values[::2]
-        for y in axes["C30"].values[::5]
+        for y in axes["C30"].values[::3]
     ]
     chosen: tuple[ConditionDistribution, ...] = choose_conditions(reachable, budget)
     return [one.model_dump(mode="json") for one in chosen]

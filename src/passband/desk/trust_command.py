@@ -101,7 +101,7 @@ def known_values(
 
 def text(verdict: "Verdict") -> str:
     """Verdict for a person."""
-    lines = [verdict.word]
+    lines: list[str] = [verdict.word]
     for name, one in (("loss", verdict.loss), ("Dice", verdict.dice)):
         if one is not None:
             lines.append(f"  predicted {name} {one.value:.3g} ({one.low:.3g} to {one.high:.3g}, {one.level:.0%})")
@@ -152,7 +152,7 @@ def _page(judge: "Judge", micrograph: "Micrograph", verdict: "Verdict", image: P
 
     assert micrograph.pixel_size is not None
     card = judge.model.card
-    facts = {"verdict": verdict.word}
+    facts: dict[str, str] = {"verdict": verdict.word}
     for name, one in (("predicted loss", verdict.loss), ("predicted Dice", verdict.dice)):
         if one is not None:
             facts[f"{name}, {one.level:.0%} interval {one.low:.2g} to {one.high:.2g}"] = f"{one.value:.2g}"

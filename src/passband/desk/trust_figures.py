@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from passband.microscope.conditions import ConditionDistribution, Conditions
+from passband.microscope.conditions import AnyConditions, Conditions
 from passband.microscope.polar import DataSet, PolarLenses
 from passband.trust.advice import LossMap
 from passband.trust.verdict import Verdict
@@ -48,7 +48,7 @@ def radial_transfer(q: Array, settings: Sequence[Conditions]) -> RadialTransfer:
 
 def verdict_figure(
     verdict: Verdict,
-    trained: ConditionDistribution,
+    trained: AnyConditions,
     groups: Sequence[Sequence[Conditions]],
     usual: Mapping[str, Array],
     *,
@@ -69,9 +69,7 @@ def verdict_figure(
     return figure
 
 
-def _draw_transfer(
-    axes: Axes, q: Array, trained: ConditionDistribution, groups: Sequence[Sequence[Conditions]]
-) -> None:
+def _draw_transfer(axes: Axes, q: Array, trained: AnyConditions, groups: Sequence[Sequence[Conditions]]) -> None:
     training = radial_transfer(q, trained.sample(64, np.random.default_rng(0)))
     axes.fill_between(q, training.transfer, color="#cbd5e1", linewidth=0, label="training, rms over its conditions")
     axes.plot(q, training.envelope, color=GREY, linewidth=1.0, linestyle="--", label="its envelope")
@@ -108,8 +106,9 @@ def _draw_signals(axes: Axes, verdict: Verdict, usual: Mapping[str, Array]) -> N
     axes.set_xlim(0.0, 3.3)
     axes.set_ylim(-0.6, len(names) - 0.3)
     axes.axvline(1.0, color=GREY, linewidth=0.6, linestyle=":")
-    heading = "What network and image say (grey: 5 to 95 % of calibration micrographs)"
-    _dress(axes, "signal ÷ its 95 % quantile on calibration micrographs", "", heading)
+    said = "grey: 5 to 95 % of calibration\nmicrographs inside the training\norange: beyond all of them"
+    axes.text(0.98, 0.03, said, transform=axes.transAxes, fontsize=7, ha="right", color=INK)
+    _dress(axes, "signal ÷ its 95 % quantile on calibration micrographs", "", "What network and image say")
 
 
 def _dress(axes: Axes, xlabel: str, ylabel: str, title: str) -> None:

@@ -112,7 +112,7 @@ def known_conditions(
     if micrograph.conditions is not None:
         return Known("file", {**_numbers(micrograph.conditions), **given}, note="the file carries its conditions")
     if "C10" in given:
-        return Known("given", dict(given), note="as given")
+        return Known("given", dict(given), note="what was not given is taken as in training")
     if not fit or micrograph.pixel_size is None:
         source: Source = "given" if given else "unknown"
         return Known(source, dict(given), note="the defocus was not given and the rings were not looked at")

@@ -148,7 +148,8 @@ def doubts(logits: Tensor, temperature: float = 1.0) -> dict[str, Array]:
 
 
 def _entropy(probabilities: Tensor, *, dim: int) -> Tensor:
-    return torch.special.entr(probabilities).sum(dim=dim)
+    entropy: Tensor = torch.special.entr(probabilities).sum(dim=dim)
+    return entropy
 
 
 def signals_of(

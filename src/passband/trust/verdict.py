@@ -7,10 +7,10 @@ the training's conditions as the yardstick:
 * **degraded**: the predicted loss is above that; or some signal is larger than a false alarm rate of 5 % over all
   signals together allows on micrographs inside; or the conditions leave the training where they are not predicted to
   cost anything, and the interval reaches beyond the worst data set inside;
-* **outside**: even the lower end of the interval is above that of 99 % of the data sets inside, "the worst"; or the conditions lie
-  beyond everything that was calibrated, so that no prediction is possible; or two signals of different kinds (of the
-  network, of its features, of the spectrum) exceed those of every calibration micrograph; or the file is of another
-  kind of microscope, another energy, or has too coarse pixels.
+* **outside**: even the lower end of the interval is above the loss of 99 % of the data sets inside, "the worst"; or a
+  known quantity lies beyond everything that was calibrated, so that no prediction is possible; or signals of two
+  different kinds (the network's doubt, its features, the spectrum) exceed those of every micrograph inside; or the file
+  is of another kind of microscope, another energy, or has too coarse pixels.
 
 Where the conditions are not known, the verdict rests on the signals and says so.
 """
@@ -188,7 +188,8 @@ def judge(
     verdict: dict[str, Any] = {"known": known, "signals": measured}
     if "C10" not in known.values:
         reasons.append(Reason(0, f"the defocus is not known ({known.note}); this rests on the signals alone"))
-        advice.append("give what you know, for example --c10 -80 --dose 400, for a predicted loss")
+        if not file:
+            advice.append("give what you know, for example --c10 -80 --dose 400, for a predicted loss")
     else:
         settings = settings_of(known, predictor.trained)
         forecasts = [predictor.forecast(group, camera_pixel=camera_pixel, level=level) for group in settings]
