@@ -39,7 +39,7 @@ Array = NDArray[np.float64]
 Row = dict[str, Any]
 
 TARGETS = ("loss", "induced_loss")
-BOTH = "observer and texture"
+BOTH, ROBUST = "observer and texture", "observer loss and AUC"
 NAMES = {
     "delta_c10_A": "plain |ΔC10|",
     "sigma": "σ (radial)",
@@ -58,6 +58,7 @@ NAMES = {
     "observer_auc": "mismatched observer, AUC",
     "observer_induced": "mismatched observer, induced loss",
     "observer_difficulty": "observer's difficulty at χ′ alone",
+    ROBUST: "mismatched observer, loss and AUC, mean rank",
     BOTH: "mismatched observer and texture d′, mean rank",
 }
 REGRESSIONS = {
@@ -167,6 +168,7 @@ def columns(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
     """Return rows as columns, all measures turned so that a larger one forecasts a larger loss."""
     table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     turned: dict[str, NDArray[Any]] = {name: table[name] * sign for name, sign in DIRECTIONS.items()}
+    turned[ROBUST] = rankdata(turned["observer_loss"]) + rankdata(turned["observer_auc"])
     turned[BOTH] = rankdata(turned["observer_loss"]) + rankdata(turned["texture_separation"])
     return table | turned
 
