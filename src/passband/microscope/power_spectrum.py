@@ -32,7 +32,8 @@ class Periodogram(NamedTuple):
     """Power of the half plane qx ≥ 0, relative to that of white noise of the image's variance.
 
     `power`, `q_y`, `q_x` are (y, x) broadcastable, q in Å⁻¹; `step` is the distance of bins along y and x; `looks` is
-    how many independent tiles were averaged.
+    how many tiles the image would hold side by side: overlapping tiles make one bin steadier than that but tie it to
+    its neighbours, so this is what counts in a likelihood of all bins.
     """
 
     power: FloatArray
