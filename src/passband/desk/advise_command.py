@@ -173,12 +173,18 @@ def _text(result: dict[str, Any]) -> str:
     lines = [f"holds where the predicted loss is at most {result['usual_loss']:.3g}"]
     for one, (name, share) in zip(result["best"], result["holds"].items(), strict=True):
         second = name.removeprefix("C10_")
-        place = f"C10 = {one['C10'] / 10:.3g} nm, {second} = {one[second] / 10:.4g} nm".replace("-", "\u2212")
-        lines.append(f"C10 × {second}: {share:.0%} of what you can reach; best at {place}")
+        lines.append(f"C10 × {second}: {share:.1%} of what you can reach; best at {_said(one, ('C10', second))}")
         lines.append(f"  predicted loss {one['predicted_loss']:.3g}, Dice {one['predicted_dice']:.2f}")
     for one in result.get("train_on", ()):
-        shown = (
-            ", ".join(f"{key} = {value / 10:.4g} nm" for key, value in one["aberrations"].items()) or "no aberrations"
-        )
-        lines.append(f"train on {shown}".replace("-", "\u2212"))
+        lines.append(f"train on {_said(one['aberrations'], tuple(one['aberrations'])) or 'no aberrations'}")
     return "\n".join([*lines, *(f"wrote {file}" for file in result["files"])])
+
+
+def _said(values: dict[str, Any], names: tuple[str, ...]) -> str:
+    """Coefficients in nm, Cs in µm."""
+    units = {"C30": (1e4, "µm")}
+    parts = []
+    for name in names:
+        factor, unit = units.get(name, (10.0, "nm"))
+        parts.append(f"{name} = {values[name] / factor:.3g} {unit}".replace("-", "\u2212"))
+    return ", ".join(parts)

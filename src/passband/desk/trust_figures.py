@@ -144,12 +144,18 @@ def loss_maps_figure(maps: Sequence[tuple[str, LossMap]], *, usual: float, worst
         for values, limit, style in ((one.loss.value, usual, "solid"), (one.loss.low, worst, "dashed")):
             if float(values.min()) < limit < float(values.max()):
                 axes.contour(x, y, values, levels=[limit], colors="white", linewidths=1.4, linestyles=style)
+        j, i = divmod(int(one.loss.value.argmin()), len(x))
+        axes.plot(x[i], y[j], marker="*", markersize=11, color=ORANGE, markeredgecolor=INK, clip_on=False)
         _dress(axes, x_name, y_name, title)
     bar = figure.colorbar(mesh, ax=list(panels))
     bar.set_label("predicted loss (paper scale)", fontsize=9)
     bar.ax.tick_params(labelsize=8, which="both")
-    note = f"white: holds where the loss is below {usual:.2g}; dashed: outside, where even the low end of the interval "
-    note += f"exceeds {worst:.2g}"
+    for ticks in (bar.ax.yaxis.set_major_formatter, bar.ax.yaxis.set_minor_formatter):
+        ticks("{x:.2g}")
+    note = (
+        f"star: least loss; white: holds where the loss is below {usual:.2g}; dashed: outside, where even the low end "
+    )
+    note += f"of the interval exceeds {worst:.2g}"
     figure.supxlabel(note, fontsize=8, color=INK)
     return figure
 
