@@ -1,12 +1,9 @@
 """Figure 5 of the paper, and which measure forecasts it best: every (network, data set) pair of a campaign.
 
-    python studies/ood_aberrations/pairs.py CAMPAIGN -o studies/ood_aberrations
-
-Writes results/pairs.csv, results/ranking.csv, results/regressions.csv, fig5.png, forecasts.png and ranking.png. The
-measures use training structures only; networks are tested on others.
+`analyse` writes results/pairs.csv, results/ranking.csv, results/regressions.csv, fig5.png, forecasts.png and
+ranking.png; `report.py` calls it. The measures use training structures only; networks are tested on others.
 """
 
-import argparse
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
@@ -360,17 +357,3 @@ def _verdict(found: Mapping[tuple[str, str], Row]) -> list[str]:
         f"within a data set no measure is above ρ = {best:.2f}."
     )
     return lines
-
-
-def main() -> None:
-    """Analyse a campaign and print the section of the report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("campaign", type=Path, help="folder of a finished campaign")
-    parser.add_argument("-o", "--output", type=Path, default=Path("out"), help="folder for results and figures")
-    given = parser.parse_args()
-    numbers = analyse(given.campaign, given.output / "results")
-    print("\n".join(report_lines(numbers)))
-
-
-if __name__ == "__main__":
-    main()

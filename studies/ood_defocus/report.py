@@ -7,10 +7,7 @@ Writes results/loss_matrix.csv, results/learning_curves.csv, results/facts.csv, 
 """
 
 import argparse
-import json
-import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +16,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from passband.campaign.experiment import COST, METRICS, run_folder
-from passband.campaign.grid import CampaignPlan, Experiment, load_campaign
+from passband.campaign.folder import METRICS, run_folder
+from passband.campaign.grid import CampaignPlan, load_campaign
 from passband.desk.figures import COLOURS, to_png
+from passband.desk.study import provenance
 from passband.desk.tables import write_csv
 from passband.training.history import read_history
 
@@ -166,17 +164,6 @@ def verdicts(late: dict[str, Array]) -> dict[str, bool]:
     }
 
 
-def cost_lines(experiments: Sequence[Experiment], directory: Path) -> list[str]:
-    """Say what the campaign cost, from the runs' own records."""
-    costs = [json.loads((run_folder(one, directory) / COST).read_text()) for one in experiments]
-    networks = sum(cost["networks"] for cost in costs)
-    seconds = sum(cost["training_seconds"] + cost["evaluation_seconds"] for cost in costs)
-    return [
-        f"{networks} networks in {len(costs)} runs; {seconds / 60:.0f} minutes of one core in all, "
-        f"{seconds / networks:.0f} s per network with its evaluations (other work shared the machine)."
-    ]
-
-
 def _pm(values: Array) -> str:
     return f"{values.mean():+.4f} ± {values.std(ddof=1):.4f}" if len(values) > 1 else f"{values[0]:+.4f}"
 
@@ -199,31 +186,19 @@ def report(plan: CampaignPlan, plan_file: Path, directory: Path, output: Path) -
         for name, values in found.items()
     ]
     write_csv(output / "results" / "facts.csv", table)
-    lines = _text(plan, plan_file, by_epoch, fig3, cost_lines(plan.experiments(), directory))
+    lines = _text(provenance(plan, plan_file, directory), by_epoch, fig3)
     (output / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _text(
-    plan: CampaignPlan,
-    plan_file: Path,
-    by_epoch: dict[int, dict[str, Array]],
-    fig3: Sequence[dict[str, Any]],
-    cost: Sequence[str],
-) -> list[str]:
+def _text(made: Sequence[str], by_epoch: dict[int, dict[str, Array]], fig3: Sequence[dict[str, Any]]) -> list[str]:
     epochs = list(by_epoch)
     seeds = len(next(iter(by_epoch[epochs[-1]].values())))
-    training = plan.training
     return [
         "# Networks trained at one defocus, measured at every other",
         "",
-        "After Figures 3 and 4 of Rangel DaCosta & Scott (arXiv 2512.09067). **This is the plan "
-        f"`{plan_file.name}`**, {'the small one' if 'small' in plan_file.name else 'paper size'}: "
-        f"{plan.simulation.structures} structures, {plan.imaging.patch}² patches at {plan.imaging.pixel_size:g} Å, "
-        f"{training.epochs} epochs of {training.steps_per_epoch} steps, {seeds} seeds. "
-        "Losses are on the paper's scale (0 is perfect, its trainings stop at 0.05). Positive defocus is underfocus.",
+        "After Figures 3 and 4 of Rangel DaCosta & Scott (arXiv 2512.09067). Positive defocus is underfocus.",
         "",
-        f"Made by `make study STUDY=ood_defocus` on {os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}. {cost[0]}",
-        "",
+        *made,
         "## Which facts of the paper hold",
         "",
         *(

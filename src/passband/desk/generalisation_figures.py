@@ -68,7 +68,8 @@ def ranking_figure(
         axes.scatter(value, place, s=22, color=[OWN if "observer" in name else OTHER for name in names], zorder=3)
         axes.axvline(0.0, color="#9ca3af", linewidth=0.6)
         if np.isfinite(ceiling.get(target, np.nan)):
-            axes.axvline(ceiling[target], color=INK, linewidth=0.8, linestyle="--")
+            axes.axvline(ceiling[target], color=INK, linewidth=0.8, linestyle="--", label="another seed")
+            axes.legend(fontsize=7, loc="lower left", frameon=False)
         axes.set_yticks(place, names, fontsize=8)
         _dress(axes, "Spearman's ρ", "", target)
     return figure

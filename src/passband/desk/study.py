@@ -1,0 +1,40 @@
+"""How a study's report begins: what was run, of which size, on what, and what it cost."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from passband.campaign.folder import run_folder
+from passband.campaign.grid import CampaignPlan
+from passband.campaign.tables import costs
+
+
+def provenance(plan: CampaignPlan, file: Path, directory: Path) -> list[str]:
+    """Return two paragraphs of Markdown: the plan with its size, and the command, the machine, the date and the cost.
+
+    Parameters
+    ----------
+    plan, file
+        The plan that was run, and the file it was read from; one named `…_small` is called small.
+    directory
+        Folder of the finished campaign.
+    """
+    runs = [run_folder(one, directory).name for one in plan.experiments()]
+    spent = costs(directory, runs)
+    networks = sum(int(cost["networks"]) for cost in spent)
+    seconds = sum(cost["training_seconds"] + cost["evaluation_seconds"] for cost in spent)
+    training, size = plan.training, "the small one" if file.stem.endswith("_small") else "that of the paper's size"
+    steps = f"{training.epochs} epochs of {training.steps_per_epoch} steps"
+    stopped = (
+        "" if training.stop_below is None else f" or until the worst network of a run is below {training.stop_below:g}"
+    )
+    return [
+        f"**The plan is `{file.name}`, {size}**: {plan.simulation.structures} structures to train, validate and test "
+        f"on, {plan.imaging.patch}² pixels of {plan.imaging.pixel_size} Å, {steps}{stopped}. "
+        "Losses are on the scale of arXiv 2512.09067 (0 is perfect; its trainings stop at 0.05).",
+        "",
+        f"Made by `make study STUDY={file.parent.name}` on {os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}: "
+        f"{networks} networks in {len(spent)} runs, {seconds / 60:.0f} minutes of one core in all, "
+        f"{seconds / max(networks, 1):.0f} s for each network with its evaluations, by the clock.",
+        "",
+    ]
