@@ -64,8 +64,13 @@ def outside_of(row: Mapping[str, float], trained: AnyConditions) -> dict[str, tu
     """Quantities of a setting that the training did not cover: name → (value, trained range).
 
     A tolerance of 2 % of the range forgives rounding. Where the training was one value, a tenth of the smallest width
-    that a calibration uses is forgiven.
+    that a calibration uses is forgiven. Of a mixture it is what the member that lacks least did not cover: a network
+    trained on both sides of focus has not seen what lies between.
     """
+    return min((_outside_member(row, member) for member in trained.members), key=len)
+
+
+def _outside_member(row: Mapping[str, float], trained: AnyConditions) -> dict[str, tuple[float, tuple[float, float]]]:
     found = {}
     for name, (low, high) in trained_range(trained).items():
         slack = 0.02 * (high - low) + 0.1 * LEAST.get(name, 0.0) * (high == low) + 1e-9 * abs(high)
