@@ -81,6 +81,16 @@ def test_a_map_is_what_the_predictor_says_at_each_place(table, trained, pixel) -
     assert found.loss.value[0, 0] > 1.5 * found.loss.value[0, 2]  # the true loss rises with |C10|
 
 
+def test_nothing_is_said_beyond_what_was_calibrated(table, trained, pixel) -> None:
+    """The table reaches ± 750 Å at most, so ± 900 Å with the tenth of its width that is forgiven."""
+    predictor = Predictor(table, trained, pixel)
+    found = loss_map(predictor, BASE, axis("C10", -2000.0, 0.0, 2), axis("C12", 0.0, 50.0, 2))
+    assert np.isnan(found.loss.value[:, 0]).all()
+    assert np.isfinite(found.dice.value[:, 1]).all()
+    with pytest.raises(PassbandError, match="of the map was calibrated"):
+        loss_map(predictor, BASE, axis("C10", -5000.0, -3000.0, 2), axis("C12", 0.0, 50.0, 2))
+
+
 def test_an_axis_runs_upwards() -> None:
     with pytest.raises(PassbandError, match="write low < high"):
         axis("C10", 5.0, 5.0, 4)

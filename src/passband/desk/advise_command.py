@@ -146,7 +146,9 @@ def _rows(one: "LossMap") -> list[dict[str, Any]]:
 
 
 def _best(second: str, one: "LossMap") -> dict[str, Any]:
-    j, i = divmod(int(one.loss.value.argmin()), len(one.first.values))
+    import numpy as np
+
+    j, i = divmod(int(np.nanargmin(one.loss.value)), len(one.first.values))
     return {
         "C10": float(one.first.values[i]),
         second: float(one.second.values[j]),

@@ -127,7 +127,7 @@ def loss_maps_figure(maps: Sequence[tuple[str, LossMap]], *, usual: float, worst
     figure = Figure(figsize=(5.4 * len(maps), 4.2), layout="constrained")
     panels = figure.subplots(1, len(maps), squeeze=False)[0]
     everything = np.concatenate([one.loss.value.ravel() for _, one in maps])
-    bounds = float(everything.min()), float(max(everything.max(), usual * 1.2))
+    bounds = float(np.nanmin(everything)), float(max(np.nanmax(everything), usual * 1.2))
     for axes, (title, one) in zip(panels, maps, strict=True):
         (x, x_name), (y, y_name) = _shown(one.first.name, one.first.values), _shown(one.second.name, one.second.values)
         mesh = axes.pcolormesh(
@@ -142,9 +142,10 @@ def loss_maps_figure(maps: Sequence[tuple[str, LossMap]], *, usual: float, worst
             rasterized=True,
         )
         for values, limit, style in ((one.loss.value, usual, "solid"), (one.loss.low, worst, "dashed")):
-            if float(values.min()) < limit < float(values.max()):
+            if float(np.nanmin(values)) < limit < float(np.nanmax(values)):
                 axes.contour(x, y, values, levels=[limit], colors="white", linewidths=1.4, linestyles=style)
-        j, i = divmod(int(one.loss.value.argmin()), len(x))
+        axes.set_facecolor("#e5e7eb")  # beyond what was calibrated
+        j, i = divmod(int(np.nanargmin(one.loss.value)), len(x))
         axes.plot(x[i], y[j], marker="*", markersize=11, color=ORANGE, markeredgecolor=INK, clip_on=False)
         _dress(axes, x_name, y_name, title)
     bar = figure.colorbar(mesh, ax=list(panels))
@@ -155,7 +156,7 @@ def loss_maps_figure(maps: Sequence[tuple[str, LossMap]], *, usual: float, worst
     note = (
         f"star: least loss; white: holds where the loss is below {usual:.2g}; dashed: outside, where even the low end "
     )
-    note += f"of the interval exceeds {worst:.2g}"
+    note += f"of the interval exceeds {worst:.2g}; grey: not calibrated"
     figure.supxlabel(note, fontsize=8, color=INK)
     return figure
 

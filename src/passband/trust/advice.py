@@ -53,7 +53,15 @@ def axis(name: str, low: float, high: float, count: int) -> Axis:
 def loss_map(
     predictor: Predictor, conditions: Conditions, first: Axis, second: Axis, *, level: float = LEVEL
 ) -> LossMap:
-    """Predicted loss and Dice where two coefficients vary and everything else is as in `conditions`."""
+    """Predicted loss and Dice where two coefficients vary and everything else is as in `conditions`.
+
+    NaN where a coefficient is further out than anything that was calibrated, for nothing is known there.
+
+    Raises
+    ------
+    PassbandError
+        All of it is further out.
+    """
     settings = [
         with_values(conditions, {first.name: float(x), second.name: float(y)})
         for y in second.values
@@ -61,9 +69,25 @@ def loss_map(
     ]
     found = predictor.forecast(settings, level=level)
     shape = (len(second.values), len(first.values))
-    loss, dice = (Interval(*(part.reshape(shape) for part in one)) for one in (found.loss, found.dice))
+    known = _calibrated(predictor, second)[:, None] & _calibrated(predictor, first)[None, :]
+    if not known.any():
+        raise PassbandError(
+            f"no {first.name} and {second.name} of the map was calibrated; reach closer to the training"
+        )
+    loss, dice = (
+        Interval(*(np.where(known, part.reshape(shape), np.nan) for part in one)) for one in (found.loss, found.dice)
+    )
     sigma = np.array([row["sigma"] for row in found.rows]).reshape(shape)
     return LossMap(first, second, loss, dice, sigma)
+
+
+def _calibrated(predictor: Predictor, one: Axis) -> NDArray[np.bool_]:
+    """Which values of an axis the calibration covers, a tenth of its width forgiven, as in a verdict."""
+    if one.name not in predictor.calibration.sets:
+        return np.ones(len(one.values), dtype=bool)
+    column = predictor.calibration.column(one.name)
+    slack = 0.1 * (column.max() - column.min())
+    return np.asarray((one.values >= column.min() - slack) & (one.values <= column.max() + slack))
 
 
 def best_defocus(predictor: Predictor, settings: Sequence[Conditions], reachable: ArrayLike) -> tuple[float, float]:
