@@ -1,0 +1,337 @@
+"""Which strategy chose the better training conditions, from a finished campaign.
+
+    passband campaign run studies/training_choice/plan_small.toml -o out/training_choice
+    python studies/training_choice/report.py out/training_choice --plan studies/training_choice/plan_small.toml
+
+Reads results/choices.csv of choose.py; writes results/losses.csv, results/summary.csv, coverage.png and report.md.
+Runs that are not finished are left out, and the report says so.
+"""
+
+import argparse
+import csv
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from math import ceil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from passband.campaign.experiment import COST, METRICS, finished, run_folder
+from passband.campaign.grid import OWN, CampaignPlan, load_campaign
+from passband.desk.figures import to_png
+from passband.desk.tables import write_csv
+from passband.distribution import Normal, limits
+from passband.microscope.conditions import ConditionDistribution
+from passband.training.history import read_history
+
+Array = NDArray[np.float64]
+
+PART = "strategies"
+AXES = ("C10", "C30")
+BASELINES = ("spaced", "single")
+INFORMED = ("sigma", "observer")
+WORST = 0.1  # share of the held-out conditions that the worst decile is
+RESAMPLED = 4000
+SAYS = {
+    "spaced": "evenly spaced, the largest distance to a candidate smallest",
+    "random": "drawn at random",
+    "single": "the one that the observer calls best",
+    "sigma": "greedy cover by σ of arXiv 2512.09067",
+    "observer": "greedy cover by the loss of the observer",
+    "region": "no choice: every setting within reach",
+}
+
+
+class Difference(NamedTuple):
+    """Loss of one strategy minus that of another: its mean, one value per seed, and a 95 % interval."""
+
+    mean: float
+    seeds: Array
+    low: float
+    high: float
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval leaves out 0 and all seeds agree in sign."""
+        return self.low * self.high > 0 and bool((np.sign(self.seeds) == np.sign(self.mean)).all())
+
+
+def read_rows(plan: CampaignPlan, directory: Path) -> list[dict[str, Any]]:
+    """Rows of the finished runs with the held-out condition in Å; those on the training's own mixture have none."""
+    rows = []
+    for experiment in plan.part_experiments(PART):
+        folder = run_folder(experiment, directory)
+        places = {one.name: _place(one.conditions) for one in experiment.evaluations if one.name != OWN}
+        for row in read_history(folder / METRICS) if finished(folder) else []:
+            rows.append(row | {"strategy": row["trained_on"]} | places.get(row["evaluation"], {}))
+    return rows
+
+
+def _place(conditions: Any) -> dict[str, float]:
+    aberrations = conditions.aberrations
+    return {f"{name}_A": float(np.mean(limits(aberrations.get(name, 0.0)))) for name in AXES}
+
+
+def losses(rows: Sequence[Mapping[str, Any]], strategy: str, measure: str = "loss") -> Array:
+    """One value per seed and held-out condition, (seeds, conditions), in the order of their names."""
+    mine = [row for row in rows if row["strategy"] == strategy and row["evaluation"] != OWN]
+    seeds, names = sorted({row["seed"] for row in mine}), sorted({row["evaluation"] for row in mine})
+    table = np.full((len(seeds), len(names)), np.nan)
+    for row in mine:
+        table[seeds.index(row["seed"]), names.index(row["evaluation"])] = row[measure]
+    return table
+
+
+def worst_decile(table: Array) -> Array:
+    """Mean over the worst tenth of the conditions, rounded up, for each seed."""
+    count = ceil(WORST * table.shape[1])
+    return np.sort(table, axis=1)[:, -count:].mean(axis=1)
+
+
+def difference(first: Array, second: Array, *, seed: int = 0) -> Difference:
+    """Mean of first − second, paired by seed and condition, with a percentile bootstrap over both.
+
+    Few seeds make the interval too narrow; hence `Difference.certain` asks more.
+    """
+    paired = first - second
+    rng = np.random.default_rng(seed)
+    seeds = rng.integers(paired.shape[0], size=(RESAMPLED, paired.shape[0]))
+    conditions = rng.integers(paired.shape[1], size=(RESAMPLED, paired.shape[1]))
+    means = paired[seeds[:, :, None], conditions[:, None, :]].mean(axis=(1, 2))
+    low, high = np.quantile(means, (0.025, 0.975))
+    return Difference(float(paired.mean()), paired.mean(axis=1), float(low), float(high))
+
+
+def verdict(rows: Sequence[Mapping[str, Any]], strategy: str) -> str:
+    """Say whether a strategy beats both baselines in mean loss."""
+    found = {}
+    for name in BASELINES:
+        if name != strategy and (measured := losses(rows, name)).size:
+            found[name] = difference(losses(rows, strategy), measured)
+    if len(found) < len(BASELINES):
+        return "open: a baseline is not measured"
+    words = {name: _outcome(one) for name, one in found.items()}
+    if set(words.values()) == {"beats"}:
+        return f"wins: beats {' and '.join(words)}"
+    return "does not win: " + ", ".join(f"{word} {name}" for name, word in words.items())
+
+
+def _outcome(found: Difference) -> str:
+    if not found.certain:
+        return "not told apart from"
+    return "beats" if found.mean < 0 else "loses to"
+
+
+def read_choices(path: Path) -> dict[str, list[dict[str, float]]]:
+    """Return the chosen conditions in Å, and what was forecast, by strategy."""
+    chosen: dict[str, list[dict[str, float]]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            numbers = {name: float(value) for name, value in row.items() if name != "strategy"}
+            chosen.setdefault(row["strategy"], []).append(numbers)
+    return chosen
+
+
+def planned_choices(plan: CampaignPlan) -> dict[str, list[tuple[float, ...]]]:
+    """Return C10 and C30 in Å of what each strategy trains on by the plan; none where it is a region."""
+    points = {}
+    for named in plan.families["chosen"].conditions():
+        fixed = [one for one in named.conditions.members if _is_fixed(one)]
+        points[named.name] = [tuple(_place(one).values()) for one in fixed]
+    return points
+
+
+def _is_fixed(conditions: ConditionDistribution) -> bool:
+    return all(isinstance(conditions.aberrations.get(name, 0.0), float | Normal) for name in AXES)
+
+
+def check_choices(plan: CampaignPlan, chosen: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
+    """Refuse choices that are not those of the plan.
+
+    Raises
+    ------
+    ValueError
+        A strategy of the plan was chosen otherwise.
+    """
+    for name, points in planned_choices(plan).items():
+        given = sorted(tuple(round(row[f"{axis}_A"], 3) for axis in AXES) for row in chosen.get(name, []))
+        if points and given != sorted(tuple(round(value, 3) for value in point) for point in points):
+            raise ValueError(f"{name} is {points} in the plan and {given} in choices.csv; copy what choose.py prints")
+
+
+def coverage(rows: Sequence[Mapping[str, Any]], points: Mapping[str, Sequence[tuple[float, ...]]]) -> bytes:
+    """Draw the region within reach for each strategy: what it chose (stars), and the loss where it was measured."""
+    names = [name for name in points if losses(rows, name).size]
+    columns = min(3, len(names))
+    figure = Figure(figsize=(3.6 * columns + 0.9, 3.3 * ceil(len(names) / columns)), layout="constrained")
+    grid = figure.subplots(ceil(len(names) / columns), columns, sharex=True, sharey=True, squeeze=False)
+    shown = {name: losses(rows, name).mean(axis=0) for name in names}
+    high = max(float(values.max()) for values in shown.values())
+    for axes, name in zip(grid.flat, names, strict=False):
+        mine = {row["evaluation"]: row for row in rows if row["strategy"] == name and row["evaluation"] != OWN}
+        places = np.array([[mine[key]["C10_A"] / 10, mine[key]["C30_A"] / 1e7] for key in sorted(mine)])
+        dots = axes.scatter(*places.T, c=shown[name], vmin=0.0, vmax=high, cmap="viridis", s=90, edgecolors="none")
+        if chosen := points[name]:
+            stars = np.array(chosen) / [10.0, 1e7]
+            axes.plot(*stars.T, "*", color="tab:red", markersize=15, markeredgecolor="white")
+        axes.set_title(f"{name}: mean loss {shown[name].mean():.3f}", fontsize=10)
+    for axes in list(grid.flat)[len(names) :]:
+        axes.set_visible(False)
+    for axes in grid[-1]:
+        axes.set_xlabel("C10 (nm)")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("C30 (mm)")
+    figure.colorbar(dots, ax=grid, shrink=0.8, label="loss (scale of the paper), mean over seeds")
+    return to_png(figure, dpi=120)
+
+
+def summary(
+    rows: Sequence[Mapping[str, Any]], chosen: Mapping[str, Sequence[Mapping[str, float]]]
+) -> list[dict[str, Any]]:
+    """One row per strategy, the best first: means and standard deviations over seeds, and paired differences."""
+    table = []
+    for name in {row["strategy"] for row in rows}:
+        measured = losses(rows, name)
+        mean, worst, dice = measured.mean(axis=1), worst_decile(measured), losses(rows, name, "dice").mean(axis=1)
+        own = [row["loss"] for row in rows if row["strategy"] == name and row["evaluation"] == OWN]
+        line: dict[str, Any] = {
+            "strategy": name,
+            "forecast_loss": chosen[name][0]["observer_loss"] if name in chosen else None,
+            "own_loss": float(np.mean(own)) if own else None,
+            "loss": float(mean.mean()),
+            "loss_sd": _sd(mean),
+            "worst_decile": float(worst.mean()),
+            "worst_decile_sd": _sd(worst),
+            "dice": float(dice.mean()),
+        }
+        for other in BASELINES:
+            known = other != name and losses(rows, other).size
+            found = difference(measured, losses(rows, other)) if known else None
+            line |= {
+                f"minus_{other}": found.mean if found else None,
+                f"minus_{other}_low": found.low if found else None,
+                f"minus_{other}_high": found.high if found else None,
+                f"minus_{other}_sd": _sd(found.seeds) if found else None,
+            }
+        table.append(line)
+    return sorted(table, key=lambda line: line["loss"])
+
+
+def _sd(values: Array) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+
+
+def report(plan: CampaignPlan, plan_file: Path, directory: Path, output: Path) -> None:
+    """Write everything; see the module."""
+    chosen = read_choices(output / "results" / "choices.csv")
+    check_choices(plan, chosen)
+    rows = read_rows(plan, directory)
+    keep = ("strategy", "seed", "evaluation", "C10_A", "C30_A", "loss", "dice")
+    held_out = [{name: row[name] for name in keep} for row in rows if row["evaluation"] != OWN]
+    write_csv(output / "results" / "losses.csv", held_out)
+    table = summary(rows, chosen)
+    write_csv(output / "results" / "summary.csv", table)
+    (output / "coverage.png").write_bytes(coverage(rows, planned_choices(plan)))
+    lines = _text(plan, plan_file, rows, table, _cost(plan, directory))
+    (output / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _cost(plan: CampaignPlan, directory: Path) -> str:
+    runs = plan.part_experiments(PART)
+    done = [one for one in runs if finished(run_folder(one, directory))]
+    costs = [json.loads((run_folder(one, directory) / COST).read_text()) for one in done]
+    seconds = sum(cost["training_seconds"] + cost["evaluation_seconds"] for cost in costs)
+    missing = [one.trained_on for one in runs if one not in done]
+    left_out = f" **Not finished and left out: {', '.join(missing)}.**" if missing else ""
+    networks = sum(cost["networks"] for cost in costs)
+    return f"{networks} networks in {len(done)} runs, {seconds / 60:.0f} minutes of a shared machine in all.{left_out}"
+
+
+def _text(
+    plan: CampaignPlan,
+    plan_file: Path,
+    rows: Sequence[Mapping[str, Any]],
+    table: Sequence[Mapping[str, Any]],
+    cost: str,
+) -> list[str]:
+    measured = {line["strategy"] for line in table}
+    some = losses(rows, table[0]["strategy"])
+    training = plan.training
+    images = training.epochs * training.steps_per_epoch * training.batch_size
+    points = planned_choices(plan)
+    return [
+        "# Which conditions to train on, when there is a budget for a few",
+        "",
+        f"**This is the plan `{plan_file.name}`**: {len(plan.families['candidates'].conditions())} candidates over "
+        f"C10 × C30, all else as in the defocus study; every network is trained on {images} micrographs, however "
+        f"many conditions they are of, and measured on {some.shape[1]} random held-out conditions, {plan.images} "
+        f"micrographs of unseen structures each; {some.shape[0]} seeds. Losses are on the scale of arXiv 2512.09067.",
+        "",
+        f"Made by `make study STUDY=training_choice` on {os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}. {cost}",
+        "",
+        "## Verdict",
+        "",
+        *(f"* {name}: **{verdict(rows, name)}**" for name in INFORMED if name in measured),
+        "",
+        "A strategy wins when its mean loss over the held-out conditions is below that of `spaced` and of `single`, "
+        "paired by seed and condition: the 95 % bootstrap interval leaves out 0 and all seeds agree.",
+        "",
+        "## Losses on held-out conditions",
+        "",
+        "| strategy | forecast | mean loss | worst tenth | Dice | − spaced | − single |",
+        "|---|---|---|---|---|---|---|",
+        *(_line(line) for line in table),
+        "",
+        f"Mean ± standard deviation over {some.shape[0]} seeds; differences with their 95 % intervals over seeds and "
+        "conditions. `forecast` is the mean loss over the candidates of one observer that learned at the whole choice "
+        "(`choose.py`), before any training; its scale is that of an observer, not of a network, so only its order "
+        "counts. The worst tenth is of the conditions, for each seed.",
+        "",
+        *(f"* `{name}` ({SAYS[name]}): {_spelled(points[name])}" for name in points if name in measured),
+        "",
+        "![Coverage](coverage.png)",
+        "",
+        "Loss on each held-out condition (dots) of networks trained on the chosen ones (stars); "
+        "`results/losses.csv`, `results/choices.csv`, `results/forecast.csv`.",
+    ]
+
+
+def _line(line: Mapping[str, Any]) -> str:
+    forecast = "" if line["forecast_loss"] is None else f"{line['forecast_loss']:.3f}"
+    cells = [
+        f"{line['loss']:.4f} ± {line['loss_sd']:.4f}",
+        f"{line['worst_decile']:.4f} ± {line['worst_decile_sd']:.4f}",
+        f"{line['dice']:.3f}",
+        *(_interval(line, f"minus_{other}") for other in BASELINES),
+    ]
+    return f"| {line['strategy']} | {forecast} | " + " | ".join(cells) + " |"
+
+
+def _interval(line: Mapping[str, Any], name: str) -> str:
+    if line[name] is None:
+        return ""
+    return f"{line[name]:+.4f} [{line[f'{name}_low']:+.4f}, {line[f'{name}_high']:+.4f}]"
+
+
+def _spelled(points: Sequence[tuple[float, ...]]) -> str:
+    return "; ".join(f"C10 {c10 / 10:+g} nm, C30 {c30 / 1e7:+g} mm" for c10, c30 in points) or "all of it"
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("campaign", type=Path, help="folder of the finished campaign")
+    parser.add_argument("--plan", type=Path, default=Path(__file__).with_name("plan_small.toml"))
+    parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent)
+    given = parser.parse_args()
+    report(load_campaign(given.plan), given.plan, given.campaign, given.output)
+    print(given.output / "report.md")
+
+
+if __name__ == "__main__":
+    main()
