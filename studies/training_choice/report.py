@@ -3,27 +3,27 @@
     passband campaign run studies/training_choice/plan_small.toml -o out/training_choice
     python studies/training_choice/report.py out/training_choice --plan studies/training_choice/plan_small.toml
 
-Reads results/choices.csv of choose.py; writes results/losses.csv, results/summary.csv, coverage.png and report.md.
+Reads results/choices.csv and results/forecast.csv of choose.py; writes results/losses.csv, results/summary.csv,
+results/ranking.csv, coverage.png and report.md.
 Runs that are not finished are left out, and the report says so.
 """
 
 import argparse
 import csv
-import json
-import os
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from choice_statistics import AXES, BASELINES, difference, losses, ranking, read_forecast, verdict, worst_decile
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from passband.campaign.experiment import COST, METRICS, finished, run_folder
+from passband.campaign.experiment import METRICS, finished, run_folder
 from passband.campaign.grid import OWN, CampaignPlan, load_campaign
 from passband.desk.figures import to_png
+from passband.desk.study import provenance
 from passband.desk.tables import write_csv
 from passband.distribution import Normal, limits
 from passband.microscope.conditions import ConditionDistribution
@@ -32,11 +32,7 @@ from passband.training.history import read_history
 Array = NDArray[np.float64]
 
 PART = "strategies"
-AXES = ("C10", "C30")
-BASELINES = ("spaced", "single")
 INFORMED = ("sigma", "observer")
-WORST = 0.1  # share of the held-out conditions that the worst decile is
-RESAMPLED = 4000
 SAYS = {
     "spaced": "evenly spaced, the largest distance to a candidate smallest",
     "random": "drawn at random",
@@ -45,20 +41,6 @@ SAYS = {
     "observer": "greedy cover by the loss of the observer",
     "region": "no choice: every setting within reach",
 }
-
-
-class Difference(NamedTuple):
-    """Loss of one strategy minus that of another: its mean, one value per seed, and a 95 % interval."""
-
-    mean: float
-    seeds: Array
-    low: float
-    high: float
-
-    @property
-    def certain(self) -> bool:
-        """Whether the interval leaves out 0 and all seeds agree in sign."""
-        return self.low * self.high > 0 and bool((np.sign(self.seeds) == np.sign(self.mean)).all())
 
 
 def read_rows(plan: CampaignPlan, directory: Path) -> list[dict[str, Any]]:
@@ -75,56 +57,6 @@ def read_rows(plan: CampaignPlan, directory: Path) -> list[dict[str, Any]]:
 def _place(conditions: Any) -> dict[str, float]:
     aberrations = conditions.aberrations
     return {f"{name}_A": float(np.mean(limits(aberrations.get(name, 0.0)))) for name in AXES}
-
-
-def losses(rows: Sequence[Mapping[str, Any]], strategy: str, measure: str = "loss") -> Array:
-    """One value per seed and held-out condition, (seeds, conditions), in the order of their names."""
-    mine = [row for row in rows if row["strategy"] == strategy and row["evaluation"] != OWN]
-    seeds, names = sorted({row["seed"] for row in mine}), sorted({row["evaluation"] for row in mine})
-    table = np.full((len(seeds), len(names)), np.nan)
-    for row in mine:
-        table[seeds.index(row["seed"]), names.index(row["evaluation"])] = row[measure]
-    return table
-
-
-def worst_decile(table: Array) -> Array:
-    """Mean over the worst tenth of the conditions, rounded up, for each seed."""
-    count = ceil(WORST * table.shape[1])
-    return np.sort(table, axis=1)[:, -count:].mean(axis=1)
-
-
-def difference(first: Array, second: Array, *, seed: int = 0) -> Difference:
-    """Mean of first − second, paired by seed and condition, with a percentile bootstrap over both.
-
-    Few seeds make the interval too narrow; hence `Difference.certain` asks more.
-    """
-    paired = first - second
-    rng = np.random.default_rng(seed)
-    seeds = rng.integers(paired.shape[0], size=(RESAMPLED, paired.shape[0]))
-    conditions = rng.integers(paired.shape[1], size=(RESAMPLED, paired.shape[1]))
-    means = paired[seeds[:, :, None], conditions[:, None, :]].mean(axis=(1, 2))
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Difference(float(paired.mean()), paired.mean(axis=1), float(low), float(high))
-
-
-def verdict(rows: Sequence[Mapping[str, Any]], strategy: str) -> str:
-    """Say whether a strategy beats both baselines in mean loss."""
-    found = {}
-    for name in BASELINES:
-        if name != strategy and (measured := losses(rows, name)).size:
-            found[name] = difference(losses(rows, strategy), measured)
-    if len(found) < len(BASELINES):
-        return "open: a baseline is not measured"
-    words = {name: _outcome(one) for name, one in found.items()}
-    if set(words.values()) == {"beats"}:
-        return f"wins: beats {' and '.join(words)}"
-    return "does not win: " + ", ".join(f"{word} {name}" for name, word in words.items())
-
-
-def _outcome(found: Difference) -> str:
-    if not found.certain:
-        return "not told apart from"
-    return "beats" if found.mean < 0 else "loses to"
 
 
 def read_choices(path: Path) -> dict[str, list[dict[str, float]]]:
@@ -171,11 +103,11 @@ def coverage(rows: Sequence[Mapping[str, Any]], points: Mapping[str, Sequence[tu
     figure = Figure(figsize=(3.6 * columns + 0.9, 3.3 * ceil(len(names) / columns)), layout="constrained")
     grid = figure.subplots(ceil(len(names) / columns), columns, sharex=True, sharey=True, squeeze=False)
     shown = {name: losses(rows, name).mean(axis=0) for name in names}
-    high = max(float(values.max()) for values in shown.values())
+    low, high = (pick(np.concatenate(list(shown.values()))) for pick in (np.min, np.max))
     for axes, name in zip(grid.flat, names, strict=False):
         mine = {row["evaluation"]: row for row in rows if row["strategy"] == name and row["evaluation"] != OWN}
         places = np.array([[mine[key]["C10_A"] / 10, mine[key]["C30_A"] / 1e7] for key in sorted(mine)])
-        dots = axes.scatter(*places.T, c=shown[name], vmin=0.0, vmax=high, cmap="viridis", s=90, edgecolors="none")
+        dots = axes.scatter(*places.T, c=shown[name], vmin=low, vmax=high, cmap="viridis", s=90, edgecolors="none")
         if chosen := points[name]:
             stars = np.array(chosen) / [10.0, 1e7]
             axes.plot(*stars.T, "*", color="tab:red", markersize=15, markeredgecolor="white")
@@ -237,27 +169,23 @@ def report(plan: CampaignPlan, plan_file: Path, directory: Path, output: Path) -
     table = summary(rows, chosen)
     write_csv(output / "results" / "summary.csv", table)
     (output / "coverage.png").write_bytes(coverage(rows, planned_choices(plan)))
-    lines = _text(plan, plan_file, rows, table, _cost(plan, directory))
+    ranked = ranking(rows, planned_choices(plan), *read_forecast(output / "results" / "forecast.csv"))
+    write_csv(output / "results" / "ranking.csv", ranked)
+    opening = [*provenance(plan, plan_file, directory), *_left_out(plan, directory)]
+    lines = [*_text(plan, rows, table, opening), *_ranking_text(ranked)]
     (output / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _cost(plan: CampaignPlan, directory: Path) -> str:
-    runs = plan.part_experiments(PART)
-    done = [one for one in runs if finished(run_folder(one, directory))]
-    costs = [json.loads((run_folder(one, directory) / COST).read_text()) for one in done]
-    seconds = sum(cost["training_seconds"] + cost["evaluation_seconds"] for cost in costs)
-    missing = [one.trained_on for one in runs if one not in done]
-    left_out = f" **Not finished and left out: {', '.join(missing)}.**" if missing else ""
-    networks = sum(cost["networks"] for cost in costs)
-    return f"{networks} networks in {len(done)} runs, {seconds / 60:.0f} minutes of a shared machine in all.{left_out}"
+def _left_out(plan: CampaignPlan, directory: Path) -> list[str]:
+    missing = [one.trained_on for one in plan.part_experiments(PART) if not finished(run_folder(one, directory))]
+    return [f"**Not finished and left out: {', '.join(missing)}.**", ""] if missing else []
 
 
 def _text(
     plan: CampaignPlan,
-    plan_file: Path,
     rows: Sequence[Mapping[str, Any]],
     table: Sequence[Mapping[str, Any]],
-    cost: str,
+    opening: Sequence[str],
 ) -> list[str]:
     measured = {line["strategy"] for line in table}
     some = losses(rows, table[0]["strategy"])
@@ -267,12 +195,11 @@ def _text(
     return [
         "# Which conditions to train on, when there is a budget for a few",
         "",
-        f"**This is the plan `{plan_file.name}`**: {len(plan.families['candidates'].conditions())} candidates over "
-        f"C10 × C30, all else as in the defocus study; every network is trained on {images} micrographs, however "
-        f"many conditions they are of, and measured on {some.shape[1]} random held-out conditions, {plan.images} "
-        f"micrographs of unseen structures each; {some.shape[0]} seeds. Losses are on the scale of arXiv 2512.09067.",
-        "",
-        f"Made by `make study STUDY=training_choice` on {os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}. {cost}",
+        *opening,
+        f"The budget is three of {len(plan.families['candidates'].conditions())} candidates over C10 × C30. Every "
+        f"network is trained on {images} micrographs, however many conditions they are of, and measured on "
+        f"{some.shape[1]} random held-out conditions, {plan.images} micrographs of unseen structures each; "
+        f"{some.shape[0]} seeds.",
         "",
         "## Verdict",
         "",
@@ -298,6 +225,25 @@ def _text(
         "",
         "Loss on each held-out condition (dots) of networks trained on the chosen ones (stars); "
         "`results/losses.csv`, `results/choices.csv`, `results/forecast.csv`.",
+    ]
+
+
+def _ranking_text(ranked: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
+        "",
+        "## Where a network fails, as known before its training",
+        "",
+        "Spearman correlation over the held-out conditions of the measured loss (mean over seeds) with the observer's "
+        "loss, with −σ and with the distance in C10, each to the best of the chosen conditions; +1 is the right order.",
+        "",
+        "| strategy | observer | −σ | ΔC10 |",
+        "|---|---|---|---|",
+        *(
+            f"| {line['strategy']} | "
+            + " | ".join(f"{line[key]:+.2f}" for key in ("observer", "sigma", "delta_c10"))
+            + " |"
+            for line in ranked
+        ),
     ]
 
 
