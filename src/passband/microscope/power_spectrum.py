@@ -97,8 +97,8 @@ def averaged_periodogram(image: NDArray[Any], *, pixel_size: tuple[float, float]
             total += np.abs(np.asarray(rfft2(tile * window))) ** 2
     tiles = len(starts[0]) * len(starts[1])
     scale = variance * float(np.square(window).sum())
-    q_y = np.fft.fftfreq(side, d=pixel_size[0])[:, None]
-    q_x = np.fft.rfftfreq(side, d=pixel_size[1])[None, :]
+    q_y: FloatArray = np.asarray(np.fft.fftfreq(side, d=pixel_size[0])[:, None], dtype=np.float64)
+    q_x: FloatArray = np.asarray(np.fft.rfftfreq(side, d=pixel_size[1])[None, :], dtype=np.float64)
     step = (1.0 / (side * pixel_size[0]), 1.0 / (side * pixel_size[1]))
     covered = [1.0 + (starts[axis][-1] - starts[axis][0]) / side for axis in (0, 1)]
     return Periodogram(total / scale if scale > 0.0 else total, q_y, q_x, step, min(covered[0] * covered[1], tiles))
@@ -125,7 +125,8 @@ def _levelled(tile: FloatArray) -> FloatArray:
     level = tile - tile.mean()
     slope_y = ramps[0] @ level.mean(axis=1) / np.square(ramps[0]).sum()
     slope_x = ramps[1] @ level.mean(axis=0) / np.square(ramps[1]).sum()
-    return level - slope_y * ramps[0][:, None] - slope_x * ramps[1][None, :]
+    levelled: FloatArray = level - slope_y * ramps[0][:, None] - slope_x * ramps[1][None, :]
+    return levelled
 
 
 def usable_bins(periodogram: Periodogram, band: tuple[float, float]) -> NDArray[np.bool_]:
@@ -133,7 +134,8 @@ def usable_bins(periodogram: Periodogram, band: tuple[float, float]) -> NDArray[
     q = periodogram.q
     off_axis = (np.abs(periodogram.q_y) > 0.5 * periodogram.step[0]) & (periodogram.q_x > 0.5 * periodogram.step[1])
     off_edge = periodogram.q_x < periodogram.q_x.max()
-    return (q >= band[0]) & (q <= band[1]) & off_axis & off_edge
+    usable: NDArray[np.bool_] = (q >= band[0]) & (q <= band[1]) & off_axis & off_edge
+    return usable
 
 
 def spot_bins(periodogram: Periodogram, expected: FloatArray | None = None) -> NDArray[np.bool_]:

@@ -180,7 +180,7 @@ def _judged(model: RingModel, cells: Cells, fit: Refined, null: Refined) -> Patt
     spread = scores.T @ scores + torch.diag(model.precision)
     robust = (fit.covariance @ spread @ fit.covariance).numpy()
     gain = model.power * (torch.exp(-smooth) - torch.exp(-logarithm)) + smooth - logarithm
-    gains = np.bincount(sector, weights=(2.0 * model.weight * gain).numpy(), minlength=SECTORS)
+    gains: FloatArray = np.asarray(np.bincount(sector, (2.0 * model.weight * gain).numpy(), SECTORS), dtype=np.float64)
     scale = float((model.weight * residual.square()).sum()) / max(len(residual) - len(parameters), 1)
     return Pattern(fit, null, gains, max(scale, 1.0), _wider(fit.covariance.numpy(), robust))
 
@@ -191,8 +191,9 @@ def radial_misfit(fitted: RingFit) -> float:
     expected = torch.exp(fitted.model.expected(fitted.patterns[0].refined.parameters)).numpy()
     step = np.minimum((q - q.min()) / (np.ptp(q) + 1e-12) * RADII, RADII - 1).astype(np.int64)
     total = np.bincount(step, weight, RADII)
-    error = np.bincount(step, weight * (fitted.cells.power / expected - 1.0), RADII)[total > 0.0] / total[total > 0.0]
-    return float(np.sqrt(max(np.mean(error**2 - 1.0 / total[total > 0.0]), 0.0)))
+    seen = total > 0.0
+    error = np.bincount(step, weight * (fitted.cells.power / expected - 1.0), RADII)[seen] / total[seen]
+    return float(np.sqrt(np.mean(error**2 - 1.0 / total[seen]).clip(min=0.0)))
 
 
 def _wider(one: FloatArray, other: FloatArray) -> FloatArray:

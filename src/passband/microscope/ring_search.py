@@ -96,6 +96,6 @@ def _peaks(scores: FloatArray, places: FloatArray, keep: int, apart: float) -> l
     chosen: list[Candidate] = []
     while len(chosen) < keep and left.any():
         best = int(np.argmax(np.where(left, scores, -np.inf)))
-        chosen.append(Candidate(*(float(value) for value in places[:, best]), score=float(scores[best])))
+        chosen.append(Candidate(*(float(value) for value in (*places[:, best], scores[best]))))
         left &= np.sqrt(np.square(places - places[:, best : best + 1]).sum(axis=0)) > apart
     return chosen
