@@ -233,7 +233,8 @@ def test_the_matrix_is_ordered_by_number_and_has_gaps() -> None:
 
 
 def test_names_without_numbers_stay_in_their_order() -> None:
-    assert natural(["b", "a", "b"]) == ["b", "a"]
+    assert natural(["set10", "set2", "set2", "own"]) == ["own", "set2", "set10"]
+    assert natural(["C10=0", "C10=-50", "C10=-250", "C10=100"]) == ["C10=-250", "C10=-50", "C10=0", "C10=100"]
     assert natural(["x=1 y=10", "x=1 y=-2", "x=-3 y=5"]) == ["x=-3 y=5", "x=1 y=-2", "x=1 y=10"]
 
 

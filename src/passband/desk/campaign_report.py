@@ -1,5 +1,6 @@
 """One page about a campaign: how far it is, what was lost where, how sure that is, and what more of it would cost."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,16 +70,18 @@ def mean_losses(rows: pa.Table) -> list[dict[str, Any]]:
     aggregates = [("loss", "mean"), ("loss", "stddev", sample), ("loss", "count")]
     grouped = rows.group_by(keys, use_threads=False).aggregate(aggregates)  # groups in the order of the rows
     renamed = {"loss_mean": "loss", "loss_stddev": "spread", "loss_count": "networks"}
-    return [{renamed.get(key, key): value for key, value in row.items()} for row in grouped.to_pylist()]
+    found = [{renamed.get(key, key): value for key, value in row.items()} for row in grouped.to_pylist()]
+    return sorted(found, key=lambda row: [_natural_key(str(row[key])) for key in keys])
 
 
 def natural(names: Sequence[str]) -> list[str]:
-    """Names once each; such as `defocus=-50` are ordered by their numbers, others as they come."""
-    unique = list(dict.fromkeys(names))
-    try:
-        return sorted(unique, key=lambda name: [float(part.split("=")[1]) for part in name.split(" ")])
-    except (IndexError, ValueError):
-        return unique
+    """Names once each, numbers in them ordered as numbers: `set2` before `set10`, `defocus=-50` before `defocus=0`."""
+    return sorted(set(names), key=_natural_key)
+
+
+def _natural_key(name: str) -> list[tuple[float, str]]:
+    parts = re.split(r"((?<![A-Za-z\d])-?\d+(?:\.\d+)?|\d+)", name)
+    return [(float(part), "") if k % 2 else (float("inf"), part) for k, part in enumerate(parts)]
 
 
 def loss_matrix(rows: Sequence[Row]) -> tuple[list[str], list[str], np.ndarray[Any, Any]]:
