@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from skimage.io import imread
 
 from passband.desk.weights import find_model
@@ -38,3 +39,11 @@ def test_shipped_weights_are_small_and_their_card_says_how_they_came_about() -> 
     assert card.conditions["dose"] == {"log_uniform": [80.0, 900.0]}
     assert card.cost["seconds"] > 0
     assert set(card.scores) == {"underfocus 10 nm", "in focus", "overfocus 30 nm"}
+
+
+def test_an_odd_side_shows_the_network_noise_and_no_stripes() -> None:
+    network = load_model(find_model(None)).network
+    noise = torch.randn(2, 1, 137, 137, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        particles = [float(network(image).softmax(1)[:, 1].mean()) for image in (noise, noise[..., :128, :128])]
+    assert particles[0] < 5.0 * particles[1]  # edges repeated instead: 0.95 against 0.001

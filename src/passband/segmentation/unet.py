@@ -143,11 +143,12 @@ class UNet(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (n, channels, y, x) of any size → logits (n, classes, y, x); padding repeats the edge."""
+        """Images (n, channels, y, x) of any size → logits (n, classes, y, x); beyond the edge they are reflected."""
         height, width = images.shape[-2:]
         padding = (0, -width % STRIDE, 0, -height % STRIDE)
-        if any(padding):
-            images = F.pad(images, padding, mode="replicate")
+        if any(padding):  # repeated edges would show the network stripes instead of noise
+            mode = "reflect" if padding[1] < width and padding[3] < height else "replicate"
+            images = F.pad(images, padding, mode=mode)
         x = self.norm_in(images)  # (n, channels, Y, X), Y and X multiples of 32
         x = F.relu(self.norm_stem(self.stem(x)), inplace=True)  # (n, stem, Y/2, X/2)
         skips: list[Tensor | None] = [None, x]
