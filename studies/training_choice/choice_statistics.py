@@ -67,22 +67,20 @@ def difference(first: Array, second: Array, *, seed: int = 0) -> Difference:
 
 def verdict(rows: Sequence[Mapping[str, Any]], strategy: str) -> str:
     """Say whether a strategy beats both baselines in mean loss."""
-    found = {}
-    for name in BASELINES:
-        if name != strategy and (measured := losses(rows, name)).size:
-            found[name] = difference(losses(rows, strategy), measured)
-    if len(found) < len(BASELINES):
+    if any(not losses(rows, name).size for name in BASELINES):
         return "open: a baseline is not measured"
-    words = {name: _outcome(one) for name, one in found.items()}
-    if set(words.values()) == {"beats"}:
-        return f"wins: beats {' and '.join(words)}"
-    return "does not win: " + ", ".join(f"{word} {name}" for name, word in words.items())
+    words = [against(rows, strategy, name) for name in BASELINES]
+    if all(word.startswith("beats") for word in words):
+        return f"wins: {' and '.join(words)}"
+    return f"does not win: {', '.join(words)}"
 
 
-def _outcome(found: Difference) -> str:
+def against(rows: Sequence[Mapping[str, Any]], strategy: str, other: str) -> str:
+    """Say how a strategy does against another in mean loss."""
+    found = difference(losses(rows, strategy), losses(rows, other))
     if not found.certain:
-        return "not told apart from"
-    return "beats" if found.mean < 0 else "loses to"
+        return f"not told apart from {other}"
+    return f"beats {other}" if found.mean < 0 else f"loses to {other}"
 
 
 def read_forecast(path: Path) -> tuple[list[tuple[float, ...]], dict[str, Array]]:

@@ -16,9 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from choice_statistics import AXES, BASELINES, difference, losses, ranking, read_forecast, verdict, worst_decile
+from choice_statistics import (
+    AXES,
+    BASELINES,
+    against,
+    difference,
+    losses,
+    ranking,
+    read_forecast,
+    verdict,
+    worst_decile,
+)
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from passband.campaign.experiment import METRICS, finished, run_folder
 from passband.campaign.grid import OWN, CampaignPlan, load_campaign
@@ -144,7 +155,10 @@ def summary(
         for other in BASELINES:
             known = other != name and losses(rows, other).size
             found = difference(measured, losses(rows, other)) if known else None
+            tail = worst - worst_decile(losses(rows, other)) if known else None
             line |= {
+                f"worst_minus_{other}": None if tail is None else float(tail.mean()),
+                f"worst_minus_{other}_sd": None if tail is None else _sd(tail),
                 f"minus_{other}": found.mean if found else None,
                 f"minus_{other}_low": found.low if found else None,
                 f"minus_{other}_high": found.high if found else None,
@@ -203,21 +217,23 @@ def _text(
         "",
         "## Verdict",
         "",
-        *(f"* {name}: **{verdict(rows, name)}**" for name in INFORMED if name in measured),
+        *(f"* {name}: **{verdict(rows, name)}**" for name in (*INFORMED, "random", "region") if name in measured),
+        *([f"* spaced: **{against(rows, 'spaced', 'single')}**"] if {"spaced", "single"} <= measured else []),
         "",
         "A strategy wins when its mean loss over the held-out conditions is below that of `spaced` and of `single`, "
         "paired by seed and condition: the 95 % bootstrap interval leaves out 0 and all seeds agree.",
         "",
         "## Losses on held-out conditions",
         "",
-        "| strategy | forecast | mean loss | worst tenth | Dice | − spaced | − single |",
-        "|---|---|---|---|---|---|---|",
+        "| strategy | forecast | mean loss | − spaced | − single | worst tenth | − spaced | − single | Dice |",
+        "|---|---|---|---|---|---|---|---|---|",
         *(_line(line) for line in table),
         "",
-        f"Mean ± standard deviation over {some.shape[0]} seeds; differences with their 95 % intervals over seeds and "
-        "conditions. `forecast` is the mean loss over the candidates of one observer that learned at the whole choice "
+        f"Mean ± standard deviation over {some.shape[0]} seeds; differences of the mean with their 95 % intervals over "
+        "seeds and conditions, of the worst tenth ± standard deviation over seeds. The worst tenth is of the conditions, "
+        "for each seed. `forecast` is the mean loss over the candidates of one observer that learned at the whole choice "
         "(`choose.py`), before any training; its scale is that of an observer, not of a network, so only its order "
-        "counts. The worst tenth is of the conditions, for each seed.",
+        f"counts: {_forecast_order(table)}",
         "",
         *(f"* `{name}` ({SAYS[name]}): {_spelled(points[name])}" for name in points if name in measured),
         "",
@@ -226,6 +242,15 @@ def _text(
         "Loss on each held-out condition (dots) of networks trained on the chosen ones (stars); "
         "`results/losses.csv`, `results/choices.csv`, `results/forecast.csv`.",
     ]
+
+
+def _forecast_order(table: Sequence[Mapping[str, Any]]) -> str:
+    known = [(line["forecast_loss"], line["loss"]) for line in table if line["forecast_loss"] is not None]
+    if len(known) < 3:
+        return "there are too few strategies to check it."
+    return (
+        f"over {len(known)} strategies it has a Spearman correlation of {spearmanr(*zip(*known, strict=True))[0]:+.2f}."
+    )
 
 
 def _ranking_text(ranked: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -251,9 +276,10 @@ def _line(line: Mapping[str, Any]) -> str:
     forecast = "" if line["forecast_loss"] is None else f"{line['forecast_loss']:.3f}"
     cells = [
         f"{line['loss']:.4f} ± {line['loss_sd']:.4f}",
-        f"{line['worst_decile']:.4f} ± {line['worst_decile_sd']:.4f}",
-        f"{line['dice']:.3f}",
         *(_interval(line, f"minus_{other}") for other in BASELINES),
+        f"{line['worst_decile']:.4f} ± {line['worst_decile_sd']:.4f}",
+        *(_spread(line, f"worst_minus_{other}") for other in BASELINES),
+        f"{line['dice']:.3f}",
     ]
     return f"| {line['strategy']} | {forecast} | " + " | ".join(cells) + " |"
 
@@ -262,6 +288,10 @@ def _interval(line: Mapping[str, Any], name: str) -> str:
     if line[name] is None:
         return ""
     return f"{line[name]:+.4f} [{line[f'{name}_low']:+.4f}, {line[f'{name}_high']:+.4f}]"
+
+
+def _spread(line: Mapping[str, Any], name: str) -> str:
+    return "" if line[name] is None else f"{line[name]:+.4f} ± {line[f'{name}_sd']:.4f}"
 
 
 def _spelled(points: Sequence[tuple[float, ...]]) -> str:

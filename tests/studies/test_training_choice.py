@@ -139,7 +139,7 @@ def test_a_difference_is_paired_and_its_interval_holds_what_varies() -> None:
 @pytest.mark.parametrize(
     ("observer", "expected"),
     [
-        (0.08, "wins: beats spaced and single"),
+        (0.08, "wins: beats spaced and beats single"),
         (0.11, "does not win: loses to spaced, beats single"),
         (0.16, "does not win: loses to spaced, loses to single"),
         (0.10, "does not win: not told apart from spaced, beats single"),
@@ -172,11 +172,14 @@ def test_the_report_ranks_the_strategies_and_keeps_its_numbers(tmp_path: Path, m
     file = STUDY / "plan_small.toml"
     reporting.report(load_campaign(file), file, tmp_path / "empty", tmp_path)
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert "observer: **wins: beats spaced and single**" in text
+    assert "observer: **wins: beats spaced and beats single**" in text
     assert "sigma: **does not win: loses to spaced, beats single**" in text
     table = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
     assert table[1:5] == ["observer", "spaced", "sigma", "single"]
-    assert "| 0.0800 ± 0.0010 | 0.0980 ± 0.0010 | 0.920 | -0.0200 [-0.0200, -0.0200] |" in text
+    assert "| 0.0800 ± 0.0010 | -0.0200 [-0.0200, -0.0200] | -0.0700 [-0.0700, -0.0700] |" in text
+    assert "| 0.0980 ± 0.0010 | -0.0200 ± 0.0000 | -0.0700 ± 0.0000 | 0.920 |" in text
+    assert "* spaced: **beats single**" in text
+    assert "over 4 strategies it has a Spearman correlation of" in text
     assert "Not finished and left out: spaced" in text  # the folder of the campaign is empty
     kept = (tmp_path / "results" / "losses.csv").read_text(encoding="utf-8").splitlines()
     assert kept[0] == "strategy,seed,evaluation,C10_A,C30_A,loss,dice"
