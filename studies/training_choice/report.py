@@ -206,6 +206,8 @@ def _text(
     training = plan.training
     images = training.epochs * training.steps_per_epoch * training.batch_size
     points = planned_choices(plan)
+    wins = any(verdict(rows, name).startswith("wins") for name in INFORMED if name in measured)
+    shared = any(part.together and len(part.seeds) > 1 for part in plan.parts)
     return [
         "# Which conditions to train on, when there is a budget for a few",
         "",
@@ -217,11 +219,14 @@ def _text(
         "",
         "## Verdict",
         "",
+        f"Information-guided choice **{'wins' if wins else 'does not win'}** on this plan.",
+        "",
         *(f"* {name}: **{verdict(rows, name)}**" for name in (*INFORMED, "random", "region") if name in measured),
         *([f"* spaced: **{against(rows, 'spaced', 'single')}**"] if {"spaced", "single"} <= measured else []),
         "",
         "A strategy wins when its mean loss over the held-out conditions is below that of `spaced` and of `single`, "
-        "paired by seed and condition: the 95 % bootstrap interval leaves out 0 and all seeds agree.",
+        "paired by seed and condition: the 95 % bootstrap interval leaves out 0 and all seeds agree."
+        + (" The seeds of a run share one stream of micrographs, whose own chance they do not show." if shared else ""),
         "",
         "## Losses on held-out conditions",
         "",
@@ -230,10 +235,10 @@ def _text(
         *(_line(line) for line in table),
         "",
         f"Mean ± standard deviation over {some.shape[0]} seeds; differences of the mean with their 95 % intervals over "
-        "seeds and conditions, of the worst tenth ± standard deviation over seeds. The worst tenth is of the conditions, "
-        "for each seed. `forecast` is the mean loss over the candidates of one observer that learned at the whole choice "
-        "(`choose.py`), before any training; its scale is that of an observer, not of a network, so only its order "
-        f"counts: {_forecast_order(table)}",
+        "seeds and conditions, of the worst tenth ± standard deviation over seeds. The worst tenth is of the "
+        "conditions, for each seed. `forecast` is the mean loss over the candidates of one observer that learned at the "
+        "whole choice (`choose.py`), before any training; its scale is that of an observer, not of a network, so only its "
+        f"order counts: {_forecast_order(table)}",
         "",
         *(f"* `{name}` ({SAYS[name]}): {_spelled(points[name])}" for name in points if name in measured),
         "",

@@ -179,6 +179,7 @@ def test_the_report_ranks_the_strategies_and_keeps_its_numbers(tmp_path: Path, m
     assert "| 0.0800 ± 0.0010 | -0.0200 [-0.0200, -0.0200] | -0.0700 [-0.0700, -0.0700] |" in text
     assert "| 0.0980 ± 0.0010 | -0.0200 ± 0.0000 | -0.0700 ± 0.0000 | 0.920 |" in text
     assert "* spaced: **beats single**" in text
+    assert "Information-guided choice **wins** on this plan." in text
     assert "over 4 strategies it has a Spearman correlation of" in text
     assert "Not finished and left out: spaced" in text  # the folder of the campaign is empty
     kept = (tmp_path / "results" / "losses.csv").read_text(encoding="utf-8").splitlines()
