@@ -236,8 +236,9 @@ def _text(
         "",
         f"Mean ± standard deviation over {some.shape[0]} seeds; differences of the mean with their 95 % intervals over "
         "seeds and conditions, of the worst tenth ± standard deviation over seeds. The worst tenth is of the "
-        "conditions, for each seed. `forecast` is the mean loss over the candidates of one observer that learned at the "
-        "whole choice (`choose.py`), before any training; its scale is that of an observer, not of a network, so only its "
+        "conditions, for each seed. `forecast` is the mean loss over the candidates of one observer that learned at "
+        "the whole choice (`choose.py`), before any training; its scale is that of an observer, not of a network, so "
+        "only its "
         f"order counts: {_forecast_order(table)}",
         "",
         *(f"* `{name}` ({SAYS[name]}): {_spelled(points[name])}" for name in points if name in measured),
