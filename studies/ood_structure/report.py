@@ -23,6 +23,7 @@ from structure_ranking import (
     Table,
     in_distribution,
     largest_exceedance,
+    mean_rank,
     networks,
     of_network,
     other_networks_loss,
@@ -35,9 +36,9 @@ from structure_ranking import (
 from structure_signals import Measuring, defocus_nm, forecasts, measure_run, opened
 from structure_text import (
     BEFORE,
-    CEILING,
     LABEL_FREE,
     NAMES,
+    YARDSTICK,
     base_rates,
     by_seed,
     findings,
@@ -77,6 +78,9 @@ def measured(
         confidence += sure
         print(f"measured: trained at {defocus_nm(experiment.imaging.conditions):+g} nm", flush=True)
     known = forecasts(plan, directory)
+    columns = table_of(known)
+    together = mean_rank(columns["trained_nm"], (columns["observer_loss"], columns["observer_auc"]))
+    known = [row | {"observer_rank": float(value)} for row, value in zip(known, together, strict=True)]
     return done, complete(table_of(images), known), table_of(confidence), known
 
 
@@ -163,7 +167,7 @@ def examples(table: Table, done: Sequence[Experiment], directory: Path, structur
 
 def write_tables(output: Path, table: Table, rows: Sequence[dict[str, Any]], known: Sequence[dict[str, Any]]) -> None:
     """Write the CSV files."""
-    signals = [name for name in (*LABEL_FREE, *CEILING) if name in table]
+    signals = [name for name in (*LABEL_FREE, *YARDSTICK) if name in table]
     write_csv(output / "ranking.csv", rows)
     write_csv(output / "forecasts.csv", known)
     write_csv(output / "signals.csv", set_rows(table, [*signals, *(name for name in BEFORE if name in table)]))
@@ -187,10 +191,10 @@ def report(plan: CampaignPlan, plan_file: Path, directory: Path, output: Path, m
     structures = [OWN, *done[0].others]
     signals = [name for name in LABEL_FREE if name in table]
     before = [name for name in BEFORE if name in table and not np.isnan(table[name][table["part"] == "test"]).any()]
-    ceiling = [name for name in CEILING if name in table]
-    rows = rankings(table, [*signals, *before, *ceiling])
+    yardstick = [name for name in YARDSTICK if name in table]
+    rows = rankings(table, [*signals, *before, *yardstick])
     write_tables(output / "results", table, rows, known)
-    names = {name: NAMES[name] for name in (*signals, *before, *ceiling)}
+    names = {name: NAMES[name] for name in (*signals, *before, *yardstick)}
     counts = {name: reliability_counts(confidence, name) for name in ("in distribution", *POOLS)}
     figures = {
         "losses": loss_maps(table, structures),
@@ -210,7 +214,7 @@ def report(plan: CampaignPlan, plan_file: Path, directory: Path, output: Path, m
         *findings(rows, summary, signals, before),
         "",
         *_losses(table, summary),
-        *_rankings(rows, signals, before, ceiling),
+        *_rankings(rows, signals, before, yardstick, base_rates(table)),
         *_reliability(table, confidence),
         *_limits(),
     ]
@@ -267,14 +271,19 @@ def _losses(table: Table, summary: dict[str, dict[str, list[float]]]) -> list[st
     ]
 
 
-def _rankings(rows: Any, signals: Sequence[str], before: Sequence[str], ceiling: Sequence[str]) -> list[str]:
-    every = [*signals, *before, *ceiling]
+def _rankings(
+    rows: Any, signals: Sequence[str], before: Sequence[str], yardstick: Sequence[str], rates: str
+) -> list[str]:
+    every = [*signals, *before, *yardstick]
     return [
         "## Which signals rank the true loss",
         "",
         "Signals of a micrograph and a network need no truth. σ, Δε and the distance in defocus are those of the data "
         "set; *(simulated)* measures need simulated micrographs of the other structures. The true loss of the other "
-        "networks on the same micrograph is a ceiling: it is never known. AUROC of 0.5 is guessing, – is not defined.",
+        "networks on the same micrograph, which is never known, shows what all seeds have in common. AUROC of 0.5 is "
+        "guessing, – is not defined.",
+        "",
+        rates,
         "",
         "![Ranking](ranking.png)",
         "",
@@ -318,8 +327,6 @@ def _reliability(table: Table, confidence: Table) -> list[str]:
     }
     own = by_seed(table, lambda one: in_distribution(one)["expected_loss"].mean() / in_distribution(one)["loss"].mean())
     return [
-        base_rates(table),
-        "",
         "## Do probabilities mean frequencies?",
         "",
         f"Expected calibration error over pixels, 15 bins. Temperatures are {pm(temperatures)}.",

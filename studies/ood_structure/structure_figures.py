@@ -1,6 +1,7 @@
 """Figures of the structure study: losses, rankings, reliability, and examples of what goes wrong."""
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
+from PIL import Image
 from structure_ranking import POOLS, Table, mean_sd, set_means
 
 from passband.desk.figures import COLOURS, INK, PREDICTED, TRUTH, draw_micrograph, to_png
@@ -48,7 +50,7 @@ def loss_maps(table: Table, structures: Sequence[str]) -> bytes:
         _annotate(axes, values, norm)
         axes.add_patch(_frame(int(np.flatnonzero(defoci == here)[0]), structures))
         axes.set_title(f"trained at {here:+g} nm", fontsize=10)
-        axes.set_xticks(range(len(defoci)), [f"{value:+g}" for value in defoci], fontsize=8)
+        axes.set_xticks(range(len(defoci)), [f"{value:+g}" if value else "0" for value in defoci], fontsize=8)
         axes.set_yticks(range(len(structures)), structures, fontsize=8)
     for axes in grid[-1]:
         axes.set_xlabel("evaluation defocus (nm)", fontsize=9)
@@ -199,4 +201,12 @@ def example_sheet(examples: Sequence[Example], pixel_size: float) -> bytes:
         axes.set_yticks([])
     for axes in grid.flat[len(examples) :]:
         axes.set_axis_off()
-    return to_png(figure, dpi=90)
+    return _fewer_colours(to_png(figure, dpi=90))
+
+
+def _fewer_colours(png: bytes, colours: int = 24) -> bytes:
+    """Reduce a PNG to a palette: noise in true colour does not compress."""
+    buffer = BytesIO()
+    reduced = Image.open(BytesIO(png)).convert("RGB").quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=0)
+    reduced.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()

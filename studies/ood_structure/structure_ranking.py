@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from passband.trust.observer import area_under_curve
 from passband.trust.ranking import spearman
@@ -66,7 +67,8 @@ def set_means(table: Table, names: Iterable[str]) -> Table:
     """Mean of columns over the images of each (structures, defocus), with both keys."""
     pairs = list(zip(table["structures"].tolist(), table["defocus_nm"].tolist(), strict=True))
     keys = sorted(set(pairs))
-    place = np.array([keys.index(pair) for pair in pairs])
+    number = {key: place for place, key in enumerate(keys)}
+    place = np.array([number[pair] for pair in pairs])
     count = np.bincount(place)
     found: Table = {"structures": np.array([key[0] for key in keys]), "defocus_nm": np.array([key[1] for key in keys])}
     for name in names:
@@ -155,7 +157,7 @@ def largest_exceedance(table: Table, signals: Sequence[str]) -> Array:
 
 
 def other_networks_loss(table: Table) -> Array:
-    """Mean true loss of the other seeds' networks on the same image: a ceiling, for nobody knows it. NaN if alone."""
+    """Mean true loss of the other seeds' networks on the same image, which nobody knows. NaN if alone."""
     names = ("trained_nm", "part", "structures", "defocus_nm", "image")
     keys = list(zip(*(table[name].tolist() for name in names), strict=True))
     number = {key: place for place, key in enumerate(dict.fromkeys(keys))}
@@ -164,6 +166,16 @@ def other_networks_loss(table: Table) -> Array:
     with np.errstate(invalid="ignore"):
         others: Array = (sums[place] - table["loss"]) / (counts[place] - 1)
     return others
+
+
+def mean_rank(groups: NDArray[Any], measures: Sequence[Array]) -> Array:
+    """Mean of the ranks, from 0 to 1, that several measures give each row within its group; (n,)."""
+    found = np.zeros(len(groups))
+    for group in np.unique(groups):
+        mine = groups == group
+        count = max(int(mine.sum()) - 1, 1)
+        found[mine] = np.mean([(rankdata(measure[mine]) - 1.0) / count for measure in measures], axis=0)
+    return found
 
 
 def expected_calibration_error(counts: Array) -> float:

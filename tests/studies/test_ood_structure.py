@@ -134,6 +134,12 @@ def test_other_networks_leave_oneself_out() -> None:
     np.testing.assert_allclose(others[drawn["seed"] == 2], drawn["loss"][first] * 5.5)
 
 
+def test_mean_ranks_are_taken_within_each_group() -> None:
+    groups = np.array([1.0, 1.0, 1.0, 2.0, 2.0])
+    found = ranking.mean_rank(groups, [np.array([1.0, 2.0, 3.0, 100.0, 50.0]), np.array([1.0, 3.0, 2.0, 9.0, 8.0])])
+    np.testing.assert_allclose(found, [0.0, 0.75, 0.75, 1.0, 0.0])
+
+
 def test_calibration_error_of_a_boaster() -> None:
     """Ninety per cent sure and right in six cases of ten: 0.3; right as often as claimed: 0."""
     logits = torch.zeros(1, 2, 10, 10)
