@@ -4,9 +4,9 @@
     python studies/ood_structure/report.py out/ood_structure --plan studies/ood_structure/plan_small.toml
 
 Writes results/signals.csv (per network and data set), results/images.csv (per network and image where structure or
-optics alone changed), results/ranking.csv, results/forecasts.csv, figures and report.md. The first time every network
-looks at every micrograph again (about seven minutes of one core for the small plan); what it showed is kept in the
-folder of the campaign.
+optics alone changed), results/ranking.csv, results/forecasts.csv, figures and report.md, into which reading.md of the
+same folder is copied. The first time every network looks at every micrograph again (about seven minutes of one core for
+the small plan); what it showed is kept in the folder of the campaign.
 """
 
 import argparse
@@ -49,6 +49,7 @@ from structure_text import (
     reliability_table,
     structure_summary,
     structure_table,
+    training_lines,
 )
 
 from passband.campaign.experiment import evaluation_set
@@ -212,7 +213,9 @@ def report(plan: CampaignPlan, plan_file: Path, directory: Path, output: Path, m
         "## In short",
         "",
         *findings(rows, summary, signals, before),
+        *training_lines(table),
         "",
+        *_by_hand(output / "reading.md"),
         *_losses(table, summary),
         *_rankings(rows, signals, before, yardstick, base_rates(table)),
         *_reliability(table, confidence),
@@ -247,6 +250,11 @@ def _opening(
         f"networks look at each micrograph under {measuring.symmetries} symmetries of the square, the ensemble is the "
         f"{len(done[0].seeds)} seeds of one training.",
     ]
+
+
+def _by_hand(path: Path) -> list[str]:
+    """Return what was written by hand beside the report, if anything."""
+    return [*path.read_text(encoding="utf-8").strip().split("\n"), ""] if path.exists() else []
 
 
 def _losses(table: Table, summary: dict[str, dict[str, list[float]]]) -> list[str]:
@@ -350,6 +358,8 @@ def _limits() -> list[str]:
         "* The standard deviation over seeds holds the micrographs fixed: it is the scatter between networks, not that "
         "between draws of structures. All seeds of one training share their stream of micrographs.",
         "* Seeds of one training serve each other as the ensemble, so its disagreement is the same for all of them.",
+        "* Of the observer's measures the loss was settled on before any campaign, AUC and mean rank after the first. They "
+        "are shown structures that no network is measured on, of other sets few, so they are noisy.",
         "* Thresholds are set on one training defocus, with its own optics. A signal that flags other optics is right "
         "only where the loss suffers.",
     ]

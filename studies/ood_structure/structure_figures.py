@@ -141,7 +141,7 @@ def signal_scatter(table: Table, signals: Mapping[str, str], structures: Sequenc
         Line2D([], [], color=palette[name], marker="o", linestyle="", markersize=5, label=name) for name in palette
     ]
     figure.legend(handles=marks, fontsize=9, loc="outside right center", frameon=False)
-    return to_png(figure, dpi=110)
+    return to_png(figure, dpi=88)
 
 
 def _cloud(axes: Axes, means: Table, name: str, signal: str, trained: float, colour: str) -> None:
@@ -204,9 +204,15 @@ def example_sheet(examples: Sequence[Example], pixel_size: float) -> bytes:
     return _fewer_colours(to_png(figure, dpi=90))
 
 
-def _fewer_colours(png: bytes, colours: int = 24) -> bytes:
-    """Reduce a PNG to a palette: noise in true colour does not compress."""
+def _fewer_colours(png: bytes, greys: int = 24) -> bytes:
+    """Reduce a PNG to greys and the two outlines' colours: noise in true colour does not compress."""
+    palette = [(level, level, level) for level in np.linspace(0, 255, greys).round().astype(int).tolist()]
+    for colour in (TRUTH, PREDICTED):
+        exact = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)])
+        palette += [tuple((exact * (1.0 - mix) + 128.0 * mix).astype(int).tolist()) for mix in (0.0, 0.25, 0.5)]
+    table = Image.new("P", (1, 1))
+    table.putpalette([value for colour in palette for value in colour])
     buffer = BytesIO()
-    reduced = Image.open(BytesIO(png)).convert("RGB").quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=0)
+    reduced = Image.open(BytesIO(png)).convert("RGB").quantize(palette=table, dither=Image.Dither.NONE)
     reduced.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()

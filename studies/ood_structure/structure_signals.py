@@ -243,8 +243,9 @@ def forecasts(plan: CampaignPlan, directory: Path, recipe: ForecastRecipe = FORE
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, _parquet(_forecast_rows(plan, directory, recipe)))
-    found: Rows = pq.read_table(path).to_pylist()
-    return found
+    # Rounded, for the same optics must be the same number whatever column of a table they stood in.
+    rows = pq.read_table(path).to_pylist()
+    return [{name: round(x, 8) if isinstance(x, float) else x for name, x in row.items()} for row in rows]
 
 
 def _forecast_rows(plan: CampaignPlan, directory: Path, recipe: ForecastRecipe) -> Rows:
@@ -269,8 +270,7 @@ def _forecast_rows(plan: CampaignPlan, directory: Path, recipe: ForecastRecipe) 
             "trained_nm": defocus_nm(experiment.imaging.conditions),
             "structures": one.structures or OWN,
             "defocus_nm": defocus_nm(one.conditions),
-            # Rounded, for the same optics must be the same number whatever column of the table they stand in.
-            **{name: float(f"{DIRECTIONS[name] * table[i, j]:.8g}") for name, table in tables.items()},
+            **{name: float(DIRECTIONS[name] * table[i, j]) for name, table in tables.items()},
         }
         for i, experiment in enumerate(experiments)
         for j, one in enumerate(evaluations.values())

@@ -280,6 +280,18 @@ def _silence_lines(summary: Mapping[str, Mapping[str, Sequence[float]]], signals
     return lines
 
 
+def training_lines(table: Table) -> list[str]:
+    """Return how well each training defocus prepares for all data sets together."""
+    seeds = sorted(set(table["seed"].tolist()))
+    found = {}
+    for trained in sorted(set(table["trained_nm"].tolist())):
+        mine = [of_network(table, (trained, seed)) for seed in seeds if (trained, seed) in networks(table)]
+        found[trained] = [float(pool(one, "both")["loss"].mean()) for one in mine]
+    ordered = sorted(found, key=lambda trained: float(np.mean(found[trained])))
+    listed = ", ".join(f"{pm(found[trained], 3)} ({trained:+g} nm)" for trained in ordered)
+    return [f"* Mean loss over all structures and defoci, by training defocus: {listed}."]
+
+
 def _backward_lines(rows: Rankings, signals: Sequence[str]) -> list[str]:
     """Name the signals that are larger where the loss is smaller, for every seed."""
     against = [signal for signal in signals if max(of(rows, signal, "structure", "rho_sets")) < 0.0]
