@@ -33,6 +33,7 @@ autodoc_typehints = "none"
 autodoc_default_options = {"exclude-members": "model_config"}
 napoleon_google_docstring = False
 napoleon_use_ivar = True
+suppress_warnings = ["ref.python"]  # names of attributes such as `loss` are those of several classes; they need no link
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 
