@@ -358,8 +358,8 @@ def _limits() -> list[str]:
         "* The standard deviation over seeds holds the micrographs fixed: it is the scatter between networks, not that "
         "between draws of structures. All seeds of one training share their stream of micrographs.",
         "* Seeds of one training serve each other as the ensemble, so its disagreement is the same for all of them.",
-        "* Of the observer's measures the loss was settled on before any campaign, AUC and mean rank after the first. They "
-        "are shown structures that no network is measured on, of other sets few, so they are noisy.",
+        "* Of the observer's measures the loss was settled on before any campaign, AUC and mean rank after the first. "
+        "They are shown structures that no network is measured on, of other sets few, so they are noisy.",
         "* Thresholds are set on one training defocus, with its own optics. A signal that flags other optics is right "
         "only where the loss suffers.",
     ]

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from passband.campaign.experiment import evaluation_set, store_path
-from passband.campaign.folder import run_folder
+from passband.campaign.folder import STORES, run_folder
 from passband.campaign.grid import CampaignPlan, Experiment
 from passband.campaign.run import NamedSet
 from passband.durable import write_atomically
@@ -229,7 +229,13 @@ def _measured(experiment: Experiment, directory: Path, measuring: Measuring) -> 
 def opened(experiment: Experiment, directory: Path) -> dict[str, WaveStore]:
     """Exit waves of an experiment by name; "" is what its networks were trained on."""
     wanted = {"": experiment.simulation, **experiment.others}
-    return {name: WaveStore.open(store_path(one, directory / "stores")) for name, one in wanted.items()}
+    stores = stores_of(directory)
+    return {name: WaveStore.open(store_path(one, stores)) for name, one in wanted.items()}
+
+
+def stores_of(directory: Path) -> Path:
+    """Folder of the exit waves: in that of the campaign, or beside it where several campaigns share them."""
+    return directory / STORES if (directory / STORES).exists() else directory.parent / STORES
 
 
 def forecasts(plan: CampaignPlan, directory: Path, recipe: ForecastRecipe = FORECAST) -> Rows:

@@ -140,6 +140,15 @@ def test_mean_ranks_are_taken_within_each_group() -> None:
     np.testing.assert_allclose(found, [0.0, 0.75, 0.75, 1.0, 0.0])
 
 
+def test_exit_waves_are_found_in_the_campaign_or_beside_it(tmp_path: Path) -> None:
+    campaign = tmp_path / "campaign"
+    (tmp_path / "stores").mkdir()
+    campaign.mkdir()
+    assert signals.stores_of(campaign) == tmp_path / "stores"
+    (campaign / "stores").mkdir()
+    assert signals.stores_of(campaign) == campaign / "stores"
+
+
 def test_calibration_error_of_a_boaster() -> None:
     """Ninety per cent sure and right in six cases of ten: 0.3; right as often as claimed: 0."""
     logits = torch.zeros(1, 2, 10, 10)
