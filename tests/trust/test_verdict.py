@@ -10,6 +10,7 @@ from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
 from passband.segmentation.model import ModelCard
 from passband.segmentation.unet import UNetRecipe
+from passband.trust import verdict
 from passband.trust.known import Known, known_conditions, settings_of
 from passband.trust.prediction import Predictor
 from passband.trust.verdict import file_reasons, judge, yardstick
@@ -71,6 +72,20 @@ def test_one_unusual_signal_degrades_and_two_kinds_are_outside(predictor) -> Non
     assert (one.word, two.word, same.word) == ("degraded", "outside", "degraded")
     assert "distance of what the network sees" in one.reasons[0]
     assert one.signals["feature_distance"].p < one.signals["entropy"].p
+
+
+def test_what_is_strange_is_told_and_what_the_network_doubts_counts(predictor, monkeypatch) -> None:
+    """Unusual, yet within what micrographs inside show: a distance changes no word, doubt does."""
+    monkeypatch.setattr(verdict, "FALSE_ALARMS", 0.5)  # this small table has no value rarer than its largest
+    usual = predictor.calibration.usual_signals()
+    rare = {name: float(np.max(values)) - 1e-9 for name, values in usual.items()}
+    strange = judge(
+        predictor, known=given(), signals={**QUIET, "feature_distance": rare["feature_distance"]}, advise=False
+    )
+    doubtful = judge(predictor, known=given(), signals={**QUIET, "entropy": rare["entropy"]}, advise=False)
+    assert (strange.word, doubtful.word) == ("holds", "degraded")
+    assert "no more doubt than" in strange.reasons[0]
+    assert strange.reasons[1].endswith("which alone is no sign of a worse mask")
 
 
 def test_unknown_conditions_rest_on_the_signals_and_say_so(predictor) -> None:

@@ -3,16 +3,19 @@
 What the words mean, with the loss on the scale of arXiv 2512.09067 and the data sets of the calibration that lie inside
 the training's conditions as the yardstick:
 
-* **holds**: the predicted loss is at most that of 90 % of the data sets inside, and no signal is unusual;
-* **degraded**: the predicted loss is above that; or some signal is larger than a false alarm rate of 5 % over all
-  signals together allows on micrographs inside; or the conditions leave the training where they are not predicted to
+* **holds**: the predicted loss is at most that of 90 % of the data sets inside, and no signal speaks against the mask;
+* **degraded**: the predicted loss is above that; or a signal of the network's doubt is larger than a false alarm rate
+  of 5 % over all signals together allows on micrographs inside; or its features or the spectrum are further from the
+  training than those of every micrograph inside; or the conditions leave the training where they are not predicted to
   cost anything, and the interval reaches beyond the worst data set inside;
 * **outside**: even the lower end of the interval is above the loss of 99 % of the data sets inside, "the worst"; or a
   known quantity lies beyond everything that was calibrated, so that no prediction is possible; or signals of two
   different kinds (the network's doubt, its features, the spectrum) exceed those of every micrograph inside; or the file
   is of another kind of microscope, another energy, or has too coarse pixels.
 
-Where the conditions are not known, the verdict rests on the signals and says so.
+Features or a spectrum that are unusual, but not beyond every micrograph inside, are told and change no word: in
+studies/ood_structure they found structures that look strange, among them those that were segmented best, and doubt
+found the masks that were wrong. Where the conditions are not known, the verdict rests on the signals and says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -209,7 +212,8 @@ def judge(
     reasons.sort(key=lambda reason: -reason.level)
     word = WORDS[reasons[0].level if reasons else 0]
     if not reasons or reasons[0].level == 0:
-        reasons.insert(0, Reason(0, _all_well(verdict, measured)))
+        strange = bool(_unusual(measured, predictor.calibration)[0])
+        reasons.insert(0, Reason(0, _all_well(verdict, len(measured), strange=strange)))
     return Verdict(word, tuple(reason.text for reason in reasons), tuple(advice), **verdict)
 
 
@@ -220,8 +224,10 @@ def _uncalibrated(known: Known, file: Sequence[Reason]) -> Verdict:
     return Verdict(word, reasons, cure, known=known)
 
 
-def _all_well(verdict: Mapping[str, Any], measured: Mapping[str, Signal]) -> str:
-    usual = f"all {len(measured)} signals are as on micrographs like the training's"
+def _all_well(verdict: Mapping[str, Any], signals: int, *, strange: bool) -> str:
+    usual = f"all {signals} signals are as on micrographs like the training's"
+    if strange:
+        usual = "the network has no more doubt than on micrographs like the training's"
     return usual if verdict.get("loss") is None else f"the predicted loss is as in training, and {usual}"
 
 
@@ -249,15 +255,16 @@ def _unusual(measured: Mapping[str, Signal], calibration: Calibration) -> tuple[
 def _signal_reasons(calibration: Calibration, measured: Mapping[str, Signal]) -> list[Reason]:
     alarming, beyond = _unusual(measured, calibration)
     usual = calibration.usual_signals()
-    level = 2 if len(beyond) >= 2 else 1
-    return [
-        Reason(
-            level,
+    reasons = []
+    for name in alarming:
+        harm = name not in KINDS or measured[name].value > usual[name][-1]
+        text = (
             f"{SIGNALS[name]} is {measured[name].value:.3g}; 95 % of micrographs inside the training stay below "
-            f"{np.quantile(usual[name], 0.95):.3g} and all below {usual[name][-1]:.3g}",
+            f"{np.quantile(usual[name], 0.95):.3g} and all below {usual[name][-1]:.3g}"
         )
-        for name in alarming
-    ]
+        level = 2 if len(beyond) >= 2 else int(harm)
+        reasons.append(Reason(level, text if level else f"{text}: unlike them, which alone is no sign of a worse mask"))
+    return reasons
 
 
 def _signal_advice(measured: Mapping[str, Signal], calibration: Calibration) -> list[str]:
