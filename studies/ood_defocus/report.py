@@ -206,12 +206,13 @@ def _text(made: Sequence[str], by_epoch: dict[int, dict[str, Array]], fig3: Sequ
             for name, holds in verdicts(by_epoch[epochs[-1]]).items()
         ),
         "",
-        f"A fact holds when it does for every seed at the last epoch. Mean ± standard deviation over {seeds} seeds:",
+        "A fact holds when it does for every seed at the last epoch. The seeds of a run differ by their initial weights "
+        f"and share their micrographs. Mean ± standard deviation over {seeds} seeds:",
         "",
         "| | " + " | ".join(f"epoch {epoch}" for epoch in epochs) + " |",
         "|---|" + "---|" * len(epochs),
         *(
-            f"| {name} | " + " | ".join(_pm(by_epoch[epoch][name]) for epoch in epochs) + " |"
+            f"| {name.replace('|', '∣')} | " + " | ".join(_pm(by_epoch[epoch][name]) for epoch in epochs) + " |"
             for name in by_epoch[epochs[-1]]
         ),
         "",
