@@ -206,7 +206,7 @@ def _text(made: Sequence[str], by_epoch: dict[int, dict[str, Array]], fig3: Sequ
             for name, holds in verdicts(by_epoch[epochs[-1]]).items()
         ),
         "",
-        "A fact holds when it does for every seed at the last epoch. The seeds of a run differ by their initial weights "
+        "A fact holds when it does for every seed at the last epoch. Seeds of a run differ by their initial weights "
         f"and share their micrographs. Mean ± standard deviation over {seeds} seeds:",
         "",
         "| | " + " | ".join(f"epoch {epoch}" for epoch in epochs) + " |",
