@@ -33,8 +33,9 @@ def provenance(plan: CampaignPlan, file: Path, directory: Path) -> list[str]:
         f"on, {plan.imaging.patch}² pixels of {plan.imaging.pixel_size} Å, {steps}{stopped}. "
         "Losses are on the scale of arXiv 2512.09067 (0 is perfect; its trainings stop at 0.05).",
         "",
-        f"Made by `make study STUDY={file.parent.name}` on {os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}: "
-        f"{networks} networks in {len(spent)} runs, {seconds / 60:.0f} minutes of one core in all, "
-        f"{seconds / max(networks, 1):.0f} s for each network with its evaluations, by the clock.",
+        f"The command is `make study STUDY={file.parent.name}`. Reported on {datetime.now(UTC):%Y-%m-%d}, "
+        f"{os.cpu_count()} cores: {networks} networks in {len(spent)} runs, {seconds / 60:.0f} minutes of one core in "
+        f"all, {seconds / max(networks, 1):.0f} s for each network with its evaluations, by the clock and with whatever "
+        "else the machine had to do.",
         "",
     ]
