@@ -35,7 +35,7 @@ def provenance(plan: CampaignPlan, file: Path, directory: Path) -> list[str]:
         "",
         f"The command is `make study STUDY={file.parent.name}`. Reported on {datetime.now(UTC):%Y-%m-%d}, "
         f"{os.cpu_count()} cores: {networks} networks in {len(spent)} runs, {seconds / 60:.0f} minutes of one core in "
-        f"all, {seconds / max(networks, 1):.0f} s for each network with its evaluations, by the clock and with whatever "
-        "else the machine had to do.",
+        f"all, {seconds / max(networks, 1):.0f} s for each network with its evaluations, by the clock, whatever "
+        "else the machine did.",
         "",
     ]
