@@ -99,7 +99,11 @@ def test_a_killed_campaign_goes_on_where_it_was_and_what_cannot_be_done_is_said(
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for SLURM is a shell script")
 def test_jobs_of_a_slurm_cluster_do_the_runs(tmp_path):
     """A stand-in submits a job by starting it."""
-    for name, body in {"sbatch": 'nohup bash "$1" >/dev/null 2>&1 & echo $!', "scancel": 'kill "$1"'}.items():
+    for name, body in {
+        # as sbatch does, the script is read before the command ends: its file is removed then
+        "sbatch": 'script=$(cat "$1"); nohup bash -c "$script" >/dev/null 2>&1 & echo $!',
+        "scancel": 'kill "$1"',
+    }.items():
         (tmp_path / name).write_text(f"#!/usr/bin/env bash\n{body}\n")
         (tmp_path / name).chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"

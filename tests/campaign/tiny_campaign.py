@@ -79,7 +79,7 @@ class Killer:
 
 def main(mode, directory, count, workers):
     killer = Killer(directory, seed=7)
-    thread = threading.Thread(target=killer)
+    thread = threading.Thread(target=killer, daemon=True)  # so that an error of the campaign is told at once
     if mode == "killed":
         thread.start()
     pool = workers

@@ -211,7 +211,7 @@ def _on_cluster(client: Client, task: _Task, experiments: Sequence[Identified]) 
 
     ended = as_completed([submit(one) for one in islice(coming, _AHEAD)], loop=client.loop)
     for future in ended:
-        if future.status == "pending":  # its worker died between its answer and our asking: it is looked up again
+        if future.status in ("pending", "lost"):  # its worker died between its answer and our asking: it is done again
             ended.add(future)
             continue
         experiment = under_way.pop(future)
@@ -269,13 +269,15 @@ def _own_scheduler(pool: int | SlurmRecipe, stack: contextlib.ExitStack) -> str:
     """Start a scheduler in this process, and the jobs of a recipe; return its address."""
     cluster: Any
     if isinstance(pool, SlurmRecipe):
-        options = {"dashboard_address": None} | ({"interface": pool.interface} if pool.interface else {})
+        options = {"dashboard_address": "127.0.0.1:0"} | ({"interface": pool.interface} if pool.interface else {})
         cluster = slurm_module().SLURMCluster(
             scheduler_options=options, silence_logs=logging.CRITICAL, **pool.job_options()
         )
         cluster.adapt(minimum_jobs=pool.jobs, maximum_jobs=pool.jobs)  # replaces jobs that end, unlike scale()
     else:
-        cluster = LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None, silence_logs=logging.CRITICAL)
+        cluster = LocalCluster(
+            n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
+        )
     stack.callback(_close, cluster)
     return str(cluster.scheduler_address)
 
