@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from passband.campaign.experiment import CONFIG, METRICS, store_path
+from passband.campaign.experiment import store_path
+from passband.campaign.folder import CONFIG, METRICS
 from passband.campaign.grid import Evaluation, Experiment
 from passband.desk.figures import to_png
 from passband.desk.generalisation_figures import forecast_figure, ranking_figure, transfer_loss_figure

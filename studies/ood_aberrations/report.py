@@ -6,13 +6,12 @@
 Writes results/*.csv, fig5.png, forecasts.png, ranking.png and report.md. `pairs.py` beside it does the work.
 """
 
-import argparse
 from pathlib import Path
 
 from pairs import analyse, report_lines  # beside this script
 
-from passband.campaign.grid import load_campaign
-from passband.desk.study import provenance
+from passband.campaign.grid import CampaignPlan
+from passband.desk.study import provenance, report_command
 
 HEAD = (
     "# Random aberrations: which measure forecasts where a network fails",
@@ -25,19 +24,11 @@ HEAD = (
 )
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("campaign", type=Path, help="folder of the finished campaign")
-    parser.add_argument("--plan", type=Path, default=Path(__file__).with_name("plan_small.toml"))
-    parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent)
-    given = parser.parse_args()
-    plan = load_campaign(given.plan)
-    lines = [*HEAD, *provenance(plan, given.plan, given.campaign)]
-    lines += report_lines(analyse(given.campaign, given.output / "results"))
-    (given.output / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(given.output / "report.md")
+def report(plan: CampaignPlan, plan_file: Path, campaign: Path, output: Path) -> None:
+    """Write everything; see the module."""
+    lines = [*HEAD, *provenance(plan, plan_file, campaign), *report_lines(analyse(campaign, output / "results"))]
+    (output / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    report_command(report, doc=__doc__ or "", script=Path(__file__))

@@ -6,7 +6,6 @@
 Writes results/loss_matrix.csv, results/learning_curves.csv, results/facts.csv, fig3.png, fig4.png and report.md.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from passband.campaign.folder import METRICS, run_folder
-from passband.campaign.grid import CampaignPlan, load_campaign
+from passband.campaign.grid import CampaignPlan
 from passband.desk.figures import COLOURS, to_png
-from passband.desk.study import provenance
+from passband.desk.study import provenance, report_command
 from passband.desk.tables import write_csv
 from passband.training.history import read_history
 
@@ -224,6 +223,9 @@ def _text(made: Sequence[str], by_epoch: dict[int, dict[str, Array]], fig3: Sequ
         "",
         *_series_table(fig3),
         "",
+        "At Cs = 0 the transfer of +d and −d differs by its sign alone. The last column is what the sign makes of the "
+        "loss, over all defoci; what of it depends on rate and batch, no measure of conditions alone can know.",
+        "",
         "![Learning curves](fig3.png)",
         "",
         "Fig. 3: loss on the training defocus, in focus, and on all other defoci (mean over conditions; line: mean "
@@ -237,8 +239,8 @@ def _series_table(rows: Sequence[dict[str, Any]]) -> list[str]:
     lines = [
         "Losses after the last epoch, mean ± standard deviation over seeds:",
         "",
-        "| trained at (nm) | rate | batch | own defocus | in focus | other defoci |",
-        "|---|---|---|---|---|---|",
+        "| trained at (nm) | rate | batch | own defocus | in focus | other defoci | overfocus less underfocus |",
+        "|---|---|---|---|---|---|---|",
     ]
     keys = sorted({(row["train_defocus_nm"], *_series(row)) for row in rows})
     for defocus, rate, batch in keys:
@@ -249,9 +251,22 @@ def _series_table(rows: Sequence[dict[str, Any]]) -> list[str]:
             _mean_over_seeds([r for r in mine if r["eval_defocus_nm"] == defocus]),
             _mean_over_seeds([r for r in mine if r["eval_defocus_nm"] == 0.0]),
             _mean_over_seeds([r for r in mine if r["eval_defocus_nm"] not in (0.0, defocus)]),
+            _pm(sign_asymmetry(mine)),
         ]
         lines.append(f"| {defocus:+g} | {rate:g} | {batch} | " + " | ".join(cells) + " |")
     return lines
+
+
+def sign_asymmetry(rows: Sequence[dict[str, Any]]) -> Array:
+    """Mean loss at overfocus less that at underfocus, for each seed: no metric of |T| alone can tell the two apart."""
+    found = []
+    for seed in sorted({row["seed"] for row in rows}):
+        sides = [
+            [row["loss"] for row in rows if row["seed"] == seed and sign * row["eval_defocus_nm"] > 0.0]
+            for sign in (-1.0, 1.0)
+        ]
+        found.append(float(np.mean(sides[0]) - np.mean(sides[1])))
+    return np.array(found)
 
 
 def _mean_over_seeds(rows: Sequence[dict[str, Any]]) -> str:
@@ -259,16 +274,5 @@ def _mean_over_seeds(rows: Sequence[dict[str, Any]]) -> str:
     return _pm(np.array([np.mean([row["loss"] for row in rows if row["seed"] == seed]) for seed in seeds])).lstrip("+")
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("campaign", type=Path, help="folder of the finished campaign")
-    parser.add_argument("--plan", type=Path, default=Path(__file__).with_name("plan_small.toml"))
-    parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent)
-    given = parser.parse_args()
-    report(load_campaign(given.plan), given.plan, given.campaign, given.output)
-    print(given.output / "report.md")
-
-
 if __name__ == "__main__":
-    main()
+    report_command(report, doc=__doc__ or "", script=Path(__file__))

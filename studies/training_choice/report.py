@@ -8,7 +8,6 @@ results/ranking.csv, coverage.png and report.md.
 Runs that are not finished are left out, and the report says so.
 """
 
-import argparse
 import csv
 from collections.abc import Mapping, Sequence
 from math import ceil
@@ -31,10 +30,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from passband.campaign.experiment import METRICS, finished, run_folder
-from passband.campaign.grid import OWN, CampaignPlan, load_campaign
+from passband.campaign.folder import METRICS, finished, run_folder
+from passband.campaign.grid import OWN, CampaignPlan
 from passband.desk.figures import to_png
-from passband.desk.study import provenance
+from passband.desk.study import provenance, report_command
 from passband.desk.tables import write_csv
 from passband.distribution import Normal, limits
 from passband.microscope.conditions import ConditionDistribution
@@ -304,16 +303,5 @@ def _spelled(points: Sequence[tuple[float, ...]]) -> str:
     return "; ".join(f"C10 {c10 / 10:+g} nm, C30 {c30 / 1e7:+g} mm" for c10, c30 in points) or "all of it"
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("campaign", type=Path, help="folder of the finished campaign")
-    parser.add_argument("--plan", type=Path, default=Path(__file__).with_name("plan_small.toml"))
-    parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent)
-    given = parser.parse_args()
-    report(load_campaign(given.plan), given.plan, given.campaign, given.output)
-    print(given.output / "report.md")
-
-
 if __name__ == "__main__":
-    main()
+    report_command(report, doc=__doc__ or "", script=Path(__file__))

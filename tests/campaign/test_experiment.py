@@ -7,16 +7,12 @@ import pytest
 
 from passband.campaign import experiment as module
 from passband.campaign.experiment import (
-    COST,
-    METRICS,
-    CampaignError,
     evaluation_set,
     prepare_stores,
     run_experiment,
-    run_folder,
     store_path,
-    waiting,
 )
+from passband.campaign.folder import COST, METRICS, CampaignError, run_folder
 from passband.campaign.grid import CampaignPlan
 from passband.micrograph.store import WaveStore
 from passband.segmentation.model import load_model
@@ -81,7 +77,6 @@ def test_a_finished_run_is_read_and_a_half_one_continued(smallest, stores, tmp_p
         with pytest.raises(KeyboardInterrupt):
             run_experiment(one, folder, stores=stores)
     assert not (folder / METRICS).exists()
-    assert waiting([one], tmp_path) == [one]
     assert run_experiment(one, folder, stores=stores) == rows
 
     with monkeypatch.context() as patch:

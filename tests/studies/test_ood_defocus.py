@@ -84,3 +84,8 @@ def test_figures_are_drawn(tmp_path: Path) -> None:
     assert study.loss_matrices(rows(paper_like), [24, 24, 24]).startswith(b"\x89PNG")
     three = [row for row in rows(paper_like) if row["train_defocus_nm"] in (-10, 0, 10)]
     assert study.learning_curves(three).startswith(b"\x89PNG")
+
+
+def test_the_asymmetry_of_the_sign_is_overfocus_less_underfocus() -> None:
+    one = [row for row in rows(lambda here, there: 0.1 + 0.02 * (there < 0)) if row["train_defocus_nm"] == -10]
+    np.testing.assert_allclose(study.sign_asymmetry(one), [0.02, 0.02], atol=1e-12)

@@ -8,14 +8,14 @@ from the last epoch. The rows depend on the experiment alone: not on the folder,
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from math import sqrt
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from passband.campaign.folder import CONFIG, COST, METRICS, CampaignError, finished, run_folder
+from passband.campaign.folder import CONFIG, COST, METRICS, CampaignError
 from passband.campaign.grid import CampaignPlan, Evaluation, Experiment
 from passband.campaign.run import NamedSet, Report
 from passband.distribution import limits
@@ -266,8 +266,3 @@ def _card(experiment: Experiment, seed: int) -> ModelCard:
         seed=seed,
         citation="arXiv:2512.09067",
     )
-
-
-def waiting(experiments: Sequence[Experiment], directory: Path) -> list[Experiment]:
-    """Return the experiments of a campaign that are not finished, in their order."""
-    return [one for one in experiments if not finished(run_folder(one, directory))]

@@ -5,7 +5,6 @@ A campaign has parts; a part trains one stack of networks for each of its traini
 which is one value that says everything its rows depend on.
 """
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -17,13 +16,12 @@ from pydantic import (
     JsonValue,
     SerializerFunctionWrapHandler,
     ValidationError,
-    field_validator,
     model_serializer,
     model_validator,
 )
 
 from passband.campaign.errors import error_lines
-from passband.campaign.plan import PlanError, Split, apply_override, find_plan
+from passband.campaign.plan import NamedNetwork, PlanError, Split, read_plan
 from passband.distribution import Normal
 from passband.micrograph.acquisition import Imaging, Simulation
 from passband.microscope.aberrations import resolve_name
@@ -248,7 +246,7 @@ class CampaignPlan(Recipe):
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
     simulation: Simulation
     imaging: Imaging
-    network: UNetRecipe = UNetRecipe()
+    network: NamedNetwork = UNetRecipe()
     loss: LossRecipe = LossRecipe()
     training: TrainingRecipe = TrainingRecipe()
     split: Split = Split()
@@ -256,11 +254,6 @@ class CampaignPlan(Recipe):
     images: int = Field(default=32, ge=1)
     families: dict[str, ConditionFamily] = Field(min_length=1)
     parts: tuple[Part, ...] = Field(min_length=1)
-
-    @field_validator("network", mode="before")
-    @classmethod
-    def _preset(cls, value: Any) -> Any:
-        return UNetRecipe.preset(value) if isinstance(value, str) else value  # type: ignore[arg-type]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -357,13 +350,7 @@ def load_campaign(path: str | Path, overrides: Sequence[str] = ()) -> CampaignPl
     PlanError
         The file is not TOML, or a key or a value is not accepted: one line each.
     """
-    file = find_plan(path)
-    try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PlanError(f"{file} is not valid TOML: {error}") from error
-    for override in overrides:
-        apply_override(raw, override)
+    file, raw = read_plan(path, overrides)
     try:
         return CampaignPlan.model_validate(raw)
     except ValidationError as error:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from passband.campaign.errors import error_lines
 from passband.micrograph.acquisition import Imaging, Simulation
@@ -21,6 +21,14 @@ from passband.training import TrainingRecipe
 
 class PlanError(PassbandError):
     """A plan that cannot be used; the message holds one line per wrong value."""
+
+
+def _by_name(value: Any) -> Any:
+    return UNetRecipe.preset(value) if isinstance(value, str) else value  # type: ignore[arg-type]
+
+
+#: A network by the name of its preset, or by its widths.
+NamedNetwork = Annotated[UNetRecipe, BeforeValidator(_by_name)]
 
 
 class Split(Recipe):
@@ -64,16 +72,11 @@ class Plan(Recipe):
     simulation: Simulation
     imaging: Imaging
     validation: tuple[NamedConditions, ...] = Field(min_length=1)
-    network: UNetRecipe = UNetRecipe()
+    network: NamedNetwork = UNetRecipe()
     loss: LossRecipe = LossRecipe()
     training: TrainingRecipe = TrainingRecipe()
     split: Split = Split()
     patches_per_structure: int = Field(default=1, ge=1, le=64)
-
-    @field_validator("network", mode="before")
-    @classmethod
-    def _preset(cls, value: Any) -> Any:
-        return UNetRecipe.preset(value) if isinstance(value, str) else value  # type: ignore[arg-type]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -132,6 +135,15 @@ def load_plan(path: str | Path, overrides: Sequence[str] = (), *, seed: int | No
     PlanError
         The file is not TOML, or a key or a value is not accepted: one line each, which says which and the cure.
     """
+    file, raw = read_plan(path, overrides)
+    if seed is not None:
+        for table in ("simulation", "training"):
+            raw.setdefault(table, {})["seed"] = seed
+    return plan_from(raw, source=file.name)
+
+
+def read_plan(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[str, Any]]:
+    """Return the file of a plan or a campaign and its raw values, changed as `overrides` say; errors as `load_plan`."""
     file = find_plan(path)
     try:
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -141,10 +153,7 @@ def load_plan(path: str | Path, overrides: Sequence[str] = (), *, seed: int | No
         raise PlanError(f"{file} is not valid TOML: {error}; see docs.python.org/3/library/tomllib") from error
     for override in overrides:
         apply_override(raw, override)
-    if seed is not None:
-        for table in ("simulation", "training"):
-            raw.setdefault(table, {})["seed"] = seed
-    return plan_from(raw, source=file.name)
+    return file, raw
 
 
 def plan_from(raw: Mapping[str, Any], *, source: str = "plan") -> Plan:

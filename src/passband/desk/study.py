@@ -1,11 +1,14 @@
-"""How a study's report begins: what was run, of which size, on what, and what it cost."""
+"""What the reports of all studies share: their command line, and how they begin."""
 
+import argparse
 import os
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from passband.campaign.folder import run_folder
-from passband.campaign.grid import CampaignPlan
+from passband.campaign.grid import CampaignPlan, load_campaign
 from passband.campaign.tables import costs
 
 
@@ -39,3 +42,22 @@ def provenance(plan: CampaignPlan, file: Path, directory: Path) -> list[str]:
         "else the machine did.",
         "",
     ]
+
+
+def report_command(report: Callable[[CampaignPlan, Path, Path, Path], None], *, doc: str, script: Path) -> None:
+    """Run `report(plan, plan_file, campaign, output)` with what the command line of a study's script says.
+
+    Parameters
+    ----------
+    report
+        Writes `report.md` and what it shows into `output`.
+    doc, script
+        Text of `--help`, and the script's own file: its folder has the small plan, and receives the report.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("campaign", type=Path, help="folder of the finished campaign")
+    parser.add_argument("--plan", type=Path, default=script.with_name("plan_small.toml"))
+    parser.add_argument("-o", "--output", type=Path, default=script.parent)
+    given = parser.parse_args()
+    report(load_campaign(given.plan), given.plan, given.campaign, given.output)
+    sys.stdout.write(f"{given.output / 'report.md'}\n")
