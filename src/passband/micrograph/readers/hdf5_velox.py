@@ -1,0 +1,59 @@
+"""Velox .emd: images of each detector, with the JSON that the microscope wrote beside each frame."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+
+from passband.micrograph.readers.content import Source, beam_energy, calibrate, number, text
+from passband.micrograph.readers.hdf5_nodes import Found, check_pixels, children, hard_linked
+
+_MAX_TEXT = 2**22
+
+
+def _velox_metadata(group: Any, source: Source) -> Mapping[str, Any]:
+    """JSON of the first frame, padded with zero bytes."""
+    stored = hard_linked(group, "Metadata")
+    if not isinstance(stored, h5py.Dataset) or stored.ndim != 2 or stored.shape[0] > _MAX_TEXT:
+        return {}
+    check_pixels(stored, source)
+    raw = bytes(np.asarray(stored[:, 0], dtype=np.uint8)).split(b"\0")[0]
+    try:
+        found = json.loads(raw.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _section(metadata: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    for name in names:
+        found = metadata.get(name)
+        metadata = found if isinstance(found, Mapping) else {}
+    return metadata
+
+
+def find_velox(file: h5py.File, source: Source) -> list[Found]:
+    """Return the images of a Velox file."""
+    images = []
+    for name, group in children(hard_linked(file, "Data", "Image")):
+        metadata = _velox_metadata(group, source)
+        result, optics = _section(metadata, "BinaryResult"), _section(metadata, "Optics")
+        sizes = [number(_section(result, "PixelSize").get(side)) or 0.0 for side in ("height", "width")]
+        units = text(result.get("PixelUnitY")), text(result.get("PixelUnitX"))
+        instrument = _section(metadata, "Instrument")
+        detector = text(result.get("Detector")) or "image"
+        images.append(
+            Found(
+                name=f"Data/Image/{name}/Data",
+                label=detector,
+                frame_axis=2,
+                calibration=calibrate((sizes[0], sizes[1]), units, "the Velox metadata"),
+                energy=beam_energy(optics.get("AccelerationVoltage")),
+                instrument=text(instrument.get("InstrumentModel")) or text(instrument.get("InstrumentClass")),
+                mode={"1": "TEM", "2": "STEM"}.get(str(optics.get("OperatingMode"))),
+                derived=detector.startswith("SuperX") or not metadata,
+            )
+        )
+    return images
