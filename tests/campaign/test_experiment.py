@@ -117,3 +117,11 @@ def test_a_folder_of_another_experiment_is_refused(smallest, stores, tmp_path) -
 def test_a_run_folder_is_named_by_the_experiment(smallest, tmp_path) -> None:
     first, second = CampaignPlan.model_validate(smallest).experiments()
     assert run_folder(first, tmp_path).name == first.identity != second.identity
+
+
+def test_networks_are_measured_on_the_same_micrographs_however_their_fields_were_shared(smallest, stores) -> None:
+    one = CampaignPlan.model_validate(smallest).experiments()[0]
+    many = one.model_copy(update={"imaging": one.imaging.model_copy(update={"patches_per_field": 4})})
+    store = WaveStore.open(store_path(one.simulation, stores))
+    first, second = (evaluation_set(each, each.evaluations[1], store) for each in (one, many))
+    assert [batch.rows for batch in first] == [batch.rows for batch in second]

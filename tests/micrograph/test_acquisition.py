@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 
 from passband.micrograph import acquisition as module
-from passband.micrograph.acquisition import Acquisition, Imaging
+from passband.micrograph.acquisition import Acquisition, Imaging, patch_shift
 from passband.micrograph.store import StoreError, WaveStore
 from passband.micrograph.truth import resample_mask
 from passband.microscope.conditions import ConditionDistribution
@@ -77,6 +77,76 @@ def test_batches_made_ahead_are_the_same(images: Acquisition) -> None:
         made = list(images.batches(steps, 2, ahead=ahead))
         assert len(made) == 4
         assert all(torch.equal(one.images, images.batch(step, 2).images) for step, one in zip(steps, made, strict=True))
+
+
+@pytest.fixture
+def sharing(tiny_store: WaveStore) -> Acquisition:
+    return Acquisition(tiny_store, imaging(patch=16, patches_per_field=4), seed=5)
+
+
+def test_patches_of_a_field_are_cut_from_one_micrograph(sharing: Acquisition, tiny_store: WaveStore) -> None:
+    whole = Acquisition(tiny_store, imaging(patch=16), seed=5)
+    for k in range(3):
+        rows = [sharing.row(step, k, 3) for step in range(4, 8)]
+        assert rows[0] == whole.row(4, k, 3)
+        placed = {"top", "left", "step"}
+        assert all({**one, **dict.fromkeys(placed)} == {**rows[0], **dict.fromkeys(placed)} for one in rows)
+        assert len({(one["top"], one["left"]) for one in rows}) == 4
+        field = whole._field(rows[0])
+        for step, row in zip(range(4, 8), rows, strict=True):
+            cut = field.roll((-row["top"], -row["left"]), (0, 1))[:16, :16].double()
+            expected = ((cut - cut.mean()) / cut.std(correction=0)).float()
+            assert torch.equal(sharing.batch(step, 3).images[k, 0], expected)
+    assert sharing.row(8, 0, 3)["noise_seed"] != sharing.row(7, 0, 3)["noise_seed"]
+
+
+def test_a_field_is_imaged_once_for_its_patches(sharing: Acquisition, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    real = module.form_images
+    monkeypatch.setattr(module, "form_images", lambda *args, **kwargs: calls.append(1) or real(*args, **kwargs))
+    for step in range(8):
+        sharing.batch(step, 3)
+    assert len(calls) == 2 * 3
+
+
+def test_shared_fields_change_nothing_in_an_image(sharing: Acquisition, tiny_store: WaveStore) -> None:
+    made = {step: sharing.batch(step, 3) for step in (5, 2, 7, 0, 4)}  # in any order, begun anywhere
+    other = Acquisition(tiny_store, imaging(conditions={}), seed=0)
+    for step, batch in made.items():
+        fresh = Acquisition(tiny_store, imaging(patch=16, patches_per_field=4), seed=5).batch(step, 2)
+        assert torch.equal(batch.images[:2], fresh.images)
+        for k, row in enumerate(batch.rows):
+            image, mask = other.image_from_row(json.loads(json.dumps(row)))
+            assert torch.equal(image, batch.images[k, 0])
+            assert torch.equal(mask, batch.masks[k])
+
+
+@pytest.mark.parametrize(("count", "pixels"), [(2, 32), (4, 33), (3, 47), (5, 48), (9, 50), (16, 64)])
+def test_patches_are_apart_where_the_field_holds_them(count: int, pixels: int) -> None:
+    covered = np.zeros((pixels, pixels), dtype=int)
+    for number in range(count):
+        y, x = ((np.arange(16) + shift) % pixels for shift in patch_shift(number, count, pixels))
+        covered[np.ix_(y, x)] += 1
+    assert covered.max() == 1
+
+
+def test_patches_overlap_evenly_where_the_field_is_narrow() -> None:
+    assert [patch_shift(number, 2, 200) for number in range(2)] == [(0, 0), (100, 100)]
+    assert len({patch_shift(number, 64, 8) for number in range(64)}) == 64
+
+
+def test_a_data_set_that_is_measured_on_takes_one_patch_of_a_field(tiny_store: WaveStore) -> None:
+    one, many = (Acquisition(tiny_store, imaging(patches_per_field=n), seed=1, in_turn=True) for n in (1, 4))
+    assert [one.row(step, 0, 2) for step in range(6)] == [many.row(step, 0, 2) for step in range(6)]
+
+
+def test_one_patch_of_a_field_leaves_the_identity_as_it_was() -> None:
+    plain = imaging()
+    assert "patches_per_field" not in plain.model_dump()
+    assert imaging(patches_per_field=1).identity == plain.identity
+    many = imaging(patches_per_field=2)
+    assert many.identity != plain.identity
+    assert Imaging.model_validate_json(many.to_json()) == many
 
 
 def test_masks_do_not_depend_on_the_conditions(tiny_store: WaveStore) -> None:
@@ -184,6 +254,7 @@ def test_structures_that_are_not_in_the_store_are_refused(tiny_store: WaveStore,
         ({"conditions": {"aberrations": {"defocuss": 3.0}}}, "defocus"),
         ({"pixel_size": float("nan")}, "finite"),
         ({"patches": 3}, "patches"),
+        ({"patches_per_field": 0}, "greater than or equal to 1"),
     ],
 )
 def test_impossible_imaging_is_refused(fields: dict[str, Any], message: str) -> None:

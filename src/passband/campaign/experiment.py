@@ -146,7 +146,7 @@ def _structures(experiment: Experiment, store: WaveStore, part: str) -> list[int
 
 def evaluation_set(experiment: Experiment, evaluation: Evaluation, store: WaveStore, device: str = "cpu") -> NamedSet:
     """Return the micrographs of an evaluation: the same ones for every experiment that measures on it."""
-    imaging = experiment.imaging.model_copy(update={"conditions": evaluation.conditions})
+    imaging = experiment.imaging.model_copy(update={"conditions": evaluation.conditions, "patches_per_field": 1})
     drawn = hashlib.sha256(f"{store.recipe.identity} {imaging.identity}".encode()).digest()
     acquisition = Acquisition(
         store,

@@ -8,12 +8,13 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
 from passband.distribution import Scalar, limits, sample
@@ -44,12 +45,24 @@ class Imaging(Recipe):
     focal_nodes
         Focal settings that an image with focal spread is summed over; None is as many as its spread and the band of its
         wave need (`imaging.enough_focal_nodes`). Too few leave fringes undamped.
+    patches_per_field
+        Patches that are cut from one imaged field while a network learns, in that many consecutive batches, which
+        saves imaging. They share the electrons of the field: apart where it holds ⌈√n⌉ patches along each side, else
+        overlapping as little as an even spacing does. Data sets that are measured on (`in_turn`) take one of each.
     """
 
     conditions: AnyConditions = ConditionDistribution()
     pixel_size: Scalar
     patch: int = Field(ge=8, le=16384)
     focal_nodes: int | None = Field(default=None, ge=1, le=101)
+    patches_per_field: int = Field(default=1, ge=1, le=64)
+
+    @model_serializer(mode="wrap")
+    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if self.patches_per_field == 1:  # what was imaged before there was a choice keeps its identity
+            values.pop("patches_per_field", None)
+        return values
 
 
 @dataclass(frozen=True)
@@ -121,6 +134,7 @@ class Acquisition:
         self.device = torch.device(device or "cpu")
         self._cache: OrderedDict[int, _Kept] = OrderedDict()
         self._cached = max(1, cache_bytes // (8 * store.recipe.stored_waves * store.recipe.stored_pixels**2))
+        self._fields: tuple[int, dict[int, Tensor]] = (-1, {})  # first step that shares them; by number in the batch
         self._check()
 
     def _check(self) -> None:
@@ -159,7 +173,7 @@ class Acquisition:
             An image is not finite.
         """
         rows = [self.row(step, k, size) for k in range(size)]
-        pairs = [self.image_from_row(row) for row in rows]
+        pairs = [self._patch(row, self._shared_field(row)) for row in rows]
         images, masks = torch.stack([image for image, _ in pairs]), torch.stack([mask for _, mask in pairs])
         return Batch(images=images[:, None], masks=masks, rows=rows)
 
@@ -178,13 +192,15 @@ class Acquisition:
 
     def row(self, step: int, k: int, size: int) -> dict[str, Any]:
         """Everything that is drawn for image `k` of `size` of a step, as plain JSON values."""
-        rng = np.random.default_rng(np.random.SeedSequence([self.seed, step, k]))
+        shared = self._sharing
+        turn = step % shared  # the field is that of the first step that shares it
+        rng = np.random.default_rng(np.random.SeedSequence([self.seed, step - turn, k]))
         place = (step * size + k) % len(self.indices) if self.in_turn else int(rng.integers(len(self.indices)))
         conditions = self.imaging.conditions.sample(1, rng)[0]
         recipe = self.store.recipe
         pixels = round(recipe.scene.field / max(sample(self.imaging.pixel_size, rng), 1e-3))
         pixels = min(max(pixels, self.imaging.patch), recipe.stored_pixels)  # the tails of a normal distribution
-        top, left = (int(rng.integers(pixels)) for _ in range(2))
+        top, left = ((int(rng.integers(pixels)) + shift) % pixels for shift in patch_shift(turn, shared, pixels))
         return {
             "store": recipe.identity,
             "structure": self.indices[place],
@@ -215,10 +231,29 @@ class Acquisition:
             raise StoreError(
                 f"the row is of store {row['store']} and this is {self.store.recipe.identity}; open that one"
             )
+        return self._patch(row, self._field(row))
+
+    @property
+    def _sharing(self) -> int:
+        return 1 if self.in_turn else self.imaging.patches_per_field
+
+    def _shared_field(self, row: Mapping[str, Any]) -> Tensor:
+        """Field of a row of `row`, imaged once for the consecutive batches that cut patches from it."""
+        if self._sharing == 1:
+            return self._field(row)
+        first = row["step"] - row["step"] % self._sharing
+        if self._fields[0] != first:
+            self._fields = (first, {})
+        fields = self._fields[1]
+        if row["image"] not in fields:
+            fields[row["image"]] = self._field(row)
+        return fields[row["image"]]
+
+    def _patch(self, row: Mapping[str, Any], field: Tensor) -> tuple[Tensor, Tensor]:
         rows, columns = (
             (torch.arange(row["patch"], device=self.device) + row[name]) % row["pixels"] for name in ("top", "left")
         )
-        patch = self._field(row)[rows][:, columns]
+        patch = field[rows][:, columns]
         if not bool(torch.isfinite(patch).all()):
             raise PassbandError(f"the image of structure {row['structure']} is not finite; check {row['conditions']}")
         mask = torch.from_numpy(resample_mask(self._kept(row["structure"]).mask, (row["pixels"],) * 2))
@@ -251,6 +286,21 @@ class Acquisition:
             self._cache[index] = _Kept(torch.fft.fft2(wave)[None], self.store.mask(index), offset)
         self._cache.move_to_end(index)
         return self._cache[index]
+
+
+def patch_shift(number: int, count: int, pixels: int) -> tuple[int, int]:
+    """Pixels (y, x) from patch 0 to patch `number` of `count` that are spread over a periodic field.
+
+    They lie on a grid of ⌈√count⌉ places along each side, neighbours in `number` on another row and another column.
+
+    Examples
+    --------
+    >>> [patch_shift(number, 4, 200) for number in range(4)]
+    [(0, 0), (100, 100), (0, 100), (100, 0)]
+    """
+    side = isqrt(count - 1) + 1
+    row, column = number % side, (number + number // side) % side
+    return row * pixels // side, column * pixels // side
 
 
 def _standardised(image: Tensor) -> Tensor:

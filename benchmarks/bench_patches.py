@@ -1,0 +1,134 @@
+"""What several patches of each imaged field do to learning: held-out scores at equal steps and at equal CPU seconds.
+
+OMP_NUM_THREADS=1 python benchmarks/bench_patches.py --folder DIR [--seeds 0 1 2] [--steps 400]
+
+The gold plan with fewer structures and batches of 8, at a constant rate, scored with the running mean of the weights on
+structures that no network learns from. "Spread" cuts the patches of a field in consecutive batches, as
+`Imaging.patches_per_field` does; "one batch" puts them into the same one. A run that is in `DIR/rows.jsonl` is not
+repeated; seeds come last, so that every arm has as many.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from passband.campaign.plan import Plan, load_plan
+from passband.campaign.run import NamedSet
+from passband.micrograph.acquisition import Acquisition, Batch, simulate
+from passband.micrograph.store import WaveStore
+from passband.segmentation.learner import SegmentationLearner
+from passband.segmentation.unet import build_unet
+from passband.training.optimising import WeightAverage
+
+SIZE = 8
+ARMS = {"1": (1, False), "2, spread": (2, False), "2, one batch": (2, True), "4, spread": (4, False)}
+ARMS["4, one batch"] = (4, True)
+SCORES = ("loss", "dice")
+Row = dict[str, Any]
+
+
+def stream(acquisition: Acquisition, patches: int, together: bool) -> Callable[[int], Batch]:
+    if not together:
+        return lambda step: acquisition.batch(step, SIZE)
+
+    def batch(step: int) -> Batch:
+        parts = [acquisition.batch(patches * step + number, SIZE // patches) for number in range(patches)]
+        images, masks = torch.cat([part.images for part in parts]), torch.cat([part.masks for part in parts])
+        return Batch(images, masks, [row for part in parts for row in part.rows])
+
+    return batch
+
+
+def learn(plan: Plan, store: WaveStore, arm: str, seed: int, steps: int) -> Iterator[Row]:
+    patches, together = ARMS[arm]
+    parts = store.splits(validation=plan.split.validation, test=plan.split.test)
+    imaging = plan.imaging.model_copy(update={"patches_per_field": patches})
+    acquisition = Acquisition(store, imaging, indices=parts["train"].tolist(), seed=seed)
+    batch = stream(acquisition, patches, together)
+    held = parts["test"].tolist()
+    measured = NamedSet(Acquisition(store, imaging, indices=held, seed=1234, in_turn=True), 4 * len(held), at_most=SIZE)
+    torch.manual_seed(seed)
+    learner = SegmentationLearner(build_unet(plan.network), plan.loss, seed=seed)
+    optimiser = torch.optim.Adam(learner.parameters(), lr=plan.training.learning_rate)
+    average = WeightAverage(learner, 0.98)
+    seconds = 0.0
+    for step in range(steps):
+        begun = time.process_time()
+        optimiser.zero_grad()
+        learner.loss(batch(step), step=step).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        average.update(learner)
+        seconds += time.process_time() - begun
+        if (step + 1) % (steps // 8) == 0:
+            learner.train(False)
+            with average.applied(learner), torch.no_grad():
+                scores = learner.validate("held out", measured)
+            learner.train(True)
+            yield {"arm": arm, "seed": seed, "step": step + 1, "seconds": seconds, **{n: scores[n] for n in SCORES}}
+
+
+def run(folder: Path, seeds: Sequence[int], steps: int) -> list[Row]:
+    plan = load_plan("au_hrtem", ["simulation.structures=120", "split.test=0.2", "split.validation=0.01"])
+    store = simulate(plan.simulation, folder / "store")
+    path = folder / "rows.jsonl"
+    rows: list[Row] = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    for seed in seeds:
+        for arm in ARMS:
+            if not any(row["arm"] == arm and row["seed"] == seed for row in rows):
+                made = list(learn(plan, store, arm, seed, steps))
+                with path.open("a") as file:
+                    file.writelines(json.dumps(row) + "\n" for row in made)
+                rows += made
+    return [row for row in rows if row["seed"] in seeds]
+
+
+def curves(rows: Sequence[Row], arm: str) -> dict[int, list[Row]]:
+    seeds = sorted({row["seed"] for row in rows})
+    return {seed: [row for row in rows if row["arm"] == arm and row["seed"] == seed] for seed in seeds}
+
+
+def at(curve: Sequence[Row], axis: str, place: float, score: str) -> float:
+    return float(np.interp(place, [row[axis] for row in curve], [row[score] for row in curve]))
+
+
+def cell(values: Sequence[float], base: Sequence[float]) -> str:
+    gains = [one - other for one, other in zip(values, base, strict=True)]
+    spread = statistics.stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
+    return f"{statistics.mean(values):.3f} ({statistics.mean(gains):+.3f} ± {spread:.3f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--steps", type=int, default=400, help="a multiple of 8")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    rows = run(options.folder, options.seeds, options.steps)
+    budget = min(row["seconds"] for row in rows if row["step"] == options.steps)
+    steps = (options.steps // 4, options.steps // 2, options.steps)
+    print(f"{len(options.seeds)} seeds; mean (difference to 1 patch, seed by seed, ± its standard error)\n")
+    where = [f"{score}, {step} steps" for score in SCORES for step in steps]
+    where += [f"{score}, {budget:.0f} CPU s" for score in SCORES]
+    print(f"| patches of a field | CPU s of {options.steps} steps | {' | '.join(where)} |")
+    print(f"|{'---|' * (len(where) + 2)}")
+    places = [("step", float(step), score) for score in SCORES for step in steps]
+    places += [("seconds", budget, score) for score in SCORES]
+    base = curves(rows, "1")
+    for arm in ARMS:
+        ours = curves(rows, arm)
+        cells = [cell([at(ours[s], *place) for s in ours], [at(base[s], *place) for s in base]) for place in places]
+        seconds = statistics.mean(curve[-1]["seconds"] for curve in ours.values())
+        print(f"| {arm} | {seconds:.0f} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
