@@ -194,6 +194,16 @@ def test_a_busy_run_is_looked_at_again_until_it_is_done(tmp_path, monkeypatch):
     assert (folder / METRICS).read_text() == "00000"
 
 
+def test_an_attempt_removes_what_a_killed_one_left_half_written(tmp_path):
+    folder = run_folder(Tiny(0), tmp_path)
+    (folder / "models" / "0").mkdir(parents=True)
+    left = (folder / ".metrics.parquet.0123456789abcdef.tmp", folder / "models" / "0" / ".card.json.0.tmp")
+    for path in left:
+        path.write_bytes(b"half")
+    assert attempt(write, Tiny(0), folder, Session("a")).state == "finished"
+    assert not any(path.exists() for path in left)
+
+
 def test_deaths_count_within_one_command_only(tmp_path):
     folder = run_folder(Tiny(0), tmp_path)
     folder.mkdir(parents=True)

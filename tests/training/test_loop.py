@@ -90,6 +90,13 @@ def test_train_ten_is_train_five_and_resume_five(tmp_path):
     assert state_bytes(rest) == state_bytes(whole)
 
 
+def test_what_a_killed_training_left_half_written_is_removed(tmp_path):
+    left = tmp_path / ".checkpoint.safetensors.0123456789abcdef.tmp"
+    left.write_bytes(b"half")
+    fit(Regression(), batches, VALIDATION, RECIPE, tmp_path)
+    assert not left.exists()
+
+
 def test_finished_training_is_found_not_repeated(tmp_path):
     history = fit(Regression(), batches, VALIDATION, RECIPE, tmp_path)
     learner = Regression()

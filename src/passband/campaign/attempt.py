@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from passband import __version__
 from passband.campaign.folder import ATTEMPT, ERROR, LOCK, METRICS, CampaignError, Identified, finished, read_json
 from passband.campaign.locking import exclusive
-from passband.durable import write_atomically
+from passband.durable import remove_leftovers, write_atomically
 from passband.recipe import PassbandError
 
 #: Does a run: the experiment, and the folder that gets its `metrics.parquet`.
@@ -66,6 +66,7 @@ def attempt(run: Runner, experiment: Identified, folder: Path, session: Session)
             (folder / ATTEMPT).unlink()
             reason = f"its worker process died {deaths} times (out of memory, or killed); see the log of the system"
             return record_failure(experiment, folder, CampaignError(reason))
+        remove_leftovers(folder)
         return _done(run, experiment, folder, {"command": session.command, "deaths": deaths, "process": os.getpid()})
 
 

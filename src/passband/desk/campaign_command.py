@@ -93,10 +93,12 @@ def execute_plan(
     from passband.campaign.experiment import prepare_stores
     from passband.campaign.folder import LOCK, write_campaign
     from passband.campaign.locking import exclusive_in_turn
+    from passband.durable import remove_leftovers
 
     experiments = plan.experiments()
     stores = stores.absolute()
     with exclusive_in_turn(output / LOCK):  # of two commands on one folder the second waits here
+        remove_leftovers(output, deep=False)
         write_campaign(output, plan.model_dump(mode="json"), [one.identity for one in experiments])
         with meter.step("simulate", unit="structures") as step:
             processes = pool if isinstance(pool, int) else 1

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import torch
 
+from passband.durable import remove_leftovers
 from passband.micrograph.simulation import Simulation, simulate_structure
 from passband.micrograph.store import StoreError, WaveStore, shards_of
 from passband.micrograph.store_writing import (
     finish_store,
     prepare_store,
-    remove_leftovers,
     shard_is_complete,
     write_part,
     write_structure,

@@ -13,7 +13,7 @@ import zarr
 from zarr.codecs import BytesCodec, Crc32cCodec, ZstdCodec
 from zarr.storage import MemoryStore
 
-from passband.durable import write_atomically
+from passband.durable import LEFTOVER, write_atomically
 from passband.micrograph.simulation import Simulation, Structure
 from passband.micrograph.store import (
     ARRAYS,
@@ -29,7 +29,6 @@ from passband.micrograph.store import (
     shards_of,
 )
 
-_LEFTOVER = ".*.tmp"
 _TABLES_AT_ONCE = 256  # parts gathered into one row group of scenes.parquet
 
 
@@ -80,7 +79,7 @@ def prepare_store(directory: Path, recipe: Simulation) -> None:
                 f"{directory} holds the store {found.identity} and the recipe is {recipe.identity}; "
                 "give another directory, or delete this one"
             )
-    elif directory.exists() and any(not path.match(_LEFTOVER) for path in _entries(directory)):
+    elif directory.exists() and any(not path.match(LEFTOVER) for path in _entries(directory)):
         raise StoreError(f"{directory} is not empty and not a wave store; give a new or empty directory")
     else:
         write_atomically(directory / "zarr.json", _group_metadata(recipe), error=StoreError)
@@ -103,12 +102,6 @@ def _group_metadata(recipe: Simulation) -> bytes:
     zarr.create_group(MemoryStore(files), attributes={**attributes, "recipe": recipe.model_dump(mode="json")})
     data: bytes = files["zarr.json"].to_bytes()
     return data
-
-
-def remove_leftovers(directory: Path) -> None:
-    """Delete the half-written files of a run that was killed; only one run at a time may use the directory."""
-    for path in directory.rglob(_LEFTOVER):
-        path.unlink(missing_ok=True)
 
 
 def shard_is_complete(directory: Path, shard: int, structures: Sequence[int]) -> bool:

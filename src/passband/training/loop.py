@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from passband.durable import write_atomically
+from passband.durable import remove_leftovers, write_atomically
 from passband.training.checkpoint import (
     TrainingError,
     all_finite,
@@ -139,6 +139,7 @@ class _Run:
             self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TrainingError(f"cannot make {self.directory}: {error.strerror}; choose another directory") from error
+        remove_leftovers(self.directory)
         ours = {"recipe": self.recipe.model_dump(mode="json"), "identity": identity}
         if (self.directory / CHECKPOINT).exists():
             refuse_other_run(self.directory / RECIPE, ours)

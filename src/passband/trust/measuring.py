@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from passband.durable import write_atomically
+from passband.durable import remove_leftovers, write_atomically
 from passband.micrograph.acquisition import Acquisition, Imaging
 from passband.micrograph.micrograph import standardised
 from passband.micrograph.patches import resample, resample_to_pixel
@@ -212,6 +212,7 @@ def calibrate(
     examiner = Examiner(model, store, indices, recipe)
     settings = examiner.settings(recipe.data_sets)
     parts = folder / "parts" / examiner.identity
+    remove_leftovers(parts)
     temperature = examiner.temperature()
     rows: Rows = []
     for first in range(0, len(settings), PART):
