@@ -8,6 +8,7 @@ PYTEST ?=
 STUDY ?= ood_defocus
 SIZE ?= small
 STUDIES ?= out/studies
+BENCH ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
@@ -42,8 +43,8 @@ gates: $(DEV)  ## style, types and the direction of imports
 docs: $(DOCS)  ## build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
-bench: $(DEV)  ## run the benchmarks side by side with their peers
-	for script in benchmarks/[a-z]*.py; do OMP_NUM_THREADS=2 $(BIN)/python $$script || exit 1; done
+bench: $(DEV)  ## run the benchmarks and remake benchmarks/RESULTS.md (BENCH="waves real_gold" for some of them)
+	$(BIN)/python benchmarks/remake.py $(BENCH)
 
 clean:  ## remove the virtual environments and everything built
 	rm -rf $(VENV) .ci-venv docs/_build docs/gallery docs/images/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,9 +1,9 @@
-"""Seconds to read a campaign of the paper's size, 3,000 runs × 24 evaluations: from its folders, and from the cache.
+"""Campaigns, reading: seconds to read a campaign of the paper's size, from its folders and from the cache.
 
     OMP_NUM_THREADS=1 python benchmarks/bench_campaign.py [--runs 3000] [--evaluations 24]
 
-The folders are made up, with the columns of real rows. Aim: within seconds. Clock and CPU seconds; other work on the
-machine counts for the first only.
+The folders of 3,000 runs × 24 evaluations are made up, with the columns of real rows. Aim: within seconds. Clock and
+CPU seconds; other work on the machine counts for the first only.
 """
 
 import argparse

@@ -1,10 +1,14 @@
-"""What it saves to train several small networks on one stream of micrographs; prints a Markdown table.
+"""Campaigns, networks on one stream: what it saves to train several small networks on the same micrographs.
 
-python benchmarks/bench_stacked.py [--networks 1 4 8] [--architecture tiny] [--threads 1] [--repeats 7]
+    OMP_NUM_THREADS=1 python benchmarks/bench_stacked.py --repeats 5 [--networks 1 4 8] [--architecture tiny]
 
 A store like that of the small studies is simulated first (8 structures). Per training step and network: each network
 with its own stream, all on one stream in turns, all on one stream by `torch.func.vmap`; on a GPU where there is one.
 The three are measured in turn, repeat by repeat, and gains are medians of neighbouring repeats.
+
+Remarks
+-------
+On a CPU sharing pays what imaging costs, and `vmap` loses: networks take turns there. On a GPU they are mapped over.
 """
 
 import argparse

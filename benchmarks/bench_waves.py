@@ -1,10 +1,17 @@
-"""Exit waves and images beside abTEM, in one process, two threads each; prints Markdown tables.
+"""Waves: exit waves and images beside abTEM, focal nodes against error, and cost against size.
 
-python benchmarks/bench_waves.py [--threads 2] [--repeats 9] [--clock wall|cpu] [--only peers|nodes|scaling]
+    python benchmarks/bench_waves.py --threads 2 --only peers --repeats 9
+    python benchmarks/bench_waves.py --threads 1 --clock cpu --only nodes
+    python benchmarks/bench_waves.py --threads 1 --clock cpu --only scaling
 
-Both programs are warm, and their repeats alternate, so that what else the machine does falls on both. A ratio is the
-median of the ratios of neighbouring repeats. abTEM runs in single precision (its default) with its FFTW on the same
-threads, and computes at once (dask.lazy off).
+Both programs run in one process and are warm, and their repeats alternate, so that what else the machine does falls on
+both. A ratio is the median of the ratios of neighbouring repeats. abTEM runs in single precision (its default) with its
+FFTW on the same threads, and computes at once (dask.lazy off). Aims: 3× for the exit wave, 5× for the 61 defoci.
+
+Remarks
+-------
+The last column of the focal nodes is what `form_images` chooses for a worst-case factor error of 1e-3. The carbon of
+that scene has no minimum distance between atoms, which overstates what happens at 0.1 Å.
 """
 
 import argparse

@@ -1,15 +1,25 @@
-"""Accuracy of the conditions that `passband fit` reads from simulated micrographs whose conditions are known.
+"""Fitting: accuracy of the conditions that `passband fit` reads from simulated micrographs of known conditions.
 
     OMP_NUM_THREADS=1 python benchmarks/fit_accuracy.py --seed 2026
+    OMP_NUM_THREADS=1 python benchmarks/fit_accuracy.py --seed 2027
 
-Carbon films of 3 to 10 nm, bare or with crystalline particles, by multislice at 300 kV; |C10| 10 to 80 nm of either
-sign at Cs = 0, astigmatism to 10 nm, focal spread 10 Å, 400 e⁻/Å². The truth is C10 seen from the film's mid-plane:
-that of the lens, which is focused on the bottom of the box, plus the distance between the two. As the sign of C10
-cannot be known, the nearer of the two answers counts. Films, noise and conditions all come from `--seed`; limits in
-the code were chosen with other seeds (101).
+Carbon films of 3 to 10 nm, bare or with crystalline particles, by multislice at 300 kV in fields of 128 to 200 Å with
+pixels of 0.25 to 0.5 Å; |C10| 10 to 80 nm of either sign at Cs = 0, astigmatism to 10 nm, focal spread 10 Å,
+400 e⁻/Å². The truth is C10 seen from the film's mid-plane: that of the lens, which is focused on the bottom of the box,
+plus the distance between the two. As the sign of C10 cannot be known, the nearer of the two answers counts. Films,
+noise and conditions all come from `--seed`; limits in the code were chosen with other seeds (101). Aim: a median error
+of 1 nm at most, failures flagged. Intervals are of 95 %.
+
+Remarks
+-------
+**With particles the interval of C10 does not hold the film's mid-plane**: they lie to one side of the film and pull the
+focus by some tenths of a nanometre, which no likelihood of the spectrum knows. Films packed with gold (six particles of
+45 Å on 20 Å of carbon, three images in development) gave a wrong focus twice, once unflagged, before patterns had to
+lead by more where crystals are; they have not been measured since.
 """
 
 import argparse
+import sys
 import time
 from collections import Counter
 from math import cos, pi, sin
@@ -28,6 +38,18 @@ from passband.specimen.sampling import SceneDistribution, sample_scene
 
 WAVE_PIXEL, ENERGY, SPREAD, DOSE = 0.25, 300e3, 10.0, 400.0
 GROSS = 50.0  # Å
+COLUMNS = [
+    "specimen",
+    "images",
+    "refused",
+    "median error of C10 (nm)",
+    "95th percentile (nm)",
+    "wrong by > 5 nm",
+    "median error of astigmatism (nm)",
+    "coverage of C10",
+    "of C12",
+    "of focal spread",
+]
 # kind, field (Å), film thickness (Å), particles, material
 FILMS = [
     ("bare", 128.0, 30.0, 0, "Au"),
@@ -97,12 +119,11 @@ def measure(index: int, waves: tuple[torch.Tensor, float], rng: np.random.Genera
     fit = fit_conditions(image, pixel_size=field / side, energy=ENERGY)
     made = f"{kind} film {index}, pixel {pixel}, C10 {c10:.0f}, C12 {c12:.0f} Å"
     if isinstance(fit, Refusal):
-        print(f"{made}: refused: {fit.reason[:150]}", flush=True)
+        print(f"{made}: refused: {fit.reason[:150]}", file=sys.stderr)
         return Row(kind, True)
     row = compare(kind, fit, (c10, c12, phi12))
-    print(
-        f"{made}: {fit.c10:.1f}, {fit.c12:.1f}, error {row.c10:.1f}, {row.astigmatism:.1f}, held {row.held}", flush=True
-    )
+    found = f"{fit.c10:.1f}, {fit.c12:.1f}, error {row.c10:.1f}, {row.astigmatism:.1f}, held {row.held}"
+    print(f"{made}: {found}", file=sys.stderr)
     return row
 
 
@@ -150,11 +171,10 @@ def main() -> None:
             if kind in ("bare", "particles") or turn < 3:
                 rows.append(measure(index, waves[index], rng))
     seconds = time.process_time() - start
-    print("| specimen | images | refused | median error of C10 (nm) | 95th percentile (nm) | wrong by > 5 nm |")
-    print("median error of astigmatism (nm) | coverage C10 | C12 | focal spread |")
+    print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
     for kind in Counter(row.kind for row in rows):
         print(summary(kind, rows))
-    print(f"{seconds / len(rows):.1f} CPU s an image, imaging included")
+    print(f"\n{seconds / len(rows):.1f} CPU s an image, imaging included")
 
 
 if __name__ == "__main__":

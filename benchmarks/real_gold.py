@@ -1,4 +1,10 @@
-"""The shipped network on the real gold micrograph: Dice against the hand mask, over the calibration and averaging."""
+"""The shipped network on a real micrograph: Dice against the hand mask, over pixel size and averaging.
+
+    OMP_NUM_THREADS=2 python benchmarks/real_gold.py
+
+Au on carbon, 201², "about 0.5 Å" per pixel, with a mask drawn by hand ($PASSBAND_TEST_DATA/hrtem/au_scott_lab); the
+network saw simulations only. Aim: Dice of 0.90.
+"""
 
 import os
 from pathlib import Path

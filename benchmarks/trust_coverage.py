@@ -1,11 +1,25 @@
-"""Do the intervals of a calibrated network keep their word? On structures and conditions that nobody saw.
+"""Trust, intervals of the predicted loss: do they keep their word on structures and conditions that nobody saw?
 
-Measures (or, where FOLDER holds the parts, finds) new data sets on the test structures of the training's store, under
-conditions of the calibration's kind with another seed, and compares with what the card predicts. The calibration of the
-shipped network used the validation structures.
+    OMP_NUM_THREADS=1 python benchmarks/trust_coverage.py [--store STORE] [--folder DIR] [--data-sets 200]
+
+The shipped network, calibrated on 320 data sets × 10 images of the 60 validation structures (`passband calibrate
+au_hrtem --store STORE --data-sets 320 --structures validation -o DIR`), is measured on 200 data sets of conditions of
+another seed and the 60 test structures, neither seen before. Exit waves and measured parts are kept in
+`out/benchmarks/` and found again. Share of data sets whose measured loss (Dice) lies in its interval, nominal 80 and
+90 %; a standard error of these shares is 2.8 and 2.1 points for 200 data sets. Aim: within ± 5 points on conditions
+that come as the calibration's did.
+
+Remarks
+-------
+The *shifted* rows hold the hardest conditions alone, which no conformal promise covers. A data set of ten squares has a
+mean loss that is itself uncertain, which is much of the width. Other materials, other detectors and conditions beyond
+the calibration's were not measured. Ranks are over 200 data sets, so differ significantly from 0 beyond ± 0.14. The
+training's conditions are wide (± 60 nm, 80–900 e⁻/Å²), which leaves σ and Δε little to say; the prediction uses all
+quantities together.
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +34,14 @@ from sklearn.preprocessing import StandardScaler
 
 from passband.campaign.plan import load_plan
 from passband.desk.weights import find_model
-from passband.micrograph.store import WaveStore
+from passband.micrograph.acquisition import simulate
 from passband.segmentation.model import load_model
 from passband.trust.calibration import Calibration, CalibrationRecipe
 from passband.trust.conformal import coverage
 from passband.trust.measuring import calibrate
 from passband.trust.prediction import Predictor, features_of
+
+KEPT = Path(__file__).parents[1] / "out" / "benchmarks"
 
 
 def rows_of(table: Calibration) -> list[dict[str, float]]:
@@ -98,14 +114,14 @@ def regressors(predictor: Predictor) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--store", type=Path, required=True, help="exit waves of the plan au_hrtem")
-    parser.add_argument("--folder", type=Path, required=True, help="where measured parts are kept")
+    parser.add_argument("--store", type=Path, default=KEPT / "au_hrtem", help="exit waves of the plan au_hrtem")
+    parser.add_argument("--folder", type=Path, default=KEPT / "trust", help="where measured parts are kept")
     parser.add_argument("--data-sets", type=int, default=200)
     parser.add_argument("--model", default="au_hrtem")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    model, store = load_model(find_model(given.model)), WaveStore.open(given.store)
-    split = load_plan("au_hrtem").split
+    model, plan = load_model(find_model(given.model)), load_plan("au_hrtem")
+    store, split = simulate(plan.simulation, given.store, workers=os.cpu_count() or 1), plan.split
     test = [int(index) for index in store.splits(validation=split.validation, test=split.test)["test"]]
     recipe = CalibrationRecipe(data_sets=given.data_sets, images=10, seed=101)
     new = calibrate(model, store, test, recipe, folder=given.folder)
