@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.ndimage import binary_erosion
 
 from passband.micrograph.formats import read_micrograph
 from passband.micrograph.writing import write_image_tiff, write_mask_tiff, write_overlay_png
@@ -88,6 +90,41 @@ def test_an_overlay_outlines_the_mask_and_leaves_the_rest_grey(tmp_path: Path) -
     np.testing.assert_array_equal(coloured, mask > 0)
     assert tuple(picture[100, 350]) == (255, 176, 0)
     assert tuple(picture[150, 350]) != (255, 176, 0)
+
+
+def test_the_outline_is_as_wide_as_asked_and_leaves_out_the_edge_of_the_image(tmp_path: Path) -> None:
+    """2048 pixels: 4 wide, as by four erosions with a square; the mask reaches three edges of the image."""
+    mask = np.zeros((2048, 700), np.uint8)
+    mask[:1300, 100:] = 2
+    mask[1400:1405, 200:205] = 1  # smaller than two outlines: outline all over
+    write_overlay_png(tmp_path / "o.png", np.zeros(mask.shape), mask)
+    picture = np.asarray(Image.open(tmp_path / "o.png"))
+    inner = binary_erosion(mask > 0, np.ones((3, 3)), iterations=4, border_value=1)
+    np.testing.assert_array_equal((picture == (255, 176, 0)).all(axis=-1), (mask > 0) & ~inner)
+
+
+def test_the_grey_of_an_overlay_spans_the_quantiles_and_the_tint_keeps_it(tmp_path: Path) -> None:
+    """A ramp of 10,000 levels far from 0: black below 0.5 %, white above 99.5 %, even between; also in integers."""
+    ramp = np.tile(np.linspace(0, 9999, 600), (600, 1)) + 1e6
+    mask = np.zeros(ramp.shape, np.uint8)
+    mask[300:] = 1
+    expected = 255 * np.clip((ramp[0] - 1e6 - 49.995) / (0.99 * 9999), 0, 1)
+    for image in (ramp, np.rint(ramp).astype(np.uint32)):
+        write_overlay_png(tmp_path / "o.png", image, mask)
+        picture = np.asarray(Image.open(tmp_path / "o.png")).astype(float)
+        np.testing.assert_allclose(picture[100], np.stack([expected] * 3, axis=-1), atol=1.0)
+        tinted = 0.78 * expected[10:-10, None] + 0.22 * np.array([255, 176, 0])
+        np.testing.assert_allclose(picture[400, 10:-10], tinted, atol=1.5)
+
+
+def test_an_overlay_needs_little_more_memory_than_its_picture(tmp_path: Path) -> None:
+    """Three bytes a pixel are the picture; one copy of it in float64 would be 24."""
+    image = np.random.default_rng(0).normal(size=(1024, 1024)).astype(np.float32)
+    tracemalloc.start()
+    write_overlay_png(tmp_path / "o.png", image, image > 0, (1.0, 1.0))
+    peak = tracemalloc.get_traced_memory()[1] / image.size
+    tracemalloc.stop()
+    assert peak < 20
 
 
 def test_the_scale_bar_is_as_long_as_it_says(tmp_path: Path) -> None:
