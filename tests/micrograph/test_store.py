@@ -12,6 +12,7 @@ import pytest
 import zarr
 
 from passband.micrograph.acquisition import simulate
+from passband.micrograph.physics import WAVES
 from passband.micrograph.simulation import Simulation, simulate_structure
 from passband.micrograph.store import StoreError, WaveStore
 from passband.recipe import PassbandError
@@ -137,7 +138,7 @@ def edit(directory: Path, **attributes: object) -> None:
     [
         ({"version": 2}, "store version 2; this passband reads version 1; update passband"),
         ({"format": "spectra"}, "holds 'spectra', not 'passband-wave-store'"),
-        ({"recipe": {"structures": -1}}, "recipe in .* cannot be read"),
+        ({"recipe": {"structures": -1, "physics": WAVES}}, "recipe in .* cannot be read"),
         ({"identity": "0123456789abcdef"}, "but the store says 0123456789abcdef"),
     ],
 )

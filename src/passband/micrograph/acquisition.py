@@ -18,6 +18,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
 from passband.distribution import Scalar, limits, sample
+from passband.micrograph.physics import IMAGES, ImagesVersion
 from passband.micrograph.shards import simulate
 from passband.micrograph.simulation import Simulation
 from passband.micrograph.store import StoreError, WaveStore
@@ -49,6 +50,8 @@ class Imaging(Recipe):
         Patches that are cut from one imaged field while a network learns, in that many consecutive batches, which
         saves imaging. They share the electrons of the field: apart where it holds ⌈√n⌉ patches along each side, else
         overlapping as little as an even spacing does. Data sets that are measured on (`in_turn`) take one of each.
+    physics
+        Version of what is computed, see `passband.micrograph.physics`; never written by hand.
     """
 
     conditions: AnyConditions = ConditionDistribution()
@@ -56,6 +59,7 @@ class Imaging(Recipe):
     patch: int = Field(ge=8, le=16384)
     focal_nodes: int | None = Field(default=None, ge=1, le=101)
     patches_per_field: int = Field(default=1, ge=1, le=64)
+    physics: ImagesVersion = IMAGES
 
     @model_serializer(mode="wrap")
     def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

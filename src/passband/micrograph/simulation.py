@@ -12,6 +12,7 @@ import torch
 from pydantic import AfterValidator, Field, model_validator
 
 from passband.electron import check_energy, interaction_constant
+from passband.micrograph.physics import WAVES, WavesVersion
 from passband.micrograph.truth import minimum_contrast_defocus, particle_labels, particle_mask, resample_mask
 from passband.microscope.frequencies import fourier_resample
 from passband.microscope.multislice import exit_waves
@@ -52,6 +53,8 @@ class Simulation(Recipe):
     focus_reference
         Where C10 = 0 is: "minimum_contrast" of the particles in vacuum (the authors' scale; one more multislice),
         "centre" of the particles' atoms (close to it, free), or "exit_plane", the bottom of the box.
+    physics
+        Version of what is computed, see `passband.micrograph.physics`; never written by hand.
     """
 
     scene: SceneDistribution
@@ -66,6 +69,7 @@ class Simulation(Recipe):
     mask_phase: float = Field(default=pi / 16, gt=0.0, le=pi)
     mask_blur: float = Field(default=1.6, ge=0.0, le=20.0)
     focus_reference: Literal["minimum_contrast", "centre", "exit_plane"] = "minimum_contrast"
+    physics: WavesVersion = WAVES
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 import zarr
 from pydantic import ValidationError
 
+from passband.micrograph.physics import WAVES
 from passband.micrograph.simulation import Simulation
 from passband.recipe import PassbandError
 
@@ -108,6 +109,7 @@ def read_recipe(directory: Path) -> Simulation:
         cure = "update passband, or simulate the store again with this version"
         raise StoreError(f"{directory} has store version {version}; this passband reads version {VERSION}; {cure}")
     try:
+        _refuse_other_physics(directory, attributes["recipe"])
         recipe = Simulation.model_validate(attributes["recipe"])
     except (ValidationError, KeyError) as error:
         raise StoreError(f"the recipe in {path} cannot be read; simulate the store again") from error
@@ -117,6 +119,15 @@ def read_recipe(directory: Path) -> Simulation:
             "or made by another passband, so simulate it again"
         )
     return recipe
+
+
+def _refuse_other_physics(directory: Path, recorded: Any) -> None:
+    found = recorded.get("physics", 0) if isinstance(recorded, dict) else WAVES  # 0: before there were versions
+    if found != WAVES:
+        raise StoreError(
+            f"{directory} holds exit waves of physics version {found} and this passband makes version {WAVES}; "
+            "simulate them again, into another directory"
+        )
 
 
 class WaveStore:

@@ -21,6 +21,7 @@ from passband.durable import remove_leftovers, write_atomically
 from passband.micrograph.acquisition import Acquisition, Imaging
 from passband.micrograph.micrograph import standardised
 from passband.micrograph.patches import resample, resample_to_pixel
+from passband.micrograph.physics import IMAGES
 from passband.micrograph.store import WaveStore
 from passband.microscope.conditions import ConditionDistribution, Conditions, validate_conditions
 from passband.segmentation.losses import paper_scale_loss
@@ -52,7 +53,7 @@ class Examiner:
         if not model.card.imaging or not model.card.conditions:
             raise CalibrationError(f"the card of {model.card.name} does not say how it was trained; train it again")
         self.model, self.store, self.indices, self.recipe = model, store, list(indices), recipe
-        self.imaging = Imaging.model_validate(model.card.imaging)
+        self.imaging = Imaging.model_validate({**model.card.imaging, "physics": IMAGES})  # measured as of now
         self.side = whole_side(self.imaging.patch)
         self.trained = validate_conditions(model.card.conditions)
         self._camera = Acquisition(store, self.imaging, indices=self.indices, seed=recipe.seed, device=model.device)
@@ -66,6 +67,7 @@ class Examiner:
             self.store.recipe.identity,
             self.recipe.model_copy(update={"data_sets": 20}).identity,  # more data sets only go on
             str(self.indices),
+            str(IMAGES),
         )
         return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
