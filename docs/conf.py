@@ -15,8 +15,10 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import convention_figures  # noqa: E402
+import study_pages  # noqa: E402
 
 convention_figures.draw_all(HERE / "images" / "generated")
+study_pages.write_all(HERE)
 
 project = "passband"
 author = "The passband developers"
@@ -60,7 +62,7 @@ html_theme_options = {
     "navbar_persistent": ["search-button"],
 }
 # Only pages that have neighbours have something to show on the left.
-html_sidebars = {page: [] for page in ("index", "quickstart", "commands", "conventions", "roadmap")}
+html_sidebars = {page: [] for page in ("index", "quickstart", "commands", "conventions", "roadmap", "benchmarks")}
 
 
 def _mathml(translator: Any, node: nodes.math | nodes.math_block, *, block: bool) -> None:
@@ -82,6 +84,10 @@ def _bars_are_magnitudes(
             lines[index] = "".join(part if part.startswith("`") else part.replace("|", r"\|") for part in parts)
 
 
+def _link_to_pages(_app: Sphinx, _page: str, source: list[str]) -> None:
+    source[0] = study_pages.link_to_pages(source[0])
+
+
 def setup(app: Sphinx) -> None:
     """Register what Sphinx lacks."""
     app.add_html_math_renderer(
@@ -90,3 +96,4 @@ def setup(app: Sphinx) -> None:
         block_renderers=(lambda translator, node: _mathml(translator, node, block=True), None),
     )
     app.connect("autodoc-process-docstring", _bars_are_magnitudes)
+    app.connect("source-read", _link_to_pages)

@@ -1,0 +1,40 @@
+"""Pages of what stands outside docs/: the report of each study, and the results of the benchmarks."""
+
+import re
+from pathlib import Path
+
+PAGE = """\
+```{{include}} {source}
+:relative-images:
+```
+"""
+INDEX = """\
+# Studies
+
+Each is a campaign and its report, run by one command: `make study STUDY=NAME`.
+
+```{{toctree}}
+:maxdepth: 1
+
+{pages}
+```
+"""
+
+
+def write_all(docs: Path) -> None:
+    """Write `studies/` and `benchmarks.md` into the folder of pages."""
+    folder = docs / "studies"
+    folder.mkdir(exist_ok=True)
+    names = sorted(report.parent.name for report in docs.parent.glob("studies/*/report.md"))
+    pages = {folder / f"{name}.md": PAGE.format(source=f"../../studies/{name}/report.md") for name in names}
+    pages[folder / "index.md"] = INDEX.format(pages="\n".join(names))
+    pages[docs / "benchmarks.md"] = PAGE.format(source="../benchmarks/RESULTS.md")
+    for path, text in pages.items():
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:  # Sphinx reads again what is newer
+            path.write_text(text, encoding="utf-8")
+
+
+def link_to_pages(markdown: str) -> str:
+    """Turn links to the files of the repository into links to their pages."""
+    markdown = re.sub(r"\]\((?:\.\./)*studies/(\w+)/report\.md", r"](/studies/\1.md", markdown)
+    return re.sub(r"\]\((?:\.\./)*benchmarks/RESULTS\.md", "](/benchmarks.md", markdown)
