@@ -50,7 +50,7 @@ def rate(name: str, focal_nodes: int | None, images: int) -> dict[str, Any]:
         begun = time.process_time()
         store = simulate(recipe, Path(folder) / "store")
         anew = time.process_time() - begun
-        acquisition = Acquisition(store, imaging, cache_bytes=10**9)
+        acquisition = Acquisition(store, imaging)
         acquisition.batch(0, 1)
         begun = time.process_time()
         for step in range(images):

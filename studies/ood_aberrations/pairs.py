@@ -21,6 +21,7 @@ from passband.desk.figures import to_png
 from passband.desk.generalisation_figures import forecast_figure, ranking_figure, transfer_loss_figure
 from passband.desk.tables import write_csv
 from passband.micrograph.acquisition import Simulation
+from passband.micrograph.memory import Memory
 from passband.micrograph.store import WaveStore
 from passband.training.history import read_history
 from passband.trust.forecast import DIRECTIONS, ForecastRecipe, Source, forecast_tables
@@ -135,9 +136,10 @@ def _forecasts(
             return {name: kept[name] for name in DIRECTIONS}, float(kept["seconds"])
     started = time.process_time()
     stores = next((one for one in (campaign / "stores", campaign.parent / "stores") if one.is_dir()), campaign)
-    opened = {"": WaveStore.open(store_path(experiment.simulation, stores))}
+    memory = Memory()
+    opened = {"": WaveStore.open(store_path(experiment.simulation, stores), memory=memory)}
     for name in dict.fromkeys(one.structures for one in evaluations.values() if one.structures):
-        opened[name] = WaveStore.open(store_path(_other(trainings, name), stores))
+        opened[name] = WaveStore.open(store_path(_other(trainings, name), stores), memory=memory)
     indices = {name: tuple(range(len(store))) for name, store in opened.items()}
     split = experiment.split
     parts = opened[""].splits(validation=split.validation, test=split.test)

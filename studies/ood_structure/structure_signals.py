@@ -25,6 +25,7 @@ from passband.campaign.grid import CampaignPlan, Experiment
 from passband.campaign.run import NamedSet
 from passband.durable import write_atomically
 from passband.micrograph.acquisition import Acquisition
+from passband.micrograph.memory import Memory
 from passband.micrograph.store import WaveStore
 from passband.recipe import Recipe
 from passband.segmentation.model import Model, load_model
@@ -123,7 +124,7 @@ def witnesses(
     splits = store.splits(validation=experiment.split.validation, test=experiment.split.test)
     seed = experiment.training.seed
     usual, held = (
-        shown(NamedSet(_drawn(experiment, store, splits[part], seed + offset, turn), count, at_most=16))
+        shown(NamedSet(_drawn(experiment, store, splits[part], seed + offset, turn), count, at_most=16, again=False))
         for part, offset, turn, count in (
             ("train", 3_000_017, False, measuring.reference),
             ("validation", 2_000_003, True, measuring.validation),
@@ -230,7 +231,8 @@ def opened(experiment: Experiment, directory: Path) -> dict[str, WaveStore]:
     """Exit waves of an experiment by name; "" is what its networks were trained on."""
     wanted = {"": experiment.simulation, **experiment.others}
     stores = stores_of(directory)
-    return {name: WaveStore.open(store_path(one, stores)) for name, one in wanted.items()}
+    memory = Memory()
+    return {name: WaveStore.open(store_path(one, stores), memory=memory) for name, one in wanted.items()}
 
 
 def stores_of(directory: Path) -> Path:

@@ -14,6 +14,7 @@ from passband.campaign.experiment import (
 )
 from passband.campaign.folder import COST, METRICS, CampaignError, run_folder
 from passband.campaign.grid import CampaignPlan
+from passband.micrograph.memory import Memory
 from passband.micrograph.store import WaveStore
 from passband.segmentation.model import load_model
 
@@ -125,3 +126,16 @@ def test_networks_are_measured_on_the_same_micrographs_however_their_fields_were
     store = WaveStore.open(store_path(one.simulation, stores))
     first, second = (evaluation_set(each, each.evaluations[1], store) for each in (one, many))
     assert [batch.rows for batch in first] == [batch.rows for batch in second]
+
+
+def test_what_is_kept_in_memory_changes_no_row(smallest, stores, tmp_path, monkeypatch) -> None:
+    one = CampaignPlan.model_validate(_with_gold(smallest)).experiments()[0]
+    used: list[Memory] = []
+
+    def run(budget: int) -> list[dict[str, Any]]:
+        monkeypatch.setattr(module, "Memory", lambda: used.append(Memory(budget)) or used[-1])
+        return run_experiment(one, tmp_path / str(budget), stores=stores)
+
+    assert run(10**8) == run(0)
+    assert len(used) == 2  # one for both stores of a run
+    assert used[0].nbytes > 0 == used[1].nbytes

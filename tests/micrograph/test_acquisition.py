@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from passband.micrograph import acquisition as module
 from passband.micrograph.acquisition import Acquisition, Imaging, patch_shift
+from passband.micrograph.memory import Memory
 from passband.micrograph.store import StoreError, WaveStore
 from passband.micrograph.truth import resample_mask
 from passband.microscope.conditions import ConditionDistribution
@@ -47,7 +48,8 @@ def test_a_batch_is_what_a_network_takes(images: Acquisition) -> None:
 
 def test_batches_depend_on_seed_and_step_alone(images: Acquisition, tiny_store: WaveStore) -> None:
     third = images.batch(3, 4)
-    fresh = Acquisition(tiny_store, imaging(), seed=5, cache_bytes=0).batch(3, 6)
+    uncached = WaveStore.open(tiny_store.directory, memory=Memory(0))
+    fresh = Acquisition(uncached, imaging(), seed=5).batch(3, 6)
     assert torch.equal(third.images, fresh.images[:4])  # whatever came before, was cached, or comes after
     assert torch.equal(third.masks, fresh.masks[:4])
     assert third.rows == fresh.rows[:4]

@@ -21,6 +21,7 @@ from passband.campaign.run import NamedSet, Report
 from passband.distribution import limits
 from passband.durable import write_atomically
 from passband.micrograph.acquisition import Acquisition, Simulation, simulate
+from passband.micrograph.memory import Memory
 from passband.micrograph.store import WaveStore
 from passband.segmentation.model import ModelCard, save_model
 from passband.segmentation.stacked import StackedLearner, Together, seeded_networks
@@ -82,7 +83,8 @@ def run_experiment(
     if path.exists():
         return read_history(path)
     wanted = {"": experiment.simulation, **experiment.others}
-    opened = {name: _open(simulation, stores) for name, simulation in wanted.items()}
+    memory = Memory()
+    opened = {name: _open(simulation, stores, memory) for name, simulation in wanted.items()}
     learner = _learner(experiment, device)
     measured = {
         _key(one): evaluation_set(experiment, one, opened[one.structures], device) for one in experiment.evaluations
@@ -119,9 +121,9 @@ def _claim(experiment: Experiment, folder: Path) -> None:
         write_atomically(path, json.dumps(json.loads(text), indent=1, sort_keys=True).encode(), error=CampaignError)
 
 
-def _open(simulation: Simulation, stores: Path) -> WaveStore:
+def _open(simulation: Simulation, stores: Path, memory: Memory) -> WaveStore:
     path = store_path(simulation, stores)
-    store = WaveStore.open(path)
+    store = WaveStore.open(path, memory=memory)
     if store.recipe != simulation:
         raise CampaignError(f"{path} holds other exit waves than {simulation.identity}; remove it and simulate again")
     return store
@@ -156,7 +158,7 @@ def evaluation_set(experiment: Experiment, evaluation: Evaluation, store: WaveSt
         in_turn=True,
         device=device,
     )
-    return NamedSet(acquisition, experiment.images, at_most=16)
+    return NamedSet(acquisition, experiment.images, at_most=16, again=experiment.curves)
 
 
 def _train(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from math import isnan, sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,8 +29,6 @@ from passband.training import History, Progress, fit
 #: Called with what is done, what there is to do, and a note.
 Report = Callable[..., None]
 
-_KEPT_BYTES = 300_000_000  # validation micrographs kept in memory; more are made again after every epoch
-
 
 class TrainedRun(NamedTuple):
     """Where a trained network is, and how it came about."""
@@ -54,29 +53,41 @@ def splits(plan: Plan, store: WaveStore) -> dict[str, Sequence[int]]:
 
 
 class NamedSet:
-    """Micrographs of some structures under one named condition: the same ones at every pass."""
+    """Micrographs of some structures under one named condition: the same ones at every pass.
 
-    def __init__(self, acquisition: Acquisition, count: int, *, at_most: int) -> None:
-        self.acquisition, self.count = acquisition, count
+    Parameters
+    ----------
+    acquisition
+        Makes them.
+    count, at_most
+        Micrographs in all, and in a batch at most.
+    again
+        Whether there will be another pass: batches are kept then, as far as the memory of the store allows.
+    """
+
+    def __init__(self, acquisition: Acquisition, count: int, *, at_most: int, again: bool = True) -> None:
+        self.acquisition, self.count, self.again = acquisition, count, again
         self.size = max(size for size in range(1, min(at_most, count) + 1) if count % size == 0)
-        self._kept: list[Batch] = []
-        self._keep = 12 * count * acquisition.imaging.patch**2 <= _KEPT_BYTES
+        self._kept: dict[int, Batch] = {}
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches of equal size."""
-        if self._kept:
-            yield from self._kept
-            return
-        made = []
         for step in range(self.count // self.size):
-            batch = self.acquisition.batch(step, self.size)
-            if self._keep:
-                made.append(batch)
-            yield batch
-        self._kept = made
+            kept = self._kept.get(step)
+            yield self._made(step) if kept is None else replace(kept, masks=kept.masks.long())
+
+    def _made(self, step: int) -> Batch:
+        batch = self.acquisition.batch(step, self.size)
+        if self.again:
+            small = replace(batch, masks=batch.masks.to(torch.uint8))
+            if self.acquisition.store.memory.reserve(self, small.images.nbytes + small.masks.nbytes):
+                self._kept[step] = small
+        return batch
 
 
-def named_sets(plan: Plan, store: WaveStore, indices: Sequence[int], *, device: str = "cpu") -> dict[str, NamedSet]:
+def named_sets(
+    plan: Plan, store: WaveStore, indices: Sequence[int], *, device: str = "cpu", again: bool = True
+) -> dict[str, NamedSet]:
     """Return one set of micrographs per named condition of the plan, in its order; seeds differ from the training's."""
     sets = {}
     for number, named in enumerate(plan.validation):
@@ -84,7 +95,7 @@ def named_sets(plan: Plan, store: WaveStore, indices: Sequence[int], *, device: 
         seed = plan.training.seed + 1_000_003 * (number + 1)
         acquisition = Acquisition(store, imaging, indices=indices, seed=seed, in_turn=True, device=device)
         count = len(indices) * plan.patches_per_structure
-        sets[named.name] = NamedSet(acquisition, count, at_most=plan.training.batch_size)
+        sets[named.name] = NamedSet(acquisition, count, at_most=plan.training.batch_size, again=again)
     return sets
 
 
@@ -178,7 +189,7 @@ def evaluate_model(
     `paper_loss` is the loss on the scale of arXiv 2512.09067. `sigma` and `delta_epsilon` compare the condition with
     the one on the model's card, up to the Nyquist frequency of the camera.
     """
-    sets = named_sets(plan, store, splits(plan, store)["test"], device=device)
+    sets = named_sets(plan, store, splits(plan, store)["test"], device=device, again=False)
     rows = []
     for number, (name, micrographs) in enumerate(sets.items()):
         if progress is not None:

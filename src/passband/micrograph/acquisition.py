@@ -4,7 +4,6 @@ A data set is (store, distribution of conditions, seed). Image k of step s is dr
 not depend on the images before it, and its row makes it again, bit for bit on one device.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -95,6 +94,10 @@ class _Kept(NamedTuple):
     mask: npt.NDArray[np.bool_]
     focus_offset: float
 
+    @property
+    def nbytes(self) -> int:
+        return self.spectra.nbytes + self.mask.nbytes
+
 
 class Acquisition:
     """Batches of labelled micrographs from a store, reproducible from (seed, step).
@@ -102,7 +105,7 @@ class Acquisition:
     Parameters
     ----------
     store
-        Exit waves and masks.
+        Exit waves and masks; its `memory` keeps the spectra of the waves, for every acquisition from it.
     imaging
         How images are taken.
     indices
@@ -112,9 +115,7 @@ class Acquisition:
     in_turn
         Take the structures one after the other, as a validation does; by default each image draws its own.
     device
-        That images are formed on, and batches are returned on.
-    cache_bytes
-        Spectra of waves kept in the memory of that device, the ones last used.
+        That images are formed on, and batches are returned on; waves are kept on it too.
 
     Raises
     ------
@@ -131,13 +132,10 @@ class Acquisition:
         seed: int = 0,
         in_turn: bool = False,
         device: torch.device | str | None = None,
-        cache_bytes: int = 2_000_000_000,
     ) -> None:
         self.store, self.imaging, self.seed, self.in_turn = store, imaging, seed, in_turn
         self.indices = [int(index) for index in (range(len(store)) if indices is None else indices)]
-        self.device = torch.device(device or "cpu")
-        self._cache: OrderedDict[int, _Kept] = OrderedDict()
-        self._cached = max(1, cache_bytes // (8 * store.recipe.stored_waves * store.recipe.stored_pixels**2))
+        self.device = torch.empty(0, device=device or "cpu").device  # "cuda" and "cuda:0" are one device
         self._fields: tuple[int, dict[int, Tensor]] = (-1, {})  # first step that shares them; by number in the batch
         self._check()
 
@@ -186,7 +184,7 @@ class Acquisition:
         if ahead < 1:
             yield from (self.batch(step, size) for step in steps)
             return
-        with ThreadPoolExecutor(max_workers=1) as maker:  # one thread: the cache is not locked
+        with ThreadPoolExecutor(max_workers=1) as maker:
             coming = [maker.submit(self.batch, step, size) for step in steps[:ahead]]
             for position in range(len(steps)):
                 current = coming.pop(0)
@@ -281,15 +279,14 @@ class Acquisition:
         return record(image, [conditions], pixel_size=row["pixel_size"], generator=generator)[0]
 
     def _kept(self, index: int) -> _Kept:
-        """Read a structure once while the cache holds it."""
-        if index not in self._cache:
-            while len(self._cache) >= self._cached:
-                self._cache.popitem(last=False)
-            wave = torch.from_numpy(self.store.wave(index)).to(self.device)
-            offset = float(self.store.scene(index)["focus_offset"])
-            self._cache[index] = _Kept(torch.fft.fft2(wave)[None], self.store.mask(index), offset)
-        self._cache.move_to_end(index)
-        return self._cache[index]
+        """Read a structure, or find it in the memory of the store."""
+        key = (str(self.store.directory.absolute()), self.store.recipe.identity, index, self.device)
+        return self.store.memory.wave(key, lambda: self._read(index))
+
+    def _read(self, index: int) -> _Kept:
+        wave = torch.from_numpy(self.store.wave(index)).to(self.device)
+        offset = float(self.store.scene(index)["focus_offset"])
+        return _Kept(torch.fft.fft2(wave)[None], self.store.mask(index), offset)
 
 
 def patch_shift(number: int, count: int, pixels: int) -> tuple[int, int]:

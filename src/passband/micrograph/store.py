@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 import zarr
 from pydantic import ValidationError
 
+from passband.micrograph.memory import Memory
 from passband.micrograph.physics import WAVES
 from passband.micrograph.simulation import Simulation
 from passband.recipe import PassbandError
@@ -141,10 +142,13 @@ class WaveStore:
         What made it.
     pixel_size
         Of waves and masks, Å.
+    memory
+        What is kept of it by all who image its waves.
     """
 
-    def __init__(self, directory: str | os.PathLike[str]) -> None:
+    def __init__(self, directory: str | os.PathLike[str], *, memory: Memory | None = None) -> None:
         self.directory = Path(directory)
+        self.memory = memory or Memory()
         self.recipe = read_recipe(self.directory)
         self.pixel_size = self.recipe.stored_sampling
         if not (self.directory / "scenes.parquet").exists():
@@ -160,15 +164,15 @@ class WaveStore:
         self._arrays = {name: self._open(name) for name in ARRAYS}
 
     @classmethod
-    def open(cls, directory: str | os.PathLike[str]) -> Self:
-        """Open a complete store.
+    def open(cls, directory: str | os.PathLike[str], *, memory: Memory | None = None) -> Self:
+        """Open a complete store; give the `memory` of another to have one budget for both.
 
         Raises
         ------
         StoreError
             It is not there, not a store, not complete, of another version, or damaged.
         """
-        return cls(directory)
+        return cls(directory, memory=memory)
 
     def __len__(self) -> int:
         return self.recipe.structures
