@@ -68,25 +68,35 @@ PRESETS: dict[str, tuple[int, _Widths4, _Widths5, int]] = {
 
 
 class ResidualBlock(nn.Module):
-    """Two pre-activated 3×3 convolutions beside a shortcut, which is a 1×1 convolution where size or width change."""
+    """Two pre-activated 3×3 convolutions beside a shortcut, which is a 1×1 convolution where size or width change.
+
+    Where the size changes, pixels are dropped before the 1×1 convolution, which has no stride itself: the same numbers,
+    without the weight gradient of a strided 1×1 convolution in channels_last, with which oneDNN writes past its
+    workspace below 8 channels on AVX2 and below 16 on AVX-512 (github.com/uxlfoundation/oneDNN/issues/6035).
+    """
 
     def __init__(self, width_in: int, width: int, *, stride: int, project: bool) -> None:
         super().__init__()
+        self.stride = stride
         self.norm1 = nn.BatchNorm2d(width_in)
         self.conv1 = nn.Conv2d(width_in, width, 3, stride=stride, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.project = nn.Conv2d(width_in, width, 1, stride=stride, bias=False) if project else None
+        self.project = nn.Conv2d(width_in, width, 1, bias=False) if project else None
 
     def activate(self, x: Tensor) -> Tensor:
         """Return the normalised, rectified input, which the decoder receives as the skip of this level."""
         return F.relu(self.norm1(x), inplace=True)  # (n, width_in, y, x)
 
+    def thin(self, x: Tensor) -> Tensor:
+        """Return every `stride`-th pixel along y and x; unlike a slice, pooling stays in channels_last."""
+        return x if self.stride == 1 else F.avg_pool2d(x, 1, self.stride)  # (n, width_in, y/stride, x/stride)
+
     def forward(self, x: Tensor, activated: Tensor | None = None) -> Tensor:
         """(n, width_in, y, x) → (n, width, y/stride, x/stride)."""
         if activated is None:
             activated = self.activate(x)
-        shortcut = x if self.project is None else self.project(activated)
+        shortcut = x if self.project is None else self.project(self.thin(activated))
         inner = F.relu(self.norm2(self.conv1(activated)), inplace=True)  # (n, width, y/stride, x/stride)
         out: Tensor = self.conv2(inner) + shortcut
         return out
