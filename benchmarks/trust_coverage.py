@@ -101,7 +101,7 @@ def regressors(predictor: Predictor) -> None:
         "extra trees": ExtraTreesRegressor(200, min_samples_leaf=3, random_state=0),
     }
     print("\n| regressor of log loss | error where left out, rms | Spearman ρ |\n|---|---|---|")
-    left_out = {"Gaussian process (leave one out)": predictor.loss.left_out()[0]}
+    left_out = {"Gaussian process (leave one out)": predictor.loss.process.left_out()[0]}
     left_out |= {
         f"{name} (10 folds)": cross_val_predict(one, features, target, cv=folds) for name, one in others.items()
     }

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,31 @@ def test_the_same_command_continues_and_measures_nothing_twice(run: Run, calibra
     assert json.loads(outcome.out)["data_sets"] == 20
     assert card.read_bytes() == before
     assert [path for path, time in parts.items() if path.stat().st_mtime_ns != time] == [first]
+
+
+def test_the_card_of_an_older_version_is_fitted_again_without_a_measurement(
+    run: Run, calibrated: Path, film: Path, tmp_path: Path
+) -> None:
+    now = calibrated / "out" / "model"
+    older = tmp_path / "older"
+    shutil.copytree(now, older)
+    card = json.loads((now / "card.json").read_text())
+    assert set(card["calibration"].pop("kernels")) == {"loss", "dice"}
+    (older / "card.json").write_text(json.dumps(card))
+    said = [run("trust", film, "--model", model, "--c10", "-80", "--json").out for model in (older, now)]
+    loss, other = (json.loads(one)["predicted_loss"]["value"] for one in said)
+    assert loss == pytest.approx(other, rel=1e-9)
+    outcome = run("calibrate", older, "-o", tmp_path / "again")
+    assert (outcome.code, "nothing is measured" in outcome.err) == (0, True)
+    assert (tmp_path / "again" / "model" / "card.json").read_bytes() == (now / "card.json").read_bytes()
+    assert not (tmp_path / "again" / "parts").exists()
+
+
+def test_a_model_that_was_never_calibrated_needs_a_store(run: Run, untrained: Path, tmp_path: Path) -> None:
+    outcome = run("calibrate", untrained, "-o", tmp_path / "out")
+    assert (outcome.code, len(outcome.error_lines)) == (2, 1)
+    assert "was never calibrated; name exit waves to measure it on with --store DIR" in outcome.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_trust_prints_what_scripts_rely_on(run: Run, calibrated: Path, film: Path, tmp_path: Path) -> None:

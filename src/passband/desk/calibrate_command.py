@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from passband.campaign.plan import Split
     from passband.micrograph.store import WaveStore
     from passband.microscope.conditions import ConditionDistribution
-    from passband.segmentation.model import ModelCard
+    from passband.segmentation.model import Model, ModelCard
+    from passband.trust.calibration import Calibration, CalibrationRecipe
 
 EXAMPLES = """
 passband calibrate out/demo/run --store out/demo/store -o calibrated
 passband calibrate au_hrtem --store au_store --data-sets 480 --structures validation -o calibrated
 passband calibrate run --store store --conditions session.toml -o calibrated
+passband calibrate old_model -o calibrated                     (the table that is on its card, fitted again)
 """
 
 Structures = Literal["validation", "test", "both"]
@@ -31,8 +33,15 @@ Structures = Literal["validation", "test", "both"]
 
 def calibrate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a trained model, or a shipped name.")],
-    store: Annotated[Path, typer.Option("--store", metavar="DIR", help="Exit waves, with structures not trained on.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for table and model.")],
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store",
+            metavar="DIR",
+            help="Exit waves, with structures not trained on; without it the table on the card is fitted again.",
+        ),
+    ] = None,
     conditions: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="TOML of the conditions beyond the training; widened from it by default."),
@@ -53,40 +62,77 @@ def calibrate(
     """Measure a network inside and beyond its training's conditions, and put the table on its card.
 
     Writes OUTPUT/model (the same weights, the card with its calibration) and OUTPUT/calibration.csv. The same command
-    continues a stopped run; more data sets add to what is there.
+    continues a stopped run; more data sets add to what is there. Without --store nothing is measured: the table that is
+    on the card is kept, and what predicts from it is fitted again, as the card of an older version needs.
     """
     folder = find_model(model)
-    from passband.desk.tables import write_csv
-    from passband.micrograph.store import WaveStore
     from passband.segmentation.model import load_model
-    from passband.trust.calibration import CalibrationRecipe, write_calibrated_card
-    from passband.trust.measuring import calibrate as measure
-    from passband.trust.verdict import yardstick
+    from passband.trust.calibration import CalibrationRecipe
 
     network = load_model(folder, device=resolve_device(device))
+    if store is None:
+        found = _fitted_again(network.card, quiet=quiet)
+    else:
+        wider = None if conditions is None else read_conditions(conditions)
+        recipe = CalibrationRecipe(data_sets=data_sets, images=images, seed=seed, wider=wider)
+        split = _split(network.card, folder, plan)
+        found = _measured(network, store, split, structures, recipe, output, quiet=quiet)
+    _say(_written(found, network.card, folder, output), as_json=as_json, quiet=quiet)
+
+
+def _fitted_again(card: "ModelCard", *, quiet: bool) -> "Calibration":
+    from passband.trust.calibration import calibration_of
+    from passband.trust.prediction import with_kernels
+
+    found = calibration_of(card)
+    if found is None:
+        raise PassbandError(f"{card.name} was never calibrated; name exit waves to measure it on with --store DIR")
+    if not quiet:
+        typer.echo("without --store nothing is measured; the table on the card is fitted again", err=True)
+    return with_kernels(found)
+
+
+def _measured(
+    network: "Model",
+    store: Path,
+    split: "Split | None",
+    structures: Structures,
+    recipe: "CalibrationRecipe",
+    output: Path,
+    *,
+    quiet: bool,
+) -> "Calibration":
+    from passband.micrograph.store import WaveStore
+    from passband.trust.measuring import calibrate as measure
+
     waves = WaveStore.open(store)
-    unseen = unseen_structures(network.card, waves, _split(network.card, folder, plan), structures)
-    wider = None if conditions is None else read_conditions(conditions)
-    recipe = CalibrationRecipe(data_sets=data_sets, images=images, seed=seed, wider=wider)
+    unseen = unseen_structures(network.card, waves, split, structures)
     with Meter(quiet=quiet) as meter, meter.step("calibrate", unit="data sets") as step:
-        found = measure(network, waves, unseen, recipe, folder=output, progress=step)
+        return measure(network, waves, unseen, recipe, folder=output, progress=step)
+
+
+def _written(found: "Calibration", card: "ModelCard", folder: Path, output: Path) -> dict[str, Any]:
+    """Write model and table, and return what to say of them."""
+    from passband.desk.tables import write_csv
+    from passband.trust.calibration import write_calibrated_card
+    from passband.trust.verdict import yardstick
+
     target = output / "model"
     target.mkdir(parents=True, exist_ok=True)
     if target.resolve() != folder.resolve():
         shutil.copyfile(folder / "weights.safetensors", target / "weights.safetensors")
-    write_calibrated_card(target, network.card, found)
+    write_calibrated_card(target, card, found)
     rows = [dict(zip(found.sets, values, strict=True)) for values in zip(*found.sets.values(), strict=True)]
     write_csv(output / "calibration.csv", rows)
     usual, worst = yardstick(found)
-    result = {
+    return {
         "model": str(target),
         "data_sets": len(rows),
         "inside": int(found.inside.sum()),
-        "structures": len(unseen),
+        "structures": found.structures,
         "usual_loss": usual,
         "worst_loss_inside": worst,
     }
-    _say(result, as_json=as_json, quiet=quiet)
 
 
 def _say(result: dict[str, Any], *, as_json: bool, quiet: bool) -> None:

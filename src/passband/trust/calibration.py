@@ -17,6 +17,7 @@ from passband.durable import write_atomically
 from passband.microscope.conditions import ConditionDistribution
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.model import CARD, ModelCard, ModelError
+from passband.trust.gaussian_process import Kernel
 from passband.trust.signals import Reference
 
 Columns = dict[str, tuple[float, ...]]
@@ -70,6 +71,13 @@ class CalibrationRecipe(Recipe):
     wider: ConditionDistribution | None = None
 
 
+class Kernels(Recipe):
+    """Covariances of the two quantities that are predicted from a table, see `trust.prediction`."""
+
+    loss: Kernel
+    dice: Kernel
+
+
 class Calibration(Recipe):
     """A calibrated network's table.
 
@@ -90,6 +98,9 @@ class Calibration(Recipe):
         particle) and `set`, the row in `sets`.
     reference
         What is usual for the network on the images inside.
+    kernels
+        Of the Gaussian processes that predict loss and Dice from the table; an older card has none, and they are then
+        searched for each time that it is read. `passband calibrate MODEL -o DIR` adds them.
     """
 
     version: int = Field(default=1, ge=1, le=1)
@@ -100,6 +111,7 @@ class Calibration(Recipe):
     sets: Columns
     images: Columns
     reference: Reference
+    kernels: Kernels | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

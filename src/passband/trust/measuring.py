@@ -28,6 +28,7 @@ from passband.segmentation.losses import paper_scale_loss
 from passband.segmentation.model import Model
 from passband.trust.calibration import Calibration, CalibrationError, CalibrationRecipe, rounded
 from passband.trust.distance import distance_rows, outside_of, setting_row
+from passband.trust.prediction import with_kernels
 from passband.trust.signals import Reference, distances, doubts, look, spectrum_profile, whole_side
 from passband.trust.subspace import Subspace
 from passband.trust.widening import camera_pixels, draw_settings, widened
@@ -229,7 +230,7 @@ def calibrate(
         rows += pq.read_table(path).to_pylist()
         if progress is not None:
             progress(numbers.stop, len(settings), note="")
-    return table_of(examiner, settings, rows, temperature)
+    return with_kernels(table_of(examiner, settings, rows, temperature))
 
 
 def _parquet(rows: Rows) -> bytes:

@@ -1,30 +1,27 @@
-"""Loss and Dice that a network will have under given conditions, each with an interval that was checked, not assumed.
+"""Loss and Dice that a network will have under given conditions, each with an interval whose level was measured.
 
-A Gaussian process over the setting and its distances to the training is fitted to the calibration's table; how far it
-errs where it has not seen the answer (leave one out, in closed form: Rasmussen & Williams, Gaussian Processes for
-Machine Learning (2006), section 5.4.2), in units of its own local uncertainty, sets the width of the intervals
-(`trust.conformal`). So they are narrow where the table is dense, and keep their level on average over conditions like
-the calibration's.
+A Gaussian process over the setting and its distances to the training learns from the calibration's table; how far it
+errs where it has not seen the answer (each case left out, in closed form), in units of its own local uncertainty, sets
+the width of the intervals (`trust.conformal`). So they are narrow where the table is dense. All cases chose the kernel,
+so that the left-out errors are not quite those of a new case, and intervals from left-out errors have no guarantee for
+every regressor even where the kernel is fixed (Barber, Candès, Ramdas & Tibshirani, Ann. Stat. 49 (2021) 486, section
+1.2). What share of new data sets they hold was measured for the shipped network: benchmarks/RESULTS.md.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve
 from scipy.special import expit, logit
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from passband.microscope.conditions import AnyConditions, Conditions, validate_conditions
 from passband.segmentation.model import ModelCard
-from passband.trust.calibration import Calibration, calibration_of
+from passband.trust.calibration import Calibration, Kernels, calibration_of
 from passband.trust.conformal import check_level, conformal_quantile
 from passband.trust.distance import Row, distance_rows, log_dose, setting_row
+from passband.trust.gaussian_process import GaussianProcess, Kernel, fitted_kernel
 
 Array = NDArray[np.float64]
 
@@ -70,40 +67,41 @@ class Interval(NamedTuple):
 class Surface:
     """A regression of a quantity over features, and its errors where it had not seen the answer."""
 
-    process: GaussianProcessRegressor
-    centre: Array
-    scale: Array
-    scores: Array  # |error| / local uncertainty, leave one out
+    process: GaussianProcess
+    scores: Array  # |error| / local uncertainty, each case left out
 
     @classmethod
-    def fitted(cls, features: Array, values: Array) -> Self:
-        """Fit features (n, d) and values (n,); deterministic."""
-        centre, scale = features.mean(axis=0), features.std(axis=0)
-        scale = np.where(scale > 0, scale, 1.0)
-        kernel = ConstantKernel(1.0) * Matern(4.0, (0.5, 50.0), nu=2.5) + WhiteKernel(0.1, (1e-4, 2.0))
-        process = GaussianProcessRegressor(kernel, normalize_y=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a length at its bound is as good a length
-            process.fit((features - centre) / scale, values)
-        inverse = cho_solve((process.L_, True), np.eye(len(values)))
-        precision = np.diag(inverse)
-        # leave one out: the error is α_i / K⁻¹_ii and its variance 1 / K⁻¹_ii, so their ratio is this
-        scores = np.abs(process.alpha_.ravel()) / np.sqrt(precision)
-        return cls(process, centre, scale, scores)
-
-    def left_out(self) -> tuple[Array, Array]:
-        """Values predicted for each case from all others, and their uncertainty; (n,) each."""
-        inverse = cho_solve((self.process.L_, True), np.eye(len(self.scores)))
-        precision = np.diag(inverse)
-        spread = float(self.process._y_train_std)
-        known = self.process.y_train_ * spread + float(self.process._y_train_mean)
-        return known - spread * self.process.alpha_.ravel() / precision, spread / np.sqrt(precision)
+    def told(cls, kernel: Kernel, features: Array, values: Array) -> Self:
+        """Surface through values (n,) at features (n, d)."""
+        process = GaussianProcess.told(kernel, features, values)
+        predicted, deviation = process.left_out()
+        return cls(process, np.abs(values - predicted) / deviation)
 
     def predict(self, features: Array, *, level: float) -> Interval:
         """Return the prediction for features (n, d), with intervals of the nominal coverage."""
-        value, deviation = self.process.predict((features - self.centre) / self.scale, return_std=True)
+        value, deviation = self.process.predict(features)
         reach = conformal_quantile(self.scores, check_level(level)) * deviation
         return Interval(value, value - reach, value + reach)
+
+
+def table_features(calibration: Calibration) -> Array:
+    """Features (n, d) of the data sets that were measured."""
+    names = [name for name in calibration.sets if name not in ("loss", "dice")]
+    columns = [calibration.column(name) for name in names]
+    return features_of([dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)])
+
+
+def table_values(calibration: Calibration) -> tuple[Array, Array]:
+    """Return what is learned, (n,) each: the logarithm of the loss, the logit of Dice."""
+    loss = np.log(np.maximum(calibration.column("loss"), SMALLEST_LOSS))
+    return loss, logit(np.clip(calibration.column("dice"), *DICE))
+
+
+def with_kernels(calibration: Calibration) -> Calibration:
+    """Calibration with the kernels that its predictions need, so that nobody who uses it has to search for them."""
+    features = table_features(calibration)
+    loss, dice = (fitted_kernel(features, values) for values in table_values(calibration))
+    return calibration.model_copy(update={"kernels": Kernels(loss=loss, dice=dice)})
 
 
 class Forecast(NamedTuple):
@@ -120,7 +118,7 @@ class Predictor:
     Parameters
     ----------
     calibration
-        The table.
+        The table; where it has no kernels they are searched for.
     trained
         Conditions of the training.
     pixel_size
@@ -129,12 +127,11 @@ class Predictor:
 
     def __init__(self, calibration: Calibration, trained: AnyConditions, pixel_size: float) -> None:
         self.calibration, self.trained, self.pixel_size = calibration, trained, pixel_size
-        names = [name for name in calibration.sets if name not in ("loss", "dice")]
-        columns = {name: calibration.column(name) for name in names}
-        rows = [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-        features = features_of(rows)
-        self.loss = Surface.fitted(features, np.log(np.maximum(calibration.column("loss"), SMALLEST_LOSS)))
-        self.dice = Surface.fitted(features, logit(np.clip(calibration.column("dice"), *DICE)))
+        features, (loss, dice) = table_features(calibration), table_values(calibration)
+        kernels = calibration.kernels or with_kernels(calibration).kernels
+        assert kernels is not None
+        self.loss = Surface.told(kernels.loss, features, loss)
+        self.dice = Surface.told(kernels.dice, features, dice)
 
     @classmethod
     def of_card(cls, card: ModelCard) -> Self | None:
