@@ -1,13 +1,13 @@
 """`passband inspect`: what a file holds and how it was understood, for the eye or as JSON."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from passband.micrograph.formats import SUFFIXES, FormatError, inspect_file
+from passband.desk.options import find_images
+from passband.micrograph.formats import FormatError, inspect_file
 from passband.recipe import PassbandError
 
 EXAMPLES = """
@@ -16,28 +16,6 @@ passband inspect --json image.emd
 passband inspect stack.ser --frame 3
 passband inspect session/ --json > session.ndjson
 """
-
-
-def listed(paths: Iterable[Path]) -> list[Path]:
-    """Files as they were named; a folder stands for the files in it whose name ends like an image's.
-
-    Raises
-    ------
-    PassbandError
-        A folder holds no image.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        inside = sorted(child for child in path.iterdir() if child.is_file() and child.suffix.lower() in SUFFIXES)
-        if not inside:
-            raise PassbandError(
-                f"{path}: the folder holds no image; name a file, or a folder with .tif, .dm3, .emd … in it"
-            )
-        files += inside
-    return files
 
 
 def _length(angstrom: float) -> str:
@@ -98,7 +76,7 @@ def inspect(
 
     With several files, one that cannot be read does not hide the others: it is reported, and the exit code is 2.
     """
-    paths = listed(files)
+    paths = [path for name in files for path in find_images([str(name)])]
     failures = []
     for path in paths:
         try:

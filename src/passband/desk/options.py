@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from passband.micrograph.format_table import SUFFIXES, folder_format, identify
 from passband.recipe import PassbandError
 
 PlanName = Annotated[
@@ -77,16 +78,6 @@ def parse_pixel_size(text: str | None) -> float | None:
     return parse_length(text)
 
 
-#: What a folder of micrographs is searched for; a file named on its own may be called anything.
-IMAGE_SUFFIXES = frozenset(
-    f".{ending}"
-    for ending in (
-        *("dm3", "dm4", "emd", "emi", "ser", "mrc", "mrcs", "h5", "hdf5", "hspy", "zspy", "prz", "npy"),
-        *("tif", "tiff", "png", "jpg", "jpeg", "bmp"),
-    )
-)
-
-
 def find_images(arguments: Sequence[str]) -> list[Path]:
     """Return the files that paths, folders and patterns stand for, each once, in order.
 
@@ -99,12 +90,8 @@ def find_images(arguments: Sequence[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for argument in arguments:
         path = Path(argument)
-        if path.is_dir():
-            matches = sorted(p for p in path.iterdir() if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES)
-            if not matches:
-                raise PassbandError(
-                    f"folder {argument} holds no micrograph (of {' '.join(sorted(IMAGE_SUFFIXES))}); name a file"
-                )
+        if path.is_dir() and not folder_format(path):
+            matches = _in_folder(path)
         elif glob.has_magic(argument) and not path.exists():
             matches = [Path(name) for name in sorted(glob.glob(argument, recursive=True)) if Path(name).is_file()]
             if not matches:
@@ -113,3 +100,16 @@ def find_images(arguments: Sequence[str]) -> list[Path]:
             matches = [path]
         found.update(dict.fromkeys(matches))
     return list(found)
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    """Return the files of a folder whose names end like those of formats that are read."""
+    inside = sorted(folder.iterdir())
+    matches = [path for path in inside if path.is_file() and path.suffix.lower() in SUFFIXES]
+    if matches:
+        return matches
+    others = [f"{path.name} {known.advice}" for path in inside if (known := identify(path, b"")) and known.advice]
+    told = (
+        others[0] if others else f"name a file, or a folder with files in it that end in {' '.join(sorted(SUFFIXES))}"
+    )
+    raise PassbandError(f"{folder} holds no micrograph that can be read; {told}")

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.micrograph.grey import data_bar_rows, to_grey
+from passband.micrograph.format_table import HEAD, KNOWN_FORMATS, SUFFIXES, Format, folder_format, identify
+from passband.micrograph.grey import NotGreyError, data_bar_rows, to_grey
 from passband.micrograph.lengths import parse_length
 from passband.micrograph.micrograph import Micrograph
 from passband.micrograph.readers.content import MAX_BYTES, Content, FormatError, Source
@@ -31,90 +32,10 @@ __all__ = [
 
 _BLOCK = 2**22  # pixels
 _SQUARABLE = 1e100  # the squares of larger values, summed, overflow double precision
-KNOWN_FORMATS = "TIFF, PNG, JPEG, DM3/DM4, EMD, HSPY/HDF5, SER/EMI, MRC, NPY/NPZ, PRZ, JEOL IMG"
-_SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"II*\0", "tiff"),
-    (b"MM\0*", "tiff"),
-    (b"II+\0", "tiff"),
-    (b"MM\0+", "tiff"),
-    (b"\x89PNG", "picture"),
-    (b"\xff\xd8\xff", "picture"),
-    (b"BM", "picture"),
-    (b"GIF8", "picture"),
-    (b"\x93NUMPY", "npy"),
-    (b"PK\x03\x04", "npz"),
-    (b"\x89HDF\r\n\x1a\n", "hdf5"),
-    (b"\0\0\0\x03", "gatan"),
-    (b"\0\0\0\x04", "gatan"),
-    (b"II\x97\x01", "ser"),
-    (b"JK", "emi"),
-    (b"IMGBLO", "blockfile"),
-    (b"\x34\0\0\0JED-", "jeol"),
-)
-SUFFIXES = {
-    **dict.fromkeys((".tif", ".tiff"), "tiff"),
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".gif"), "picture"),
-    **dict.fromkeys((".dm3", ".dm4"), "gatan"),
-    **dict.fromkeys((".emd", ".hspy", ".hdf5", ".h5"), "hdf5"),
-    **dict.fromkeys((".npz", ".prz"), "npz"),
-    **dict.fromkeys((".mrc", ".st", ".rec"), "mrc"),
-    **{".npy": "npy", ".ser": "ser", ".emi": "emi", ".img": "jeol", ".blo": "blockfile"},
-}
-_CURES = {
-    b"\x1f\x8b": "is compressed with gzip; unpack it first",
-    b"%PDF": "is a PDF; export the image itself as TIFF",
-    b"\x80\x04": "is a Python pickle, which can run code and is never loaded; save the image as .npy or TIFF",
-    b"\x80\x05": "is a Python pickle, which can run code and is never loaded; save the image as .npy or TIFF",
-    b"MATLAB": "is a MATLAB file; save the image as TIFF",
-}
+_IMAGE_AXES = {"frame", "y", "x", "channel"}
 
 
-def _reader(family: str) -> Callable[[Source], Content]:
-    """Return the reader of a family; imported only now, so that one format does not cost the start-up of all."""
-    from importlib import import_module
-
-    modules = {
-        "tiff": ("tiff", "read_tiff"),
-        "picture": ("pictures", "read_picture"),
-        "npy": ("arrays", "read_npy"),
-        "npz": ("arrays", "read_npz"),
-        "hdf5": ("hdf5", "read_hdf5"),
-        "gatan": ("gatan", "read_gatan"),
-        "mrc": ("mrc", "read_mrc"),
-        "ser": ("tia", "read_ser"),
-        "emi": ("tia", "read_emi"),
-        "jeol": ("jeol", "read_jeol"),
-        "blockfile": ("blockfile", "read_blockfile"),
-    }
-    module, name = modules[family]
-    function: Callable[[Source], Content] = getattr(import_module(f"passband.micrograph.readers.{module}"), name)
-    return function
-
-
-def _family(source: Source, head: bytes) -> str:
-    """Tell the kind of file by its first bytes, and by its name only for MRC without a mark."""
-    suffix = source.path.suffix.lower()
-    for mark, family in _SIGNATURES:
-        if head.startswith(mark) and not (family == "npz" and _is_other_zip(source)):
-            return family
-    if head[208:211] == b"MAP" or suffix in {".mrc", ".st", ".rec"}:
-        return "mrc"
-    for mark, cure in _CURES.items():
-        if head.startswith(mark):
-            raise source.error(cure)
-    if suffix in SUFFIXES:
-        shown = head[:8].hex(" ")
-        raise source.error(f"is not a {suffix} file (it begins with {shown}); it is damaged or has a wrong name")
-    raise source.error(f"is of a kind that is not known; readable are {KNOWN_FORMATS}")
-
-
-def _is_other_zip(source: Source) -> bool:
-    if source.path.suffix.lower() in {".npz", ".prz"}:
-        return False
-    raise source.error("is a ZIP archive; unpack it and open the file inside")
-
-
-def _open(path: str | Path, max_bytes: int) -> Content:
+def _open(path: str | Path, max_bytes: int) -> tuple[Source, Content]:
     """Describe a file without reading its pixels.
 
     Raises
@@ -123,22 +44,35 @@ def _open(path: str | Path, max_bytes: int) -> Content:
         Whatever a library found wrong with the file, as one line.
     """
     path = Path(path)
+    source = Source(path, 0, max_bytes)
     if path.is_dir():
-        raise FormatError(
-            f"{path}: is a folder; name a file in it (a .zarr or .zspy store: export it as .hspy or TIFF)"
-        )
+        known = folder_format(path)
+        raise source.error(known.advice if known else "is a folder; name a file in it")
     try:
         source = Source(path, path.stat().st_size, max_bytes)
         with path.open("rb") as file:
-            head = file.read(512)
+            head = file.read(HEAD)
     except OSError as failure:
-        raise FormatError(
-            f"{path}: cannot be opened ({failure.strerror or failure}); check the name and permissions"
+        raise source.error(
+            f"cannot be opened ({failure.strerror or failure}); check the name and permissions"
         ) from failure
     if not head:
         raise source.error("is empty (0 bytes); copy it again")
-    family = _family(source, head)
-    return _guarded(source, lambda: _reader(family)(source))
+    reader = _identified(source, head).load()
+    return source, _guarded(source, lambda: reader(source))
+
+
+def _identified(source: Source, head: bytes) -> Format:
+    """Return the entry of the table that can read a file, or say what the file is instead."""
+    found, suffix = identify(source.path, head), source.path.suffix.lower()
+    if found is not None and found.reader:
+        return found
+    if found is not None:
+        raise source.error(found.advice)
+    if suffix in SUFFIXES:
+        shown = head[:8].hex(" ")
+        raise source.error(f"is not a {suffix} file (it begins with {shown}); it is damaged or has a wrong name")
+    raise source.error(f"is of a kind that is not known; readable are {KNOWN_FORMATS}")
 
 
 def _guarded(source: Source, action: Callable[[], T]) -> T:
@@ -156,20 +90,39 @@ def _guarded(source: Source, action: Callable[[], T]) -> T:
         raise source.error(f"cannot be read ({reason}); it is truncated or damaged, copy it again") from failure
 
 
-def _choose(source: Source, content: Content, frame: int | None) -> int:
-    """Return the frame to read; a stack needs one to be named."""
-    if content.frames == 1:
-        if frame not in (None, 0):
-            raise source.error(f"frame={frame} is not there: the file holds one image; leave --frame out")
-        return 0
-    if frame is None:
+def _described_fault(source: Source, content: Content, frame: int | None) -> str | None:
+    """Return why a file cannot be used as one image, as far as its description tells; None where it can.
+
+    Raises
+    ------
+    FormatError
+        `frame` is not in the file.
+    """
+    kind = content.dtype.kind
+    if kind == "c" or (kind == "V" and content.dtype.names and len(content.dtype.names) == 2):
+        return "is a complex array (a wave or a Fourier transform), not an image; take its modulus or intensity first"
+    if content.refusal:
+        return content.refusal
+    if kind not in "biuf":
+        return f"holds values of type {content.dtype}, not numbers; save the image as uint16 or float32"
+    if len(content.shape) < 2:
+        return f"has the shape {content.shape}, a line or a number, not an image"
+    if len(content.shape) > 3:
+        sides = f"{len(content.shape)}-dimensional {content.shape}"
+        return f"is {sides} (4D-STEM?), not a micrograph; make an image of it first"
+    if frame is None and content.frames > 1:
         names = ", ".join(f"{index} {name}" for index, name in enumerate(content.frame_names))
-        raise source.error(
-            f"holds {content.frames} frames{f' ({names})' if names else ''}; choose one with --frame N, from 0"
-        )
-    if not 0 <= frame < content.frames:
-        raise source.error(f"frame={frame} is not there: the file holds frames 0 to {content.frames - 1}")
-    return frame
+        return f"holds {content.frames} frames{f' ({names})' if names else ''}; choose one with --frame N, from 0"
+    _check_frame(source, content, frame or 0)
+    return None
+
+
+def _check_frame(source: Source, content: Content, frame: int) -> None:
+    if 0 <= frame < content.frames:
+        return
+    if content.frames == 1:
+        raise source.error(f"frame={frame} is not there: the file holds one image; leave --frame out")
+    raise source.error(f"frame={frame} is not there: the file holds frames 0 to {content.frames - 1}")
 
 
 def _native(array: NDArray[Any]) -> NDArray[Any]:
@@ -179,10 +132,20 @@ def _native(array: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
 
-def _pixels(source: Source, content: Content, frame: int) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Return one grey image (y, x), and how it became grey."""
+def _pixels(source: Source, content: Content, frame: int) -> tuple[NDArray[Any] | None, tuple[str, ...], str | None]:
+    """Return one grey image (y, x) or None, how it became grey, and why it cannot be used (None where it can)."""
     array = _guarded(source, lambda: _native(content.load(frame)))
-    return to_grey(array, source.error) if array.ndim == 3 else (array, ())
+    notes: tuple[str, ...] = ()
+    if array.ndim == 3:
+        try:
+            array, notes = to_grey(array)
+        except NotGreyError as failure:
+            return None, (), str(failure)
+    bad = 0 if array.dtype.kind in "iu" else int(np.count_nonzero(~np.isfinite(array)))
+    if bad:
+        fault = f"{bad} of {array.size} pixels are NaN or infinite; replace them by their neighbours' median"
+        return array, notes, fault
+    return array, notes, None
 
 
 def read_micrograph(
@@ -214,17 +177,13 @@ def read_micrograph(
         `pixel_size` cannot be understood.
     """
     given = None if pixel_size is None else parse_length(pixel_size)
-    source = Source(Path(path), 0, max_bytes)
-    content = _open(path, max_bytes)
-    if content.refusal:
-        raise source.error(content.refusal)
-    chosen = _choose(source, content, frame)
-    array, notes = _pixels(source, content, chosen)
-    bad = 0 if array.dtype.kind in "iu" else int(np.count_nonzero(~np.isfinite(array)))
-    if bad:
-        raise source.error(
-            f"{bad} of {array.size} pixels are NaN or infinite; replace them by their neighbours' median"
-        )
+    source, content = _open(path, max_bytes)
+    fault = _described_fault(source, content, frame)
+    if fault:
+        raise source.error(fault)
+    array, notes, fault = _pixels(source, content, frame or 0)
+    if fault or array is None:
+        raise source.error(fault or "is no grey image")
     notes = (*content.notes, *notes)
     if given is not None:
         said = f"; the file says {content.pixel_size}" if content.pixel_size else ""
@@ -238,7 +197,7 @@ def read_micrograph(
         provenance={
             "path": str(path),
             "format": content.format,
-            "frame": chosen if content.frames > 1 else None,
+            "frame": frame if content.frames > 1 else None,
             "notes": list(notes),
         },
     )
@@ -289,28 +248,18 @@ def inspect_file(path: str | Path, *, frame: int | None = None, max_bytes: int =
     FormatError
         The file cannot be understood at all.
     """
-    content = _open(path, max_bytes)
-    source = Source(Path(path), 0, max_bytes)
-    shape, axes, notes = content.shape, content.axes, list(content.notes)
-    reason, statistics = content.refusal, None
-    readable = len(shape) <= 3 and len(shape) >= 2 and content.dtype.kind != "c"
-    if readable and not (reason and "spectr" in reason):
-        chosen = _choose(source, content, frame) if frame is not None else 0
-        try:
-            array, grey = _pixels(source, content, chosen)
-        except FormatError as failure:
-            if "colour" not in str(failure):
-                raise
-            reason = reason or str(failure).removeprefix(f"{path}: ")
-        else:
+    source, content = _open(path, max_bytes)
+    shape, axes, notes, statistics = content.shape, content.axes, list(content.notes), None
+    reason = _described_fault(source, content, frame)
+    if len(shape) in (2, 3) and content.dtype.kind in "biuf" and _IMAGE_AXES.issuperset(axes):
+        array, grey, fault = _pixels(source, content, frame or 0)
+        reason, notes = reason or fault, [*notes, *grey]
+        if array is not None:
             statistics = _statistics(array)
-            notes += [*grey, *_remarks(array, statistics)]
+            notes += _remarks(array, statistics)
             if content.frames == 1 or frame is not None:
                 shape, axes = array.shape, ("y", "x")
-            if statistics["not_finite"]:
-                reason = reason or f"{statistics['not_finite']} of {array.size} pixels are NaN or infinite"
     if content.frames > 1 and frame is None:
-        reason = reason or f"holds {content.frames} frames; choose one with --frame N, from 0"
         notes += [f"frame {index}: {name}" for index, name in enumerate(content.frame_names)]
     return {
         "path": str(path),

@@ -1,6 +1,5 @@
 """From a picture to a grey image: what counts as grey, and where a data bar was burned in."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,26 +17,32 @@ _BELOW_BAR = 4  # rows of image that some microscopes leave under it
 _FEWEST_GREYS = 16  # fewer are a mask, not a micrograph
 
 
-def to_grey(array: NDArray[Any], error: Callable[[str], PassbandError]) -> tuple[NDArray[Any], tuple[str, ...]]:
+class NotGreyError(PassbandError):
+    """A picture in colour, or partly transparent: no micrograph; the message goes behind the file's name."""
+
+
+def to_grey(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Return a colour picture (y, x, channel) as (y, x) of the same type, and how that was done.
 
     Equal channels are taken as they are. A few coloured pixels (a scale bar) become their luminance, as noted.
 
     Raises
     ------
-    PassbandError
-        The one that `error` makes, where over 2 % of the pixels have a colour or the picture is partly transparent.
+    NotGreyError
+        Over 2 % of the pixels have a colour or the picture is partly transparent.
     """
     colours, alpha = _split(array)
     if alpha is not None and int(alpha.min()) != int(alpha.max()):
-        raise error("is partly transparent, a painted or colour picture; save the micrograph itself as a grey TIFF")
+        raise NotGreyError(
+            "is partly transparent, a painted or colour picture; save the micrograph itself as a grey TIFF"
+        )
     if all(np.array_equal(colours[..., 0], colours[..., channel]) for channel in range(1, colours.shape[-1])):
         return np.ascontiguousarray(colours[..., 0]), (f"{array.shape[-1]} equal channels read as one grey",)
     spread = colours.max(axis=-1) - colours.min(axis=-1)
     full = np.iinfo(array.dtype).max if array.dtype.kind in "iu" else float(np.nanmax(np.abs(colours))) or 1.0
     coloured = float(np.mean(spread > _COLOURED * full))
     if coloured > _MOST_COLOURED:
-        raise error(
+        raise NotGreyError(
             f"is a colour picture ({coloured:.0%} of its pixels are not grey), not a micrograph; save it as grey first"
         )
     grey, unequal = colours[..., 0].copy(), spread != 0

@@ -104,16 +104,6 @@ def _mode(keys: Mapping[str, Any]) -> str | None:
     return next((mode for mode in ("STEM", "SEM", "TEM") if mode in kind), None)
 
 
-def _refusal(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str | None:
-    if len(shape) < 2:
-        return f"has the shape {shape}, a line or a number, not an image"
-    if len(shape) > 3:
-        return f"is {len(shape)}-dimensional {shape} (4D-STEM?), not a micrograph; make an image of it first"
-    return (
-        "is a complex array (a wave or a transform); take its modulus or intensity first" if dtype.kind == "c" else None
-    )
-
-
 def _layout(shape: tuple[int, ...]) -> tuple[tuple[str, ...], int]:
     """Names of the axes, and frames: a short last axis is colour, else the first one counts frames."""
     if len(shape) != 3:
@@ -149,7 +139,6 @@ def read_npy(source: Source) -> Content:
         energy=_energy(keys),
         instrument=text(keys.get("instrument") or keys.get("microscope")),
         mode=_mode(keys),
-        refusal=_refusal(shape, dtype),
         notes=calibration.notes,
     )
 
@@ -232,6 +221,6 @@ def read_npz(source: Source) -> Content:
         pixel_size=calibration.pixel_size,
         energy=energy,
         mode=mode,
-        refusal=_refusal(shape, dtype) or calibration.refusal,
+        refusal=calibration.refusal,
         notes=(*notes, *calibration.notes),
     )

@@ -164,7 +164,7 @@ def _calibration(data: Mapping[str, Any]) -> Calibration:
     return calibrate((y[0], x[0]), units, "the Digital Micrograph calibration")
 
 
-def _refusal(image: Mapping[str, Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> str | None:
+def _refusal(image: Mapping[str, Any], shape: tuple[int, ...]) -> str | None:
     meta = _at(image, "ImageTags", "Meta Data")
     third = str(_at(image, "ImageData", "Calibrations", "Dimension", "2", "Units") or "")
     if len(shape) == 1:
@@ -173,7 +173,7 @@ def _refusal(image: Mapping[str, Any], shape: tuple[int, ...], dtype: np.dtype[A
         return f"is a spectrum image of shape {shape}, not a micrograph; sum or slice it along the energy first"
     if len(shape) > 3:
         return f"is {len(shape)}-dimensional {shape} (4D-STEM?), not a micrograph; make an image of it first"
-    return "is a complex image (a Fourier transform or a wave); take its modulus first" if dtype.kind == "c" else None
+    return None
 
 
 def _mode(info: Mapping[str, Any]) -> str | None:
@@ -211,6 +211,6 @@ def read_gatan(source: Source) -> Content:
         energy=beam_energy(_at(info, "Voltage")),
         instrument=text(_at(info, "Name")),
         mode=_mode(info),
-        refusal=_refusal(image, shape, dtype) or calibration.refusal,
+        refusal=_refusal(image, shape) or calibration.refusal,
         notes=calibration.notes,
     )
