@@ -119,6 +119,8 @@ def test_failed_runs_are_listed_and_the_exit_code_says_so(
         (("--scheduler", "tcp://127.0.0.1:1", "--cluster", "x.yaml"), "--scheduler and --cluster are both given"),
         (("--cluster", "x.yaml"), "x.yaml does not exist"),
         (("--set", "imagez=3"), "imagez"),
+        (("--tls-ca", "ca.pem"), "belong to --scheduler"),
+        (("--scheduler", "tls://127.0.0.1:1", "--tls-ca", "ca.pem"), "needs all of --tls-ca, --tls-cert and --tls-key"),
         (("--device", "tpu"), "device='tpu' is unknown"),
     ],
 )
@@ -130,6 +132,16 @@ def test_what_cannot_be_run_is_one_line(
     assert len(outcome.error_lines) == 1
     assert message in outcome.err
     assert not (tmp_path / "c").exists()
+
+
+def test_a_scheduler_that_asks_for_nothing_is_warned_of(
+    run: Run, plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("passband.campaign.cluster._CONNECTING", "0.2s")
+    outcome = run("campaign", "run", plan, "-o", tmp_path / "c", "--scheduler", "tcp://127.0.0.1:9", "-q")
+    assert outcome.code == 2
+    assert outcome.err.startswith("warning: tcp://127.0.0.1:9 is neither encrypted nor checked")
+    assert "no scheduler answers at tcp://127.0.0.1:9" in outcome.error_lines[0]
 
 
 # -- status, report, script --------------------------------------------------------------------------------------------

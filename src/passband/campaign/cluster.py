@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 
 import cloudpickle
 import dask
-from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+from distributed import Client, Future, KilledWorker, LocalCluster, Security, as_completed
 
 from passband.campaign.attempt import Outcome, Runner, Session, attempt, one_line, record_failure
 from passband.campaign.folder import LOG, RUNS, CampaignError, Identified, finished, run_folder
 from passband.campaign.slurm import SlurmRecipe, slurm_module
+from passband.campaign.transport import for_worker, key_folder, temporary_credentials
 from passband.campaign.worker import Workers
 
 #: Called with runs done, runs in all and a note.
@@ -36,14 +37,17 @@ _CONNECTING = "60s"
 _CLOSING = 30.0  # seconds that workers get to stop
 _TRIES = 5  # of a run that a scheduler of unknown settings gives up because its workers die
 
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": 1000,  # deaths are counted run by run, see `attempt`
     "distributed.scheduler.worker-saturation": 1.0,  # a run waits for a free worker, not behind a busy one
     "distributed.scheduler.worker-ttl": None,  # a worker deep in a computation is no dead one: its connection tells
     "distributed.scheduler.work-stealing": False,
+    "distributed.scheduler.http.routes": [],  # pages without a password; `campaign status` tells how far it is
+    "distributed.worker.http.routes": [],
     "distributed.comm.timeouts.connect": "120s",
     "distributed.comm.timeouts.tcp": "120s",
 }
+_NO_PAGES: dict[str, Any] = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}  # they know no password
 
 
 class Summary(NamedTuple):
@@ -107,7 +111,8 @@ def execute(
         `metrics.parquet` into the folder it is given, last and at once. It is sent to the workers.
     pool
         Number of worker processes on this machine (0: in this process), the address of a running Dask scheduler, or
-        jobs to submit.
+        jobs to submit. A scheduler that is started here lets nobody in but its own workers; at the address of another
+        one Dask's own settings of TLS count, see `transport.open_to_all`.
     deaths
         Worker processes that a run may take with it before it counts as failed; of `pool` if that says it.
     progress
@@ -126,7 +131,7 @@ def execute(
     if waiting:
         limit = pool.deaths if isinstance(pool, SlurmRecipe) else deaths
         job = partial(attempt, run, session=Session(uuid.uuid4().hex, limit))
-        with _started(pool, len(waiting), folder / LOG) as client:
+        with _started(pool, len(waiting), folder) as client:
             _exhaust(client, _Task(job, folder), waiting, tally)
     return tally.summary()
 
@@ -245,38 +250,59 @@ def _outcome(future: "Future[Any]", experiment: Identified, task: _Task, *, last
 
 
 @contextlib.contextmanager
-def _started(pool: Pool, runs: int, log: Path) -> Iterator[Client | None]:
+def _started(pool: Pool, runs: int, folder: Path) -> Iterator[Client | None]:
     """Start or reach the workers; what was started here ends with the block."""
     if pool == 0:
         yield None
         return
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(_SETTINGS))
-        address = pool if isinstance(pool, str) else _own_scheduler(pool, stack)
-        try:
-            client = Client(address, timeout=_CONNECTING, set_as_default=False)
-        except (OSError, ValueError, TypeError) as error:
-            cure = "start one with `dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`"
-            raise CampaignError(f"no scheduler answers at {pool}; {cure}") from error
+        if isinstance(pool, str):
+            address, credentials = pool, None
+        else:
+            credentials = temporary_credentials()
+            address = _own_scheduler(pool, folder, credentials, stack)
+        client = _connected(address, credentials)
         stack.callback(_close, client)
-        if isinstance(pool, int):
-            stack.enter_context(Workers(address, min(pool, runs), log))
+        if isinstance(pool, int) and credentials is not None:
+            stack.enter_context(Workers(address, min(pool, runs), folder / LOG, for_worker(credentials)))
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what died and was replaced is not news
         yield client
 
 
-def _own_scheduler(pool: int | SlurmRecipe, stack: contextlib.ExitStack) -> str:
-    """Start a scheduler in this process, and the jobs of a recipe; return its address."""
+def _connected(address: str, credentials: Security | None) -> Client:
+    """Reach a scheduler; without credentials of ours, those of Dask's configuration count."""
+    try:
+        return Client(address, security=credentials, timeout=_CONNECTING, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        if address.startswith("tls:") and "ssl_context" in str(error):
+            cure = "give the three files with --tls-ca, --tls-cert and --tls-key"
+            raise CampaignError(f"{address} needs a certificate, and none is known; {cure}") from error
+        cure = "start one with `dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`"
+        raise CampaignError(f"no scheduler answers at {address}; {cure}") from error
+
+
+def _own_scheduler(pool: int | SlurmRecipe, folder: Path, credentials: Security, stack: contextlib.ExitStack) -> str:
+    """Start a scheduler in this process that checks certificates, and the jobs of a recipe; return its address."""
     cluster: Any
     if isinstance(pool, SlurmRecipe):
-        options = {"dashboard_address": "127.0.0.1:0"} | ({"interface": pool.interface} if pool.interface else {})
+        options = _NO_PAGES | ({"interface": pool.interface} if pool.interface else {})
         cluster = slurm_module().SLURMCluster(
-            scheduler_options=options, silence_logs=logging.CRITICAL, **pool.job_options()
+            scheduler_options=options,
+            silence_logs=logging.CRITICAL,
+            security=credentials,
+            shared_temp_directory=str(key_folder(folder)),  # its files are for their owner, and go with the cluster
+            **pool.job_options(),
         )
         cluster.adapt(minimum_jobs=pool.jobs, maximum_jobs=pool.jobs)  # replaces jobs that end, unlike scale()
     else:
         cluster = LocalCluster(
-            n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
+            n_workers=0,
+            host="127.0.0.1",
+            protocol="tls://",
+            security=credentials,
+            scheduler_kwargs=_NO_PAGES,
+            silence_logs=logging.CRITICAL,
         )
     stack.callback(_close, cluster)
     return str(cluster.scheduler_address)

@@ -12,6 +12,7 @@ Layout of the folder of a campaign::
         .lock                 held by the process that works on the run
     results.parquet           the rows of all finished runs, a cache that can be deleted
     workers.log               what worker processes of this machine printed
+    keys/                     of the jobs of a cluster, while a command runs; for its owner's eyes
 """
 
 import json
@@ -25,7 +26,7 @@ from passband.recipe import PassbandError
 CONFIG, METRICS, COST = "config.json", "metrics.parquet", "cost.json"
 ERROR, ATTEMPT, LOCK = "error.json", "attempt.json", ".lock"
 CAMPAIGN, RUNS, STORES = "campaign.json", "runs", "stores"
-RESULTS, LOG = "results.parquet", "workers.log"
+RESULTS, LOG, KEYS = "results.parquet", "workers.log", "keys"
 
 
 class CampaignError(PassbandError):

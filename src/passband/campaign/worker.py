@@ -3,10 +3,12 @@
 Dask's own nannies give up on a worker that is killed while it starts, and wait for one that ends; a run is on the disk
 when it is finished, so workers may simply be killed.
 
-Started as `python -m passband.campaign.worker ADDRESS`, this is one such worker.
+Started as `python -m passband.campaign.worker ADDRESS`, this is one such worker; the first line that it reads are its
+credentials.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import subprocess
@@ -14,7 +16,7 @@ import sys
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 _LOOK = 0.2  # seconds between two looks at the processes
@@ -32,11 +34,13 @@ class Workers:
         How many; always so many, whatever is killed.
     log
         File that gets what they print, such as the last words of one that crashed.
+    credentials
+        One line of `transport.for_worker`, told through a pipe: a command line or a file could be read by others.
     """
 
-    def __init__(self, address: str, count: int, log: Path) -> None:
+    def __init__(self, address: str, count: int, log: Path, credentials: bytes) -> None:
         self._command = [sys.executable, "-m", "passband.campaign.worker", address]
-        self._count, self._log = count, log
+        self._count, self._log, self._credentials = count, log, credentials
         self._processes: list[subprocess.Popen[bytes]] = []
         self._ended = threading.Event()
         self._watching = threading.Thread(target=self._watch, daemon=True)
@@ -60,7 +64,7 @@ class Workers:
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,  # closed by the system when we die, however we die
                 stdout=log,
@@ -68,6 +72,11 @@ class Workers:
                 env={**os.environ, **_ONE_THREAD},
                 start_new_session=True,  # an interrupt from the keyboard is ours alone
             )
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):  # one that died at once is replaced
+            process.stdin.write(self._credentials)
+            process.stdin.flush()
+        return process
 
     def _watch(self) -> None:
         while not self._ended.wait(_LOOK):
@@ -80,18 +89,22 @@ class Workers:
 def _bury(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
     if process.stdin is not None:
-        process.stdin.close()
+        with contextlib.suppress(OSError):
+            process.stdin.close()
 
 
-async def work(address: str) -> None:
+async def work(address: str, credentials: bytes) -> None:
     """Be a worker until the scheduler is gone."""
     import dask
     from distributed import Worker
 
+    from passband.campaign.transport import of_worker
+
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # here, because the import sets it too
     settings = {"distributed.comm.timeouts.connect": "120s", "distributed.comm.timeouts.tcp": "120s"}
-    with dask.config.set(settings):
-        async with Worker(address, nthreads=1, memory_limit=0, dashboard=False, host="127.0.0.1") as worker:
+    options: dict[str, Any] = {"nthreads": 1, "memory_limit": 0, "dashboard": False, "host": "127.0.0.1"}
+    with dask.config.set({**settings, "distributed.worker.http.routes": []}):
+        async with Worker(address, security=of_worker(credentials), **options) as worker:
             await worker.finished()
 
 
@@ -102,8 +115,9 @@ def _end_with_parent() -> None:
 
 def main(address: str) -> None:
     """Be a worker of a scheduler, no longer than the process that started this one lives."""
+    credentials = sys.stdin.buffer.readline()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    asyncio.run(work(address))
+    asyncio.run(work(address, credentials))
     os._exit(0)  # a run that is still at it is of no use to anyone
 
 

@@ -1,6 +1,7 @@
 """`passband campaign`: hundreds of trainings from one page of TOML; killed, the same command continues."""
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,7 @@ SUMMARY = "Hundreds of trainings from one plan: run, status, report."
 EXAMPLES = {
     "run": """
 passband campaign run studies/ood_defocus/plan_small.toml -o out/defocus
-passband campaign run plan.toml -o /shared/defocus --scheduler tcp://10.0.0.5:8786
+passband campaign run plan.toml -o out/x --scheduler tls://10.0.0.5:8786 --tls-ca c.pem --tls-cert c.pem --tls-key k.pem
 passband campaign run plan.toml -o /shared/defocus --cluster slurm.yaml
 passband campaign run plan.toml -o out/short --workers 4 --set training.epochs=2
 """,
@@ -48,6 +49,15 @@ def run(
     cluster: Annotated[
         Path | None, typer.Option("--cluster", metavar="FILE", help="Jobs on a SLURM cluster instead (YAML).")
     ] = None,
+    tls_ca: Annotated[
+        Path | None, typer.Option("--tls-ca", metavar="FILE", help="Authority that signed the scheduler's certificate.")
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", metavar="FILE", help="Certificate that the scheduler is shown.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="FILE", help="Private key of that certificate.")
+    ] = None,
     stores: Annotated[
         Path | None,
         typer.Option("--stores", metavar="DIR", help="Exit waves, shared with other campaigns [DIR/stores]."),
@@ -63,12 +73,13 @@ def run(
     same path, and the stores too. The exit waves that are missing are simulated on this machine first.
     """
     pool = _pool(workers, scheduler, cluster)
+    reaching = _reaching(scheduler, {"ca-file": tls_ca, "client.cert": tls_cert, "client.key": tls_key})
     from passband.campaign.folder import STORES
     from passband.campaign.grid import load_campaign
 
     recipe = load_campaign(plan, overrides or ())
     where = resolve_device(device) if isinstance(pool, int) and device != "auto" else device
-    with Meter(quiet=quiet) as meter:
+    with reaching, Meter(quiet=quiet) as meter:
         summary = execute_plan(recipe, output, pool, meter, stores=stores or output / STORES, device=where)
     _finish(summary, output, quiet=quiet, as_json=as_json)
 
@@ -81,6 +92,24 @@ def _pool(workers: int, scheduler: str | None, cluster: Path | None) -> "Pool":
 
         return load_slurm(cluster)
     return workers if scheduler is None else scheduler
+
+
+def _reaching(scheduler: str | None, files: dict[str, Path | None]) -> AbstractContextManager[Any]:
+    """Tell Dask the certificates for a scheduler, and the user what it means that one asks for none."""
+    given = {name: file for name, file in files.items() if file is not None}
+    if not given and scheduler is None:
+        return nullcontext()
+    import dask
+
+    from passband.campaign.transport import certificates, open_to_all
+
+    if scheduler is None:
+        raise typer.BadParameter("--tls-ca, --tls-cert and --tls-key belong to --scheduler; leave them out")
+    settings = certificates(given)
+    risk = open_to_all(scheduler)
+    if risk:
+        typer.echo(f"warning: {risk}", err=True)
+    return dask.config.set(settings)
 
 
 def execute_plan(
