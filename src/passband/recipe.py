@@ -7,7 +7,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class PassbandError(ValueError):
-    """An input that cannot be used: the message gives the value, the rule and the cure in one line."""
+    """An input that cannot be used: the message gives the value, the rule and the cure in one line.
+
+    Several things wrong at once are several arguments, one line each.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(str(line) for line in self.args)
 
 
 class Recipe(BaseModel):

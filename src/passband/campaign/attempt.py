@@ -1,7 +1,6 @@
 """One attempt at one run, wherever it is made: locked, recorded, and no exception of it stops the others."""
 
 import contextlib
-import json
 import os
 import threading
 import traceback
@@ -12,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 from passband import __version__
 from passband.campaign.folder import ATTEMPT, ERROR, LOCK, METRICS, CampaignError, Identified, finished, read_json
 from passband.campaign.locking import exclusive
+from passband.documents import json_text
 from passband.durable import remove_leftovers, write_atomically
 from passband.recipe import PassbandError
 
@@ -89,7 +89,7 @@ def _deaths(folder: Path, session: Session) -> int:
 
 def _done(run: Runner, experiment: Identified, folder: Path, record: dict[str, Any]) -> Outcome:
     try:
-        write_atomically(folder / ATTEMPT, json.dumps(record).encode(), error=CampaignError)
+        write_atomically(folder / ATTEMPT, json_text(record).encode(), error=CampaignError)
         run(experiment, folder)
         if not finished(folder):
             raise CampaignError(f"the run ended without {METRICS}; it may have lost its folder")
@@ -111,7 +111,7 @@ def record_failure(experiment: Identified, folder: Path, error: BaseException) -
         "traceback": "".join(traceback.format_exception(error)),
     }
     with contextlib.suppress(PassbandError):  # the disk may be what failed
-        write_atomically(folder / ERROR, json.dumps(record, indent=1).encode())
+        write_atomically(folder / ERROR, json_text(record, indent=1).encode())
     return Outcome(experiment.identity, "failed", message)
 
 

@@ -19,6 +19,7 @@ from passband.campaign.folder import CONFIG, COST, METRICS, CampaignError
 from passband.campaign.grid import CampaignPlan, Evaluation, Experiment
 from passband.campaign.run import NamedSet, Report
 from passband.distribution import limits
+from passband.documents import json_text, parse_json, read_document
 from passband.durable import write_atomically
 from passband.micrograph.acquisition import Acquisition, Simulation, simulate
 from passband.micrograph.memory import Memory
@@ -106,7 +107,7 @@ def run_experiment(
     }
     for seed, network in zip(experiment.seeds, learner.separate(), strict=True):
         save_model(folder / "models" / str(seed), network, _card(experiment, seed))
-    write_atomically(folder / COST, json.dumps(cost, indent=1).encode(), error=CampaignError)
+    write_atomically(folder / COST, json_text(cost, indent=1).encode(), error=CampaignError)
     write_atomically(path, to_parquet(rows), error=CampaignError)
     return rows
 
@@ -115,7 +116,7 @@ def _claim(experiment: Experiment, folder: Path) -> None:
     """Write what the folder is for, or check that it is for this."""
     path = folder / CONFIG
     text = experiment.to_json()
-    if path.exists() and json.dumps(json.loads(path.read_text()), sort_keys=True, separators=(",", ":")) != text:
+    if path.exists() and json.dumps(parse_json(read_document(path)), sort_keys=True, separators=(",", ":")) != text:
         raise CampaignError(f"{folder} holds another experiment than {experiment.identity}; use another directory")
     if not path.exists():
         write_atomically(path, json.dumps(json.loads(text), indent=1, sort_keys=True).encode(), error=CampaignError)

@@ -15,11 +15,11 @@ Layout of the folder of a campaign::
     keys/                     of the jobs of a cluster, while a command runs; for its owner's eyes
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from passband.documents import json_text, parse_json, read_document
 from passband.durable import write_atomically
 from passband.recipe import PassbandError
 
@@ -59,7 +59,7 @@ def write_campaign(directory: Path, plan: dict[str, Any], runs: Sequence[str]) -
     CampaignError
         The folder cannot be written.
     """
-    text = json.dumps({"format": 1, "plan": plan, "runs": list(runs)}, indent=1)
+    text = json_text({"format": 1, "plan": plan, "runs": list(runs)}, indent=1)
     write_atomically(directory / CAMPAIGN, text.encode(), error=CampaignError)
 
 
@@ -73,7 +73,7 @@ def read_campaign(directory: Path) -> dict[str, Any]:
     """
     path = directory / CAMPAIGN
     try:
-        recorded = json.loads(path.read_bytes())
+        recorded = parse_json(read_document(path))
         runs = [str(run) for run in recorded["runs"]]
         plan = dict(recorded["plan"])
     except FileNotFoundError as error:
@@ -88,7 +88,7 @@ def read_campaign(directory: Path) -> dict[str, Any]:
 def read_json(path: Path) -> dict[str, Any]:
     """Return a small JSON object, or an empty one where the file is missing or damaged."""
     try:
-        value = json.loads(path.read_bytes())
+        value = parse_json(read_document(path))
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -355,4 +355,4 @@ def load_campaign(path: str | Path, overrides: Sequence[str] = ()) -> CampaignPl
         return CampaignPlan.model_validate(raw)
     except ValidationError as error:
         lines = error_lines(error, model=CampaignPlan, data=raw)
-        raise PlanError("\n".join(f"{file.name}: {line}" for line in lines)) from error
+        raise PlanError(*(f"{file.name}: {line}" for line in lines)) from error

@@ -1,7 +1,6 @@
 """A plan: everything one study needs, as a TOML file of a page; what is misspelt or impossible is refused."""
 
 import re
-import tomllib
 from collections.abc import Mapping, MutableMapping, Sequence
 from difflib import get_close_matches
 from importlib import resources
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from passband.campaign.errors import error_lines
+from passband.documents import DocumentError, naming, parse_toml, read_document
 from passband.micrograph.acquisition import Imaging, Simulation
 from passband.microscope.conditions import NamedConditions
 from passband.recipe import PassbandError, Recipe
@@ -106,7 +106,7 @@ def find_plan(name: str | Path) -> Path:
         It is neither; the nearest shipped name is suggested.
     """
     path = Path(name)
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         return path
     shipped = shipped_plans()
     if str(name) in shipped:
@@ -145,12 +145,8 @@ def load_plan(path: str | Path, overrides: Sequence[str] = (), *, seed: int | No
 def read_plan(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[str, Any]]:
     """Return the file of a plan or a campaign and its raw values, changed as `overrides` say; errors as `load_plan`."""
     file = find_plan(path)
-    try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise PlanError(f"{file} is not a text file; a plan is TOML") from error
-    except tomllib.TOMLDecodeError as error:
-        raise PlanError(f"{file} is not valid TOML: {error}; see docs.python.org/3/library/tomllib") from error
+    with naming(file, PlanError):
+        raw = parse_toml(read_document(file))
     for override in overrides:
         apply_override(raw, override)
     return file, raw
@@ -168,7 +164,7 @@ def plan_from(raw: Mapping[str, Any], *, source: str = "plan") -> Plan:
         return Plan.model_validate(raw)
     except ValidationError as error:
         lines = error_lines(error, model=Plan, data=raw)
-        raise PlanError("\n".join(f"{source}: {line}" for line in lines)) from error
+        raise PlanError(*(f"{source}: {line}" for line in lines)) from error
 
 
 def apply_override(raw: MutableMapping[str, Any], override: str) -> None:
@@ -192,8 +188,8 @@ def apply_override(raw: MutableMapping[str, Any], override: str) -> None:
 
 def _toml_value(override: str, text: str) -> Any:
     try:
-        document = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError as error:
+        document = parse_toml(f"value = {text}")
+    except DocumentError as error:
         if re.fullmatch(r"[A-Za-z][\w./-]*", text):
             return text
         raise PlanError(f"--set {override!r}: {text!r} is not a TOML value; quote text as '\"…\"'") from error
@@ -203,7 +199,7 @@ def _toml_value(override: str, text: str) -> Any:
 
 
 def _step(here: Any, key: str, override: str) -> Any:
-    if isinstance(here, list) and key.isdigit() and int(key) < len(here):
+    if isinstance(here, list) and key in map(str, range(len(here))):
         return here[int(key)]
     if isinstance(here, dict):
         return here.setdefault(key, {})
@@ -213,7 +209,7 @@ def _step(here: Any, key: str, override: str) -> Any:
 def _assign(here: Any, key: str, value: Any, override: str) -> None:
     if isinstance(here, dict):
         here[key] = value
-    elif isinstance(here, list) and key.isdigit() and int(key) < len(here):
+    elif isinstance(here, list) and key in map(str, range(len(here))):
         here[int(key)] = value
     else:
         raise PlanError(f"--set {override!r}: {key!r} cannot be set there; check the dotted name")

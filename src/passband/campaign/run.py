@@ -1,6 +1,5 @@
 """From a plan to its results: simulate, train, evaluate. Each may be stopped; the same call continues."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import isnan, sqrt
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from passband.campaign.plan import Plan
 from passband.distribution import limits
+from passband.documents import json_text
 from passband.durable import write_atomically
 from passband.micrograph.acquisition import Acquisition, Batch, simulate
 from passband.micrograph.store import WaveStore
@@ -131,7 +131,7 @@ def train_plan(
     )
     if progress is not None:
         progress(history.rows[-1]["step"], history.rows[-1]["step"], note=f"stopped by {history.stopped}")
-    write_atomically(directory / "config.json", json.dumps(plan.model_dump(mode="json"), indent=1).encode())
+    write_atomically(directory / "config.json", json_text(plan.model_dump(mode="json"), indent=1).encode())
     save_model(directory / "model", learner.network, _card(plan, history, device))
     return TrainedRun(directory / "model", history, int(history.rows[-1]["epoch"]), history.seconds)
 

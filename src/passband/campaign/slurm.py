@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from passband.campaign.errors import error_lines
 from passband.campaign.folder import CampaignError
+from passband.documents import naming, parse_yaml, read_document
 from passband.recipe import Recipe
 
 # One word of a job script's header: nothing in it can begin another line or another option.
@@ -97,13 +97,12 @@ def load_slurm(path: Path) -> SlurmRecipe:
         The file is missing, not YAML, or a key or a value is not accepted: one line each.
     """
     try:
-        # The plainest loader: text, lists and tables only. The usual safe one reads 12:00:00 as the number 43200.
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+        with naming(path, CampaignError):
+            raw = parse_yaml(read_document(path))
     except FileNotFoundError as error:
         raise CampaignError(f"{path} does not exist; write the jobs of a cluster there, see docs/campaigns") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise CampaignError(f"{path} is not valid YAML: {reason}") from error
+    except OSError as error:
+        raise CampaignError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
     if not isinstance(raw, dict):
         raise CampaignError(f"{path} holds no table of names and values; write lines such as `cores: 8`")
     raw = {name: value for name, value in raw.items() if value not in ("", "null", "~")}
@@ -111,7 +110,7 @@ def load_slurm(path: Path) -> SlurmRecipe:
         return SlurmRecipe.model_validate(raw)
     except ValidationError as error:
         lines = error_lines(error, model=SlurmRecipe, data=raw)
-        raise CampaignError("\n".join(f"{path.name}: {line}" for line in lines)) from error
+        raise CampaignError(*(f"{path.name}: {line}" for line in lines)) from error
 
 
 def job_script(recipe: SlurmRecipe) -> str:

@@ -1,6 +1,5 @@
 """`passband advise`: before the session, where a network will hold and what conditions to train on."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +8,7 @@ import typer
 from passband.desk.options import AsJson, Device, ModelPath, resolve_device
 from passband.desk.trust_command import known_values
 from passband.desk.weights import find_model
+from passband.documents import json_text
 from passband.recipe import PassbandError
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def advise(
     result = draw(predictor, base, axes, output, name=card.name)
     if budget:
         result["train_on"] = _chosen(base, axes, budget)
-    (output / "advice.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    typer.echo(json.dumps(result, ensure_ascii=False) if as_json else _text(result))
+    (output / "advice.json").write_text(json_text(result, indent=1) + "\n", encoding="utf-8")
+    typer.echo(json_text(result) if as_json else _text(result))
 
 
 def _axes(predictor: "Predictor", spans: dict[str, str | None]) -> dict[str, "Axis"]:

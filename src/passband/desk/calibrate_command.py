@@ -1,8 +1,6 @@
 """`passband calibrate`: measure a network under many conditions, so that it can say later where it holds."""
 
-import json
 import shutil
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,6 +10,7 @@ import typer
 from passband.desk.options import AsJson, Device, Quiet, resolve_device
 from passband.desk.progress import Meter
 from passband.desk.weights import find_model
+from passband.documents import json_text, naming, parse_json, parse_toml, read_document
 from passband.recipe import PassbandError
 
 if TYPE_CHECKING:
@@ -137,7 +136,7 @@ def _written(found: "Calibration", card: "ModelCard", folder: Path, output: Path
 
 def _say(result: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(result))
+        typer.echo(json_text(result))
     elif not quiet:
         counts = f"{result['data_sets']} data sets, {result['inside']} of them inside the training's conditions"
         losses = f"loss inside: 90 % below {result['usual_loss']:.3g}, worst {result['worst_loss_inside']:.3g}"
@@ -154,10 +153,8 @@ def read_conditions(path: Path) -> "ConditionDistribution":
     """
     from passband.microscope.conditions import ConditionDistribution
 
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PassbandError(f"{path} is no TOML: {error}; write lines such as dose = 400.0") from error
+    with naming(path):
+        content = parse_toml(read_document(path))
     return ConditionDistribution.model_validate(content)
 
 
@@ -169,7 +166,8 @@ def _split(card: "ModelCard", folder: Path, plan: str | None) -> "Split | None":
         return load_plan(plan).split
     config = folder.parent / "config.json"
     if config.is_file():
-        content = json.loads(config.read_text(encoding="utf-8"))
+        with naming(config):
+            content = parse_json(read_document(config))
         if isinstance(content, dict) and "split" in content:
             return Split.model_validate(content["split"])
     return load_plan(card.name).split if card.name in shipped_plans() else None

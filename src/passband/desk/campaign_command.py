@@ -1,6 +1,5 @@
 """`passband campaign`: hundreds of trainings from one page of TOML; killed, the same command continues."""
 
-import json
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +8,7 @@ import typer
 
 from passband.desk.options import AsJson, Device, Overrides, Quiet, resolve_device
 from passband.desk.progress import Meter
+from passband.documents import json_text
 
 if TYPE_CHECKING:
     from passband.campaign.cluster import Pool, Summary
@@ -141,7 +141,7 @@ def _finish(summary: "Summary", output: Path, *, quiet: bool, as_json: bool) -> 
     failed = [{"run": one.run, "error": one.message} for one in summary.failed]
     if as_json:
         counts = {"total": summary.total, "found": summary.found, "finished": summary.finished}
-        typer.echo(json.dumps({"directory": str(output), **counts, "failed": failed}))
+        typer.echo(json_text({"directory": str(output), **counts, "failed": failed}))
     elif not quiet:
         done = summary.found + summary.finished
         typer.echo(f"{done} of {summary.total} runs finished in {output} ({summary.found} of them before)")
@@ -157,7 +157,7 @@ def status(directory: Folder, as_json: AsJson = False) -> None:
 
     found = count(directory)
     if as_json:
-        typer.echo(json.dumps({**found._asdict(), "expected": found.expected}))
+        typer.echo(json_text({**found._asdict(), "expected": found.expected}))
         return
     for name in ("planned", "finished", "running", "failed", "waiting"):
         typer.echo(f"{name:<10}{getattr(found, name):>7}")
@@ -198,7 +198,7 @@ def report(
     for line in damaged:
         typer.echo(f"warning: {line}", err=True)
     if as_json:
-        typer.echo(json.dumps({"report": str(page), "table": str(table), "damaged": damaged}))
+        typer.echo(json_text({"report": str(page), "table": str(table), "damaged": damaged}))
     elif not quiet:
         typer.echo(f"wrote {page} and {table}")
 

@@ -1,6 +1,5 @@
 """`passband cite`: the references behind what was used, to paste into a paper."""
 
-import json
 from typing import Annotated, Literal
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from passband import __version__
 from passband.desk.options import AsJson
 from passband.desk.references import REFERENCES, Reference
+from passband.documents import json_text
 from passband.recipe import PassbandError
 
 EXAMPLES = """
@@ -27,7 +27,7 @@ def cite(
     """Print how to cite passband and the papers behind the parts that were used."""
     chosen = select(parts or [])
     if as_json:
-        typer.echo(json.dumps([reference._asdict() for reference in chosen], ensure_ascii=False))
+        typer.echo(json_text([reference._asdict() for reference in chosen]))
         return
     write = bibtex if form == "bibtex" else plain
     typer.echo("\n".join(write(reference) for reference in chosen))

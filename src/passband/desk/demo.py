@@ -1,6 +1,5 @@
 """The demo, step by step: store, network, scores, one micrograph, and the page that shows them."""
 
-import json
 import platform
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from passband.desk.figures import overlay
 from passband.desk.progress import Meter
 from passband.desk.segmenting import QUICK, Segmenter, warning, write_results
 from passband.desk.tables import write_csv
+from passband.documents import json_text
 from passband.micrograph.acquisition import Acquisition
 from passband.micrograph.formats import read_micrograph, write_image_tiff
 from passband.micrograph.store import WaveStore
@@ -88,7 +88,7 @@ def run_demo(plan: Plan, output: Path, target: Target, *, workers: int, device: 
         "scores": rows,
         "model": str(run.model),
     }
-    (output / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+    (output / "result.json").write_text(json_text(result, indent=1) + "\n", encoding="utf-8")
     return result
 
 

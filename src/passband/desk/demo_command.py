@@ -1,6 +1,5 @@
 """`passband demo`: the whole way from atoms to a segmented micrograph, and a report that shows it."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from passband.desk.options import (
     resolve_device,
 )
 from passband.desk.progress import Meter
+from passband.documents import json_text
 from passband.recipe import PassbandError
 
 EXAMPLES = """
@@ -65,6 +65,6 @@ def demo(
     with Meter(quiet=quiet) as meter:
         result = run_demo(recipe, output, target, workers=workers, device=resolve_device(device), meter=meter)
     if as_json:
-        typer.echo(json.dumps(result))
+        typer.echo(json_text(result))
     else:
         typer.echo(result["report"])

@@ -1,6 +1,5 @@
 """The page of the demo: what was simulated, how the network learned, where it holds, and what it found."""
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from passband.campaign.plan import Plan
 from passband.campaign.run import TrainedRun, nyquist, splits
 from passband.desk import figures
 from passband.desk.report import Report, folded, image, paragraph, table
+from passband.documents import json_text, parse_json, read_document
 from passband.micrograph.acquisition import Acquisition
 from passband.micrograph.store import WaveStore
 from passband.microscope.conditions import AnyConditions
@@ -188,11 +188,11 @@ def _found(page: Report, findings: Findings) -> None:
 
 def _made(page: Report, findings: Findings) -> None:
     facts = {name: value for name, value in findings.provenance.items() if name != "plan"}
-    card = json.loads((findings.run.model / "card.json").read_text())
+    card = parse_json(read_document(findings.run.model / "card.json"))
     page.section(
         "How this page was made",
         paragraph("The plan, the versions and the seeds below make the same page again."),
-        folded("versions, seeds, durations", json.dumps(facts, indent=1)),
-        folded("the plan, as it was used", json.dumps(findings.provenance["plan"], indent=1, ensure_ascii=False)),
-        folded("the card of the network", json.dumps(card, indent=1, ensure_ascii=False)),
+        folded("versions, seeds, durations", json_text(facts, indent=1)),
+        folded("the plan, as it was used", json_text(findings.provenance["plan"], indent=1)),
+        folded("the card of the network", json_text(card, indent=1)),
     )

@@ -1,6 +1,5 @@
 """`passband evaluate`: one table of scores, a row for each named condition."""
 
-import json
 import math
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ from passband.desk.options import AsJson, Device, Overrides, Quiet, Workers, res
 from passband.desk.progress import Meter
 from passband.desk.tables import write_csv, write_parquet
 from passband.desk.weights import find_model
+from passband.documents import json_text
 
 EXAMPLES = """
 passband evaluate out/run/model demo --store out/run/store
@@ -62,8 +62,8 @@ def evaluate(
     write_parquet(output / "scores.parquet", rows)
     # precision is undefined where nothing was predicted, and JSON has no NaN
     scores = [{name: None if _undefined(value) else value for name, value in row.items()} for row in rows]
-    text = json.dumps({"model": str(folder), "plan": recipe.name, "scores": scores}, allow_nan=False)
-    (output / "scores.json").write_text(f"{text}\n")
+    text = json_text({"model": str(folder), "plan": recipe.name, "scores": scores})
+    (output / "scores.json").write_text(f"{text}\n", encoding="utf-8")
     if as_json:
         typer.echo(text)
     elif not quiet:

@@ -1,6 +1,5 @@
 """`passband fit`: the defocus and astigmatism of a micrograph, read from the rings in its power spectrum."""
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from passband.desk.options import AsJson, Frame, PixelSize
+from passband.documents import json_text
 from passband.recipe import PassbandError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def fit(
     )
     written = draw(figure, found) if figure is not None and isinstance(found, Fit) else None
     if as_json:
-        typer.echo(json.dumps({"image": str(image), **as_values(found), "figure": written}, allow_nan=False))
+        typer.echo(json_text({"image": str(image), **as_values(found), "figure": written}))
         return
     report(found)
     if written:

@@ -1,6 +1,5 @@
 """`passband information`: how much of a specimen some conditions show, and how alike two conditions are."""
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from passband.desk.options import AsJson
+from passband.documents import json_text
 
 if TYPE_CHECKING:
     from passband.microscope.conditions import Conditions
@@ -95,7 +95,7 @@ def information(
             "metric": choices,
             "files": [str(path) for path in written],
         }
-        typer.echo(json.dumps({**values, **settings}, allow_nan=False))
+        typer.echo(json_text({**values, **settings}))
         return
     report(values, written)
 

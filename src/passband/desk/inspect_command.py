@@ -1,12 +1,12 @@
 """`passband inspect`: what a file holds and how it was understood, for the eye or as JSON."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from passband.desk.options import find_images
+from passband.documents import json_text
 from passband.micrograph.formats import FormatError, inspect_file
 from passband.recipe import PassbandError
 
@@ -86,10 +86,10 @@ def inspect(
                 raise
             failures.append(str(failure))
             if as_json:
-                typer.echo(json.dumps({"path": str(path), "error": str(failure)}))
+                typer.echo(json_text({"path": str(path), "error": str(failure)}))
             continue
         if as_json:
-            typer.echo(json.dumps(described, allow_nan=False, ensure_ascii=False))
+            typer.echo(json_text(described))
         else:
             _show(described)
     if failures:

@@ -1,6 +1,7 @@
 """The options that mean the same in every command, written once, and the checks that belong to them."""
 
 import glob
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -52,7 +53,7 @@ def resolve_device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (number and not number.isdigit()):
+    if kind not in ("cpu", "cuda", "mps") or (number and re.fullmatch("[0-9]{1,4}", number) is None):
         raise PassbandError(f"device={name!r} is unknown; write auto, cpu, cuda, cuda:1 or mps")
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise PassbandError(

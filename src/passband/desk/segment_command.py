@@ -1,6 +1,5 @@
 """`passband segment`: micrographs become masks, probabilities, overlays and tables of particles."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +20,7 @@ from passband.desk.options import (
 )
 from passband.desk.progress import Meter
 from passband.desk.weights import find_model
+from passband.documents import json_text
 from passband.recipe import PassbandError
 
 EXAMPLES = """
@@ -107,11 +107,10 @@ def _finish(
     rows = [{key: value for key, value in row.items() if key != "outputs"} for row in done]
     if rows:
         write_csv(output / "summary.csv", rows)
-    text = json.dumps({"images": done, "failed": failed}, indent=2, ensure_ascii=False)
-    # a file name that is not UTF-8 holds lone surrogates; escaped by a backslash they are JSON still
-    (output / "summary.json").write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
+    text = json_text({"images": done, "failed": failed}, indent=2)
+    (output / "summary.json").write_text(f"{text}\n", encoding="utf-8")
     if as_json:
-        typer.echo(json.dumps({"images": done, "failed": failed}, ensure_ascii=False))
+        typer.echo(json_text({"images": done, "failed": failed}))
     elif not quiet:
         for row in done:
             typer.echo(f"{row['mask']}: {row['particles']} particles, {100 * row['coverage']:.1f} % covered")

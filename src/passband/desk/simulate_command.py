@@ -1,6 +1,5 @@
 """`passband simulate`: a plan becomes a store of exit waves and truth; killed, the same command continues."""
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ import typer
 
 from passband.desk.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
 from passband.desk.progress import Meter
+from passband.documents import json_text
 
 EXAMPLES = """
 passband simulate demo -o out/store
@@ -46,6 +46,6 @@ def simulate(
             "identity": recipe.simulation.identity,
             "seconds": seconds,
         }
-        typer.echo(json.dumps(row))
+        typer.echo(json_text(row))
     elif not quiet:
         typer.echo(f"{len(store)} structures in {output} ({recipe.simulation.identity})")

@@ -1,6 +1,5 @@
 """`passband train`: a plan and its store become a network with a card; killed, the same command continues."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from passband.desk.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
 from passband.desk.progress import Meter
+from passband.documents import json_text
 
 EXAMPLES = """
 passband train demo -o out/run
@@ -50,6 +50,6 @@ def train(
         with meter.step("train", unit="epochs") as step:
             result = train_plan(recipe, waves, output, device=where, progress=step)
     if as_json:
-        typer.echo(json.dumps({"model": str(result.model), "epochs": result.epochs, "seconds": result.seconds}))
+        typer.echo(json_text({"model": str(result.model), "epochs": result.epochs, "seconds": result.seconds}))
     elif not quiet:
         typer.echo(f"{result.epochs} epochs; model in {result.model}")

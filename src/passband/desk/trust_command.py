@@ -1,6 +1,5 @@
 """`passband trust`: does this network hold on this micrograph, why, and what to do."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +8,7 @@ import typer
 
 from passband.desk.options import AsJson, Device, Frame, ModelPath, PixelSize, parse_pixel_size, resolve_device
 from passband.desk.weights import find_model
+from passband.documents import json_text
 from passband.recipe import PassbandError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def trust(
         _draw(judge, micrograph, verdict, image, figure, report)
     if as_json:
         facts = {"image": str(image), "model": str(folder), **verdict.as_dict()}
-        typer.echo(json.dumps(facts, allow_nan=False, ensure_ascii=False))
+        typer.echo(json_text(facts))
     else:
         typer.echo(text(verdict))
 
@@ -176,5 +176,5 @@ def _page(judge: "Judge", micrograph: "Micrograph", verdict: "Verdict", image: P
     page.section(
         "What the network says", picture(seen, "The micrograph, and the network's outlines on it; axes in nm.")
     )
-    page.section("All numbers", folded("as JSON", json.dumps(verdict.as_dict(), indent=1, ensure_ascii=False)))
+    page.section("All numbers", folded("as JSON", json_text(verdict.as_dict(), indent=1)))
     page.write(report)

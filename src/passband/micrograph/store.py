@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 import zarr
 from pydantic import ValidationError
 
+from passband.documents import parse_json, read_document
 from passband.micrograph.memory import Memory
 from passband.micrograph.physics import WAVES
 from passband.micrograph.simulation import Simulation
@@ -98,7 +99,7 @@ def read_recipe(directory: Path) -> Simulation:
     """
     path = directory / "zarr.json"
     try:
-        attributes = json.loads(path.read_bytes())["attributes"]
+        attributes = parse_json(read_document(path))["attributes"]
         found, version = attributes["format"], attributes["version"]
     except FileNotFoundError as error:
         raise StoreError(f"{directory} is not a wave store; make one with `passband simulate`") from error

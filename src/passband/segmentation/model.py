@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, JsonValue, ValidationError, model_validator
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from passband.documents import naming, parse_json, read_document
 from passband.durable import write_atomically
 from passband.micrograph.micrograph import standardised
 from passband.micrograph.patches import (
@@ -28,16 +28,26 @@ from passband.micrograph.patches import (
     resample,
     resample_to_pixel,
 )
-from passband.recipe import PassbandError, Recipe
+from passband.recipe import Recipe
 from passband.segmentation.unet import UNetRecipe, build_unet
+from passband.segmentation.weights import ModelError, check_shapes, read_weights, refuse_not_finite
+
+__all__ = [
+    "CARD",
+    "LARGEST",
+    "SMALLEST",
+    "WEIGHTS",
+    "Model",
+    "ModelCard",
+    "ModelError",
+    "load_model",
+    "read_card",
+    "save_model",
+]
 
 WEIGHTS, CARD = "weights.safetensors", "card.json"
 SMALLEST = 16  # pixels at the network's pixel size; fewer show no particle in its surroundings
 LARGEST = 2**26  # pixels an image may be enlarged to; a coarse pixel size would otherwise fill the memory
-
-
-class ModelError(PassbandError):
-    """A model that cannot be read, written or used on this image."""
 
 
 class ModelCard(Recipe):
@@ -154,6 +164,8 @@ class Model:
             return self._probabilities(torch.from_numpy(tiles), symmetries)
 
         predicted = predict_tiled(probabilities, ready, patch=patch, overlap=overlap)
+        if not np.isfinite(predicted).all():
+            raise ModelError(f"the network {self.card.name} gives NaN on this image; copy it again, or train anew")
         return _back_to(predicted, (array.shape[0], array.shape[1]))
 
     def segment(
@@ -214,7 +226,8 @@ def save_model(directory: str | Path, network: nn.Module, card: ModelCard) -> Mo
         The weights do not fit the card's architecture, or the directory cannot be written.
     """
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    _load_into(build_unet(card.architecture), state, "network")
+    check_shapes(card.architecture, {name: tuple(tensor.shape) for name, tensor in state.items()}, "network")
+    refuse_not_finite(state, "network")
     content = save(state)
     complete = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
     directory = Path(directory)
@@ -233,20 +246,10 @@ def load_model(directory: str | Path, *, device: torch.device | str | None = Non
     """
     directory = Path(directory)
     card = read_card(directory)
-    path = directory / WEIGHTS
-    content = _read(path)
-    if content[:2] == b"PK" or content[:1] == b"\x80":
-        raise ModelError(
-            f"{path} is a pickle or torch.save file, which can run code; convert the weights to safetensors"
-        )
-    try:
-        state = load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise ModelError(f"{path} is no safetensors file ({error}); copy the model again") from error
-    if card.weights_sha256 and hashlib.sha256(content).hexdigest() != card.weights_sha256:
-        raise ModelError(f"{path} is not the file that {CARD} describes (SHA-256 differs); copy both files again")
+    state = read_weights(directory / WEIGHTS, card.architecture, card.weights_sha256)
     network = build_unet(card.architecture)
-    _load_into(network, state, str(path))
+    network.load_state_dict(state)
+    refuse_not_finite(network.state_dict(), str(directory / WEIGHTS))  # what was finite in more bits
     return Model(network, card, device=device)
 
 
@@ -260,34 +263,15 @@ def read_card(directory: str | Path) -> ModelCard:
     """
     path = Path(directory) / CARD
     try:
-        return ModelCard.model_validate_json(_read(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ModelError(f"{path} is no model card: {where}: {first['msg']}; copy the model again") from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
+        with naming(f"{path} is no model card: it", ModelError):
+            content = read_document(path)
+            parse_json(content)
+        return ModelCard.model_validate_json(content)
     except OSError as error:
         raise ModelError(
             f"cannot read {path}: {error.strerror}; a model is a directory with {WEIGHTS} and {CARD}"
         ) from error
-
-
-def _load_into(network: nn.Module, state: dict[str, Tensor], source: str) -> None:
-    """Fill a network, and say in one line what does not fit."""
-    wanted = network.state_dict()
-    missing, unexpected = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
-    wrong = sorted(name for name in wanted.keys() & state.keys() if wanted[name].shape != state[name].shape)
-    problems = [
-        f"{len(names)} {what} (first {names[0]})"
-        for what, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", wrong))
-        if names
-    ]
-    if problems:
-        raise ModelError(
-            f"{source} does not fit the architecture on the card: {', '.join(problems)} tensors; use its own card"
-        )
-    network.load_state_dict(state)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ModelError(f"{path} is no model card: {where}: {first['msg']}; copy the model again") from error

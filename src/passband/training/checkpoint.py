@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from passband.documents import parse_json, read_document
 from passband.durable import write_atomically
 from passband.recipe import PassbandError
 
@@ -99,7 +100,7 @@ def refuse_other_run(path: Path, ours: dict[str, Any]) -> None:
     """
     directory = path.parent
     try:
-        theirs = json.loads(path.read_text())
+        theirs = parse_json(read_document(path))
         old, new = dict(theirs["recipe"]), dict(ours["recipe"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(

@@ -1,6 +1,5 @@
 """The training loop: it descends any learner's loss, validates, keeps every epoch on disk and goes on after a kill."""
 
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from passband.documents import json_text, parse_json, read_document
 from passband.durable import remove_leftovers, write_atomically
 from passband.training.checkpoint import (
     TrainingError,
@@ -145,7 +145,7 @@ class _Run:
             refuse_other_run(self.directory / RECIPE, ours)
             self._restore()
         write_atomically(
-            self.directory / RECIPE, json.dumps(ours, indent=1, sort_keys=True).encode(), error=TrainingError
+            self.directory / RECIPE, json_text(ours, indent=1, sort_keys=True).encode(), error=TrainingError
         )
 
     def _restore(self) -> None:
@@ -168,7 +168,7 @@ class _Run:
         if self.stopped == "epochs" and self.epoch < self.recipe.epochs:
             self.stopped = ""
         cost = self.directory / COST
-        self.seconds = float(json.loads(cost.read_text())["seconds"]) if cost.exists() else 0.0
+        self.seconds = float(parse_json(read_document(cost))["seconds"]) if cost.exists() else 0.0
 
     def save(self) -> None:
         """Keep the epoch: the checkpoint is the truth in one file, the other files follow from it."""
@@ -188,7 +188,7 @@ class _Run:
         write_checkpoint(self.directory / CHECKPOINT, tensors, state)
         write_atomically(self.directory / HISTORY, to_parquet(self.rows), error=TrainingError)
         write_atomically(
-            self.directory / COST, json.dumps({"seconds": round(self.seconds, 3)}).encode(), error=TrainingError
+            self.directory / COST, json_text({"seconds": round(self.seconds, 3)}).encode(), error=TrainingError
         )
 
     def finish(self) -> History:
