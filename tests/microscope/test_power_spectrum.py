@@ -2,8 +2,17 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation, median_filter
+from scipy.signal.windows import tukey
+from scipy.special import gammainccinv
 
-from passband.microscope.power_spectrum import averaged_periodogram, gather, spot_bins, usable_bins
+from passband.microscope.power_spectrum import (
+    averaged_periodogram,
+    gather,
+    spot_bins,
+    tapered_window,
+    usable_bins,
+)
 from passband.recipe import PassbandError
 
 BAND = (0.1, 0.9)
@@ -53,6 +62,27 @@ def test_spots_are_found_and_noise_is_left_alone() -> None:
         ).max()
         < 0.05
     )
+
+
+@pytest.mark.parametrize(("side", "waves"), [(128, 0), (300, 1), (640, 3)])
+def test_spots_are_the_bins_far_above_the_median_around_them(side: int, waves: int) -> None:
+    """Against a median filter over every bin; a corner of nothing makes its neighbours spots."""
+    y, x = np.mgrid[:side, :side]
+    image = np.random.default_rng(side).normal(size=(side, side))
+    for wave in range(waves):
+        image += 0.3 * np.cos(2.0 * np.pi * (0.2 + 0.05 * wave) * (x + 0.3 * y))
+    periodogram = averaged_periodogram(image, pixel_size=(0.4, 0.4))
+    periodogram.power[:20, -12:] = 0.0
+    rarest, middle = gammainccinv(periodogram.looks, 1e-6), gammainccinv(periodogram.looks, 0.5)
+    around = median_filter(periodogram.power, size=9, mode="nearest")
+    expected = binary_dilation(periodogram.power > rarest / middle * np.maximum(around, 1e-300), iterations=2)
+    assert expected.any()
+    np.testing.assert_array_equal(spot_bins(periodogram), expected)
+
+
+def test_the_window_is_tukeys() -> None:
+    for length in (64, 129, 640):
+        np.testing.assert_allclose(tapered_window(length), tukey(length, 0.25), atol=1e-12)
 
 
 def test_cells_keep_every_bin_once() -> None:

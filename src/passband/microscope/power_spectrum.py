@@ -10,10 +10,10 @@ from math import pi
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.fft import prev_fast_len, rfft2
-from scipy.ndimage import binary_dilation, median_filter
-from scipy.signal.windows import tukey
+from scipy.ndimage import binary_dilation, uniform_filter
 from scipy.special import gammainccinv
 
 from passband.recipe import PassbandError
@@ -25,6 +25,9 @@ LARGEST_TILE = 2048  # pixels; the work space of one is some 100 MB
 TAPERED = 0.25  # fraction of a tile's side under the cosine edges of the Tukey window
 # ∫w⁴/(∫w²)² of that window, squared for two dimensions: bins that hold what one independent bin would
 CORRELATED_BINS = 1.32
+AROUND = 9  # bins along each side of the square whose median a spot exceeds; a spot covers fewer than half of them
+MANY = 2**14  # surroundings that are looked at together
+TINY = 1e-300
 RARE = 1e-6  # a bin is a spot where noise would be as strong once in so many
 
 
@@ -86,7 +89,7 @@ def averaged_periodogram(image: NDArray[Any], *, pixel_size: tuple[float, float]
     if image.ndim != 2:
         raise PassbandError(f"an image of shape {image.shape} has no power spectrum here; give one image (y, x)")
     side = _tile_side(image.shape, pixel_size)
-    window = np.outer(tukey(side, TAPERED), tukey(side, TAPERED))
+    window = np.outer(tapered_window(side), tapered_window(side))
     total = np.zeros((side, side // 2 + 1))
     starts = [_starts(length, side) for length in image.shape]
     variance = 0.0
@@ -102,6 +105,15 @@ def averaged_periodogram(image: NDArray[Any], *, pixel_size: tuple[float, float]
     step = (1.0 / (side * pixel_size[0]), 1.0 / (side * pixel_size[1]))
     covered = [1.0 + (starts[axis][-1] - starts[axis][0]) / side for axis in (0, 1)]
     return Periodogram(total / scale if scale > 0.0 else total, q_y, q_x, step, min(covered[0] * covered[1], tiles))
+
+
+def tapered_window(length: int) -> FloatArray:
+    """Tukey window: 1 in the middle, with half a cosine over `TAPERED`/2 of the length at either end, (length,).
+
+    As `scipy.signal.windows.tukey`, which would load all of scipy.signal and scipy.stats with it.
+    """
+    place = np.linspace(0.0, 2.0 / TAPERED, length)
+    return np.asarray(0.5 - 0.5 * np.cos(pi * np.minimum(1.0, np.minimum(place, place[::-1]))), dtype=np.float64)
 
 
 def _tile_side(shape: tuple[int, ...], pixel_size: tuple[float, float]) -> int:
@@ -146,9 +158,29 @@ def spot_bins(periodogram: Periodogram, expected: FloatArray | None = None) -> N
     strong = float(gammainccinv(periodogram.looks, RARE)) / periodogram.looks
     if expected is None:
         median = float(gammainccinv(periodogram.looks, 0.5)) / periodogram.looks
-        expected = median_filter(periodogram.power, size=9, mode="nearest") / median
-    spots = periodogram.power > strong * np.maximum(expected, 1e-300)
+        spots = _above_median(periodogram.power, strong / median)
+    else:
+        spots = periodogram.power > strong * np.maximum(expected, TINY)
     return np.asarray(binary_dilation(spots, iterations=2), dtype=np.bool_)
+
+
+def _above_median(power: FloatArray, times: float) -> NDArray[np.bool_]:
+    """Bins (y, x) above so many times the median of the 9 × 9 bins around them.
+
+    A median is no further than one standard deviation from the mean, here of the logarithm, which running sums give
+    for all bins at once. So few bins can be above, and the median itself is needed of their surroundings alone.
+    """
+    logarithm = np.log(np.maximum(power, TINY))
+    mean = uniform_filter(logarithm, size=AROUND, mode="nearest")
+    square = uniform_filter(logarithm**2, size=AROUND, mode="nearest")
+    least = mean - np.sqrt(np.maximum(square - mean**2, 0.0)) - 1e-6
+    y, x = np.nonzero(logarithm > least + np.log(times))
+    around = sliding_window_view(np.pad(power, AROUND // 2, mode="edge"), (AROUND, AROUND))
+    above = np.zeros(power.shape, dtype=np.bool_)
+    for part in range(0, len(y), MANY):
+        here = y[part : part + MANY], x[part : part + MANY]
+        above[here] = power[here] > times * np.maximum(np.median(around[here], axis=(1, 2)), TINY)
+    return above
 
 
 def gather(periodogram: Periodogram, usable: NDArray[np.bool_], *, azimuths: int = 60) -> Cells:

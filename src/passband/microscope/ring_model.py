@@ -182,11 +182,40 @@ def _expand(model: RingModel, parameters: Tensor, rings: bool) -> tuple[float, T
 
 
 def with_derivatives(model: RingModel, parameters: Tensor, *, rings: bool = True) -> tuple[Tensor, Tensor]:
-    """Log of the expected power, (n,), and its derivatives, (n, parameters).
+    """Log of the expected power, (n,), and its derivatives, (n, parameters)."""
+    scattering, noise = model.parts(parameters)
+    oscillation = model.oscillation(parameters) if rings else torch.zeros_like(noise)
+    seen = scattering * (1.0 - oscillation)
+    power = noise + seen
+    envelope = -2.0 * (pi * model.wavelength * torch.exp(parameters[SPREAD]) * model.squared) ** 2
+    # of the part that the parameters of the scattering move, which is held between two bounds
+    level = seen / power * ((scattering > np.exp(LEAST)) & (scattering < np.exp(MOST)))
+    columns = torch.zeros((len(power), len(parameters)), dtype=power.dtype)
+    if rings:
+        columns[:, : DEPTH + 1] = _ring_derivatives(model, parameters, scattering / power)
+    columns[:, SPREAD] = level * envelope
+    columns[:, SCATTERING] = level
+    columns[:, NOISE] = noise / power
+    columns[:, NOISE + 1] = noise / power * (model.squared / model.highest)
+    columns[:, len(NAMED) :] = level[:, None] * model.splines
+    return torch.log(power), columns
 
-    Every cell gets a copy of the parameters of its own, so that one backward pass gives the whole Jacobian.
+
+def _ring_derivatives(model: RingModel, parameters: Tensor, share: Tensor) -> Tensor:
+    """Return the derivatives of ln P by lens, thickness and depth, in their places among the first parameters.
+
+    `share` is ½ S E_t²/P, (n,); the result is (n, DEPTH + 1), 0 for the focal spread, which moves the envelope alone.
     """
-    copies = parameters.expand(len(model.power), -1).clone().requires_grad_(True)
-    logarithm = model.expected(copies, rings=rings)
-    (jacobian,) = torch.autograd.grad(logarithm.sum(), copies)
-    return logarithm.detach(), jacobian
+    cycles = model.wavelength * torch.exp(parameters[THICKNESS]) * model.squared
+    depth, node = torch.sigmoid(parameters[DEPTH]), torch.sinc(cycles)
+    phase = 2.0 * model.phase(parameters)
+    cosine = torch.cos(phase)
+    columns = torch.zeros((len(share), DEPTH + 1), dtype=share.dtype)
+    by_phase = share * depth * node * torch.sin(phase) * (2.0 * pi * model.wavelength)
+    for column, factor in enumerate((model.squared, model.along, model.across)):
+        columns[:, column] = by_phase * factor
+    columns[:, THICKNESS] = (
+        -share * depth * (torch.cos(pi * cycles) - node) * cosine
+    )  # sinc by the logarithm of its argument
+    columns[:, DEPTH] = -share * depth * (1.0 - depth) * node * cosine
+    return columns

@@ -10,6 +10,7 @@ every regressor even where the kernel is fixed (Barber, Candès, Ramdas & Tibshi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -169,6 +170,17 @@ class Predictor:
         near = [setting_row(one, camera_pixel or self.pixel_size) for one in settings]
         far = distance_rows(settings, self.trained, pixel_size=self.pixel_size, area=False)
         return self.forecast_rows([{**one, **other} for one, other in zip(near, far, strict=True)], level=level)
+
+    def forecast_groups(
+        self, groups: Sequence[Sequence[Conditions]], *, camera_pixel: float | None = None, level: float = LEVEL
+    ) -> list[Forecast]:
+        """Forecast of each group of settings; arguments as in `forecast`.
+
+        All in one go, because most of the time goes into the training's side of their distances.
+        """
+        rows = self.forecast([one for group in groups for one in group], camera_pixel=camera_pixel, level=level).rows
+        ends = np.cumsum([0, *(len(group) for group in groups)])
+        return [self.forecast_rows(rows[start:end], level=level) for start, end in pairwise(ends)]
 
     def forecast_rows(self, rows: list[Row], *, level: float = LEVEL) -> Forecast:
         """Loss and Dice of settings whose distances are known; rows as in the calibration's table."""

@@ -195,7 +195,7 @@ def judge(
             advice.append("give what you know, for example --c10 -80 --dose 400, for a predicted loss")
     else:
         settings = settings_of(known, predictor.trained)
-        forecasts = [predictor.forecast(group, camera_pixel=camera_pixel, level=level) for group in settings]
+        forecasts = predictor.forecast_groups(settings, camera_pixel=camera_pixel, level=level)
         worst = max(range(len(settings)), key=lambda k: float(np.median(forecasts[k].loss.value)))
         found, forecast = _condition_reasons(predictor, forecasts[worst], known), forecasts[worst]
         reasons += found
