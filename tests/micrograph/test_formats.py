@@ -46,6 +46,58 @@ def test_units_that_differ_between_the_axes(tmp_path: Path) -> None:
     assert any("not square" in note for note in inspect_file(tmp_path / "a.hspy")["notes"])
 
 
+@pytest.mark.parametrize("unit", ["1 / nm", "1 / Å", "1 / px", "nm⁻¹", "mrad", "inverse nanometers"])
+def test_a_diffraction_pattern_is_refused_however_its_unit_is_spelt(tmp_path: Path, unit: str) -> None:
+    _hyperspy(tmp_path / "a.hspy", IMAGE, (unit, unit), (False, False))
+    with pytest.raises(FormatError, match="is a diffraction pattern"):
+        read_micrograph(tmp_path / "a.hspy")
+    described = inspect_file(tmp_path / "a.hspy")
+    assert (described["usable"], described["pixel_size_A"]) == (False, None)
+
+
+@pytest.mark.parametrize(("unit", "angstrom"), [("nanometre", 5.0), ("nm/pixel", 5.0), ("ångström", 0.5)])
+def test_units_in_words_give_a_pixel_size(tmp_path: Path, unit: str, angstrom: float) -> None:
+    _hyperspy(tmp_path / "a.hspy", IMAGE, (unit, unit), (False, False))
+    assert read_micrograph(tmp_path / "a.hspy").pixel_size == pytest.approx((angstrom, angstrom))
+
+
+@pytest.mark.parametrize(
+    ("size", "unit", "angstrom"),
+    [
+        ("0.00005", "&#181;m", 0.5),
+        ("0,05", "nm", 0.5),
+        ("0.5", "&#xC5;", 0.5),
+        ("50", "pm", 0.5),
+        ("0.00005", None, 0.5),
+    ],
+)
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_ome_xml_in_ascii_and_with_commas(
+    tmp_path: Path, size: str, unit: str | None, angstrom: float, quote: str
+) -> None:
+    units = f' PhysicalSizeXUnit="{unit}" PhysicalSizeYUnit="{unit}"' if unit else ""
+    xml = (
+        '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        '<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="31" SizeY="24" '
+        'SizeZ="1" SizeC="1" SizeT="1" '
+        f'PhysicalSizeX="{size}" PhysicalSizeY="{size}"{units}><TiffData/></Pixels></Image></OME>'
+    )
+    xml = xml.replace('"', quote)
+    tifffile.imwrite(tmp_path / "a.ome.tif", IMAGE, description=xml.encode("ascii"), metadata=None)
+    assert read_micrograph(tmp_path / "a.ome.tif").pixel_size == pytest.approx((angstrom, angstrom))
+
+
+@pytest.mark.parametrize(("scale", "unit"), [(1e8, "m"), (2e5, "Å"), (1e-6, "pm"), (1e3, "mm")])
+def test_a_pixel_size_that_nobody_can_have_is_not_believed(tmp_path: Path, scale: float, unit: str) -> None:
+    with h5py.File(tmp_path / "a.hspy", "w") as file:
+        group = file.create_group("Experiments/image")
+        group["data"] = IMAGE
+        for index in range(2):
+            group.create_group(f"axis-{index}").attrs.update({"scale": scale, "units": unit, "navigate": False})
+    assert read_micrograph(tmp_path / "a.hspy").pixel_size is None
+    assert any("not believed (0.0001 to 100000 Å are)" in note for note in inspect_file(tmp_path / "a.hspy")["notes"])
+
+
 def test_a_unit_that_nobody_knows_leaves_the_pixel_size_open(tmp_path: Path) -> None:
     _hyperspy(tmp_path / "a.hspy", IMAGE, ("nm", "furlong"), (False, False))
     assert read_micrograph(tmp_path / "a.hspy").pixel_size is None

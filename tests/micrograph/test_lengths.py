@@ -22,6 +22,16 @@ from passband.recipe import PassbandError
         ("2e-6 mm", 20.0),
         ("7.4984 pm/px", 0.074984),
         (" .2nm ", 2.0),
+        ("0,776", 0.776),  # a decimal comma
+        ("0,05nm", 0.5),
+        (",5 nm", 5.0),
+        ("1,5e-1 nm", 1.5),
+        ("12,3456 pm", 0.123456),
+        ("0.05 nanometres", 0.5),
+        ("50 picometer per pixel", 0.5),
+        ("0.5 ångström", 0.5),
+        ("0.5 Angstroem", 0.5),
+        ("0.05 nm px^-1", 0.5),
     ],
 )
 def test_lengths_are_understood_as_people_write_them(text: str | float, angstrom: float) -> None:
@@ -38,7 +48,8 @@ def test_lengths_are_understood_as_people_write_them(text: str | float, angstrom
         ("1e999", "finite and above 0"),
         ("nan", "not a number with a unit"),
         ("inf", "not a number with a unit"),
-        ("0,776", "unit ',776'"),
+        ("1,234", "may mean thousands or a decimal comma; write it with a point"),
+        ("1,234.5 nm", "may mean thousands|unit"),
         ("", "not a number with a unit"),
         ("nm", "not a number with a unit"),
         (float("nan"), "not a number with a unit"),
@@ -73,14 +84,70 @@ def test_millimetre_and_metre_and_mega_are_not_confused() -> None:
     assert unit_in_angstrom(None) is None
 
 
-@pytest.mark.parametrize("unit", ["1/nm", "1/Å", "nm^-1", "nm-1", "Å⁻¹", "mrad", "[1/nm]"])
-def test_diffraction_units_are_told(unit: str) -> None:
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *(
+            "1/nm",
+            "1 / nm",
+            "1 / Å",
+            "1 / px",
+            "1/pixel",
+            "[1/nm]",
+            "1/[n_m]",
+            "(1/nm)",
+            "1/m",
+            "1/Angstrom",
+            "1 / ångström",
+        ),
+        *(
+            "nm^-1",
+            "nm-1",
+            "nm⁻¹",
+            "nm\u22121",
+            "nm**-1",
+            "nm^{-1}",
+            "nm^(-1)",
+            "$\\mathrm{nm}^{-1}$",
+            "A-1",
+            "A^-1",
+            "Å⁻¹",
+        ),
+        *("m-1", "px^-1", "1/nm/px", "A^-1/pixel", "mrad", "rad", "µrad", "mrad/px", "deg", "°", "milliradians"),
+        *("inverse nm", "reciprocal angstroms", "cycles/nm", "per nm", "1 per nm", "/nm", "rad/nm", "nmâ»Â¹"),
+    ],
+)
+def test_diffraction_units_are_told_however_they_are_spelt(unit: str) -> None:
     assert is_reciprocal(unit)
+    assert unit_in_angstrom(unit) is None
 
 
-@pytest.mark.parametrize("unit", ["nm", "", None, "px", "eV"])
+@pytest.mark.parametrize("unit", ["nm", "", None, "px", "eV", "nm/px", "nm px^-1", "percent", "person", "m", "°C", "s"])
 def test_other_units_are_no_diffraction(unit: str | None) -> None:
     assert not is_reciprocal(unit)
+
+
+@pytest.mark.parametrize(
+    ("unit", "angstrom"),
+    [
+        *(
+            (word, 10.0)
+            for word in ("nanometre", "Nanometers", "nanomètre", "nanómetro", "NANOMETER", "nm/pixel", "nm / px")
+        ),
+        *((word, 10.0) for word in ("nm per pixel", "nm px^-1", "nm·px⁻¹", "nm/pix", "$nm$", "nanometres per pixel")),
+        *((word, 0.01) for word in ("picometer", "picometre", "Pikometer", "pm")),
+        *((word, 1e4) for word in ("micrometre", "Mikrometer", "&#181;m", "&micro;m", "&#xB5;m", "microns")),
+        *(
+            (word, 1.0)
+            for word in ("ångström", "Ångström", "Angstroem", "angstroms", "&Aring;", "A\u030a", "\u212b", "Ang")
+        ),
+        *((word, 1e7) for word in ("millimetre", "millimeters")),
+        *((word, 1e10) for word in ("metre", "meters")),
+        *((word, None) for word in ("megametre", "nM", "Mm", "nms", "metered", "kilometre", "px", "pixel", "1/nm")),
+    ],
+)
+def test_lengths_in_words(unit: str, angstrom: float | None) -> None:
+    assert unit_in_angstrom(unit) == angstrom
 
 
 def test_cleaning_keeps_a_plain_unit() -> None:

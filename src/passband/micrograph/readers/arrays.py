@@ -81,13 +81,12 @@ def _json_calibration(keys: Mapping[str, Any], shape: tuple[int, ...]) -> Calibr
             )
         side = _length(keys.get(name), unit)
         if side is not None:
-            return Calibration((side, side), notes=("pixel size from the JSON beside the file",))
+            return calibrate((side, side), ("Å", "Å"), "the JSON beside the file")
     unit = keys.get("field_of_view_units")
     fields = [_length(keys.get(f"field_of_view_{axis}"), unit) for axis in "yx"]
     if unit and fields[0] and fields[1] and len(shape) >= 2:
-        return Calibration(
-            (fields[0] / shape[-2], fields[1] / shape[-1]), notes=("pixel size from the JSON field of view",)
-        )
+        sides = fields[0] / shape[-2], fields[1] / shape[-1]
+        return calibrate(sides, ("Å", "Å"), "the JSON field of view")
     return Calibration()
 
 

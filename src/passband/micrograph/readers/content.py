@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from passband.micrograph.lengths import clean_unit, is_reciprocal, unit_in_angstrom
+from passband.micrograph.lengths import clean_unit, is_reciprocal, parse_number, unit_in_angstrom
 from passband.recipe import PassbandError
 
 MAX_BYTES = 2**31  # of one image, as stored: 32,768 × 32,768 pixels of 16 bits
+#: Å, of one pixel: below the finest STEM sampling by a hundred, above the widest SEM field by ten.
+BELIEVED = (1e-4, 1e5)
 
 
 class FormatError(PassbandError):
@@ -101,7 +103,10 @@ class Calibration:
 
 
 def calibrate(scales: tuple[float, float], units: tuple[str | None, str | None], where: str) -> Calibration:
-    """Pixel size (y, x) from the scale and unit of each axis; `where` says in which metadata they stood."""
+    """Pixel size (y, x) from the scale and unit of each axis; `where` says in which metadata they stood.
+
+    A size outside `BELIEVED` is left out with a note: it is a step of another space, or damage.
+    """
     if any(is_reciprocal(unit) for unit in units):
         shown = f"{scales[0]:.6g} {clean_unit(units[0])}"
         return Calibration(refusal=f"is a diffraction pattern ({shown} per pixel), not a real-space image")
@@ -111,8 +116,13 @@ def calibrate(scales: tuple[float, float], units: tuple[str | None, str | None],
     sizes = [abs(float(scale)) * factor for scale, factor in zip(scales, factors, strict=True) if factor is not None]
     if not all(math.isfinite(size) and size > 0 for size in sizes):
         return Calibration(notes=(f"impossible pixel size {scales} in {where}, not used; give --pixel-size",))
+    if not all(BELIEVED[0] <= size <= BELIEVED[1] for size in sizes):
+        said = (
+            f"a pixel size of {max(sizes):.5g} Å in {where} is not believed ({BELIEVED[0]:g} to {BELIEVED[1]:g} Å are)"
+        )
+        return Calibration(notes=(f"{said}; is this a diffraction pattern? if not, give --pixel-size",))
     notes = [f"pixel size from {where}"]
-    if units[0] and clean_unit(units[0]) != units[0].strip().replace("µ", "μ"):
+    if units[0] and clean_unit(units[0]) != units[0].strip().replace("µ", "μ").replace("\u212b", "Å"):
         notes.append(f"unit {units[0]!r} read as {clean_unit(units[0])}")
     if abs(sizes[0] - sizes[1]) > 1e-3 * max(sizes):
         notes.append(f"pixels are not square: {sizes[0]:.6g} Å high, {sizes[1]:.6g} Å wide")
@@ -129,10 +139,12 @@ def _unknown_unit(scales: tuple[float, float], units: tuple[str | None, str | No
 
 
 def number(value: object) -> float | None:
-    """Return a finite float from a metadata value, or None."""
+    """Return a finite float from a metadata value, or None; texts may have a decimal comma."""
+    if isinstance(value, str):
+        return parse_number(value)
     try:
         result = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return result if math.isfinite(result) else None
 

@@ -104,10 +104,11 @@ def _jeol(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Acquisition | Non
     magnification = number(value(r"<SelectorValue>([^<]*)<"))
     calibration = Calibration()
     if magnification and "<EosMode>eosTEM<" in xml and value(r"<ModeString>([^<]*)<") == "MAG":
-        camera = _resolution(page, _RESOLUTION_UNITS.get(int(_tag(page, 296) or 2), "inch"), "the JEOL tags").pixel_size
+        camera = _steps(page)
         if camera:
             steps = camera[0] / magnification, camera[1] / magnification
-            calibration = calibrate(steps, ("Å", "Å"), "the JEOL resolution tag and magnification")
+            unit = _RESOLUTION_UNITS.get(int(_tag(page, 296) or 2), "inch")
+            calibration = calibrate(steps, (unit, unit), "the JEOL resolution tag and magnification")
     mode = "STEM" if re.search(r"<(?:Mode|EosMode)>\w*STEM<|<Modelname>(?:\w*DF\d*|BF\d*)<", xml) else "TEM"
     energy = beam_energy(value(r"<AccelerationVoltage>([^<]*)<"))
     return Acquisition("TIFF (JEOL)", calibration, energy, value(r"<Instruments>([^<]*)<"), mode)
@@ -125,10 +126,16 @@ def _gatan(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Acquisition | No
     return Acquisition("TIFF (Digital Micrograph)", calibration)
 
 
-def _resolution(page: tifffile.TiffPage, unit: str, where: str) -> Calibration:
+def _steps(page: tifffile.TiffPage) -> tuple[float, float] | None:
+    """Length of a pixel (y, x) in the unit of the resolution tags, or None where they are missing or zero."""
     pairs = [_tag(page, code) for code in (283, 282)]
     ratios = [pair[0] / pair[1] for pair in pairs if isinstance(pair, tuple) and len(pair) == 2 and all(pair)]
-    return calibrate((1 / ratios[0], 1 / ratios[1]), (unit, unit), where) if len(ratios) == 2 else Calibration()
+    return (1 / ratios[0], 1 / ratios[1]) if len(ratios) == 2 else None
+
+
+def _resolution(page: tifffile.TiffPage, unit: str, where: str) -> Calibration:
+    steps = _steps(page)
+    return calibrate(steps, (unit, unit), where) if steps else Calibration()
 
 
 def _unrounded(description: Mapping[str, Any], tagged: Calibration) -> Calibration:
@@ -157,8 +164,8 @@ def _ome(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Acquisition | None
     xml = str(tiff.ome_metadata or "")
     sides, units = [], []
     for axis in "YX":
-        size = re.search(rf'PhysicalSize{axis}="([^"]*)"', xml)
-        unit = re.search(rf'PhysicalSize{axis}Unit="([^"]*)"', xml)
+        size = re.search(rf"""PhysicalSize{axis}\s*=\s*["']([^"']*)["']""", xml)
+        unit = re.search(rf"""PhysicalSize{axis}Unit\s*=\s*["']([^"']*)["']""", xml)
         sides.append((number(size[1]) if size else None) or 0.0)
         units.append(unit[1] if unit else "µm")  # the default of OME
     calibration = (
