@@ -9,7 +9,6 @@ from ase import Atoms
 from ase.build import bulk
 
 from passband.electron import interaction_constant
-from passband.microscope.band import ColumnBand, highest_column
 from passband.microscope.multislice import exit_waves, fresnel_propagator, multislice, propagate
 from passband.microscope.potential import antialias_aperture, even_slices, projected_potential
 from passband.recipe import PassbandError
@@ -185,21 +184,6 @@ def test_grids_and_cells_that_do_not_fit_are_refused():
         exit_waves(skew, energy=ENERGY, shape=(10, 10), pixel_size=0.5)
     with pytest.raises(PassbandError, match="do not fit"):
         multislice(small_wave((4, 4)), torch.zeros(1, 4, 5), slice_thickness=1.0, energy=ENERGY, pixel_size=1.0)
-
-
-# --- transforms of the band
-
-
-@pytest.mark.parametrize("shape", [(16, 24), (15, 21), (16, 21)])
-@pytest.mark.parametrize("highest", [0, 3, 7, 30])
-def test_band_transform_is_the_whole_one_without_what_is_beyond(shape, highest):
-    spectrum = torch.fft.fft2(small_wave((2, *shape)))
-    spectrum[..., torch.fft.fftfreq(shape[1], 1.0 / shape[1]).abs() > highest + 0.5] = 0.0
-    wave = torch.fft.ifft2(spectrum)
-    band = ColumnBand(shape, highest)
-    torch.testing.assert_close(band.forward(wave), band.select(spectrum.transpose(-1, -2)))
-    torch.testing.assert_close(band.inverse(band.forward(wave)), wave)
-    assert highest_column(spectrum.transpose(-1, -2)) == min(highest, shape[1] // 2)
 
 
 # --- oracle

@@ -15,7 +15,7 @@ from passband.recipe import PassbandError
 #: Of exit waves and truth: everything that a store holds.
 WAVES = 1
 #: Of micrographs made from stored waves: everything between the exit wave and the network.
-IMAGES = 1
+IMAGES = 2
 
 
 def _waves(version: int) -> int:

@@ -7,10 +7,14 @@ at the nominal focus: an approximation, right for the linear part of an image (W
 
 C10 alone changes from node to node, and exp(−iπλC10 q²) is a product of one factor along y and one along x, so that
 everything else is computed once.
+
+|ψ|² reaches twice as far as ψ. Where the image's pixels cannot hold that, ψ is squared on a finer grid (`exact_grid`)
+and the spectrum of the image is cropped to its pixels: frequencies beyond are dropped instead of coming back as lower
+ones, those that are kept are exact, and the mean is the power of the wave.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import ceil, pi
 from typing import Literal, NamedTuple
 
@@ -20,10 +24,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from passband.electron import wavelength
-from passband.microscope.band import ColumnBand, highest_column
+from passband.microscope.band import Band, exact_grid, highest_frequency, highest_indices, spectral_power
 from passband.microscope.conditions import Conditions
-from passband.microscope.frequencies import fourier_resample
 from passband.microscope.phase_polynomial import evaluate, gradient_squared, phase_coefficients
+from passband.microscope.phasor import phasor
 from passband.recipe import PassbandError
 
 Quadrature = Literal["gauss", "equidistant"]
@@ -116,7 +120,7 @@ def form_images(
     focal_nodes, quadrature
         See `focal_nodes_and_weights`; None is as many as `enough_focal_nodes` finds for the band of each wave.
     output_shape
-        Pixels (y, x) of the images over the same field; the images' spectra are cropped, which keeps the mean.
+        Pixels (y, x) of the images over the same field, those of the waves unless given. What is finer is dropped.
     space
         "fourier" when `waves` are already `torch.fft.fft2` of the waves.
 
@@ -131,29 +135,54 @@ def form_images(
         The numbers of waves and conditions do not fit, or the waves are not complex.
     """
     _check_waves(waves, conditions, pixel_size)
-    shape = (waves.shape[-2], waves.shape[-1])
-    images = _empty((len(conditions), *(output_shape or shape)), like=waves.real)
+    size = output_shape or (waves.shape[-2], waves.shape[-1])
+    images = _empty((len(conditions), *size), like=waves.real)
+    wave: _Wave | None = None
     optics: _Optics | None = None
     spectra: Tensor | None = None
     for index, one in enumerate(conditions):
-        if spectra is None or len(waves) > 1:
-            wave = waves[index if len(waves) > 1 else 0]
-            spectra = (torch.fft.fft2(wave) if space == "real" else wave).transpose(-1, -2).contiguous()
-            highest = highest_column(spectra)
-        key = _key_of(one, highest)
+        if wave is None or len(waves) > 1:
+            wave, spectra = _Wave(waves[index if len(waves) > 1 else 0], pixel_size, space=space), None
+        key = _key_of(one, wave.highest)
         if optics is None or optics.key != key:
-            optics = _Optics.of(one, key, (shape, pixel_size, highest), spectra)
-        count = focal_nodes
-        if count is None:
-            extent = optics.band.highest / (shape[1] * pixel_size)
-            count = enough_focal_nodes(one.focal_spread, one.energy, extent)
-        nodes = focal_nodes_and_weights(one.focal_spread, count, quadrature=quadrature)
-        total = _intensity(spectra, optics, one.aberrations.C10 + nodes[0], nodes[1])
-        if output_shape is None:
+            optics, spectra = _Optics.of(one, key, wave, size, optics.band if optics else None), None
+        if spectra is None:
+            spectra = optics.passed(wave.spectra)
+        count = _enough(one, wave) if focal_nodes is None else focal_nodes
+        defoci, weights = focal_nodes_and_weights(one.focal_spread, count, quadrature=quadrature)
+        total = _squares(spectra, optics, one.aberrations.C10 + defoci, weights)
+        if optics.band.grid == size:
             torch.add(total[..., 0], total[..., 1], out=images[index])
         else:
-            images[index] = _crop(total.sum(dim=-1), output_shape)
+            images[index] = _crop(total[..., 0] + total[..., 1], size)
     return images
+
+
+class _Wave:
+    """Spectra (phonons, kept kx, kept ky) of the waves of one specimen, and how far they reach."""
+
+    def __init__(self, waves: Tensor, pixel_size: float, *, space: Literal["real", "fourier"]) -> None:
+        whole = torch.fft.fft2(waves) if space == "real" else waves
+        self._power = spectral_power(whole)
+        self.shape = (whole.shape[-2], whole.shape[-1])
+        self.pixel_size = pixel_size
+        self.highest = highest_indices(self._power)
+        self.spectra = Band(self.shape, self.highest).select(whole.transpose(-1, -2)).contiguous()
+
+    @cached_property
+    def highest_frequency(self) -> float:
+        """|q| in Å⁻¹."""
+        return highest_frequency(self._power, self.pixel_size)
+
+
+def _enough(one: Conditions, wave: _Wave) -> int:
+    """Focal nodes for the frequencies of a wave that the aperture passes, along whatever direction they lie."""
+    if one.focal_spread == 0.0:
+        return 1
+    highest = wave.highest_frequency
+    if one.aperture is not None:
+        highest = min(highest, one.aperture / wavelength(one.energy))
+    return enough_focal_nodes(one.focal_spread, one.energy, highest)
 
 
 def _empty(shape: tuple[int, ...], *, like: Tensor) -> Tensor:
@@ -164,7 +193,7 @@ def _empty(shape: tuple[int, ...], *, like: Tensor) -> Tensor:
 
 
 def _check_waves(waves: Tensor, conditions: Sequence[Conditions], pixel_size: float) -> None:
-    if waves.ndim != 4 or not waves.is_complex():
+    if waves.ndim != 4 or not waves.is_complex() or 0 in waves.shape[1:]:
         raise PassbandError(
             f"waves of shape {tuple(waves.shape)} and {waves.dtype}: give complex waves (n, phonons, y, x)"
         )
@@ -174,7 +203,7 @@ def _check_waves(waves: Tensor, conditions: Sequence[Conditions], pixel_size: fl
         raise PassbandError(f"pixel_size={pixel_size} Å is not positive; write the side of a pixel in Å")
 
 
-def _key_of(one: Conditions, highest: int) -> str:
+def _key_of(one: Conditions, highest: tuple[int, int]) -> str:
     """Equal for conditions that differ in C10, focal spread and detector only (C10 too has a part in the envelope)."""
     kept = one.aberrations if one.angular_spread else one.aberrations.model_copy(update={"C10": 0.0})
     return f"{highest}|{one.energy}|{kept.to_json()}|{one.angular_spread}|{one.aperture}"
@@ -184,31 +213,47 @@ class _Optics(NamedTuple):
     """All of the transfer but defocus: shared by the focal nodes, and by conditions that differ in C10 only."""
 
     key: str
-    band: ColumnBand
-    transfer: Tensor | None  # (kept kx, y) complex; None when it is 1
-    squares: tuple[Tensor, Tensor]  # πλq² along y and along the kept kx, double precision
+    band: Band
+    transfer: Tensor | None  # (kept kx, kept ky) complex; None when it is 1
+    squares: tuple[Tensor, Tensor]  # πλq² along the kept ky and the kept kx, double precision
 
     @classmethod
-    def of(cls, one: Conditions, key: str, grid: tuple[tuple[int, int], float, int], like: Tensor) -> "_Optics":
-        """Optics on a `grid` of (shape, pixel size, highest kx of the waves), with dtype and device of `like`."""
-        shape, pixel_size, highest = grid
+    def of(cls, one: Conditions, key: str, wave: _Wave, size: tuple[int, int], last: Band | None) -> "_Optics":
+        """Optics for images of `size` of a wave, with its dtype and device; the `last` band is kept if it fits."""
         length = wavelength(one.energy)
+        highest = wave.highest
         if one.aperture is not None:
-            highest = min(highest, ceil(one.aperture / length * pixel_size * shape[1]))
-        band = ColumnBand(shape, highest)
-        axes = [torch.fft.fftfreq(size, d=pixel_size, dtype=torch.float64, device=like.device) for size in shape]
-        q_y, q_x = axes[0], band.select(axes[1][:, None])[:, 0]
-        transfer = _transfer(one, q_x, q_y, like.dtype)
+            reach = [ceil(one.aperture / length * wave.pixel_size * pixels) for pixels in wave.shape]
+            highest = (min(highest[0], reach[0]), min(highest[1], reach[1]))
+        band = Band(wave.shape, highest, grid=_grid(highest, size))
+        if last is not None and (last.shape, last.highest, last.grid) == (band.shape, band.highest, band.grid):
+            band = last  # with its work space
+        q_y, q_x = (axis.to(wave.spectra.device) for axis in band.frequencies(wave.pixel_size))
+        transfer = _transfer(one, q_x, q_y, wave.spectra.dtype)
         return cls(key, band, transfer, (q_y.square() * (pi * length), q_x.square()[:, None] * (pi * length)))
 
+    def passed(self, spectra: Tensor) -> Tensor:
+        """Pass a wave's spectra (phonons, kx, ky) through the optics in focus, scaled to the band's grid."""
+        passed = self.band.select(spectra)
+        if self.transfer is not None:
+            passed = passed * self.transfer
+        return passed if self.band.scale == 1.0 else passed * self.band.scale
+
     def defocus(self, c10: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Factors (1, y) and (kept kx, 1) whose product is exp(−iπλ·c10·q²)."""
+        """Factors (1, kept ky) and (kept kx, 1) whose product is exp(−iπλ·c10·q²)."""
         along_y, along_x = (torch.polar(torch.ones_like(square), square * -c10).to(dtype) for square in self.squares)
         return along_y, along_x
 
 
+def _grid(highest: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    """Grid for images of `size` of waves that reach to `highest`: that size itself, unless they would alias on it."""
+    grid = exact_grid(highest, (size[0] // 2, size[1] // 2))
+    rows, columns = (own if 4 * reach <= own else other for own, reach, other in zip(size, highest, grid, strict=True))
+    return rows, columns
+
+
 def _transfer(one: Conditions, q_x: Tensor, q_y: Tensor, dtype: torch.dtype) -> Tensor | None:
-    """A·E_s·exp(−iχ) with C10 left out of χ, (kept kx, y), or None when it is 1; frequencies in double precision."""
+    """A·E_s·exp(−iχ) with C10 left out of χ, (kx, ky), or None when it is 1; frequencies in double precision."""
     coefficients = one.aberrations.nonzero()
     others = {name: value for name, value in coefficients.items() if name != "C10"}
     if not others and not one.angular_spread and one.aperture is None:
@@ -216,8 +261,7 @@ def _transfer(one: Conditions, q_x: Tensor, q_y: Tensor, dtype: torch.dtype) -> 
     real = torch.float32 if dtype == torch.complex64 else torch.float64
     length = wavelength(one.energy)
     x, y = q_x * length, q_y * length
-    chi = evaluate(phase_coefficients(others, length), x, y).to(real)
-    transfer = torch.complex(torch.cos(chi), torch.sin(chi).neg_())
+    transfer = phasor(evaluate(phase_coefficients(others, length), x, y).neg_().to(real))
     if one.angular_spread:
         gradient = gradient_squared(phase_coefficients(coefficients, length), x, y)
         transfer.mul_(torch.exp(gradient.to(real).mul_(-0.5 * one.angular_spread**2)))
@@ -226,31 +270,36 @@ def _transfer(one: Conditions, q_x: Tensor, q_y: Tensor, dtype: torch.dtype) -> 
     return transfer
 
 
-def _intensity(spectra: Tensor, optics: _Optics, defoci: NDArray[np.float64], weights: NDArray[np.float64]) -> Tensor:
-    """Weighted mean over phonons (the first axis of `spectra`) and focal nodes: (y, x, 2), squares of Re ψ and Im ψ."""
-    total = torch.zeros((*optics.band.shape, 2), dtype=spectra.real.dtype, device=spectra.device)
+def _squares(spectra: Tensor, optics: _Optics, defoci: NDArray[np.float64], weights: NDArray[np.float64]) -> Tensor:
+    """Squares of Re ψ and Im ψ (y, x, 2) on the band's grid: weighted means over phonons and focal nodes."""
+    total: Tensor | None = None
     factors = [optics.defocus(float(c10), spectra.dtype) for c10 in defoci]
     for spectrum in spectra:
-        aberrated = optics.band.select(spectrum)
-        if optics.transfer is not None:
-            aberrated = aberrated * optics.transfer
         for (along_y, along_x), weight in zip(factors, weights, strict=True):
-            parts = torch.view_as_real(optics.band.inverse((aberrated * along_y).mul_(along_x)))
-            total.addcmul_(parts, parts, value=float(weight) / len(spectra))
+            parts = torch.view_as_real(optics.band.inverse((spectrum * along_y).mul_(along_x)))
+            share = float(weight) / len(spectra)
+            if total is None:
+                total = parts.mul_(parts)
+                total = total if share == 1.0 else total.mul_(share)
+            else:
+                total.addcmul_(parts, parts, value=share)
+    assert total is not None
     return total
 
 
 def _crop(image: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Image (y, x) on fewer pixels of the same field: its spectrum is cropped."""
-    old = (image.shape[-2], image.shape[-1])
-    if shape[0] > old[0] or shape[1] > old[1]:
-        return fourier_resample(image, shape)
-    half = torch.fft.rfft2(image, norm="forward")[:, : shape[1] // 2 + 1]
+    """Image (y, x) on fewer pixels of the same field: its spectrum is cropped, and the mean kept.
+
+    Both signs of the new Nyquist frequency of an even side fall on one line.
+    """
+    half = torch.fft.rfft(image, norm="forward")[:, : shape[1] // 2 + 1]
+    whole = torch.fft.fft(half, dim=-2, norm="forward").t()
     top, bottom = (shape[0] + 1) // 2, shape[0] // 2
-    kept = torch.cat((half[:top], half[old[0] - bottom :]))
-    if shape[0] % 2 == 0 and shape[0] < old[0]:  # both signs of the new Nyquist frequency fall on one line
-        kept[bottom] += half[bottom]
-    if shape[1] % 2 == 0 and shape[1] < old[1]:
-        kept[:, -1] *= 2.0
-    cropped: Tensor = torch.fft.irfft2(kept, s=shape, norm="forward")
+    kept = torch.cat((whole[:, :top], whole[:, image.shape[0] - bottom :]), dim=1)
+    if shape[0] % 2 == 0 and shape[0] < image.shape[0]:
+        kept[:, bottom] += whole[:, bottom]
+    if shape[1] % 2 == 0 and shape[1] < image.shape[1]:
+        kept[-1] *= 2.0
+    rows = torch.fft.ifft(kept, norm="forward")
+    cropped: Tensor = torch.fft.irfft(rows, n=shape[1], dim=0, norm="forward").t()
     return cropped

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from passband.electron import interaction_constant, wavelength
-from passband.microscope.band import ColumnBand
+from passband.microscope.band import Band
+from passband.microscope.phasor import phasor
 from passband.microscope.potential import (
     CUTOFF,
     Displacement,
@@ -250,8 +251,9 @@ def _limited_propagator(
     return kept.to(dtype).contiguous().to(device)
 
 
-def _band(shape: tuple[int, int]) -> ColumnBand:
-    return ColumnBand(shape, int(0.5 * CUTOFF * shape[1]))
+def _band(shape: tuple[int, int]) -> Band:
+    """All rows, and the columns within the aperture: only they are skipped in a transform along y."""
+    return Band(shape, (shape[0], int(0.5 * CUTOFF * shape[1])))
 
 
 class _Step:
@@ -266,7 +268,7 @@ class _Step:
 
     def transmit(self, phase: Tensor) -> None:
         """Multiply the waves by exp(i·phase); `phase` in rad, with the shape of the waves or one for all."""
-        transmission = torch.complex(torch.cos(phase), torch.sin(phase))
+        transmission = phasor(phase)
         if self.limited:
             transmission = self._filter(transmission, 0.0, 0)
         self.waves.mul_(transmission)
