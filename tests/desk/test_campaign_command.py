@@ -258,3 +258,35 @@ def test_costs_are_for_each_network_and_evaluation() -> None:
     assert (cpu["per_network"], cpu["per_evaluation"]) == (10.0, 1.0)
     assert cpu["hours"] == pytest.approx(12_000 * 12.0 / 3600.0)
     assert cuda["runs"] == 1
+
+
+def test_a_dry_run_says_what_a_plan_takes_and_writes_nothing(run: Run, plan: Path, tmp_path: Path) -> None:
+    result = run("campaign", "run", plan, "-o", tmp_path / "campaign", "--workers", 3, "--dry-run")
+    assert result.code == 0
+    lines = result.out.splitlines()
+    assert lines[0] == "smallest: 2 runs, 4 networks; nothing was written"
+    assert lines[2].split()[:6] == ["trained", "on", "3", "2", "2", "4"]
+    assert "4 to learn from, 12 to measure on" in result.out
+    assert " GB a worker; " in result.out
+    assert " GB for 3" in result.out
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.toml"]
+
+
+def test_a_dry_run_counts_the_workers_of_a_cluster(run: Run, plan: Path, tmp_path: Path) -> None:
+    jobs = tmp_path / "slurm.yaml"
+    jobs.write_text("jobs: 4\ncores: 8\nprocesses: 2\nmemory: 32GB\nwalltime: 1:00:00\n")
+    found = json.loads(run("campaign", "run", plan, "--cluster", jobs, "--dry-run", "--json").out)
+    assert found["workers"] == 8
+    assert found["memory"] == 8 * found["worker"]["total"]
+    assert found["inodes"] == found["run_inodes"] + found["stores"][0]["inodes"]
+    assert found["disk"] == found["run_disk"] + found["stores"][0]["disk"]
+    changed = run("campaign", "run", plan, "--dry-run", "--json", "--set", "parts.0.seeds=[0, 1, 2]")
+    assert json.loads(changed.out)["networks"] == 6
+
+
+def test_a_run_without_a_folder_is_refused(run: Run, plan: Path, tmp_path: Path) -> None:
+    result = run("campaign", "run", plan)
+    assert result.code == 2
+    assert "--output is missing" in result.err
+    assert len(result.error_lines) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.toml"]

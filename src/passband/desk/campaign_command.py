@@ -22,6 +22,7 @@ passband campaign run studies/ood_defocus/plan_small.toml -o out/defocus
 passband campaign run plan.toml -o out/x --scheduler tls://10.0.0.5:8786 --tls-ca c.pem --tls-cert c.pem --tls-key k.pem
 passband campaign run plan.toml -o /shared/defocus --cluster slurm.yaml
 passband campaign run plan.toml -o out/short --workers 4 --set training.epochs=2
+passband campaign run studies/ood_defocus/plan.toml --dry-run
 """,
     "status": """
 passband campaign status out/defocus
@@ -41,7 +42,9 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campa
 
 def run(
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="The TOML plan of a campaign.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the campaign.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder of the campaign.", show_default=False)
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes on this machine; 0 is this one.")] = 2,
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler instead.")
@@ -62,6 +65,9 @@ def run(
         Path | None,
         typer.Option("--stores", metavar="DIR", help="Exit waves, shared with other campaigns [DIR/stores]."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print runs, memory, disk and files that the plan takes; write nothing.")
+    ] = False,
     overrides: Overrides = None,
     device: Device = "auto",
     quiet: Quiet = False,
@@ -78,6 +84,13 @@ def run(
     from passband.campaign.grid import load_campaign
 
     recipe = load_campaign(plan, overrides or ())
+    if dry_run:
+        from passband.desk.campaign_estimate import show_estimate
+
+        show_estimate(recipe, pool, as_json=as_json)
+        return
+    if output is None:
+        raise typer.BadParameter("--output is missing; give the folder of the campaign, or --dry-run")
     where = resolve_device(device) if isinstance(pool, int) and device != "auto" else device
     with reaching, Meter(quiet=quiet) as meter:
         summary = execute_plan(recipe, output, pool, meter, stores=stores or output / STORES, device=where)

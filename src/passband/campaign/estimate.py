@@ -1,0 +1,253 @@
+"""What a campaign will take, computed from its plan: runs, micrographs, memory of a worker, disk and inodes.
+
+Nothing is simulated, trained or written. Memory is that of a worker with one thread on a CPU; on a GPU all of it but
+the program is the GPU's. Trainings that stop early make fewer micrographs.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import ceil
+
+from passband.campaign.grid import CampaignPlan, Experiment
+from passband.distribution import limits
+from passband.micrograph.acquisition import Simulation
+from passband.micrograph.memory import BUDGET, MICROGRAPHS
+from passband.micrograph.store_size import COMPLEX, store_size, wave_bytes
+from passband.segmentation.footprint import Footprint, training_footprint
+
+PROGRAM = 450_000_000  # bytes of Python, torch, Dask and oneDNN in a worker; measured: 390 to 460 MB
+IMAGING = 12  # waves of one plane that come and go while an image is formed, beside the wave's own copy
+MICROGRAPH = 5  # bytes of a pixel of a kept micrograph and its mask
+TOGETHER = 16  # micrographs of a batch that is measured on, see `campaign.experiment`
+RUN_FILES = 11  # of a run of no network: .lock, config, cost, metrics, training and its four files, models, itself
+MODEL_FILES = 3  # weights, card and their folder
+CAMPAIGN_FILES = 6  # campaign.json, .lock, workers.log, stores, runs, the folder itself
+ROW = 120  # bytes of a row in metrics.parquet or in a history, tables' own parts aside
+TEXTS = 16_000  # bytes of a run's small files and of what Parquet needs beside its rows
+
+
+@dataclass(frozen=True)
+class StoreEstimate:
+    """What one store is used for, and what it takes.
+
+    Attributes
+    ----------
+    name
+        As in the plan; "" is what networks are trained on.
+    identity
+        Name of its folder.
+    structures
+        In the store.
+    runs, trainings, networks
+        Runs that use it; how many of them train on it; the networks that they train.
+    waves
+        Bytes of its waves, were all of them in memory.
+    disk, inodes
+        Bytes and files of the store.
+    """
+
+    name: str
+    identity: str
+    structures: int
+    runs: int
+    trainings: int
+    networks: int
+    waves: int
+    disk: int
+    inodes: int
+
+
+@dataclass(frozen=True)
+class WorkerMemory:
+    """Peak memory of one worker in the run that takes most, in bytes.
+
+    Attributes
+    ----------
+    program
+        Python, torch and what they load.
+    waves, micrographs
+        Kept of the stores, within one budget.
+    imaging
+        Work space of an image, and fields that several patches are still to be cut from.
+    networks
+        Weights, gradients, the optimiser's memory and copies.
+    step
+        Activations and the batch, or the checkpoint while it is written.
+    """
+
+    program: int
+    waves: int
+    micrographs: int
+    imaging: int
+    networks: int
+    step: int
+
+    @property
+    def total(self) -> int:
+        """Bytes in all."""
+        return self.program + self.waves + self.micrographs + self.imaging + self.networks + self.step
+
+
+@dataclass(frozen=True)
+class PlanEstimate:
+    """What a campaign takes.
+
+    Attributes
+    ----------
+    name
+        Of the plan.
+    stores
+        One for each simulation.
+    runs, networks
+        In all.
+    training_images, fields
+        Micrographs that networks learn from, and the fields that are imaged for them.
+    measured_images
+        Micrographs made for validations and evaluations; those that memory does not hold are made at every pass.
+    worker
+        Memory of one worker.
+    workers
+        How many there are to be.
+    run_disk, run_inodes
+        Bytes and files of the folder of the campaign without its stores.
+    """
+
+    name: str
+    stores: tuple[StoreEstimate, ...]
+    runs: int
+    networks: int
+    training_images: int
+    fields: int
+    measured_images: int
+    worker: WorkerMemory
+    workers: int
+    run_disk: int
+    run_inodes: int
+
+    @property
+    def memory(self) -> int:
+        """Bytes of all workers."""
+        return max(1, self.workers) * self.worker.total
+
+    @property
+    def disk(self) -> int:
+        """Bytes of stores and runs."""
+        return self.run_disk + sum(one.disk for one in self.stores)
+
+    @property
+    def inodes(self) -> int:
+        """Files and folders of stores and runs."""
+        return self.run_inodes + sum(one.inodes for one in self.stores)
+
+
+def estimate(plan: CampaignPlan, *, workers: int = 1, budget: int = BUDGET) -> PlanEstimate:
+    """Estimate what a plan takes on so many workers, each with a `budget` in bytes for waves and micrographs."""
+    runs = plan.experiments()
+    footprints = _Footprints()
+    return PlanEstimate(
+        name=plan.name,
+        stores=tuple(_store(name, simulation, runs) for name, simulation in plan.simulations().items()),
+        runs=len(runs),
+        networks=sum(len(one.seeds) for one in runs),
+        training_images=sum(_steps(one) * one.training.batch_size for one in runs),
+        fields=sum(ceil(_steps(one) / one.imaging.patches_per_field) * one.training.batch_size for one in runs),
+        measured_images=sum(_measured_images(one, budget) for one in runs),
+        worker=max((worker_memory(one, footprints.of(one), budget) for one in runs), key=lambda one: one.total),
+        workers=workers,
+        run_disk=sum(_run_disk(one, footprints.of(one)) for one in runs),
+        run_inodes=CAMPAIGN_FILES + sum(RUN_FILES + MODEL_FILES * len(one.seeds) for one in runs),
+    )
+
+
+def worker_memory(run: Experiment, footprint: Footprint, budget: int = BUDGET) -> WorkerMemory:
+    """Peak memory of one worker in a run, in bytes."""
+    kept, _ = _kept_sets(run, budget)
+    waves = sum(count * wave_bytes(simulation) for simulation, count in _imaged(run))
+    largest = max((simulation for simulation, _ in _imaged(run)), key=wave_bytes)
+    fields = run.training.batch_size * 4 * _field_pixels(run) ** 2 if run.imaging.patches_per_field > 1 else 0
+    work = 2 * wave_bytes(largest) + IMAGING * COMPLEX * largest.stored_pixels**2
+    return WorkerMemory(
+        program=PROGRAM,
+        waves=min(waves, budget - kept),
+        micrographs=kept,
+        imaging=work + fields,
+        networks=footprint.resident,
+        step=footprint.peak - footprint.resident,
+    )
+
+
+def _steps(run: Experiment) -> int:
+    return run.training.epochs * run.training.steps_per_epoch
+
+
+def _field_pixels(run: Experiment) -> int:
+    finest = limits(run.imaging.pixel_size)[0]
+    return min(run.simulation.stored_pixels, round(run.simulation.scene.field / finest))
+
+
+def _imaged(run: Experiment) -> Iterable[tuple[Simulation, int]]:
+    """Return the simulations of a run, and how many structures of each are imaged: all, as splits leave none out."""
+    return [(simulation, simulation.structures) for simulation in (run.simulation, *run.others.values())]
+
+
+def _sets(run: Experiment) -> int:
+    """Count the data sets that are gone through after epochs: the training's own, and all others with curves."""
+    return 1 + (len(run.evaluations) if run.curves else 0)
+
+
+def _kept_sets(run: Experiment, budget: int) -> tuple[int, int]:
+    """Bytes of micrographs that memory keeps, and how many micrographs these are."""
+    size = max(size for size in range(1, min(TOGETHER, run.images) + 1) if run.images % size == 0)
+    batch = size * run.imaging.patch**2 * MICROGRAPH
+    batches = min(_sets(run) * run.images // size, int(budget * MICROGRAPHS) // batch)
+    return batches * batch, batches * size
+
+
+def _measured_images(run: Experiment, budget: int) -> int:
+    """Micrographs made to measure on: kept ones once, others of the repeated sets at every pass."""
+    passes = ceil(run.training.epochs / run.training.validate_every)
+    kept = _kept_sets(run, budget)[1]
+    repeated = kept + (_sets(run) * run.images - kept) * passes
+    return repeated + (0 if run.curves else len(run.evaluations) * run.images)
+
+
+def _run_disk(run: Experiment, footprint: Footprint) -> int:
+    passes = ceil(run.training.epochs / run.training.validate_every)
+    rows = len(run.seeds) * len(run.evaluations) * (passes if run.curves else 1)
+    scores = passes * _sets(run) * (1 + len(run.seeds))
+    return (
+        len(run.to_json()) + ROW * (rows + scores) + len(run.seeds) * footprint.weights + footprint.checkpoint + TEXTS
+    )
+
+
+class _Footprints:
+    """Footprints of runs, one computation for all that differ in conditions and seeds alone."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], Footprint] = {}
+
+    def of(self, run: Experiment) -> Footprint:
+        training = run.training.model_copy(update={"seed": 0})
+        key = (run.network.identity, run.loss.identity, training.identity, run.imaging.patch, len(run.seeds))
+        if key not in self._known:
+            self._known[key] = training_footprint(
+                run.network, run.loss, training, patch=run.imaging.patch, count=len(run.seeds)
+            )
+        return self._known[key]
+
+
+def _store(name: str, simulation: Simulation, runs: Iterable[Experiment]) -> StoreEstimate:
+    trained = [one for one in runs if one.simulation == simulation]
+    used = [one for one in runs if simulation in (one.simulation, *one.others.values())]
+    size = store_size(simulation)
+    return StoreEstimate(
+        name=name,
+        identity=simulation.identity,
+        structures=simulation.structures,
+        runs=len(used),
+        trainings=len(trained),
+        networks=sum(len(one.seeds) for one in trained),
+        waves=simulation.structures * wave_bytes(simulation),
+        disk=size.disk,
+        inodes=size.inodes,
+    )

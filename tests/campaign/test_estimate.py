@@ -1,0 +1,125 @@
+"""What a dry run promises is what a run takes: files to the last one, bytes within stated factors."""
+
+import json
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from passband.campaign import experiment as experiment_module
+from passband.campaign.cluster import execute, run_here
+from passband.campaign.estimate import PROGRAM, estimate
+from passband.campaign.experiment import prepare_stores, run_experiment, store_path
+from passband.campaign.folder import LOCK, STORES, write_campaign
+from passband.campaign.grid import CampaignPlan
+from passband.campaign.locking import exclusive_in_turn
+from passband.micrograph.acquisition import Acquisition
+from passband.micrograph.memory import Memory
+
+FACTOR = 1.5  # between promised and measured bytes
+
+
+def inodes(folder: Path) -> int:
+    return 1 + sum(1 for _ in folder.rglob("*"))
+
+
+def nbytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def campaign(smallest: dict[str, Any], tmp_path: Path) -> tuple[CampaignPlan, Path]:
+    """A whole campaign on two stores, done here."""
+    others = {"gold": {"scene": {"materials": ["Au"]}, "structures": 5}}
+    parts = [smallest["parts"][0] | {"structures": ["", "gold"]}]
+    plan = CampaignPlan.model_validate(smallest | {"others": others, "parts": parts, "network": "tiny"})
+    folder = tmp_path / "campaign"
+    with exclusive_in_turn(folder / LOCK):
+        write_campaign(folder, plan.model_dump(mode="json"), [one.identity for one in plan.experiments()])
+        prepare_stores(plan, folder / STORES)
+    execute(plan.experiments(), folder, partial(run_here, stores=folder / STORES, device="cpu"), pool=0)
+    return plan, folder
+
+
+def test_files_are_counted_to_the_last_one(campaign: tuple[CampaignPlan, Path]) -> None:
+    plan, folder = campaign
+    found = estimate(plan)
+    for one, simulation in zip(found.stores, plan.simulations().values(), strict=True):
+        assert one.inodes == inodes(store_path(simulation, folder / STORES))
+    stores = sum(one.inodes for one in found.stores)
+    assert found.run_inodes == inodes(folder) - stores + 1  # workers.log is that of worker processes
+    assert found.inodes == found.run_inodes + stores
+
+
+def test_bytes_of_runs_are_those_on_the_disk(campaign: tuple[CampaignPlan, Path]) -> None:
+    plan, folder = campaign
+    runs = nbytes(folder / "runs")
+    assert runs / FACTOR < estimate(plan).run_disk < runs * FACTOR
+
+
+def test_counts_of_a_campaign_on_two_stores(campaign: tuple[CampaignPlan, Path]) -> None:
+    found = estimate(campaign[0], workers=3)
+    own, gold = found.stores
+    assert (own.name, own.structures, own.runs, own.trainings, own.networks) == ("", 6, 2, 2, 4)
+    assert (gold.name, gold.structures, gold.runs, gold.trainings, gold.networks) == ("gold", 5, 2, 0, 0)
+    assert (found.runs, found.networks) == (2, 4)
+    assert found.training_images == found.fields == 2 * 2 * 2  # runs, steps, micrographs of a batch
+    assert found.measured_images == 2 * (1 + 4) * 2  # runs, the training's own set and four others, micrographs
+    assert found.memory == 3 * found.worker.total
+
+
+def test_micrographs_that_memory_does_not_hold_are_made_at_every_pass(
+    smallest: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = CampaignPlan.model_validate(smallest)
+    prepare_stores(plan, tmp_path)
+    budget = 3 * (2 * 2 * 32**2 * 5) + 100  # two of the three repeated sets of two micrographs
+    made: list[int] = []
+    real = Acquisition.batch
+    monkeypatch.setattr(experiment_module, "Memory", lambda: Memory(budget))
+    monkeypatch.setattr(Acquisition, "batch", lambda self, step, size: made.append(size) or real(self, step, size))
+    for number, one in enumerate(plan.experiments()):
+        run_experiment(one, tmp_path / str(number), stores=tmp_path)
+    found = estimate(plan, budget=budget)
+    assert found.measured_images == 2 * (2 * 2 + 2 * 2)
+    assert sum(made) == found.training_images + found.measured_images
+    assert found.worker.micrographs == 2 * 2 * 32**2 * 5
+    assert found.worker.waves == budget - found.worker.micrographs
+    assert estimate(plan).worker.waves == 6 * 64**2 * 9
+
+
+def test_patches_of_one_field_are_imaged_once(smallest: dict[str, Any]) -> None:
+    many = smallest | {"imaging": smallest["imaging"] | {"patches_per_field": 4}}
+    one, shared = (estimate(CampaignPlan.model_validate(raw)) for raw in (smallest, many))
+    assert (one.fields, one.training_images) == (8, 8)
+    assert (shared.fields, shared.training_images) == (4, 8)  # two steps share one batch of fields
+    assert shared.worker.imaging == one.worker.imaging + 2 * 4 * 32**2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "patches"), [([0], 1), ([0, 1, 2], 2)])
+def test_the_peak_of_a_worker_is_what_was_estimated(
+    smallest: dict[str, Any], tmp_path: Path, seeds: list[int], patches: int
+) -> None:
+    scene = smallest["simulation"]["scene"] | {"field": 128.0}
+    changes = {
+        "network": "small",
+        "images": 16,
+        "simulation": smallest["simulation"] | {"scene": scene, "pixel_size": 1.0},
+        "imaging": {"pixel_size": 1.0, "patch": 128, "focal_nodes": 1, "patches_per_field": patches},
+        "training": smallest["training"] | {"batch_size": 16},
+        "families": {"one": {"grid": {"defocus": [100.0]}}},
+        "parts": [{"name": "all", "train_on": "one", "evaluate_on": "one", "seeds": seeds}],
+    }
+    plan = CampaignPlan.model_validate(smallest | changes)
+    prepare_stores(plan, tmp_path / STORES)
+    (tmp_path / "plan.json").write_text(json.dumps(plan.model_dump(mode="json")))
+    script = Path(__file__).with_name("peak_memory.py")
+    command = [sys.executable, str(script), *(str(tmp_path / name) for name in ("plan.json", STORES, "run"))]
+    peak = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    worker = estimate(plan).worker
+    assert (worker.total - PROGRAM) / FACTOR < peak - PROGRAM < (worker.total - PROGRAM) * 2 * FACTOR
+    assert worker.total / FACTOR < peak < worker.total * FACTOR
