@@ -12,6 +12,7 @@ from passband.micrograph.format_table import HEAD, KNOWN_FORMATS, SUFFIXES, Form
 from passband.micrograph.grey import NotGreyError, data_bar_rows, to_grey
 from passband.micrograph.lengths import parse_length
 from passband.micrograph.micrograph import Micrograph
+from passband.micrograph.outliers import Cleaned, without_outliers
 from passband.micrograph.readers.content import MAX_BYTES, Content, FormatError, Source
 from passband.micrograph.writing import write_image_tiff, write_mask_tiff, write_overlay_png
 from passband.recipe import PassbandError
@@ -132,8 +133,10 @@ def _native(array: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
 
-def _pixels(source: Source, content: Content, frame: int) -> tuple[NDArray[Any] | None, tuple[str, ...], str | None]:
-    """Return one grey image (y, x) or None, how it became grey, and why it cannot be used (None where it can)."""
+def _pixels(
+    source: Source, content: Content, frame: int, *, keep_outliers: bool = False
+) -> tuple[NDArray[Any] | None, tuple[str, ...], str | None]:
+    """Return one grey image (y, x) or None, what was done to it, and why it cannot be used (None where it can)."""
     array = _guarded(source, lambda: _native(content.load(frame)))
     notes: tuple[str, ...] = ()
     if array.ndim == 3:
@@ -145,7 +148,23 @@ def _pixels(source: Source, content: Content, frame: int) -> tuple[NDArray[Any] 
     if bad:
         fault = f"{bad} of {array.size} pixels are NaN or infinite; replace them by their neighbours' median"
         return array, notes, fault
-    return array, notes, None
+    if keep_outliers:
+        return array, notes, None
+    cleaned = without_outliers(array)
+    return cleaned.array, (*notes, *_outlier_notes(cleaned)), None
+
+
+def _outlier_notes(cleaned: Cleaned) -> tuple[str, ...]:
+    if cleaned.left:
+        return (f"{cleaned.left} single pixels stand out, too many for X-ray hits or hot pixels; left as they are",)
+    if not cleaned.replaced:
+        return ()
+    pixels = (
+        "outlier (an X-ray hit, hot or dead pixel?)"
+        if cleaned.replaced == 1
+        else "outliers (X-ray hits, hot or dead pixels?)"
+    )
+    return (f"{cleaned.replaced} {pixels} up to {cleaned.extreme:.6g} replaced by the median of the pixels around",)
 
 
 def read_micrograph(
@@ -153,6 +172,7 @@ def read_micrograph(
     *,
     pixel_size: float | str | None = None,
     frame: int | None = None,
+    keep_outliers: bool = False,
     max_bytes: int = MAX_BYTES,
 ) -> Micrograph:
     """Read one real-space image of any known format.
@@ -165,6 +185,9 @@ def read_micrograph(
         In Å, or a text with a unit such as "77.6pm"; replaces what the file says.
     frame
         Which image of a stack, from 0.
+    keep_outliers
+        Leave X-ray hits, hot and dead pixels as they are stored. Otherwise those that no lens can have imaged
+        (`passband.micrograph.outliers`) are replaced by the median around them, and a note says how many.
     max_bytes
         Largest image, as stored, that is read at all.
 
@@ -181,7 +204,7 @@ def read_micrograph(
     fault = _described_fault(source, content, frame)
     if fault:
         raise source.error(fault)
-    array, notes, fault = _pixels(source, content, frame or 0)
+    array, notes, fault = _pixels(source, content, frame or 0, keep_outliers=keep_outliers)
     if fault or array is None:
         raise source.error(fault or "is no grey image")
     notes = (*content.notes, *notes)
@@ -240,8 +263,8 @@ def inspect_file(path: str | Path, *, frame: int | None = None, max_bytes: int =
     -------
     dict
         `path`, `format`, `shape`, `axes`, `dtype`, `pixel_size_A` ([y, x] or None), `energy_eV`, `instrument`, `mode`,
-        `frames`, `usable` (whether `read_micrograph` would take it), `reason` (why not), `statistics` (of one image, or
-        None), `notes`.
+        `frames`, `usable` (whether `read_micrograph` would take it), `reason` (why not), `statistics` (of one image as
+        it is read, outliers replaced, or None), `notes`.
 
     Raises
     ------

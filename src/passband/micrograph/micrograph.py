@@ -19,7 +19,7 @@ class Micrograph:
     Attributes
     ----------
     array
-        (y, x), as stored, in the machine's byte order.
+        (y, x), in the stored type and the machine's byte order; a note in `provenance` counts replaced outliers.
     pixel_size
         (y, x) in Å, or None where the file does not say.
     energy
