@@ -204,6 +204,17 @@ def test_noise_follows_the_dose(tiny_store: WaveStore) -> None:
     assert likeness[2] > 0.99
 
 
+def test_a_dose_is_of_the_pixels_of_the_camera(tiny_store: WaveStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "form_images", lambda *_, output_shape, **__: torch.ones(1, *output_shape))
+    dose, camera = 30.0, 0.8
+    assert tiny_store.pixel_size == 0.4
+    counting = Acquisition(tiny_store, imaging(pixel_size=camera, patch=40, conditions={"dose": dose}))
+    image = counting.image_from_row(counting.row(0, 0, 1))[0]
+    # whole electrons, ē on average: steps of 1/ē in the image are steps of 1/√ē once its deviation is 1
+    steps = image.unique().double().diff()
+    assert float(steps.median()) == pytest.approx((dose * camera**2) ** -0.5, rel=0.1)  # of 40² pixels: 5 σ
+
+
 def test_an_even_image_becomes_zero(tiny_store: WaveStore, monkeypatch: pytest.MonkeyPatch) -> None:
     flat = Acquisition(tiny_store, imaging(conditions={}))
     monkeypatch.setattr(module, "form_images", lambda *_, output_shape, **__: torch.ones(1, *output_shape))

@@ -23,10 +23,12 @@ def test_vacuum_stays_at_one_with_the_noise_of_counted_electrons():
     torch.testing.assert_close(counts, counts.round(), rtol=0.0, atol=1e-4)
 
 
-def test_readout_noise_adds_its_variance():
-    conditions = [Conditions(dose=100.0, readout_noise=3.0)]
-    image = record(torch.ones(1, 256, 256), conditions, pixel_size=1.0, generator=seeded())
-    assert float(image.var()) == pytest.approx((100.0 + 3.0**2) / 100.0**2, rel=0.03)
+@pytest.mark.parametrize("pixel_size", [0.5, 1.0, 1.6])
+def test_readout_noise_adds_its_variance_in_electrons_of_a_pixel(pixel_size):
+    conditions = [Conditions(dose=100.0, readout_noise=8.0)]
+    image = record(torch.ones(1, 256, 256), conditions, pixel_size=pixel_size, generator=seeded())
+    electrons = 100.0 * pixel_size**2
+    assert float(image.var()) == pytest.approx((electrons + 8.0**2) / electrons**2, rel=0.03)
 
 
 def test_noise_follows_the_image_not_its_mean():

@@ -8,12 +8,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from passband.microscope.aberrations import Aberrations
+from passband.electron import wavelength
+from passband.microscope.aberrations import Aberrations, phase_aberration
 from passband.microscope.conditions import Conditions
 from passband.microscope.fitting import Fit, FitRecipe, Refusal, fit_conditions
 from passband.microscope.form_factors import scattering_factor
 from passband.microscope.frequencies import spatial_frequencies
-from passband.microscope.transfer import contrast_transfer
+from passband.microscope.transfer import contrast_transfer, temporal_envelope
 from passband.recipe import PassbandError
 
 Image = NDArray[np.float64]
@@ -21,12 +22,20 @@ PIXEL, SIDE = 0.5, 192
 QUICK = FitRecipe(largest_c10=700.0, largest_c12=120.0)
 
 
-def film(seed: int = 0, *, pixel: float = PIXEL, noise: float = 0.3, **lens: float) -> Image:
-    """White noise, scattered as by carbon, through the transfer of a lens; the oracle is `contrast_transfer`."""
+def film(seed: int = 0, *, pixel: float = PIXEL, noise: float = 0.3, absorption: float = 0.0, **lens: float) -> Image:
+    """White noise, scattered as by carbon, through the transfer of a lens; the oracle is `contrast_transfer`.
+
+    Atoms whose wave is 1 + (i cos w − sin w)·ε, w = arcsin of the `absorption`, are seen with sin(χ − w).
+    """
     rng = np.random.default_rng(seed)
     q, azimuth = spatial_frequencies((SIDE, SIDE), pixel, dtype=torch.float64)
     conditions = Conditions(aberrations=Aberrations(**lens), focal_spread=10.0)
-    transfer = contrast_transfer(q, azimuth, conditions).numpy() * scattering_factor(6, q.numpy()) / 2.5
+    transfer = contrast_transfer(q, azimuth, conditions).numpy()
+    if absorption:
+        chi = phase_aberration(q, azimuth, conditions.aberrations.nonzero(), wavelength(300e3)).numpy()
+        dephased = (1j * np.sqrt(1.0 - absorption**2) - absorption) * np.exp(-1j * chi)
+        transfer = dephased.real * temporal_envelope(q, 10.0, wavelength(300e3)).numpy()
+    transfer *= scattering_factor(6, q.numpy()) / 2.5
     scattered = np.fft.ifft2(np.fft.fft2(rng.normal(size=(SIDE, SIDE))) * transfer).real
     return np.asarray(1.0 + scattered + noise * scattered.std() * rng.normal(size=(SIDE, SIDE)))
 
@@ -86,6 +95,16 @@ def test_spherical_aberration_decides_the_sign(c10: float) -> None:
     assert not found.sign_ambiguous
     assert found.alternatives == ()
     assert found.conditions().aberrations.C30 == 3e5
+
+
+@pytest.mark.parametrize("c10", [-300.0, 300.0])
+def test_absorption_that_is_known_moves_no_focus_and_tells_its_sign(c10: float) -> None:
+    # w = 0.2 at q = 0.5 Å⁻¹ is as much phase as w/(πλq²) = 13 Å of focus
+    image = film(2, C10=c10, absorption=0.2)
+    found = fitted(image, recipe=QUICK.model_copy(update={"amplitude_contrast": 0.2}))
+    assert inside(c10, found.c10_interval)
+    assert not found.sign_ambiguous
+    assert "differs from that of an amorphous film" in refused(image)
 
 
 def test_a_quarter_turn_of_the_image_turns_the_astigmatism(astigmatic: tuple[Image, Fit]) -> None:

@@ -83,17 +83,18 @@ def test_weak_phase_object_shows_the_contrast_transfer_function():
 
 
 def test_angular_spread_damps_a_weak_grating_by_its_envelope():
-    period, spread = 8, 5e-4
+    period, spread, c10 = 8, 1e-3, -300.0
     x = torch.arange(SHAPE[1], dtype=torch.float64)
     phase = 1e-4 * torch.cos(2.0 * math.pi * x / period).expand(SHAPE)
     wave = torch.complex(torch.ones_like(phase), phase)[None, None]
     q = 1.0 / (period * PIXEL)
-    damping = math.exp(-0.5 * spread**2 * (2.0 * math.pi * -3000.0 * q) ** 2)  # ∂χ/∂α = 2π C10 q
-    lens = Aberrations(C10=-3000.0)
+    damping = math.exp(-0.5 * spread**2 * (2.0 * math.pi * c10 * q) ** 2)  # ∂χ/∂α = 2π C10 q
+    assert 0.45 < damping < 0.55  # where a factor in the exponent tells most
+    lens = Aberrations(C10=c10)
     images = form_images(
         wave, [Conditions(aberrations=lens), Conditions(aberrations=lens, angular_spread=spread)], pixel_size=PIXEL
     )
-    assert damping < 0.2
+    assert float(images[0].max()) > 1.0 + 1.5e-4  # the lens shows the grating
     torch.testing.assert_close(images[1] - 1.0, damping * (images[0] - 1.0), rtol=0.0, atol=1e-7)
 
 
@@ -221,6 +222,28 @@ def test_batch_equals_loop_for_one_wave_and_for_many():
     one_wave = form_images(waves[:1], conditions, pixel_size=PIXEL)
     assert torch.equal(one_wave[0], together[0])
     assert not torch.allclose(one_wave[1], together[1], atol=0.01)
+
+
+ONE = Conditions(aberrations=Aberrations(C10=-80.0, C12=20.0, C30=2.5e5), focal_spread=10.0, angular_spread=1e-3)
+OTHERS = {
+    "C10": ONE.model_copy(update={"aberrations": Aberrations(C10=-400.0, C12=20.0, C30=2.5e5)}),
+    "phi12": ONE.model_copy(update={"aberrations": Aberrations(C10=-80.0, C12=20.0, phi12=0.7, C30=2.5e5)}),
+    "C30": ONE.model_copy(update={"aberrations": Aberrations(C10=-80.0, C12=20.0, C30=-2.5e5)}),
+    "energy": ONE.model_copy(update={"energy": 200e3}),
+    "focal spread": ONE.model_copy(update={"focal_spread": 30.0}),
+    "angular spread": ONE.model_copy(update={"angular_spread": 3e-4}),
+    "aperture": ONE.model_copy(update={"aperture": 12e-3}),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
+def test_conditions_that_follow_each_other_share_nothing_that_differs(other):
+    wave = band_limited_wave()[None, None]
+    together = form_images(wave, [ONE, other, ONE], pixel_size=PIXEL)
+    first, second = (form_images(wave, [one], pixel_size=PIXEL)[0] for one in (ONE, other))
+    for image, expected in zip(together, (first, second, first), strict=True):
+        assert torch.equal(image, expected)
+    assert not torch.allclose(first, second, atol=1e-3)
 
 
 @pytest.mark.parametrize(("dtype", "real"), [(torch.complex64, torch.float32), (torch.complex128, torch.float64)])

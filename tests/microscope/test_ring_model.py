@@ -1,13 +1,131 @@
-"""Derivatives of the ring model are those that automatic differentiation finds."""
+"""Rings against a sum over the atoms' depths and the complex wave of one atom; their derivatives; their likelihood."""
+
+from math import pi
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from passband.microscope.power_spectrum import averaged_periodogram, gather, usable_bins
-from passband.microscope.ring_model import DEPTH, LENS, SCATTERING, THICKNESS, RingModel, Setting, ring_model
+from passband.electron import wavelength
+from passband.microscope.aberrations import phase_aberration
+from passband.microscope.form_factors import scattering_factor
+from passband.microscope.power_spectrum import Cells, averaged_periodogram, gather, usable_bins
+from passband.microscope.ring_model import (
+    DEPTH,
+    LENS,
+    NOISE,
+    SCATTERING,
+    SPREAD,
+    THICKNESS,
+    RingModel,
+    Setting,
+    deviance,
+    refine,
+    ring_model,
+)
 from passband.microscope.ring_model import with_derivatives as found_derivatives
+from passband.microscope.transfer import temporal_envelope
+
+LENGTH = wavelength(300e3)
+CELLS = 400
+RADIUS = np.linspace(0.15, 0.95, CELLS)
+AZIMUTH = np.linspace(0.0, 9.0 * pi, CELLS) % pi
+C10, C12, PHI12, CS = -320.0, 45.0, 0.6, 2.5e5
+
+
+def cells(power: np.ndarray | None = None) -> Cells:
+    squared = RADIUS**2
+    return Cells(
+        power=np.ones(CELLS) if power is None else power,
+        squared=squared,
+        along=squared * np.cos(2.0 * AZIMUTH),
+        across=squared * np.sin(2.0 * AZIMUTH),
+        weight=np.full(CELLS, 25.0),
+        azimuth=AZIMUTH,
+    )
+
+
+def modelled(power: np.ndarray | None = None, **known: float) -> RingModel:
+    setting = Setting(LENGTH, **{"cs": CS, "amplitude_contrast": 0.0, "element": 6, "band": (0.1, 1.0), **known})
+    return ring_model(cells(power), setting)
+
+
+def placed(*, spread: float = 8.0, thickness: float = 60.0, depth: float = 40.0) -> Tensor:
+    """Those of the lens above; at a depth of 40 the rings reach down to the noise."""
+    values = torch.zeros(len(modelled().centre), dtype=torch.float64)
+    values[:LENS] = torch.tensor([C10, C12 * np.cos(2.0 * PHI12), C12 * np.sin(2.0 * PHI12)])
+    values[SPREAD], values[THICKNESS], values[DEPTH] = np.log(spread), np.log(thickness), depth
+    values[SCATTERING], values[NOISE], values[NOISE + 1] = 0.4, -1.2, 0.7
+    return values
+
+
+def seen(w: float, *, depth: float = 0.0) -> np.ndarray:
+    """Contrast of one atom that lies `depth` Å above the film's middle: of phase cos w and absorption sin w.
+
+    In units of the vacuum the wave is 1 + (i cos w − sin w)·ε behind the atom, and the lens multiplies by exp(−iχ); the
+    intensity changes by twice the real part.
+    """
+    q, azimuth = torch.as_tensor(RADIUS), torch.as_tensor(AZIMUTH)
+    lens = {"C10": C10 + depth, "C12": C12, "phi12": PHI12, "C30": CS}
+    chi = phase_aberration(q, azimuth, lens, LENGTH).numpy()
+    return np.asarray(((1j * np.cos(w) - np.sin(w)) * np.exp(-1j * chi)).real)
+
+
+@pytest.mark.parametrize("contrast", [0.0, 0.1, 0.4])
+@pytest.mark.parametrize("thickness", [1.0, 60.0, 200.0])
+def test_rings_are_those_of_atoms_at_every_depth(contrast: float, thickness: float) -> None:
+    found = modelled(amplitude_contrast=contrast)
+    values = placed(thickness=thickness)
+    scattering, noise = (part.numpy() for part in found.parts(values))
+    depths = thickness * ((np.arange(2000) + 0.5) / 2000 - 0.5)
+    contrasts = np.mean([seen(float(np.arcsin(contrast)), depth=depth) ** 2 for depth in depths], axis=0)
+    power = torch.exp(found.expected(values)).numpy()
+    np.testing.assert_allclose(power, noise + 2.0 * scattering * contrasts, rtol=1e-4)
+    assert 1.0 / (LENGTH * 200.0) < 0.95**2  # the thickest film has its node within the band
+
+
+def test_shallow_rings_are_as_deep_as_said() -> None:
+    full, half = (modelled().oscillation(placed(depth=depth)) for depth in (40.0, 0.0))
+    torch.testing.assert_close(half, 0.5 * full)
+
+
+def test_the_envelope_is_that_of_the_focal_spread_and_the_element() -> None:
+    q = torch.as_tensor(RADIUS)
+    sharp, blurred = (modelled().parts(placed(spread=spread)) for spread in (1e-6, 20.0))
+    torch.testing.assert_close(blurred[0] / sharp[0], temporal_envelope(q, 20.0, LENGTH) ** 2)
+    form = scattering_factor(6, RADIUS) / scattering_factor(6, np.zeros(1))
+    np.testing.assert_allclose(sharp[0].numpy(), np.exp(0.4) * form**2)
+    np.testing.assert_allclose(sharp[1].numpy(), np.exp(-1.2 + 0.7 * RADIUS**2))  # the band ends at 1 Å⁻¹
+
+
+def test_without_rings_is_the_mean_over_the_phase() -> None:
+    found, values = modelled(), placed()
+    scattering, noise = found.parts(values)
+    torch.testing.assert_close(torch.exp(found.expected(values, rings=False)), scattering + noise)
+
+
+def test_deviance_is_that_of_exponential_bins_and_normal_priors() -> None:
+    found, values = modelled(np.linspace(0.5, 2.0, CELLS)), placed()
+    expected = torch.exp(found.expected(values)).numpy()
+    # −2 Σ w ln [exp(−P̂/P)/P], w bins to a cell
+    likelihood = 2.0 * 25.0 * (found.power.numpy() / expected + np.log(expected)).sum()
+    prior = ((values - found.centre).square() * found.precision).sum()
+    assert deviance(found, values) == pytest.approx(likelihood + float(prior), rel=1e-9)
+
+
+def test_refining_exact_rings_finds_the_lens() -> None:
+    truth = placed(depth=2.0)
+    power = torch.exp(modelled(amplitude_contrast=0.2).expected(truth)).numpy()
+    found = modelled(power, amplitude_contrast=0.2)
+    start = truth.clone()
+    start[:LENS] += torch.tensor([15.0, -8.0, 8.0])
+    fitted = refine(found, start)
+    torch.testing.assert_close(fitted.parameters[:LENS], truth[:LENS], rtol=0.0, atol=0.3)
+    assert fitted.deviance < deviance(found, start)
+
+
+# --- derivatives
 
 BAND = (0.1, 0.9)
 

@@ -118,6 +118,17 @@ def test_top_is_where_the_beam_comes_from(side, sign):
     assert told["side"] == side
 
 
+@pytest.mark.parametrize("side", ["top", "bottom"])
+@pytest.mark.parametrize(("embedded", "thickness", "sunk"), [(1.0, 12.0, 12.0), (0.5, 40.0, 15.0), (1.0, 0.0, 0.0)])
+def test_particles_sink_no_deeper_than_the_film(side, embedded, thickness, sunk):
+    recipe = scenes(side=side, embedded=embedded, diameter=30.0, particles=1, film_thickness=thickness)
+    scene = sample_scene(recipe, seed=0, index=1)
+    told, z = scene.parameters, scene.atoms.positions[scene.particle_of >= 0, 2]
+    top = told["film_entrance"]  # the beam runs along +z, and "top" is where it comes from
+    below = z.max() - top if side == "top" else top + thickness - z.min()
+    assert below == pytest.approx(sunk, abs=1e-6)
+
+
 def test_half_embedded_particles_displace_the_film():
     recipe = scenes(
         materials=("CdSe",), side="top", embedded=0.5, diameter=30.0, particles=1, film_thickness=20.0, clearance=1.0

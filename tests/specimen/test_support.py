@@ -48,6 +48,12 @@ def test_same_generator_state_same_film_and_others_differ():
     assert not np.array_equal(first.positions, other.positions)
 
 
+@pytest.mark.parametrize(("symbol", "density"), [("SiO2", 2.2), ("Si3N4", 3.1), ("C", 2.0)])
+def test_film_of_any_composition_has_its_density(symbol, density):
+    film = amorphous_film((50, 40), 30, symbol=symbol, density=density, rng=np.random.default_rng(0))
+    assert film.get_masses().sum() * 1.66053907 / (50 * 40 * 30) == pytest.approx(density, rel=0.003)  # 1 in 1000 atoms
+
+
 def test_compound_film_has_its_composition():
     film = amorphous_film((40, 40), 30, symbol="SiO2", density=2.2, rng=np.random.default_rng(0))
     assert (film.numbers == 8).sum() == pytest.approx(2 * (film.numbers == 14).sum(), abs=1)

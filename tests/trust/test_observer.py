@@ -79,6 +79,19 @@ def test_area_under_curve_agrees_with_scikit_learn_with_ties() -> None:
     assert np.isnan(area_under_curve(values, np.ones(500, dtype=bool)))
 
 
+@pytest.mark.parametrize("ridge", [1e-3, 0.1])
+def test_the_ridge_is_per_pixel(ridge: float) -> None:
+    # every pixel ten times over is the same data set: sums over pixels and the penalty grow alike
+    recipe = LINEAR.model_copy(update={"ridge": ridge})
+    once = texture(0.0, seed=3, count=400)
+    tenfold = PixelSample(*(np.repeat(values, 10, axis=0) for values in (once.channels, once.truth, once.image)))
+    met = texture(0.4, seed=4).channels
+    expected = Observer(once, recipe).logits(met)
+    np.testing.assert_allclose(Observer(tenfold, recipe).logits(met), expected, atol=1e-4)
+    free = Observer(once, LINEAR.model_copy(update={"ridge": 1e-9})).logits(met)
+    assert np.abs(expected).mean() < (0.995 if ridge < 0.01 else 0.8) * np.abs(free).mean()  # and it does hold back
+
+
 def test_one_class_cannot_be_learned() -> None:
     sample = PixelSample(np.zeros((5, 2)), np.zeros(5, dtype=bool), np.zeros(5, dtype=np.int64))
     with pytest.raises(PassbandError, match="all 5 pixels are of one class; train on structures with particles"):
