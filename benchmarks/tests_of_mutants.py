@@ -1,0 +1,76 @@
+"""Which modules hold formulas, and which tests hold for each."""
+
+from pathlib import Path
+
+# Package and modules, then the test files that hold for them beside tests/<package>/test_<module>.py.
+_TABLE = """
+electron                                      | test_electron
+distribution                                  | test_distribution
+microscope/aberrations
+microscope/band                               | microscope/test_multislice microscope/test_imaging
+microscope/conditions                         | microscope/test_mixture
+microscope/detector
+microscope/fitting
+microscope/form_factors                       | microscope/test_potential
+microscope/frequencies
+microscope/imaging                            | micrograph/test_acquisition
+microscope/information
+microscope/maps                               | microscope/test_information
+microscope/multislice
+microscope/phasor                             | microscope/test_imaging microscope/test_multislice
+microscope/phase_polynomial                   | microscope/test_imaging
+microscope/polar                              | microscope/test_information
+microscope/potential
+microscope/power_spectrum                     | microscope/test_fitting
+microscope/ring_fit                           | microscope/test_fitting
+microscope/ring_model                         | microscope/test_fitting
+microscope/ring_search                        | microscope/test_fitting
+microscope/transfer
+specimen/arrangement                          | specimen/test_sampling
+specimen/crystal
+specimen/faults
+specimen/particle
+specimen/sampling
+specimen/scene                                | specimen/test_sampling
+specimen/support                              | specimen/test_sampling
+micrograph/acquisition
+micrograph/grey                               | micrograph/test_formats
+micrograph/patches
+micrograph/truth                              | micrograph/test_simulation
+segmentation/losses                           | segmentation/test_learner
+scores/overlap
+description/particles
+trust/channels                                | trust/test_observer
+trust/conformal
+trust/distance                                | trust/test_widening trust/test_forecast
+trust/forecast
+trust/gaussian_process                        | trust/test_prediction
+trust/observer
+trust/prediction
+trust/ranking
+trust/resemblance                             | trust/test_forecast
+trust/signals
+trust/spectra
+trust/subspace                                | trust/test_signals
+trust/widening
+training/optimising                           | training/test_rates training/test_loop
+training/rates
+"""
+_BESIDE = {module.strip(): tests.split() for module, _, tests in (line.partition("|") for line in _TABLE.split("\n"))}
+MODULES = [module for module in _BESIDE if module]
+
+# Everything that the tests import from outside; loaded once.
+_LIBRARIES = """
+abtem ase.build ase.spacegroup dask h5py hypothesis matplotlib.pyplot numpy pandas pyarrow.parquet pydantic rsciio.emd
+safetensors.torch scipy.integrate scipy.linalg scipy.ndimage scipy.optimize scipy.spatial scipy.stats skimage.io
+skimage.measure sklearn.gaussian_process sklearn.linear_model sklearn.metrics tifffile torch torch.func typer zarr
+"""
+LIBRARIES = _LIBRARIES.split()
+
+
+def tests_of(module: str, tree: Path) -> list[str]:
+    """Paths below `tree` of the tests that hold for a module, its docstrings' examples first."""
+    own = str(Path(module).parent / f"test_{Path(module).name}")
+    names = dict.fromkeys((own, *_BESIDE[module]))
+    files = [f"tests/{name}.py" for name in names]
+    return [f"src/passband/{module}.py", *(file for file in files if (tree / file).is_file())]
