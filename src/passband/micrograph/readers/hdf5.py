@@ -7,31 +7,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.micrograph.readers.content import Content, Source
+from passband.micrograph.readers.hdf5_data import check_stored, read_region
 from passband.micrograph.readers.hdf5_emd import find_emd
 from passband.micrograph.readers.hdf5_hyperspy import find_hyperspy
-from passband.micrograph.readers.hdf5_nodes import MAX_NODES, Found, check_pixels
+from passband.micrograph.readers.hdf5_nodes import Found, data_set, walk
 from passband.micrograph.readers.hdf5_velox import find_velox
 
 
 def _any(file: h5py.File, source: Source) -> list[Found]:
     """Every numeric data set of two or more dimensions, in a file of no known layout."""
-    found: list[Found] = []
-
-    def visit(name: str, node: Any) -> bool | None:
-        if isinstance(node, h5py.Dataset) and node.ndim >= 2 and node.dtype.kind in "biuf":
-            found.append(Found(name=name, label=name, frame_axis=0))
-        return True if len(found) >= MAX_NODES else None
-
-    file.visititems(visit)
-    return found
+    return [
+        Found(name=name, label=name, frame_axis=0)
+        for name, node in walk(file, source)
+        if isinstance(node, h5py.Dataset) and node.ndim >= 2 and node.dtype.kind in "biuf"
+    ]
 
 
 def _load(source: Source, found: Found, frame: int) -> NDArray[Any]:
     with h5py.File(source.path, "r") as file:
-        data = file[found.name]
+        data = data_set(file, found.name, source)
+        region = [(0, int(side)) for side in data.shape]
         if data.ndim == 2:
-            return np.asarray(data[()])
-        return np.asarray(data[..., frame] if found.frame_axis == 2 else data[frame])
+            return read_region(data, source, region)
+        axis = 2 if found.frame_axis == 2 else 0
+        region[axis] = (frame, frame + 1)
+        return read_region(data, source, region).squeeze(axis)
 
 
 def _layout(shape: tuple[int, ...], found: Found) -> tuple[tuple[int, ...], tuple[str, ...], int]:
@@ -46,8 +46,8 @@ def _layout(shape: tuple[int, ...], found: Found) -> tuple[tuple[int, ...], tupl
 def _content(file: h5py.File, source: Source, kind: str, images: list[Found]) -> Content:
     acquired = [image for image in images if not image.derived] or images
     first = acquired[0]
-    data = file[first.name]
-    check_pixels(data, source)
+    data = data_set(file, first.name, source)
+    check_stored(data, source)
     shape, axes, frames = _layout(tuple(int(side) for side in data.shape), first)
     source.claim(shape[-2:], data.dtype)
     notes: list[str] = []
@@ -63,7 +63,7 @@ def _content(file: h5py.File, source: Source, kind: str, images: list[Found]) ->
         refusal = (
             first.refusal or f"is {len(shape)}-dimensional {shape} (4D-STEM?), not a micrograph; make an image of it"
         )
-    if names and all(tuple(file[image.name].shape) == tuple(data.shape) for image in acquired) and frames == 1:
+    if names and all(data_set(file, image.name, source).shape == data.shape for image in acquired) and frames == 1:
         return _several(source, kind, acquired, shape, data.dtype)
     if names:
         refusal = (

@@ -1,7 +1,9 @@
-"""Walking an HDF5 file safely: plain links only, and every data set is checked before its pixels are asked for."""
+"""Walking an HDF5 file safely: plain links only, each node once, and no more of them than a microscope writes."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import h5py
@@ -9,7 +11,8 @@ import h5py
 from passband.micrograph.readers.content import Calibration, Source
 
 MAX_NODES = 20_000
-_MAX_UNWRITTEN = 2**26
+_MAX_DEPTH = 32
+_MAX_ATTRIBUTE = 2**16  # bytes, or numbers
 
 
 @dataclass(frozen=True)
@@ -37,35 +40,61 @@ def hard_linked(group: Any, *names: str) -> Any:
     return group
 
 
+def data_set(file: h5py.File, path: str, source: Source) -> h5py.Dataset:
+    """Return the data set at a path, reached by plain links only.
+
+    Raises
+    ------
+    FormatError
+        There is none, or the way to it leads through a link that may leave the file.
+    """
+    found = hard_linked(file, *path.split("/"))
+    if not isinstance(found, h5py.Dataset):
+        raise source.error(f"has no data set of its own at {path}; a link is not followed, save a copy with the pixels")
+    return found
+
+
 def children(group: Any) -> list[tuple[str, Any]]:
     """Name and node of what lies in a group."""
-    names = list(group)[:MAX_NODES] if isinstance(group, h5py.Group) else []
+    names = islice(group, MAX_NODES) if isinstance(group, h5py.Group) else ()
     return [(name, child) for name in names if (child := hard_linked(group, name)) is not None]
 
 
+def walk(file: h5py.File, source: Source) -> Iterator[tuple[str, Any]]:
+    """Yield the path and the node of everything in a file, each node once, in the order of the paths.
+
+    Raises
+    ------
+    FormatError
+        There are more than 20,000 nodes, or they lie deeper than 32 levels.
+    """
+    seen: set[Any] = set()
+    waiting: list[tuple[str, Any]] = [("", file)]
+    while waiting:
+        path, node = waiting.pop()
+        place = h5py.h5o.get_info(node.id).addr
+        if place in seen:  # a second link to it, or a group inside itself
+            continue
+        seen.add(place)
+        if path:
+            yield path, node
+        below = children(node)
+        if len(seen) + len(waiting) + len(below) > MAX_NODES:
+            raise source.error(f"holds more than {MAX_NODES} groups and data sets; export the image as TIFF")
+        if below and path.count("/") >= _MAX_DEPTH:
+            raise source.error(f"nests its groups deeper than {_MAX_DEPTH} levels; it is damaged or hostile")
+        waiting += reversed([(f"{path}/{name}".lstrip("/"), child) for name, child in below])
+
+
 def attribute(node: Any, name: str) -> Any:
-    """Return an attribute, bytes as text; None where it is missing or cannot be read."""
+    """Return an attribute, bytes as text; None where it is missing, longer than 64 kB or cannot be read."""
     try:
-        value = node.attrs.get(name)
+        if name not in node.attrs:
+            return None
+        stored = h5py.h5a.open(node.id, name.encode())
+        if max(stored.get_storage_size(), math.prod(stored.shape)) > _MAX_ATTRIBUTE:
+            return None
+        value = node.attrs[name]
     except (OSError, TypeError, ValueError):
         return None
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-
-def check_pixels(data: h5py.Dataset, source: Source) -> None:
-    """Refuse pixels that lie in another file, that were never written, or whose promised size is absurd."""
-    if data.is_virtual or data.external:
-        raise source.error(
-            f"keeps the pixels of {data.name} in another file, which is not opened; save a copy with them inside"
-        )
-    if data.dtype.kind not in "biufc":
-        raise source.error(
-            f"holds values of type {data.dtype} in {data.name}, not numbers; save the image as uint16 or float32"
-        )
-    promised = math.prod(int(side) for side in data.shape) * data.dtype.itemsize
-    if data.id.get_storage_size() == 0 and promised > _MAX_UNWRITTEN:
-        raise source.error(f"promises {data.shape} pixels in {data.name} but none were ever written; record it again")
-    if data.chunks:
-        source.claim(data.chunks, data.dtype)  # one is unpacked at a time, whatever part of it is wanted
-    elif data.ndim < 4:
-        source.claim(data.shape, data.dtype, stored=source.size if data.id.get_storage_size() else None)

@@ -1,14 +1,14 @@
 """Velox .emd: images of each detector, with the JSON that the microscope wrote beside each frame."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import h5py
-import numpy as np
 
+from passband.documents import DocumentError, parse_json
 from passband.micrograph.readers.content import Source, beam_energy, calibrate, number, text
-from passband.micrograph.readers.hdf5_nodes import Found, check_pixels, children, hard_linked
+from passband.micrograph.readers.hdf5_data import read_region
+from passband.micrograph.readers.hdf5_nodes import Found, children, hard_linked
 
 _MAX_TEXT = 2**22
 
@@ -18,11 +18,12 @@ def _velox_metadata(group: Any, source: Source) -> Mapping[str, Any]:
     stored = hard_linked(group, "Metadata")
     if not isinstance(stored, h5py.Dataset) or stored.ndim != 2 or stored.shape[0] > _MAX_TEXT:
         return {}
-    check_pixels(stored, source)
-    raw = bytes(np.asarray(stored[:, 0], dtype=np.uint8)).split(b"\0")[0]
+    if stored.dtype.itemsize != 1 or 0 in stored.shape:
+        return {}
+    raw = read_region(stored, source, ((0, stored.shape[0]), (0, 1))).tobytes().split(b"\0")[0]
     try:
-        found = json.loads(raw.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
+        found = parse_json(raw, lenient=True)
+    except DocumentError:
         return {}
     return found if isinstance(found, Mapping) else {}
 
