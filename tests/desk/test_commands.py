@@ -37,6 +37,35 @@ def test_the_start_loads_no_torch(code: str) -> None:
     assert loaded.splitlines()[-1] == "[]"
 
 
+def loaded_by(*arguments: object) -> tuple[str, set[str]]:
+    """Exit code of a command in a new process, and the names of all modules that it loaded."""
+    code = f"from passband.desk.cli import app\ntry:\n    app({[str(one) for one in arguments]})\n"
+    code += "except SystemExit as left:\n    print('\\n', left.code)\nimport sys\nprint(*sys.modules)"
+    *_, left, modules = in_a_new_process(code).splitlines()
+    return left.strip(), set(modules.split())
+
+
+@pytest.mark.parametrize("command", ["segment", "trust", "fit"])
+def test_a_file_that_cannot_be_used_is_told_before_the_network_is_loaded(command: str, tmp_path: Path) -> None:
+    (tmp_path / "text.tif").write_text("no image")
+    np.save(tmp_path / "plain.npy", np.eye(40))
+    options = {"segment": ("-o", tmp_path / "m"), "trust": (), "fit": ("--energy", "300e3", "--cs", "0")}[command]
+    for name in ("gone.tif", "text.tif", "plain.npy"):
+        code, modules = loaded_by(command, tmp_path / name, *options)
+        assert code == "2"
+        assert not {"torch", "scipy", "skimage"} & modules
+
+
+def test_segmenting_loads_only_what_it_needs(picture: Path, tmp_path: Path) -> None:
+    """With the shipped network and its verdict; each of these takes as long as a small image."""
+    code, modules = loaded_by("segment", picture, "-o", tmp_path / "m", "--json")
+    assert code == "0"
+    assert "torch" in modules
+    heavy = {"sklearn", "pandas", "matplotlib", "zarr", "dask", "pyarrow", "torch._dynamo"}
+    heavy |= {"scipy.stats", "scipy.signal"}
+    assert not heavy & modules
+
+
 def test_errors_and_exit_codes_of_the_installed_program() -> None:
     program = [sys.executable, "-c", "from passband.desk.cli import main; main()"]
     version = subprocess.run([*program, "--version"], capture_output=True, text=True, check=False)

@@ -13,14 +13,14 @@ from passband.campaign.plan import Plan
 from passband.campaign.run import TrainedRun, evaluate_model, simulate_plan, splits, train_plan
 from passband.desk.demo_report import Findings, write_report
 from passband.desk.figures import overlay
+from passband.desk.opening import open_micrograph, scale
 from passband.desk.progress import Meter
 from passband.desk.segmenting import QUICK, Segmenter, warning, write_results
 from passband.desk.tables import write_csv
 from passband.documents import json_text
 from passband.micrograph.acquisition import Acquisition
-from passband.micrograph.formats import read_micrograph, write_image_tiff
+from passband.micrograph.formats import write_image_tiff
 from passband.micrograph.store import WaveStore
-from passband.recipe import PassbandError
 from passband.segmentation.model import load_model
 
 
@@ -40,11 +40,8 @@ def check_target(target: Target) -> None:
     PassbandError
         It cannot be read as one image, or its pixel size is unknown.
     """
-    if target.path is None:
-        return
-    micrograph = read_micrograph(target.path, pixel_size=target.pixel_size, frame=target.frame)
-    if micrograph.pixel_size is None:
-        raise PassbandError(f"{target.path} does not say its pixel size; give it in Å, for example --pixel-size 0.5")
+    if target.path is not None:
+        open_micrograph(target.path, pixel_size=target.pixel_size, frame=target.frame)
 
 
 def run_demo(plan: Plan, output: Path, target: Target, *, workers: int, device: str, meter: Meter) -> dict[str, Any]:
@@ -102,11 +99,9 @@ def _segment(
     if path is None:
         path, truth = _held_out(plan, store, output / "held_out.tif")
     segmenter = Segmenter(run.model, device=device, tta=True)
-    micrograph = read_micrograph(path, pixel_size=target.pixel_size, frame=target.frame)
-    if micrograph.pixel_size is None:
-        raise PassbandError(f"{path} does not say its pixel size; give it in Å, for example --pixel-size 0.5")
-    result = segmenter.predict(micrograph.array, micrograph.pixel_size)
-    write_results(result, micrograph.array, micrograph.pixel_size, folder, stem=path.stem)
+    micrograph = open_micrograph(path, pixel_size=target.pixel_size, frame=target.frame)
+    result = segmenter.predict(micrograph.array, scale(micrograph))
+    write_results(result, micrograph.array, scale(micrograph), folder, stem=path.stem)
     doubt = warning(path, segmenter.judge.verdict(micrograph, effort=QUICK))
     return {"path": path, "micrograph": micrograph, "result": result, "truth": truth, "warning": doubt}
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from passband.desk.options import AsJson, Frame, PixelSize
+from passband.desk.opening import open_micrograph, scale
+from passband.desk.options import AsJson, Frame, PixelSize, parse_pixel_size
 from passband.documents import json_text
 from passband.recipe import PassbandError
 
@@ -45,12 +46,10 @@ def fit(
     C10 = −defocus is that of the amorphous film's mid-plane. Where the sign cannot be known (Cs = 0) it says so and
     gives both answers; where there are no rings it gives the reason and no numbers.
     """
+    micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
     from passband.desk import optics_values
-    from passband.desk.options import parse_pixel_size
-    from passband.micrograph.formats import read_micrograph
     from passband.microscope.fitting import Fit, FitRecipe, fit_conditions
 
-    micrograph = read_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
     recipe = FitRecipe.model_validate(
         {
             "amplitude_contrast": amplitude_contrast,
@@ -63,7 +62,7 @@ def fit(
     )
     found = fit_conditions(
         micrograph.array,
-        pixel_size=known_pixel_size(image, micrograph),
+        pixel_size=scale(micrograph),
         energy=known_energy(image, micrograph, None if energy is None else optics_values.energy(energy)),
         cs=optics_values.signed_length(cs, "cs"),
         recipe=recipe,
@@ -75,19 +74,6 @@ def fit(
     report(found)
     if written:
         typer.echo(f"wrote {written}")
-
-
-def known_pixel_size(path: Path, micrograph: "Micrograph") -> tuple[float, float]:
-    """Pixel size of the file or of the option.
-
-    Raises
-    ------
-    PassbandError
-        Neither says it.
-    """
-    if micrograph.pixel_size is None:
-        raise PassbandError(f"{path} does not say its pixel size; give it in Å, for example --pixel-size 0.5")
-    return micrograph.pixel_size
 
 
 def known_energy(path: Path, micrograph: "Micrograph", given: float | None) -> float:

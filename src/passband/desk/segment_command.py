@@ -1,12 +1,14 @@
 """`passband segment`: micrographs become masks, probabilities, overlays and tables of particles."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from passband.desk.explaining import explain
+from passband.desk.opening import open_micrograph
 from passband.desk.options import (
     AsJson,
     Device,
@@ -22,6 +24,12 @@ from passband.desk.progress import Meter
 from passband.desk.weights import find_model
 from passband.documents import json_text
 from passband.recipe import PassbandError
+
+if TYPE_CHECKING:
+    from passband.desk.segmenting import Segmenter
+    from passband.micrograph.micrograph import Micrograph
+
+Result = TypeVar("Result")
 
 EXAMPLES = """
 passband segment micrograph.dm4 -o masks
@@ -55,25 +63,57 @@ def segment(
     stems = name_outputs(paths)
     size = parse_pixel_size(pixel_size)
     folder = find_model(model)
-    from passband.desk.segmenting import Segmenter
 
-    segmenter = Segmenter(folder, device=resolve_device(device), tta=tta, minimum_area_nm2=min_area)
+    def load() -> "Segmenter":
+        from passband.desk.segmenting import Segmenter
+
+        return Segmenter(folder, device=resolve_device(device), tta=tta, minimum_area_nm2=min_area)
+
     output.mkdir(parents=True, exist_ok=True)
+    with Meter(quiet=quiet) as meter:
+        opening = partial(open_micrograph, pixel_size=size, frame=frame)
+        done, failed = segment_each(dict(zip(paths, stems, strict=True)), opening, load, output, meter)
+    _finish(done, failed, output, quiet=quiet, as_json=as_json)
+
+
+def segment_each(
+    stems: Mapping[Path, str],
+    opening: Callable[[Path], "Micrograph"],
+    load: Callable[[], "Segmenter"],
+    output: Path,
+    meter: Meter,
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Segment files one after the other; return a row for each, and for those that cannot be segmented the reason.
+
+    The network is loaded when the first file was read, so that a wrong path is told at once.
+    """
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
-    with Meter(quiet=quiet) as meter, meter.step("segment", unit="images") as step:
-        for number, (path, stem) in enumerate(zip(paths, stems, strict=True)):
-            step(number, len(paths), note=path.name)
-            try:
-                row = segmenter.segment(path, output, stem=stem, pixel_size=size, frame=frame)
-            except (PassbandError, OSError) as error:
-                failed.append({"image": str(path), "error": _one_line(path, error)})
+    segmenter: Segmenter | None = None
+    with meter.step("segment", unit="images") as step:
+        for number, (path, stem) in enumerate(stems.items()):
+            step(number, len(stems), note=path.name)
+            micrograph = _tried(partial(opening, path), path, failed)
+            if micrograph is None:
+                continue
+            segmenter = segmenter or load()
+            row = _tried(partial(segmenter.segment, micrograph, path, output, stem=stem), path, failed)
+            if row is None:
                 continue
             done.append(row)
             if row["warning"]:
                 meter.warn(f"warning: {row['warning']}")
-        step(len(paths), len(paths))
-    _finish(done, failed, output, quiet=quiet, as_json=as_json)
+        step(len(stems), len(stems))
+    return done, failed
+
+
+def _tried(call: Callable[[], Result], path: Path, failed: list[dict[str, str]]) -> Result | None:
+    """Return what a call returns; what is wrong with the file is noted instead of ending the command."""
+    try:
+        return call()
+    except (PassbandError, OSError) as error:
+        failed.append({"image": str(path), "error": _one_line(path, error)})
+        return None
 
 
 def name_outputs(paths: Sequence[Path]) -> list[str]:

@@ -1,4 +1,4 @@
-"""One micrograph through a network: read, predict, and write mask, probability, overlay and table of particles."""
+"""One micrograph through a network: predict, judge, and write mask, probability, overlay and table of particles."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.description.particles import measure_particles, without_specks, write_particles
-from passband.micrograph.formats import read_micrograph, write_image_tiff, write_mask_tiff, write_overlay_png
-from passband.recipe import PassbandError
+from passband.desk.opening import scale
+from passband.micrograph.formats import write_image_tiff, write_mask_tiff, write_overlay_png
+from passband.micrograph.micrograph import Micrograph
 from passband.segmentation.model import load_model
 from passband.trust.judging import Effort, Judge
 from passband.trust.verdict import Verdict
@@ -47,28 +48,24 @@ class Segmenter:
         probability = np.asarray(1.0 - probabilities[0], dtype=np.float32)
         return Segmentation(probability, mask, measure_particles(mask, pixel_size, probability=probability))
 
-    def segment(
-        self, path: Path, output: Path, *, stem: str, pixel_size: float | None = None, frame: int | None = None
-    ) -> dict[str, Any]:
-        """Segment a file and write its results; return one row that says what was written.
+    def segment(self, micrograph: Micrograph, path: Path, output: Path, *, stem: str) -> dict[str, Any]:
+        """Segment a micrograph of known pixel size and write its results; return one row that says what was written.
 
         Raises
         ------
         PassbandError
-            The file cannot be read as one image of known pixel size.
+            The network cannot look at it.
         """
-        micrograph = read_micrograph(path, pixel_size=pixel_size, frame=frame)
-        if micrograph.pixel_size is None:
-            raise PassbandError(f"{path} does not say its pixel size; give it in Å, for example --pixel-size 0.5")
-        result = self.predict(micrograph.array, micrograph.pixel_size)
-        outputs = write_results(result, micrograph.array, micrograph.pixel_size, output, stem=stem)
+        pixel_size = scale(micrograph)
+        result = self.predict(micrograph.array, pixel_size)
+        outputs = write_results(result, micrograph.array, pixel_size, output, stem=stem)
         verdict = self.judge.verdict(micrograph, effort=QUICK)
         diameters = [float(row["equivalent_diameter_nm"]) for row in result.particles]
         return {
             "image": str(path),
             "mask": str(outputs["mask"]),
             "shape": list(result.mask.shape),
-            "pixel_size_A": list(micrograph.pixel_size),
+            "pixel_size_A": list(pixel_size),
             "particles": len(result.particles),
             "coverage": float((result.mask > 0).mean()),
             "mean_diameter_nm": float(np.mean(diameters)) if diameters else None,

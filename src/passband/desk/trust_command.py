@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from passband.desk.opening import open_micrograph, scale
 from passband.desk.options import AsJson, Device, Frame, ModelPath, PixelSize, parse_pixel_size, resolve_device
 from passband.desk.weights import find_model
 from passband.documents import json_text
@@ -55,17 +56,13 @@ def trust(
 
     Conditions are taken from these options, else fitted to the Thon rings; what stays unknown is taken as in training.
     """
+    folder = find_model(model)
+    micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
     lens = {"c10": c10, "defocus": defocus, "c12": c12, "cs": cs}
     given = known_values(lens, aberration or [], focal_spread=focal_spread, angular_spread=angular_spread, dose=dose)
-    size = parse_pixel_size(pixel_size)
-    folder = find_model(model)
-    from passband.micrograph.formats import read_micrograph
     from passband.segmentation.model import load_model
     from passband.trust.judging import Effort, Judge
 
-    micrograph = read_micrograph(image, pixel_size=size, frame=frame)
-    if micrograph.pixel_size is None:
-        raise PassbandError(f"{image} does not say its pixel size; give it in Å, for example --pixel-size 0.5")
     judge = Judge(load_model(folder, device=resolve_device(device)))
     verdict = judge.verdict(micrograph, given=given, effort=Effort(fit=not no_fit), level=level)
     if figure is not None or report is not None:
@@ -134,7 +131,7 @@ def _draw(
         predictor.trained,
         groups,
         predictor.calibration.usual_signals(),
-        nyquist=0.5 / max(*(micrograph.pixel_size or (0.0, 0.0)), judge.model.card.pixel_size),
+        nyquist=0.5 / max(*scale(micrograph), judge.model.card.pixel_size),
         title=f"{image.name} with {judge.model.card.name}: {verdict.word}",
     )
     png = to_png(drawn, dpi=130)
@@ -150,7 +147,6 @@ def _page(judge: "Judge", micrograph: "Micrograph", verdict: "Verdict", image: P
     from passband.desk.report import Report, folded, paragraph, table
     from passband.desk.report import image as picture
 
-    assert micrograph.pixel_size is not None
     card = judge.model.card
     facts: dict[str, str] = {"verdict": verdict.word}
     for name, one in (("predicted loss", verdict.loss), ("predicted Dice", verdict.dice)):
@@ -171,8 +167,8 @@ def _page(judge: "Judge", micrograph: "Micrograph", verdict: "Verdict", image: P
     page.section(
         "Conditions", conditions, table(rows, {"quantity": "quantity", "value": "value"}), picture(png, caption)
     )
-    mask = judge.model.segment(micrograph.array, micrograph.pixel_size)
-    seen = overlay(micrograph.array, mask, micrograph.pixel_size)
+    mask = judge.model.segment(micrograph.array, scale(micrograph))
+    seen = overlay(micrograph.array, mask, scale(micrograph))
     page.section(
         "What the network says", picture(seen, "The micrograph, and the network's outlines on it; axes in nm.")
     )

@@ -145,6 +145,8 @@ class UNet(nn.Module):
 
     def _initialise(self) -> None:
         """He initialisation (arXiv 1502.01852), the mode for rectified units."""
+        if self.head.weight.is_meta:  # shapes alone are wanted; to draw none of them torch would load its compiler
+            return
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
