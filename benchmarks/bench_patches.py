@@ -30,7 +30,7 @@ from passband.segmentation.unet import build_unet
 from passband.training.optimising import WeightAverage
 
 SIZE = 8
-ARMS = {"1": (1, False), "4, spread": (4, False), "2, spread": (2, False), "4, one batch": (4, True)}
+ARMS = {"1": (1, False), "4, spread": (4, False), "2, spread": (2, False)}
 SCORES = ("loss", "dice")
 Row = dict[str, Any]
 
@@ -67,7 +67,7 @@ def learn(plan: Plan, store: WaveStore, arm: str, seed: int, steps: int) -> Iter
         optimiser.step()
         average.update(learner)
         seconds += time.process_time() - begun
-        if (step + 1) % (steps // 8) == 0:
+        if (step + 1) % (steps // 4) == 0:
             learner.train(False)
             with average.applied(learner), torch.no_grad():
                 scores = learner.validate("held out", measured)
@@ -109,7 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("out/bench_patches"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=200, help="a multiple of 8")
+    parser.add_argument("--steps", type=int, default=200, help="a multiple of 4")
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.folder.mkdir(parents=True, exist_ok=True)

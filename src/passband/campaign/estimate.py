@@ -16,7 +16,7 @@ from passband.micrograph.store_size import COMPLEX, store_size, wave_bytes
 from passband.segmentation.footprint import Footprint, training_footprint
 
 PROGRAM = 450_000_000  # bytes of Python, torch, Dask and oneDNN in a worker; measured: 390 to 460 MB
-IMAGING = 12  # waves of one plane that come and go while an image is formed, beside the wave's own copy
+IMAGING = 20  # waves of one plane that come and go while an image is formed, beside the wave's own copy
 MICROGRAPH = 5  # bytes of a pixel of a kept micrograph and its mask
 TOGETHER = 16  # micrographs of a batch that is measured on, see `campaign.experiment`
 RUN_FILES = 11  # of a run of no network: .lock, config, cost, metrics, training and its four files, models, itself
