@@ -59,6 +59,18 @@ def test_a_band_on_another_grid_is_the_same_wave(grid):
     torch.testing.assert_close(moved, torch.fft.ifft2(expected, norm="forward"))
 
 
+@pytest.mark.parametrize("highest", [(5, 7), (5, 12), (8, 7), (8, 12)])
+@pytest.mark.parametrize("grid", [(16, 24), (24, 32)])
+def test_factors_along_both_axes_multiply_the_spectra(highest, grid):
+    band = Band((16, 24), highest, grid=grid)
+    spectra = band.select(random_wave((2, 24, 16)))
+    along = random_wave((spectra.shape[-1],), seed=1), random_wave((spectra.shape[-2],), seed=2)
+    before = spectra.clone()
+    waves = band.inverse(spectra, along)
+    torch.testing.assert_close(waves, band.inverse(spectra * along[0] * along[1][:, None]))
+    assert torch.equal(spectra, before)
+
+
 def test_selecting_in_two_steps_is_selecting_at_once():
     spectra = random_wave((3, 20, 18))
     wide, narrow = Band((18, 20), (7, 8)), Band((18, 20), (2, 5))

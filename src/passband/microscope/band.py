@@ -32,13 +32,20 @@ class _Kept(NamedTuple):
     def size(self) -> int:
         return self.positive + self.negative
 
-    def move(self, source: Tensor, target: Tensor, dim: int) -> Tensor:
-        """Copy the kept part of `source` into that of `target`, which is zero elsewhere; returns `target`."""
-        target.narrow(dim, 0, self.positive).copy_(source.narrow(dim, 0, self.positive))
-        if self.negative:
-            last = source.narrow(dim, source.shape[dim] - self.negative, self.negative)
-            target.narrow(dim, target.shape[dim] - self.negative, self.negative).copy_(last)
+    def put(self, source: Tensor, factor: Tensor | None, target: Tensor, dim: int) -> Tensor:
+        """Put the kept part of `source`, times `factor`, into that of `target`, which is zero elsewhere; return it."""
+        for part in (self._first, self._last) if self.negative else (self._first,):
+            if factor is None:
+                part(target, dim).copy_(part(source, dim))
+            else:
+                torch.mul(part(source, dim), part(factor, dim), out=part(target, dim))
         return target
+
+    def _first(self, whole: Tensor, dim: int) -> Tensor:
+        return whole.narrow(dim, 0, self.positive)
+
+    def _last(self, whole: Tensor, dim: int) -> Tensor:
+        return whole.narrow(dim, whole.shape[dim] - self.negative, self.negative)
 
     def take(self, source: Tensor, dim: int) -> Tensor:
         """Copy the kept part of `source` along `dim`; returns `source` itself if that is all."""
@@ -46,7 +53,7 @@ class _Kept(NamedTuple):
             return source
         shape = list(source.shape)
         shape[dim] = self.size
-        return self.move(source, source.new_empty(shape), dim)
+        return self.put(source, None, source.new_empty(shape), dim)
 
 
 class Band:
@@ -83,17 +90,21 @@ class Band:
         """Spectra (..., kept kx, kept ky) of waves (..., y, x) on the grid `shape`."""
         rows = torch.fft.fft(waves, dim=-1)
         space = self._space("forward", (*waves.shape[:-1], self._columns.size), waves)
-        columns = torch.fft.fft(self._columns.move(rows, space, -1), dim=-2)
-        return self.select(columns.transpose(-1, -2))
+        columns = torch.fft.fft(self._columns.put(rows, None, space, -1), dim=-2)
+        return self._rows.take(columns.transpose(-1, -2), -1)
 
-    def inverse(self, spectra: Tensor) -> Tensor:
-        """Waves (..., y, x) on `grid` from spectra (..., kept kx, kept ky)."""
-        if self._rows.size < self.grid[0]:
+    def inverse(self, spectra: Tensor, along: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Waves (..., y, x) on `grid` from spectra (..., kept kx, kept ky).
+
+        The spectra are multiplied by two factors `along` (kept ky) and (kept kx), where they are given.
+        """
+        if along is not None or self._rows.size < self.grid[0]:
             space = self._space("rows", (*spectra.shape[:-1], self.grid[0]), spectra)
-            spectra = self._rows.move(spectra, space, -1)
+            spectra = self._rows.put(spectra, along[0] if along else None, space, -1)
         columns = torch.fft.ifft(spectra, dim=-1)
         space = self._space("inverse", (*spectra.shape[:-2], self.grid[1], self.grid[0]), spectra)
-        waves: Tensor = torch.fft.ifft(self._columns.move(columns, space, -2), dim=-2).transpose(-1, -2)
+        columns = self._columns.put(columns, along[1][:, None] if along else None, space, -2)
+        waves: Tensor = torch.fft.ifft(columns, dim=-2).transpose(-1, -2)
         return waves
 
     def _space(self, name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:

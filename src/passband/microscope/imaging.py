@@ -215,7 +215,7 @@ class _Optics(NamedTuple):
     key: str
     band: Band
     transfer: Tensor | None  # (kept kx, kept ky) complex; None when it is 1
-    squares: tuple[Tensor, Tensor]  # πλq² along the kept ky and the kept kx, double precision
+    squares: tuple[Tensor, Tensor]  # πλq² of the kept ky and of the kept kx, double precision
 
     @classmethod
     def of(cls, one: Conditions, key: str, wave: _Wave, size: tuple[int, int], last: Band | None) -> "_Optics":
@@ -230,7 +230,7 @@ class _Optics(NamedTuple):
             band = last  # with its work space
         q_y, q_x = (axis.to(wave.spectra.device) for axis in band.frequencies(wave.pixel_size))
         transfer = _transfer(one, q_x, q_y, wave.spectra.dtype)
-        return cls(key, band, transfer, (q_y.square() * (pi * length), q_x.square()[:, None] * (pi * length)))
+        return cls(key, band, transfer, (q_y.square() * (pi * length), q_x.square() * (pi * length)))
 
     def passed(self, spectra: Tensor) -> Tensor:
         """Pass a wave's spectra (phonons, kx, ky) through the optics in focus, scaled to the band's grid."""
@@ -240,7 +240,7 @@ class _Optics(NamedTuple):
         return passed if self.band.scale == 1.0 else passed * self.band.scale
 
     def defocus(self, c10: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Factors (1, kept ky) and (kept kx, 1) whose product is exp(−iπλ·c10·q²)."""
+        """Factors (kept ky) and (kept kx) whose product is exp(−iπλ·c10·q²)."""
         along_y, along_x = (torch.polar(torch.ones_like(square), square * -c10).to(dtype) for square in self.squares)
         return along_y, along_x
 
@@ -275,8 +275,8 @@ def _squares(spectra: Tensor, optics: _Optics, defoci: NDArray[np.float64], weig
     total: Tensor | None = None
     factors = [optics.defocus(float(c10), spectra.dtype) for c10 in defoci]
     for spectrum in spectra:
-        for (along_y, along_x), weight in zip(factors, weights, strict=True):
-            parts = torch.view_as_real(optics.band.inverse((spectrum * along_y).mul_(along_x)))
+        for along, weight in zip(factors, weights, strict=True):
+            parts = torch.view_as_real(optics.band.inverse(spectrum, along))
             share = float(weight) / len(spectra)
             if total is None:
                 total = parts.mul_(parts)
@@ -300,6 +300,6 @@ def _crop(image: Tensor, shape: tuple[int, int]) -> Tensor:
         kept[:, bottom] += whole[:, bottom]
     if shape[1] % 2 == 0 and shape[1] < image.shape[1]:
         kept[-1] *= 2.0
-    rows = torch.fft.ifft(kept, norm="forward")
-    cropped: Tensor = torch.fft.irfft(rows, n=shape[1], dim=0, norm="forward").t()
+    rows = torch.fft.ifft(kept, norm="forward").t().contiguous()
+    cropped: Tensor = torch.fft.irfft(rows, n=shape[1], norm="forward")
     return cropped
