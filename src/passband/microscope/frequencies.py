@@ -55,8 +55,12 @@ def spatial_frequencies(
     return torch.hypot(qy, qx).to(dtype), torch.atan2(qy, qx).to(dtype)
 
 
-def _resize_spectrum(spectrum: Tensor, size: int, axis: int) -> Tensor:
-    """Crop or zero-pad one axis (−1 or −2) of an unshifted spectrum; the Nyquist line of an even side is kept real."""
+def resize_spectrum(spectrum: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Crop or zero-pad a spectrum (..., y, x) of corner origin; the Nyquist line of an even side is kept real."""
+    return _resize_axis(_resize_axis(spectrum, shape[0], -2), shape[1], -1)
+
+
+def _resize_axis(spectrum: Tensor, size: int, axis: int) -> Tensor:
     old = spectrum.shape[axis]
     common = min(old, size)
     if old == size:
@@ -106,7 +110,5 @@ def fourier_resample(images: Tensor, shape: tuple[int, int]) -> Tensor:
     if tuple(images.shape[-2:]) == tuple(shape):
         return images.clone()
     scale = shape[0] * shape[1] / (images.shape[-2] * images.shape[-1])
-    spectrum = torch.fft.fft2(images)
-    spectrum = _resize_spectrum(_resize_spectrum(spectrum, shape[0], -2), shape[1], -1)
-    resampled: Tensor = torch.fft.ifft2(spectrum) * scale
+    resampled: Tensor = torch.fft.ifft2(resize_spectrum(torch.fft.fft2(images), shape)) * scale
     return resampled if images.is_complex() else resampled.real.contiguous()

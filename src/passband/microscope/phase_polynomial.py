@@ -50,8 +50,14 @@ def evaluate(polynomial: NDArray[np.float64], x: Tensor, y: Tensor) -> Tensor:
     return powers_x @ matrix @ powers_y.T
 
 
-def gradient_squared(polynomial: NDArray[np.float64], x: Tensor, y: Tensor) -> Tensor:
-    """|∇χ|² with respect to the angle, (nx, ny): what `aberrations.phase_gradient_squared` gives in polar form."""
+def gradient(polynomial: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Polynomials (7, 7) of the derivatives with respect to x and to y."""
     along_x, along_y = (np.zeros((_SIZE, _SIZE)) for _ in range(2))
     along_x[:-1], along_y[:, :-1] = polyder(polynomial, axis=0), polyder(polynomial, axis=1)
+    return along_x, along_y
+
+
+def gradient_squared(polynomial: NDArray[np.float64], x: Tensor, y: Tensor) -> Tensor:
+    """|∇χ|² with respect to the angle, (nx, ny): what `aberrations.phase_gradient_squared` gives in polar form."""
+    along_x, along_y = gradient(polynomial)
     return evaluate(along_x, x, y).square_() + evaluate(along_y, x, y).square_()
