@@ -17,6 +17,7 @@ from passband.micrograph.store import StoreError, WaveStore
 from passband.micrograph.truth import resample_mask
 from passband.microscope.conditions import ConditionDistribution
 from passband.microscope.imaging import form_images
+from passband.microscope.incoherent import add_incoherent, incoherent_part
 from passband.recipe import PassbandError
 
 CONDITIONS = {"aberrations": {"C10": {"uniform": [-300.0, 300.0]}}, "focal_spread": 10.0, "dose": 400.0}
@@ -178,7 +179,9 @@ def test_defocus_counts_from_the_focus_reference(tiny_store: WaveStore) -> None:
     assert offset < -5.0
     conditions = ConditionDistribution(aberrations={"C10": 25.0 + offset}).sample(1, np.random.default_rng(0))
     wave = torch.from_numpy(tiny_store.wave(1))[None]
-    expected = form_images(wave, conditions, pixel_size=tiny_store.pixel_size)[0]
+    expected = form_images(wave, conditions, pixel_size=tiny_store.pixel_size)
+    part = incoherent_part(torch.fft.fft2(wave[0]), pixel_size=tiny_store.pixel_size)
+    expected = add_incoherent(expected, [part], conditions)[0]
     expected = (expected - expected.mean()) / expected.std(correction=0)
     torch.testing.assert_close(plain.image_from_row(row)[0], expected, atol=1e-4, rtol=1e-4)
 
@@ -218,6 +221,7 @@ def test_a_dose_is_of_the_pixels_of_the_camera(tiny_store: WaveStore, monkeypatc
 def test_an_even_image_becomes_zero(tiny_store: WaveStore, monkeypatch: pytest.MonkeyPatch) -> None:
     flat = Acquisition(tiny_store, imaging(conditions={}))
     monkeypatch.setattr(module, "form_images", lambda *_, output_shape, **__: torch.ones(1, *output_shape))
+    monkeypatch.setattr(module, "add_incoherent", lambda images, *_: images)
     assert not flat.batch(0, 1).images.any()
 
 

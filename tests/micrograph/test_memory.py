@@ -17,7 +17,9 @@ from passband.micrograph.memory import MICROGRAPHS, Memory
 from passband.micrograph.store import WaveStore
 from passband.recipe import PassbandError
 
+LOW = 10  # highest frequency of a map of the incoherent part over 32 Å
 WAVE = 2 * 80**2 * 8 + 80**2  # two phonons of the tiny store and its mask
+WAVE += 6 * (2 * LOW + 1) * (LOW + 1) * 8 + 81 * 8  # and the incoherent part of its images
 
 
 class Owner:

@@ -136,7 +136,7 @@ def edit(directory: Path, **attributes: object) -> None:
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"version": 2}, "store version 2; this passband reads version 1; update passband"),
+        ({"version": 99}, "store version 99; this passband reads version 2; update passband"),
         ({"format": "spectra"}, "holds 'spectra', not 'passband-wave-store'"),
         ({"recipe": {"structures": -1, "physics": WAVES}}, "recipe in .* cannot be read"),
         ({"identity": "0123456789abcdef"}, "but the store says 0123456789abcdef"),

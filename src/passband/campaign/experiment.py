@@ -36,10 +36,12 @@ Row = dict[str, Any]
 
 def prepare_stores(
     plan: CampaignPlan, stores: Path, *, workers: int = 1, device: str | None = None, progress: Report | None = None
-) -> None:
-    """Simulate the exit waves that the experiments of a plan need, as far as `stores` lacks them."""
-    for simulation in plan.simulations().values():
+) -> list[WaveStore]:
+    """Simulate the exit waves that the experiments of a plan need, as far as `stores` lacks them, and open them."""
+    return [
         simulate(simulation, store_path(simulation, stores), workers=workers, device=device, progress=progress)
+        for simulation in plan.simulations().values()
+    ]
 
 
 def store_path(simulation: Simulation, stores: Path) -> Path:

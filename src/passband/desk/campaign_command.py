@@ -136,6 +136,7 @@ def execute_plan(
     from passband.campaign.folder import LOCK, write_campaign
     from passband.campaign.locking import exclusive_in_turn
     from passband.durable import remove_leftovers
+    from passband.micrograph.store import beam_warning
 
     experiments = plan.experiments()
     stores = stores.absolute()
@@ -144,7 +145,9 @@ def execute_plan(
         write_campaign(output, plan.model_dump(mode="json"), [one.identity for one in experiments])
         with meter.step("simulate", unit="structures") as step:
             processes = pool if isinstance(pool, int) else 1
-            prepare_stores(plan, stores, workers=max(1, processes), progress=step)
+            for store in prepare_stores(plan, stores, workers=max(1, processes), progress=step):
+                if warning := beam_warning(store):
+                    meter.warn(f"warning: {store.directory.name}: {warning}")
     with meter.step("run", unit="runs") as step:
         job = partial(run_here, stores=stores, device=device)
         return execute(experiments, output, job, pool=pool, progress=step)

@@ -33,19 +33,28 @@ def simulate(
     """
     from passband.campaign.plan import load_plan
     from passband.campaign.run import simulate_plan
+    from passband.micrograph.store import beam_warning
 
     recipe = load_plan(plan, overrides or (), seed=seed)
     started = time.monotonic()
     with Meter(quiet=quiet) as meter, meter.step("simulate", unit="structures") as step:
         store = simulate_plan(recipe, output, workers=workers, device=resolve_device(device), progress=step)
+        warning = beam_warning(store)
+        if warning:
+            meter.warn(f"warning: {warning}")
     seconds = time.monotonic() - started
     if as_json:
         row = {
             "store": str(output),
             "structures": len(store),
             "identity": recipe.simulation.identity,
+            "transmitted": {"mean": float(store.transmitted.mean()), "least": float(store.transmitted.min())},
+            "warning": warning,
             "seconds": seconds,
         }
         typer.echo(json_text(row))
     elif not quiet:
         typer.echo(f"{len(store)} structures in {output} ({recipe.simulation.identity})")
+        mean, least = (100 * float(value) for value in (store.transmitted.mean(), store.transmitted.min()))
+        angle = 1e3 * recipe.simulation.band_angle
+        typer.echo(f"  their waves hold {mean:.2f} % of the beam, within {angle:.1f} mrad (least {least:.2f} %)")

@@ -25,6 +25,7 @@ from passband.micrograph.truth import resample_mask
 from passband.microscope.conditions import AnyConditions, ConditionDistribution, Conditions
 from passband.microscope.detector import record
 from passband.microscope.imaging import form_images
+from passband.microscope.incoherent import IncoherentPart, add_incoherent, incoherent_part
 from passband.recipe import PassbandError, Recipe
 
 __all__ = ["Acquisition", "Batch", "Imaging", "Simulation", "simulate"]
@@ -91,12 +92,13 @@ class _Kept(NamedTuple):
     """What imaging needs of a structure: spectra of its waves `(1, phonons, y, x)` on the device, mask, focus."""
 
     spectra: Tensor
+    incoherent: IncoherentPart
     mask: npt.NDArray[np.bool_]
     focus_offset: float
 
     @property
     def nbytes(self) -> int:
-        return self.spectra.nbytes + self.mask.nbytes
+        return self.spectra.nbytes + self.incoherent.nbytes + self.mask.nbytes
 
 
 class Acquisition:
@@ -275,6 +277,7 @@ class Acquisition:
             output_shape=(row["pixels"], row["pixels"]),
             space="fourier",
         )
+        image = add_incoherent(image, [kept.incoherent], [focused])
         generator = torch.Generator(self.device).manual_seed(row["noise_seed"])
         return record(image, [conditions], pixel_size=row["pixel_size"], generator=generator)[0]
 
@@ -286,7 +289,9 @@ class Acquisition:
     def _read(self, index: int) -> _Kept:
         wave = torch.from_numpy(self.store.wave(index)).to(self.device)
         offset = float(self.store.scene(index)["focus_offset"])
-        return _Kept(torch.fft.fft2(wave)[None], self.store.mask(index), offset)
+        spectra = torch.fft.fft2(wave)
+        incoherent = incoherent_part(spectra, pixel_size=self.store.pixel_size)
+        return _Kept(spectra[None], incoherent, self.store.mask(index), offset)
 
 
 def patch_shift(number: int, count: int, pixels: int) -> tuple[int, int]:

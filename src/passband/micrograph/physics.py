@@ -13,9 +13,9 @@ from pydantic import AfterValidator
 from passband.recipe import PassbandError
 
 #: Of exit waves and truth: everything that a store holds.
-WAVES = 1
+WAVES = 2
 #: Of micrographs made from stored waves: everything between the exit wave and the network.
-IMAGES = 2
+IMAGES = 3
 
 
 def _waves(version: int) -> int:

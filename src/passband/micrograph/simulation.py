@@ -11,12 +11,12 @@ import numpy.typing as npt
 import torch
 from pydantic import AfterValidator, Field, model_validator
 
-from passband.electron import check_energy, interaction_constant
+from passband.electron import check_energy, interaction_constant, wavelength
 from passband.micrograph.physics import WAVES, WavesVersion
 from passband.micrograph.truth import minimum_contrast_defocus, particle_labels, particle_mask, resample_mask
 from passband.microscope.frequencies import fourier_resample
 from passband.microscope.multislice import exit_waves
-from passband.microscope.potential import projected_potential
+from passband.microscope.potential import CUTOFF, projected_potential
 from passband.recipe import PassbandError, Recipe
 from passband.specimen.sampling import Scene, SceneDistribution, sample_scene
 
@@ -40,8 +40,9 @@ class Simulation(Recipe):
     pixel_size
         Of the multislice calculation, Å; the field is divided into the nearest whole number of pixels.
     stored_pixel_size
-        Of the exit waves that are kept, Å; None keeps them all. The spectrum is cropped, exactly, at the new Nyquist
-        frequency 1/(2·stored_pixel_size).
+        Of the exit waves that are kept, Å; None keeps them as computed. At most 1.5 times `pixel_size`: the wave of a
+        multislice has nothing beyond 1/(3·pixel_size), so that pixels this coarse hold all of it; coarser ones would
+        cut it, and electrons with it.
     slice_thickness
         Å.
     phonons
@@ -78,6 +79,12 @@ class Simulation(Recipe):
             raise PassbandError(
                 f"stored_pixel_size={self.stored_pixel_size:g} Å is finer than pixel_size={self.pixel_size:g} Å; {cure}"
             )
+        coarsest = self.pixel_size / CUTOFF
+        if self.stored_pixel_size is not None and self.stored_pixel_size > coarsest * (1.0 + 1e-9):
+            raise PassbandError(
+                f"stored_pixel_size={self.stored_pixel_size:g} Å cuts the waves of pixel_size={self.pixel_size:g} Å, "
+                f"and loses the electrons beyond the cut; use at most {coarsest:.3g} Å, or a coarser pixel_size"
+            )
         if self.scene.field < 16 * self.stored_sampling:
             raise PassbandError(
                 f"field={self.scene.field:g} Å is below 16 pixels of {self.stored_sampling:g} Å; "
@@ -92,13 +99,19 @@ class Simulation(Recipe):
 
     @property
     def stored_pixels(self) -> int:
-        """Pixels along each side of the stored waves and masks."""
-        return min(self.pixels, round(self.scene.field / (self.stored_pixel_size or self.pixel_size)))
+        """Pixels along each side of the stored waves and masks; enough for every frequency of the multislice."""
+        asked = round(self.scene.field / (self.stored_pixel_size or self.pixel_size))
+        return min(self.pixels, max(asked, 2 * int(0.5 * CUTOFF * self.pixels) + 1))
 
     @property
     def stored_sampling(self) -> float:
         """Pixel size of the stored waves in Å: the field divided by its pixels."""
         return self.scene.field / max(1, self.stored_pixels)
+
+    @property
+    def band_angle(self) -> float:
+        """Largest scattering angle that the waves hold, rad: λ/(3·pixel_size)."""
+        return wavelength(self.energy) * 0.5 * CUTOFF * self.pixels / self.scene.field
 
     @property
     def stored_waves(self) -> int:
@@ -119,7 +132,8 @@ class Structure:
     labels
         Which one: k + 1 for particle k, uint16 `(y, x)`.
     row
-        Scalars of the scene; `focus_offset` is the C10 in Å of the focus reference, counted from the exit plane.
+        Scalars of the scene; `focus_offset` is the C10 in Å of the focus reference, counted from the exit plane,
+        `transmitted` the intensity that the waves hold, 1 if no electron has left their band.
     atoms
         Columns `x`, `y`, `z` in Å, `number` and `particle` of the particles' atoms.
     """
@@ -154,6 +168,7 @@ def simulate_structure(recipe: Simulation, index: int, *, device: torch.device |
         "atoms": len(scene.atoms),
         "height": float(scene.atoms.cell[2, 2]),
         "focus_offset": _focus_offset(recipe, scene, particles, device),
+        "transmitted": float(np.mean(np.abs(waves) ** 2, dtype=np.float64)),
         "mask_fraction": float(mask.mean()),
         "parameters": json.dumps(scene.parameters, sort_keys=True),
     }

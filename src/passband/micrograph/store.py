@@ -33,7 +33,8 @@ from passband.micrograph.simulation import Simulation
 from passband.recipe import PassbandError
 
 FORMAT = "passband-wave-store"
-VERSION = 1
+VERSION = 2
+BEAM_KEPT = 0.99  # of the beam; a wave that holds less is worth a warning
 SHARD = 4  # structures that are simulated, recorded and resumed together
 ARRAYS = ("waves", "masks", "labels")
 REPAIR = "delete it and run the same simulate command again, which remakes what is missing"
@@ -44,6 +45,7 @@ ROW = pa.schema(
         ("atoms", pa.int64()),
         ("height", pa.float64()),
         ("focus_offset", pa.float64()),
+        ("transmitted", pa.float64()),
         ("mask_fraction", pa.float64()),
         ("parameters", pa.string()),
     ]
@@ -132,6 +134,20 @@ def _refuse_other_physics(directory: Path, recorded: Any) -> None:
         )
 
 
+def beam_warning(store: "WaveStore") -> str:
+    """Return in one line what a user should know of electrons that left the band of a store's waves, or nothing."""
+    least, recipe = float(store.transmitted.min()), store.recipe
+    if least >= BEAM_KEPT:
+        return ""
+    few = int((store.transmitted < BEAM_KEPT).sum())
+    return (
+        f"the waves of {few} of {len(store)} structures hold less than {100 * BEAM_KEPT:g} % of the beam (least "
+        f"{100 * least:.1f} %): the rest is scattered beyond {1e3 * recipe.band_angle:.1f} mrad, which pixel_size="
+        f"{recipe.pixel_size:g} Å cannot hold; images get it back as an incoherent background, and a smaller "
+        f"simulation.pixel_size, such as {recipe.pixel_size / 2:g}, holds more of it"
+    )
+
+
 class WaveStore:
     """A complete store, opened for reading: exit waves, masks, labels, scenes and atoms by structure.
 
@@ -200,6 +216,11 @@ class WaveStore:
         """Scalars of one structure; `parameters` is the dictionary of the scene's own."""
         row: dict[str, Any] = self._scenes.slice(self._checked(index), 1).to_pylist()[0]
         return {**row, "parameters": json.loads(row["parameters"])}
+
+    @property
+    def transmitted(self) -> npt.NDArray[np.float64]:
+        """Intensity that the waves of each structure hold, `(n,)`: 1 if no electron has left their band."""
+        return np.asarray(self._scenes["transmitted"].to_numpy(), dtype=np.float64)
 
     def atoms(self, index: int) -> dict[str, npt.NDArray[Any]]:
         """Point truth: `x`, `y`, `z` in Å, atomic `number` and `particle` of every particle atom of one structure."""

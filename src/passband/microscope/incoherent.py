@@ -67,6 +67,11 @@ class IncoherentPart:
         """Intensity that the wave holds, 1 if none has left its band."""
         return float(self.cumulative[-1])
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return self.maps.nbytes + self.cumulative.nbytes
+
     def within(self, q: float) -> float:
         """Intensity of the wave up to a frequency in Å⁻¹."""
         return float(np.interp(q, self._frequencies, self.cumulative))
