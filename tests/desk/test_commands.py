@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -285,3 +286,20 @@ def test_fields_without_particles_still_end_in_a_network(run: Run, micro: list[s
     outcome = run("evaluate", tmp_path / "run", "demo", "--store", store, "-o", tmp_path / "e", "-q", "--json", *bare)
     assert outcome.code == 0
     json.loads(outcome.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+def test_simulate_tells_what_its_waves_hold_of_the_beam(run: Run, tmp_path: Path) -> None:
+    scene = {"field": "40.0", "materials": '["Au"]', "diameter": "30", "film_thickness": "10", "particles": "1"}
+    small = ["simulation.structures=3", "imaging.patch=32"]
+    small += [f"simulation.scene.{name}={value}" for name, value in scene.items()]
+    settings = [word for one in small for word in ("--set", one)]
+    outcome = run("simulate", "demo", "-o", tmp_path / "gold", "--json", *settings)
+    assert outcome.code == 0
+    row = json.loads(outcome.out)
+    assert 0.9 < row["transmitted"]["least"] <= row["transmitted"]["mean"] < 0.99
+    assert "structures hold less than 99 % of the beam" in row["warning"]
+    assert "simulation.pixel_size, such as 0.2" in row["warning"]
+    assert outcome.err.count(row["warning"]) == 1
+    carbon = run("simulate", "demo", "-o", tmp_path / "film", *settings, "--set", "simulation.scene.empty=1.0")
+    assert "warning" not in carbon.err
+    assert re.search(r"their waves hold 99\.\d\d % of the beam, within 16\.4 mrad \(least 99\.\d\d %\)", carbon.out)
