@@ -203,7 +203,7 @@ def _on_cluster(client: Client, task: _Task, experiments: Sequence[Identified]) 
     under_way: dict[Future[Any], Identified] = {}
     tries: dict[str, int] = {}
 
-    def submit(experiment: Identified) -> Future[Any]:
+    def submit(experiment: Identified) -> "Future[Any]":
         tries[experiment.identity] = tries.get(experiment.identity, 0) + 1
         future: Future[Any] = client.submit(
             perform,

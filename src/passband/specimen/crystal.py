@@ -3,27 +3,35 @@
 Cells are in Å and degrees; the Cartesian frame is ASE's: **a** along x, **b** in the xy plane.
 """
 
-import warnings
+from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Annotated, Self
 
-import ase.io
 import numpy as np
 from ase import Atoms
+from ase.cell import Cell
 from ase.data import chemical_symbols
 from ase.spacegroup import Spacegroup
 from ase.spacegroup import crystal as build_crystal
 from ase.spacegroup.spacegroup import SpacegroupError
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 from scipy.spatial import cKDTree
 
 from passband.recipe import PassbandError, Recipe
 
+if TYPE_CHECKING:
+    from passband.specimen.cif import Structure
+    from passband.specimen.space_group import SpaceGroup
+
 Vector = tuple[float, float, float]
 FloatArray = NDArray[np.float64]
+
+MERGED = 0.2  # Å: images of a site nearer than this are one atom, whose coordinates are rounded
+SLOW = 2000  # sites × operations, for which ASE takes seconds
+NEAREST = 0.5  # Å: no two atoms of a crystal are nearer; H2 has 0.74 Å
 
 
 def nearest_name(name: str, known: list[str]) -> str:
@@ -51,7 +59,8 @@ class Crystal(Recipe):
     name
         What messages and scene parameters call it.
     spacegroup, setting
-        Number in the International Tables and ASE's setting (2 = origin at the inversion centre, where there are two).
+        Number in the International Tables and ASE's setting (2 = origin at the inversion centre, where there are two),
+        or the Hall symbol of a setting that ASE has no number for.
     cell
         a, b, c in Å; α, β, γ in degrees.
     symbols, basis
@@ -63,7 +72,7 @@ class Crystal(Recipe):
     cell: tuple[float, float, float, float, float, float]
     symbols: tuple[str, ...]
     basis: tuple[Vector, ...]
-    setting: int = Field(default=1, ge=1, le=2)
+    setting: Annotated[int, Field(ge=1, le=2)] | str = 1
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -80,6 +89,10 @@ class Crystal(Recipe):
         cosines = np.cos(np.deg2rad(self.cell[3:]))
         if 1.0 + 2.0 * np.prod(cosines) - np.sum(cosines**2) <= 1e-9:  # (volume / abc)²
             raise PassbandError(f"{self.name}: cell={self.cell} encloses no volume; check the three angles")
+        if isinstance(self.setting, str) and _hall_group(self.setting).number != self.spacegroup:
+            raise PassbandError(
+                f"{self.name}: '{self.setting}' is no setting of space group {self.spacegroup}; correct one"
+            )
         return self
 
 
@@ -143,8 +156,21 @@ def crystal(name: str) -> Crystal:
     return CRYSTALS[name]
 
 
+def _hall_group(symbol: str) -> "SpaceGroup":
+    from passband.specimen.space_group import hall_group
+
+    return hall_group(symbol)
+
+
 @lru_cache(maxsize=64)
 def _cached_cell(material: Crystal) -> Atoms:
+    if isinstance(material.setting, str):
+        orbits = _orbits(_hall_group(material.setting), material.cell, material.basis, material.symbols)
+        symbols = [symbol for symbol, places in zip(material.symbols, orbits, strict=True) for _ in places]
+        built = Atoms(symbols, scaled_positions=np.concatenate(orbits), cell=material.cell, pbc=True)
+        if _nearest(built) < MERGED:
+            raise PassbandError(f"{material.name}: two sites coincide; check spacegroup, setting and basis")
+        return built
     try:
         atoms = build_crystal(
             list(material.symbols),
@@ -159,6 +185,22 @@ def _cached_cell(material: Crystal) -> Atoms:
     return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
 
 
+def _orbits(
+    group: "SpaceGroup", cell: Sequence[float], sites: Sequence[Vector], names: Sequence[str]
+) -> list[FloatArray]:
+    """Places (n, 3), fractional, of each site under every operation."""
+    from passband.specimen.space_group import orbit
+
+    vectors = Cell.fromcellpar(cell).array
+    found = []
+    for site, name in zip(sites, names, strict=True):
+        try:
+            found.append(orbit(group, np.array(site), vectors, MERGED))
+        except PassbandError as error:
+            raise PassbandError(f"site {name}: {error}") from error
+    return found
+
+
 def unit_cell(material: Crystal) -> Atoms:
     """Conventional unit cell, periodic, in Å: every site of the asymmetric unit under every symmetry operation."""
     cell: Atoms = _cached_cell(material).copy()
@@ -168,7 +210,10 @@ def unit_cell(material: Crystal) -> Atoms:
 @lru_cache(maxsize=64)
 def nearest_distance(material: Crystal) -> float:
     """Shortest distance between two atoms of the crystal, Å."""
-    cell = _cached_cell(material)
+    return _nearest(_cached_cell(material))
+
+
+def _nearest(cell: Atoms) -> float:
     shifts = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3) @ cell.cell.array
     images = (cell.positions[None] + shifts[:, None]).reshape(-1, 3)
     distances = np.asarray(cKDTree(images).query(cell.positions, k=2)[0])
@@ -180,70 +225,74 @@ def equivalent_planes(material: Crystal, plane: tuple[int, int, int]) -> FloatAr
 
     Friedel pairs are not added: in wurtzite (001) and (00-1) are different surfaces.
     """
-    group = Spacegroup(material.spacegroup, material.setting)
-    rotations = {tuple(int(k) for k in np.rint(np.asarray(plane) @ rotation)) for rotation, _ in group.get_symop()}
+    if isinstance(material.setting, str):
+        turns = list(_hall_group(material.setting).rotations)
+    else:
+        turns = [turn for turn, _ in Spacegroup(material.spacegroup, material.setting).get_symop()]
+    rotations = {tuple(int(k) for k in np.rint(np.asarray(plane) @ turn)) for turn in turns}
     normals = np.array(sorted(rotations), float) @ unit_cell(material).cell.reciprocal().array
     unit: FloatArray = normals / np.linalg.norm(normals, axis=1, keepdims=True)
     return unit
 
 
-def read_cif(path: str | Path) -> Crystal:
-    """Crystal from the first structure of a CIF file; partly occupied sites are refused.
+def read_cif(path: str | Path, *, block: str | None = None) -> Crystal:
+    """Crystal from a CIF file, in the axes and with the origin of the file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    block
+        Name of the data block; needed where several hold atoms.
 
     Raises
     ------
     PassbandError
-        The file is missing, is no CIF, holds no atoms, or a site is not fully occupied.
+        The file is missing, no CIF, or does not say cell, symmetry and atoms without doubt; sites are partly occupied,
+        or atoms nearer than 0.5 Å to one another.
     """
+    from passband.specimen.cif import read_structure
+
     path = Path(path)
-    if not path.is_file():
-        raise PassbandError(f"{path} does not exist; give the path of a CIF file")
+    found = read_structure(path, block)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # ASE on "crystal system is not interpreted": checked against its cell below
-            atoms = ase.io.read(path, format="cif", fractional_occupancies=True)
-    except Exception as error:  # ASE raises whatever its parser stumbles over
-        raise PassbandError(
-            f"{path} cannot be read as CIF ({type(error).__name__}: {error}); check the file"
-        ) from error
-    if not isinstance(atoms, Atoms) or len(atoms) == 0:
-        raise PassbandError(f"{path} holds no atoms; give a CIF with _atom_site coordinates")
-    _check_occupancy(path, atoms)
-    return _reduced(path.stem, atoms)
+        material = _described(path.stem, found)
+        nearest = nearest_distance(material)
+    except ValidationError as error:
+        raise PassbandError(f"{path}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
+    except PassbandError as error:
+        raise PassbandError(f"{path}: {error}") from error
+    if nearest < NEAREST:
+        raise PassbandError(f"{path}: two atoms are {nearest:.2f} Å apart; list each atom once, and the cell in Å")
+    return material
 
 
-def _check_occupancy(path: Path, atoms: Atoms) -> None:
-    for site in atoms.info.get("occupancy", {}).values():
-        if any(abs(part - 1.0) > 1e-3 for part in site.values()):
-            raise PassbandError(f"{path}: site {site} is partly occupied; give an ordered structure")
+def _described(name: str, found: "Structure") -> Crystal:
+    """Crystal with the symmetry of the file; all atoms of the cell in P 1 where no symbol names its axes."""
+    group = found.group
+    Crystal(name=name, spacegroup=1, cell=found.cell, symbols=found.symbols, basis=found.sites)  # is it a cell at all?
+    setting = _setting(group) if len(found.sites) * len(group.rotations) < SLOW else group.hall or None
+    orbits = _orbits(group, found.cell, found.sites, found.labels)
+    kept = [places if setting is None else places[:1] for places in orbits]
+    return Crystal(
+        name=name,
+        spacegroup=1 if setting is None else group.number,
+        setting=1 if setting is None else setting,
+        cell=found.cell,
+        symbols=tuple(symbol for symbol, places in zip(found.symbols, kept, strict=True) for _ in places),
+        basis=tuple((float(x), float(y), float(z)) for places in kept for x, y, z in places),
+    )
 
 
-def _reduced(name: str, atoms: Atoms) -> Crystal:
-    """Asymmetric unit of a cell as ASE read it; where symmetry does not give that cell back, all atoms in P1."""
-    cell = tuple(float(x) for x in atoms.cell.cellpar())
-    group = atoms.info.get("spacegroup", Spacegroup(1))
-    _, first = np.unique(atoms.arrays.get("spacegroup_kinds", np.arange(len(atoms))), return_index=True)
-    symbols, scaled = atoms.get_chemical_symbols(), atoms.get_scaled_positions()
-    everything = np.arange(len(atoms))
-    for number, setting, kept in ((group.no, group.setting, first), (1, 1, everything)):
-        candidate = Crystal(
-            name=name,
-            spacegroup=number,
-            setting=setting,
-            cell=cell,
-            symbols=tuple(symbols[k] for k in kept),
-            basis=tuple(tuple(float(x) for x in scaled[k]) for k in kept),
-        )
-        if _same_cell(unit_cell(candidate), atoms):
-            break
-    return candidate
+def _setting(group: "SpaceGroup") -> int | str | None:
+    """ASE's number of a setting where it has one, else the Hall symbol, else None."""
+    from passband.specimen.space_group import same_operations
 
-
-def _same_cell(ours: Atoms, theirs: Atoms) -> bool:
-    if len(ours) != len(theirs):
-        return False
-    offsets = ours.get_scaled_positions()[:, None] - theirs.get_scaled_positions()[None]
-    close = (np.abs(offsets - np.rint(offsets)) < 1e-4).all(-1) & (ours.numbers[:, None] == theirs.numbers[None])
-    return bool(close.any(1).all())
+    for number in (1, 2) if group.number else ():
+        try:
+            rotations, translations = zip(*Spacegroup(group.number, number).get_symop(), strict=True)
+        except SpacegroupError:
+            continue
+        if same_operations(group, rotations, translations):
+            return number
+    return group.hall or None
