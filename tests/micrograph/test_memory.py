@@ -177,6 +177,20 @@ def test_threads_make_a_wave_once() -> None:
     assert all(one == seen[0] for one in seen)
 
 
+@pytest.mark.parametrize("budget", [2 * WAVE, 10**9])
+def test_batches_made_in_several_threads_are_those_of_one(tiny_store: WaveStore, budget: int) -> None:
+    store = WaveStore.open(tiny_store.directory, memory=Memory(budget))
+    shared = imaging(40.0).model_copy(update={"patches_per_field": 2})
+    stream = Acquisition(store, shared, seed=1)  # one that several learners take their batches from
+    others = [Acquisition(store, imaging(15.0 * k), seed=k, in_turn=True) for k in range(3)]
+    expected = [one.batch(0, 8).images for one in others] + [stream.batch(step, 8).images for step in range(4)]
+    with ThreadPoolExecutor(7) as pool:
+        coming = [pool.submit(one.batch, 0, 8) for one in others]
+        coming += [pool.submit(stream.batch, step, 8) for step in range(4)]
+        made = [one.result().images for one in coming]
+    assert all(torch.equal(one, other) for one, other in zip(made, expected, strict=True))
+
+
 def test_what_fails_is_not_kept() -> None:
     memory = Memory(300)
 
