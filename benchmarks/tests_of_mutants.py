@@ -15,7 +15,6 @@ microscope/form_factors                       | microscope/test_potential
 microscope/frequencies
 microscope/imaging                            | micrograph/test_acquisition
 microscope/information
-microscope/maps                               | microscope/test_information
 microscope/multislice
 microscope/phasor                             | microscope/test_imaging microscope/test_multislice
 microscope/phase_polynomial                   | microscope/test_imaging
