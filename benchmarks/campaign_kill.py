@@ -24,6 +24,7 @@ import psutil
 
 from passband.campaign.cluster import execute, run_here
 from passband.campaign.experiment import prepare_stores
+from passband.campaign.folder import TRAININGS
 from passband.campaign.grid import CampaignPlan
 from passband.campaign.tables import collect
 
@@ -75,7 +76,7 @@ class Killer(threading.Thread):
 
 def seconds(experiments: Any, directory: Path, stores: Path, workers: int) -> float:
     begun = time.perf_counter()
-    job = partial(run_here, stores=stores, device="cpu")
+    job = partial(run_here, stores=stores, trainings=directory / TRAININGS, device="cpu")
     summary = execute(experiments, directory, job, pool=workers)
     assert summary.finished == len(experiments), summary
     return time.perf_counter() - begun
@@ -112,7 +113,7 @@ def main() -> None:
         result["seconds, one process"] = round(seconds(experiments, serial, stores, 0))
         rows = collect(killed)
         result |= {"rows": rows.num_rows, "rows equal": "all" if rows.equals(collect(serial)) else "no"}
-        differ = differing(killed / "runs", serial / "runs")
+        differ = differing(killed, serial)
         result["files of rows and weights that differ"] = ", ".join(differ) or "none"
     print(f"| {' | '.join(result)} |\n{'|---' * len(result)}|\n| {' | '.join(map(str, result.values()))} |")
 

@@ -32,7 +32,7 @@ def main() -> None:
         prepare_stores(plan, stores)
         experiment = next(one for one in plan.experiments() if one.trained_on == trained_on)
         with tempfile.TemporaryDirectory() as folder:
-            run_here(experiment, Path(folder), stores=stores, device="cpu")
+            run_here(experiment, Path(folder), stores=stores, trainings=Path(folder) / "trainings", device="cpu")
             cost = json.loads((Path(folder) / "cost.json").read_text())
         networks, sets = cost["networks"], cost["evaluations"]
         training = cost["training_seconds"] / networks

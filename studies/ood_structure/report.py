@@ -53,8 +53,9 @@ from structure_text import (
 )
 
 from passband.campaign.experiment import evaluation_set
-from passband.campaign.folder import METRICS, finished, run_folder
+from passband.campaign.folder import METRICS, TRAININGS, finished, run_folder
 from passband.campaign.grid import CampaignPlan, Experiment, load_campaign
+from passband.campaign.networks import model_folder, training_folder
 from passband.desk.tables import write_csv
 from passband.segmentation.model import load_model
 from passband.training.history import read_history
@@ -148,7 +149,7 @@ def examples(table: Table, done: Sequence[Experiment], directory: Path, structur
         worst = int(np.argmax(silent["loss"]))
         name = str(silent["structures"][worst])
         wanted.append((f"not flagged: {name}", name, int(silent["image"][worst]), float(silent["loss"][worst])))
-    model = load_model(run_folder(experiment, directory) / "models" / str(network[1]))
+    model = load_model(model_folder(training_folder(experiment, directory / TRAININGS), int(network[1])))
     stores = opened(experiment, directory)
     made = []
     for title, name, image, loss in wanted:

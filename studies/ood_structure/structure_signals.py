@@ -20,8 +20,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from passband.campaign.experiment import evaluation_set, store_path
-from passband.campaign.folder import STORES, run_folder
+from passband.campaign.folder import STORES, TRAININGS
 from passband.campaign.grid import CampaignPlan, Experiment
+from passband.campaign.networks import model_folder, training_folder
 from passband.campaign.run import NamedSet
 from passband.durable import write_atomically
 from passband.micrograph.acquisition import Acquisition
@@ -120,7 +121,7 @@ class Witness(NamedTuple):
 def witnesses(
     experiment: Experiment, folder: Path, store: WaveStore, measuring: Measuring
 ) -> tuple[list[Witness], Rows]:
-    """Networks of a run with their references, and the image rows of their validation micrographs."""
+    """Networks of a training with their references, and the image rows of their validation micrographs."""
     splits = store.splits(validation=experiment.split.validation, test=experiment.split.test)
     seed = experiment.training.seed
     usual, held = (
@@ -132,7 +133,7 @@ def witnesses(
     )
     found, looks = [], []
     for number in experiment.seeds:
-        model = load_model(folder / "models" / str(number))
+        model = load_model(model_folder(folder, number))
         seen = look(model, held.images, symmetries=measuring.symmetries)
         features = look(model, usual.images, symmetries=measuring.symmetries).features
         reference = Reference(
@@ -209,7 +210,7 @@ def _parquet(rows: Rows) -> bytes:
 
 def _measured(experiment: Experiment, directory: Path, measuring: Measuring) -> tuple[Rows, Rows]:
     stores = opened(experiment, directory)
-    found, held = witnesses(experiment, run_folder(experiment, directory), stores[""], measuring)
+    found, held = witnesses(experiment, training_folder(experiment, directory / TRAININGS), stores[""], measuring)
     trained = defocus_nm(experiment.imaging.conditions)
     about = {"trained_nm": trained, "part": "validation", "structures": OWN, "defocus_nm": trained}
     images, reliability = [about | row for row in held], []

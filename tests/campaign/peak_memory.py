@@ -14,7 +14,7 @@ from passband.campaign.grid import CampaignPlan
 
 def main(plan: Path, stores: Path, run: Path) -> None:
     (experiment,) = CampaignPlan.model_validate_json(plan.read_text()).experiments()
-    run_here(experiment, run, stores=stores, device="cpu")
+    run_here(experiment, run, stores=stores, trainings=run.with_name("trainings"), device="cpu")
     unit = 1 if sys.platform == "darwin" else 1024
     sys.stdout.write(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit))
 

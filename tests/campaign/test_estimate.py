@@ -13,7 +13,7 @@ from passband.campaign import experiment as experiment_module
 from passband.campaign.cluster import execute, run_here
 from passband.campaign.estimate import PROGRAM, estimate
 from passband.campaign.experiment import prepare_stores, run_experiment, store_path
-from passband.campaign.folder import LOCK, STORES, write_campaign
+from passband.campaign.folder import LOCK, STORES, TRAININGS, write_campaign
 from passband.campaign.grid import CampaignPlan
 from passband.campaign.locking import exclusive_in_turn
 from passband.micrograph.acquisition import Acquisition
@@ -40,7 +40,8 @@ def campaign(smallest: dict[str, Any], tmp_path: Path) -> tuple[CampaignPlan, Pa
     with exclusive_in_turn(folder / LOCK):
         write_campaign(folder, plan.model_dump(mode="json"), [one.identity for one in plan.experiments()])
         prepare_stores(plan, folder / STORES)
-    execute(plan.experiments(), folder, partial(run_here, stores=folder / STORES, device="cpu"), pool=0)
+    job = partial(run_here, stores=folder / STORES, trainings=folder / TRAININGS, device="cpu")
+    execute(plan.experiments(), folder, job, pool=0)
     return plan, folder
 
 
@@ -56,7 +57,7 @@ def test_files_are_counted_to_the_last_one(campaign: tuple[CampaignPlan, Path]) 
 
 def test_bytes_of_runs_are_those_on_the_disk(campaign: tuple[CampaignPlan, Path]) -> None:
     plan, folder = campaign
-    runs = nbytes(folder / "runs")
+    runs = nbytes(folder / "runs") + nbytes(folder / TRAININGS)
     assert runs / FACTOR < estimate(plan).run_disk < runs * FACTOR
 
 
@@ -76,19 +77,18 @@ def test_micrographs_that_memory_does_not_hold_are_made_at_every_pass(
 ) -> None:
     plan = CampaignPlan.model_validate(smallest)
     prepare_stores(plan, tmp_path)
-    budget = 3 * (2 * 2 * 32**2 * 5) + 100  # two of the three repeated sets of two micrographs
+    budget = 3 * (2 * 32**2 * 5) - 100  # a third of it does not hold the two micrographs of a set
     made: list[int] = []
     real = Acquisition.batch
     monkeypatch.setattr(experiment_module, "Memory", lambda: Memory(budget))
     monkeypatch.setattr(Acquisition, "batch", lambda self, step, size: made.append(size) or real(self, step, size))
     for number, one in enumerate(plan.experiments()):
-        run_experiment(one, tmp_path / str(number), stores=tmp_path)
-    found = estimate(plan, budget=budget)
-    assert found.measured_images == 2 * (2 * 2 + 2 * 2)
+        run_experiment(one, tmp_path / str(number), stores=tmp_path, trainings=tmp_path / "trainings")
+    found, roomy = estimate(plan, budget=budget), estimate(plan)
+    assert (found.measured_images, roomy.measured_images) == (2 * 3 * 2 * 2, 2 * 3 * 2)  # runs, sets, images, passes
     assert sum(made) == found.training_images + found.measured_images
-    assert found.worker.micrographs == 2 * 2 * 32**2 * 5
-    assert found.worker.waves == budget - found.worker.micrographs
-    assert estimate(plan).worker.waves == 6 * 64**2 * 9
+    assert (found.worker.micrographs, roomy.worker.micrographs) == (0, 2 * 32**2 * 5)
+    assert (found.worker.waves, roomy.worker.waves) == (budget, 6 * 64**2 * 9)
 
 
 def test_patches_of_one_field_are_imaged_once(smallest: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from passband.campaign import experiment as module
+from passband.campaign import networks
 from passband.campaign.experiment import (
     evaluation_set,
     prepare_stores,
@@ -13,7 +14,8 @@ from passband.campaign.experiment import (
     store_path,
 )
 from passband.campaign.folder import COST, METRICS, CampaignError, run_folder
-from passband.campaign.grid import CampaignPlan
+from passband.campaign.grid import CampaignPlan, Experiment
+from passband.campaign.networks import model_folder, training_folder
 from passband.micrograph.memory import Memory
 from passband.micrograph.store import WaveStore
 from passband.segmentation.model import load_model
@@ -28,6 +30,11 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def run(one: Experiment, folder: Path, stores: Path) -> list[dict[str, Any]]:
+    """Run an experiment whose trainings nobody shares."""
+    return run_experiment(one, folder, stores=stores, trainings=folder.with_name(f"{folder.name} trainings"))
+
+
 def _with_gold(raw: dict[str, Any]) -> dict[str, Any]:
     gold = {"gold": {"scene": {"materials": ["Au"]}, "structures": 3}}
     return raw | {"others": gold, "parts": [raw["parts"][0] | {"structures": ["", "gold"]}]}
@@ -35,22 +42,22 @@ def _with_gold(raw: dict[str, Any]) -> dict[str, Any]:
 
 def test_rows_are_one_per_network_evaluation_and_epoch(smallest, stores, tmp_path) -> None:
     one = CampaignPlan.model_validate(_with_gold(smallest)).experiments()[0]
-    rows = run_experiment(one, tmp_path / "run", stores=stores)
+    rows = run(one, tmp_path / "run", stores)
     assert len(rows) == 2 * 4 * 2  # seeds, evaluations, epochs
     keys = {(row["seed"], row["structures"], row["evaluation"], row["epoch"]) for row in rows}
     assert len(keys) == len(rows)
     assert {row["run"] for row in rows} == {one.identity}
     assert {row["structures"] for row in rows} == {"", "gold"}
     assert len({row["loss"] for row in rows}) == len(rows)
-    model = load_model(tmp_path / "run" / "models" / "1")
+    model = load_model(model_folder(training_folder(one, tmp_path / "run trainings"), 1))
     assert model.card.conditions["aberrations"]["C10"] == {"normal": [-100.0, 10.0]}
 
 
 def test_rows_depend_on_the_recipe_alone(smallest, stores, tmp_path) -> None:
     ends = smallest | {"parts": [smallest["parts"][0] | {"curves": False}]}
     one = CampaignPlan.model_validate(ends).experiments()[1]
-    here = run_experiment(one, tmp_path / "a", stores=stores)
-    assert run_experiment(one, tmp_path / "b", stores=stores) == here
+    here = run(one, tmp_path / "a", stores)
+    assert run(one, tmp_path / "b", stores) == here
     assert {row["epoch"] for row in here} == {2}
     assert not any("second" in name for name in here[0])  # times belong to cost.json
 
@@ -58,8 +65,7 @@ def test_rows_depend_on_the_recipe_alone(smallest, stores, tmp_path) -> None:
 def test_measuring_at_the_end_and_after_every_epoch_agree(smallest, stores, tmp_path) -> None:
     raw = [smallest | {"parts": [smallest["parts"][0] | {"curves": curves}]} for curves in (False, True)]
     end, curve = (
-        run_experiment(CampaignPlan.model_validate(each).experiments()[0], tmp_path / str(k), stores=stores)
-        for k, each in enumerate(raw)
+        run(CampaignPlan.model_validate(each).experiments()[0], tmp_path / str(k), stores) for k, each in enumerate(raw)
     )
     last = {(row["seed"], row["evaluation"]): row["loss"] for row in curve if row["epoch"] == 2}
     assert last == {(row["seed"], row["evaluation"]): row["loss"] for row in end}
@@ -67,30 +73,30 @@ def test_measuring_at_the_end_and_after_every_epoch_agree(smallest, stores, tmp_
 
 def test_a_finished_run_is_read_and_a_half_one_continued(smallest, stores, tmp_path, monkeypatch) -> None:
     one = CampaignPlan.model_validate(smallest).experiments()[0]
-    rows = run_experiment(one, tmp_path / "whole", stores=stores)
+    rows = run(one, tmp_path / "whole", stores)
     folder = tmp_path / "half"
 
     def broken(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "save_model", broken)
+        patch.setattr(networks, "save_model", broken)
         with pytest.raises(KeyboardInterrupt):
-            run_experiment(one, folder, stores=stores)
+            run(one, folder, stores)
     assert not (folder / METRICS).exists()
-    assert run_experiment(one, folder, stores=stores) == rows
+    assert run(one, folder, stores) == rows
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "fit", broken)  # a second training would be noticed
-        assert run_experiment(one, folder, stores=stores) == rows
+        patch.setattr(networks, "fit", broken)  # a second training would be noticed
+        assert run(one, folder, stores) == rows
     assert (folder / COST).exists()
 
 
 def test_networks_that_share_a_run_have_the_rows_they_have_alone(smallest, stores, tmp_path) -> None:
     both = CampaignPlan.model_validate(smallest).experiments()[0]
     second = both.model_copy(update={"seeds": (1,)})
-    together = [row for row in run_experiment(both, tmp_path / "both", stores=stores) if row["seed"] == 1]
-    alone = run_experiment(second, tmp_path / "one", stores=stores)
+    together = [row for row in run(both, tmp_path / "both", stores) if row["seed"] == 1]
+    alone = run(second, tmp_path / "one", stores)
     assert [row["loss"] for row in alone] == [row["loss"] for row in together]
 
 
@@ -110,9 +116,9 @@ def test_every_experiment_is_measured_on_the_same_micrographs(smallest, stores) 
 
 def test_a_folder_of_another_experiment_is_refused(smallest, stores, tmp_path) -> None:
     first, second = CampaignPlan.model_validate(smallest).experiments()
-    run_experiment(first, tmp_path, stores=stores)
+    run(first, tmp_path, stores)
     with pytest.raises(CampaignError, match=f"holds another experiment than {second.identity}; use another directory"):
-        run_experiment(second, tmp_path, stores=stores)
+        run(second, tmp_path, stores)
 
 
 def test_a_run_folder_is_named_by_the_experiment(smallest, tmp_path) -> None:
@@ -132,10 +138,10 @@ def test_what_is_kept_in_memory_changes_no_row(smallest, stores, tmp_path, monke
     one = CampaignPlan.model_validate(_with_gold(smallest)).experiments()[0]
     used: list[Memory] = []
 
-    def run(budget: int) -> list[dict[str, Any]]:
+    def with_budget(budget: int) -> list[dict[str, Any]]:
         monkeypatch.setattr(module, "Memory", lambda: used.append(Memory(budget)) or used[-1])
-        return run_experiment(one, tmp_path / str(budget), stores=stores)
+        return run(one, tmp_path / str(budget), stores)
 
-    assert run(10**8) == run(0)
+    assert with_budget(10**8) == with_budget(0)
     assert len(used) == 2  # one for both stores of a run
     assert used[0].nbytes > 0 == used[1].nbytes

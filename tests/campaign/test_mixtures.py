@@ -6,6 +6,7 @@ import pytest
 
 from passband.campaign.experiment import prepare_stores, run_experiment
 from passband.campaign.grid import OWN, CampaignPlan, ConditionFamily
+from passband.campaign.networks import model_folder, training_folder
 from passband.campaign.plan import Plan
 from passband.campaign.run import trained_conditions
 from passband.distribution import Normal
@@ -58,8 +59,8 @@ def test_networks_are_trained_on_a_mixture_and_their_card_says_so(smallest, tmp_
     plan = CampaignPlan.model_validate(smallest | {"families": families, "parts": [part]})
     prepare_stores(plan, tmp_path / "stores")
     (one,) = plan.experiments()
-    rows = run_experiment(one, tmp_path / "run", stores=tmp_path / "stores")
+    rows = run_experiment(one, tmp_path / "run", stores=tmp_path / "stores", trainings=tmp_path / "trainings")
     assert {row["evaluation"] for row in rows} == {OWN, "defocus=100", "defocus=-100"}
-    model = load_model(tmp_path / "run" / "models" / "0")
+    model = load_model(model_folder(training_folder(one, tmp_path / "trainings"), 0))
     mixture = plan.families["mixed"].conditions()[0].conditions
     assert trained_conditions(model, Plan.model_construct()) == mixture

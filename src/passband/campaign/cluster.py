@@ -69,12 +69,12 @@ class Summary(NamedTuple):
     failed: tuple[Outcome, ...]
 
 
-def run_here(experiment: Any, folder: Path, *, stores: Path, device: str = "auto") -> None:
+def run_here(experiment: Any, folder: Path, *, stores: Path, trainings: Path, device: str = "auto") -> None:
     """Run an experiment in a worker: one thread, so that rows are the same on every machine; a GPU where there is one.
 
     Parameters
     ----------
-    experiment, folder, stores
+    experiment, folder, stores, trainings
         As in `passband.campaign.experiment.run_experiment`.
     device
         As there, or "auto".
@@ -86,7 +86,7 @@ def run_here(experiment: Any, folder: Path, *, stores: Path, device: str = "auto
     torch.set_num_threads(1)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    run_experiment(experiment, folder, stores=stores, device=device)
+    run_experiment(experiment, folder, stores=stores, trainings=trainings, device=device)
 
 
 def execute(

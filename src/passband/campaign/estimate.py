@@ -19,10 +19,12 @@ PROGRAM = 450_000_000  # bytes of Python, torch, Dask and oneDNN in a worker; me
 IMAGING = 20  # waves of one plane that come and go while an image is formed, beside the wave's own copy
 MICROGRAPH = 5  # bytes of a pixel of a kept micrograph and its mask
 TOGETHER = 16  # micrographs of a batch that is measured on, see `campaign.experiment`
-RUN_FILES = 11  # of a run of no network: .lock, config, cost, metrics, training and its four files, models, itself
+RUN_FILES = 5  # .lock, config, cost, metrics, the folder itself
+TRAINING_FILES = 10  # .lock, config, checkpoint, history, recipe, cost, trained, models, measured, the folder itself
 MODEL_FILES = 3  # weights, card and their folder
-CAMPAIGN_FILES = 6  # campaign.json, .lock, workers.log, stores, runs, the folder itself
+CAMPAIGN_FILES = 7  # campaign.json, .lock, workers.log, stores, trainings, runs, the folder itself
 ROW = 120  # bytes of a row in metrics.parquet or in a history, tables' own parts aside
+TABLE = 4_000  # bytes of a table of few rows
 TEXTS = 16_000  # bytes of a run's small files and of what Parquet needs beside its rows
 
 
@@ -155,7 +157,7 @@ def estimate(plan: CampaignPlan, *, workers: int = 1, budget: int = BUDGET) -> P
         worker=max((worker_memory(one, footprints.of(one), budget) for one in runs), key=lambda one: one.total),
         workers=workers,
         run_disk=sum(_run_disk(one, footprints.of(one)) for one in runs),
-        run_inodes=CAMPAIGN_FILES + sum(RUN_FILES + MODEL_FILES * len(one.seeds) for one in runs),
+        run_inodes=CAMPAIGN_FILES + sum(_run_inodes(one) for one in runs),
     )
 
 
@@ -191,33 +193,43 @@ def _imaged(run: Experiment) -> Iterable[tuple[Simulation, int]]:
 
 
 def _sets(run: Experiment) -> int:
-    """Count the data sets that are gone through after epochs: the training's own, and all others with curves."""
+    """Count the data sets that are gone through for every epoch: the training's own, and all others with curves."""
     return 1 + (len(run.evaluations) if run.curves else 0)
 
 
 def _kept_sets(run: Experiment, budget: int) -> tuple[int, int]:
-    """Bytes of micrographs that memory keeps, and how many micrographs these are."""
+    """Bytes of micrographs that memory keeps of the one set that is in use, and how many micrographs these are."""
     size = max(size for size in range(1, min(TOGETHER, run.images) + 1) if run.images % size == 0)
     batch = size * run.imaging.patch**2 * MICROGRAPH
-    batches = min(_sets(run) * run.images // size, int(budget * MICROGRAPHS) // batch)
+    batches = min(run.images // size, int(budget * MICROGRAPHS) // batch)
     return batches * batch, batches * size
 
 
 def _measured_images(run: Experiment, budget: int) -> int:
     """Micrographs made to measure on: kept ones once, others of the repeated sets at every pass."""
-    passes = ceil(run.training.epochs / run.training.validate_every)
     kept = _kept_sets(run, budget)[1]
-    repeated = kept + (_sets(run) * run.images - kept) * passes
+    repeated = _sets(run) * (kept + (run.images - kept) * _passes(run))
     return repeated + (0 if run.curves else len(run.evaluations) * run.images)
 
 
 def _run_disk(run: Experiment, footprint: Footprint) -> int:
-    passes = ceil(run.training.epochs / run.training.validate_every)
-    rows = len(run.seeds) * len(run.evaluations) * (passes if run.curves else 1)
-    scores = passes * _sets(run) * (1 + len(run.seeds))
-    return (
-        len(run.to_json()) + ROW * (rows + scores) + len(run.seeds) * footprint.weights + footprint.checkpoint + TEXTS
-    )
+    passes = _passes(run)
+    rows = 2 * len(run.seeds) * len(run.evaluations) * (passes if run.curves else 1)  # of the run, and as measured
+    scores = passes * (1 + len(run.seeds))
+    copies = 1 + (passes if run.curves else 0)  # of epochs, which are there for a while even if they are not kept
+    tables = TABLE * len(run.evaluations)
+    weights = copies * len(run.seeds) * footprint.weights
+    return len(run.to_json()) + ROW * (rows + scores) + tables + weights + footprint.checkpoint + TEXTS
+
+
+def _passes(run: Experiment) -> int:
+    return ceil(run.training.epochs / run.training.validate_every)
+
+
+def _run_inodes(run: Experiment) -> int:
+    seeds = len(run.seeds)
+    epochs = 1 + _passes(run) * (1 + seeds) if run.curves and run.keep_epochs else 0
+    return RUN_FILES + TRAINING_FILES + MODEL_FILES * seeds + len(run.evaluations) + epochs
 
 
 class _Footprints:

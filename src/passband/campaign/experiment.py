@@ -1,37 +1,53 @@
-"""One experiment of a campaign: train its networks, measure them, keep the rows; a pure function of the experiment.
+"""One experiment of a campaign: networks, trained or found, and what they score under some conditions.
 
-A run is a folder: `config.json`, `training/` (checkpoint and history), `models/<seed>/`, `cost.json`, and last of all
-`metrics.parquet`. Where that file is the run is finished and is not repeated; where it is not, the same call goes on
-from the last epoch. The rows depend on the experiment alone: not on the folder, the workers or their number.
+A run is a folder: `config.json`, `cost.json`, and last of all `metrics.parquet`. Where that file is the run is finished
+and is not repeated; where it is not, the same call goes on. Trainings and measurements have identities of their own and
+are kept beside (`passband.campaign.networks`), so that an experiment which differs in its evaluations alone trains
+nothing, and measures what is new. Rows depend on the experiment alone: not on the folder, the workers or their number.
 """
 
-import hashlib
-import json
 import time
-from collections.abc import Iterable, Mapping
-from math import sqrt
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
-from passband.campaign.folder import CONFIG, COST, METRICS, CampaignError
+from passband.campaign.folder import COST, METRICS, CampaignError
 from passband.campaign.grid import CampaignPlan, Evaluation, Experiment
-from passband.campaign.run import NamedSet, Report
-from passband.distribution import limits
-from passband.documents import json_text, parse_json, read_document
+from passband.campaign.networks import TrainedNetworks, claim, stacked, structures, trained_networks
+from passband.campaign.run import NamedSet, Report, evaluation_seed
+from passband.documents import json_text
 from passband.durable import write_atomically
-from passband.micrograph.acquisition import Acquisition, Simulation, simulate
+from passband.micrograph.acquisition import Acquisition, Imaging, Simulation, simulate
 from passband.micrograph.memory import Memory
 from passband.micrograph.store import WaveStore
-from passband.segmentation.model import ModelCard, save_model
-from passband.segmentation.stacked import StackedLearner, Together, seeded_networks
-from passband.training import History, Progress, fit
+from passband.recipe import Recipe
 from passband.training.history import read_history, to_parquet
 
-TRAINED = "trained"  # the set that may stop a training: its own condition, on the validation structures
-
 Row = dict[str, Any]
+SCORES = {"loss": "paper_scale_loss", "cross_entropy": "loss", "dice": "dice", "iou": "iou", "accuracy": "accuracy"}
+
+
+class Measurement(Recipe):
+    """What the scores of given networks depend on.
+
+    Attributes
+    ----------
+    simulation, imaging
+        Of the micrographs, with the conditions that are evaluated.
+    structures
+        Numbers of the simulation's structures that are shown, in turn.
+    images
+        How many micrographs.
+    epochs
+        Whether every validated epoch is measured, or the last one.
+    """
+
+    simulation: Simulation
+    imaging: Imaging
+    structures: tuple[int, ...]
+    images: int
+    epochs: Literal["every", "last"]
 
 
 def prepare_stores(
@@ -50,9 +66,15 @@ def store_path(simulation: Simulation, stores: Path) -> Path:
 
 
 def run_experiment(
-    experiment: Experiment, folder: Path, *, stores: Path, device: str = "cpu", progress: Report | None = None
+    experiment: Experiment,
+    folder: Path,
+    *,
+    stores: Path,
+    trainings: Path,
+    device: str = "cpu",
+    progress: Report | None = None,
 ) -> list[Row]:
-    """Train and measure the networks of an experiment, or read what is there.
+    """Train and measure the networks of an experiment, as far as that was not done, or read what is there.
 
     Parameters
     ----------
@@ -62,6 +84,8 @@ def run_experiment(
         Of this run alone.
     stores
         Folder of stores, see `prepare_stores`.
+    trainings
+        Folder of trainings, shared by all experiments of a campaign.
     device
         "cpu" or "cuda"; on CUDA all networks of the experiment are computed at once.
     progress
@@ -77,51 +101,36 @@ def run_experiment(
     Raises
     ------
     CampaignError
-        The exit waves are missing, or the folder holds another experiment.
+        The exit waves are missing, a folder holds something else, or weights that are wanted were not kept.
     TrainingError
         The training diverged.
     """
     path = folder / METRICS
-    _claim(experiment, folder)
+    claim(folder, experiment)
     if path.exists():
         return read_history(path)
-    wanted = {"": experiment.simulation, **experiment.others}
     memory = Memory()
+    wanted = {"": experiment.simulation, **experiment.others}
     opened = {name: _open(simulation, stores, memory) for name, simulation in wanted.items()}
-    learner = _learner(experiment, device)
-    measured = {
-        _key(one): evaluation_set(experiment, one, opened[one.structures], device) for one in experiment.evaluations
-    }
-    history = _train(experiment, learner, opened[""], measured if experiment.curves else {}, folder, device, progress)
+    networks = trained_networks(experiment, trainings, opened[""], device=device, progress=progress)
     started = time.perf_counter()
-    rows = (
-        _curve_rows(experiment, history) if experiment.curves else _final_rows(experiment, learner, measured, history)
-    )
+    rows = _rows(experiment, networks, opened, device)
     cost = {
-        "training_seconds": round(history.seconds, 2),
+        "training": networks.identity,
+        "training_seconds": networks.seconds,
         "evaluation_seconds": round(time.perf_counter() - started, 2),
         "networks": len(experiment.seeds),
         "evaluations": len(experiment.evaluations),
-        "epochs": int(history.rows[-1]["epoch"]),
+        "epochs": networks.final,
         "images": experiment.images,
         "device": device,
         "threads": torch.get_num_threads(),
     }
-    for seed, network in zip(experiment.seeds, learner.separate(), strict=True):
-        save_model(folder / "models" / str(seed), network, _card(experiment, seed))
     write_atomically(folder / COST, json_text(cost, indent=1).encode(), error=CampaignError)
     write_atomically(path, to_parquet(rows), error=CampaignError)
+    if experiment.curves and not experiment.keep_epochs:
+        networks.forget_epochs()
     return rows
-
-
-def _claim(experiment: Experiment, folder: Path) -> None:
-    """Write what the folder is for, or check that it is for this."""
-    path = folder / CONFIG
-    text = experiment.to_json()
-    if path.exists() and json.dumps(parse_json(read_document(path)), sort_keys=True, separators=(",", ":")) != text:
-        raise CampaignError(f"{folder} holds another experiment than {experiment.identity}; use another directory")
-    if not path.exists():
-        write_atomically(path, json.dumps(json.loads(text), indent=1, sort_keys=True).encode(), error=CampaignError)
 
 
 def _open(simulation: Simulation, stores: Path, memory: Memory) -> WaveStore:
@@ -132,142 +141,75 @@ def _open(simulation: Simulation, stores: Path, memory: Memory) -> WaveStore:
     return store
 
 
-def _learner(experiment: Experiment, device: str) -> StackedLearner:
-    together: Together = "vmap" if torch.device(device).type == "cuda" and len(experiment.seeds) > 1 else "turns"
-    networks = seeded_networks(experiment.network, experiment.seeds)
-    return StackedLearner(networks, experiment.loss, seed=experiment.training.seed, together=together)
-
-
-def _key(evaluation: Evaluation) -> str:
-    return json.dumps([evaluation.structures, evaluation.name])
-
-
-def _structures(experiment: Experiment, store: WaveStore, part: str) -> list[int]:
-    if store.recipe != experiment.simulation:
-        return list(range(len(store)))  # no network has seen any of another store
-    parts = store.splits(validation=experiment.split.validation, test=experiment.split.test)
-    return [int(index) for index in parts[part]]
-
-
 def evaluation_set(experiment: Experiment, evaluation: Evaluation, store: WaveStore, device: str = "cpu") -> NamedSet:
     """Return the micrographs of an evaluation: the same ones for every experiment that measures on it."""
-    imaging = experiment.imaging.model_copy(update={"conditions": evaluation.conditions, "patches_per_field": 1})
-    drawn = hashlib.sha256(f"{store.recipe.identity} {imaging.identity}".encode()).digest()
+    imaging = _seen(experiment, evaluation)
     acquisition = Acquisition(
         store,
         imaging,
-        indices=_structures(experiment, store, "test"),
-        seed=int.from_bytes(drawn[:6], "big"),
+        indices=structures(experiment, store, "test"),
+        seed=evaluation_seed(store, imaging),
         in_turn=True,
         device=device,
     )
     return NamedSet(acquisition, experiment.images, at_most=16, again=experiment.curves)
 
 
-def _train(
-    experiment: Experiment,
-    learner: StackedLearner,
-    store: WaveStore,
-    measured: Mapping[str, Iterable[Any]],
-    folder: Path,
-    device: str,
-    progress: Report | None,
-) -> History:
-    seed = experiment.training.seed
-    stream = Acquisition(
-        store, experiment.imaging, indices=_structures(experiment, store, "train"), seed=seed, device=device
-    )
-    own = Acquisition(
-        store,
-        experiment.imaging,
-        indices=_structures(experiment, store, "validation"),
-        seed=seed + 1_000_003,
-        in_turn=True,
-        device=device,
-    )
-    return fit(
-        learner,
-        stream.batch,
-        {TRAINED: NamedSet(own, experiment.images, at_most=16), **measured},
-        experiment.training,
-        folder / "training",
-        device=device,
-        progress=_telling(progress),
-        identity=experiment.identity,
-    )
+def _seen(experiment: Experiment, evaluation: Evaluation) -> Imaging:
+    return experiment.imaging.model_copy(update={"conditions": evaluation.conditions, "patches_per_field": 1})
 
 
-def _telling(progress: Report | None) -> Any:
-    def tell(state: Progress) -> None:
-        assert progress is not None
-        progress(state.step, state.steps, note=f"epoch {state.epoch}/{state.epochs}, loss {state.loss:.3f}")
-
-    return tell if progress is not None else None
-
-
-def _curve_rows(experiment: Experiment, history: History) -> list[Row]:
-    sets = {_key(one): one for one in experiment.evaluations}
-    return [
-        _row(experiment, sets[recorded["set"]], k, recorded, recorded, history)
-        for recorded in history.rows
-        if recorded["set"] in sets
-        for k in range(len(experiment.seeds))
-    ]
-
-
-def _final_rows(
-    experiment: Experiment, learner: StackedLearner, measured: Mapping[str, NamedSet], history: History
-) -> list[Row]:
-    last = history.rows[-1]
+def _rows(experiment: Experiment, networks: TrainedNetworks, stores: dict[str, WaveStore], device: str) -> list[Row]:
+    """Rows ordered by epoch, evaluation and network."""
     rows = []
     for evaluation in experiment.evaluations:
+        for scored in _scored(experiment, evaluation, networks, stores[evaluation.structures], device):
+            rows.append(_row(experiment, evaluation, networks, scored))
+    return sorted(rows, key=lambda row: int(row["epoch"]))
+
+
+def _scored(
+    experiment: Experiment, evaluation: Evaluation, networks: TrainedNetworks, store: WaveStore, device: str
+) -> list[Row]:
+    """Scores of the networks under one evaluation, measured or read: `epoch`, `network` (its place), and `SCORES`."""
+    measurement = Measurement(
+        simulation=store.recipe,
+        imaging=_seen(experiment, evaluation),
+        structures=tuple(structures(experiment, store, "test")),
+        images=experiment.images,
+        epochs="every" if experiment.curves else "last",
+    )
+    path = networks.folder / "measured" / f"{measurement.identity}.parquet"
+    if path.exists():
+        return read_history(path)
+    micrographs = evaluation_set(experiment, evaluation, store, device)
+    rows: list[Row] = []
+    for epoch in networks.epochs if experiment.curves else (None,):
+        learner = stacked(networks.weights(experiment, epoch), experiment, device)
+        learner.train(False)
         with torch.no_grad():
-            scores = learner.validate(evaluation.name, measured[_key(evaluation)])
-        rows += [_row(experiment, evaluation, k, last, scores, history) for k in range(len(experiment.seeds))]
+            scores = learner.validate(evaluation.name, micrographs)
+        common = {"epoch": networks.final if epoch is None else epoch}
+        for k in range(len(experiment.seeds)):
+            rows.append({**common, "network": k, **{name: scores[f"{score}.{k}"] for name, score in SCORES.items()}})
+    write_atomically(path, to_parquet(rows), error=CampaignError)
     return rows
 
 
-def _row(
-    experiment: Experiment,
-    evaluation: Evaluation,
-    k: int,
-    recorded: Mapping[str, Any],
-    scores: Mapping[str, float],
-    history: History,
-) -> Row:
+def _row(experiment: Experiment, evaluation: Evaluation, networks: TrainedNetworks, scored: Row) -> Row:
     training = experiment.training
     return {
         "run": experiment.identity,
         "trained_on": experiment.trained_on,
-        "seed": experiment.seeds[k],
+        "seed": experiment.seeds[scored["network"]],
         "optimiser": training.optimiser,
         "learning_rate": training.learning_rate,
         "batch_size": training.batch_size,
-        "epoch": recorded["epoch"],
-        "step": recorded["step"],
+        "epoch": scored["epoch"],
+        "step": scored["epoch"] * networks.steps_per_epoch,
         "evaluation": evaluation.name,
         "structures": evaluation.structures,
         "images": experiment.images,
-        "loss": scores[f"paper_scale_loss.{k}"],
-        "cross_entropy": scores[f"loss.{k}"],
-        "dice": scores[f"dice.{k}"],
-        "iou": scores[f"iou.{k}"],
-        "accuracy": scores[f"accuracy.{k}"],
-        "stopped": history.stopped,
+        **{name: scored[name] for name in SCORES},
+        "stopped": networks.stopped,
     }
-
-
-def _card(experiment: Experiment, seed: int) -> ModelCard:
-    imaging = experiment.imaging
-    low, high = limits(imaging.pixel_size)
-    return ModelCard(
-        name=f"{experiment.trained_on} seed {seed}",
-        architecture=experiment.network,
-        pixel_size=sqrt(low * high),
-        conditions=imaging.conditions.model_dump(mode="json"),
-        simulation=experiment.simulation.model_dump(mode="json"),
-        imaging=imaging.model_dump(mode="json"),
-        training={**experiment.training.model_dump(mode="json"), "loss": experiment.loss.model_dump(mode="json")},
-        seed=seed,
-        citation="arXiv:2512.09067",
-    )

@@ -4,6 +4,7 @@ Layout of the folder of a campaign::
 
     campaign.json             the plan and the identities of its runs
     stores/<simulation>/      exit waves
+    trainings/<training>/     networks and what they scored; see `passband.campaign.networks`
     runs/<experiment>/        one run; see `passband.campaign.experiment`
         metrics.parquet       its rows, written last: a run is finished where this file is
         cost.json             seconds
@@ -25,8 +26,11 @@ from passband.recipe import PassbandError
 
 CONFIG, METRICS, COST = "config.json", "metrics.parquet", "cost.json"
 ERROR, ATTEMPT, LOCK = "error.json", "attempt.json", ".lock"
-CAMPAIGN, RUNS, STORES = "campaign.json", "runs", "stores"
+CAMPAIGN, RUNS, STORES, TRAININGS = "campaign.json", "runs", "stores", "trainings"
 RESULTS, LOG, KEYS = "results.parquet", "workers.log", "keys"
+
+
+FORMAT = 2  # 1 had no folder of trainings: evaluations were part of their identity
 
 
 class CampaignError(PassbandError):
@@ -57,9 +61,13 @@ def write_campaign(directory: Path, plan: dict[str, Any], runs: Sequence[str]) -
     Raises
     ------
     CampaignError
-        The folder cannot be written.
+        The folder cannot be written, or holds a campaign of another format.
     """
-    text = json_text({"format": 1, "plan": plan, "runs": list(runs)}, indent=1)
+    known = read_json(directory / CAMPAIGN).get("format", FORMAT)
+    if known != FORMAT:
+        cure = "use another directory; `status` and `report` still read this one"
+        raise CampaignError(f"{directory} holds a campaign of format {known}, this passband writes {FORMAT}; {cure}")
+    text = json_text({"format": FORMAT, "plan": plan, "runs": list(runs)}, indent=1)
     write_atomically(directory / CAMPAIGN, text.encode(), error=CampaignError)
 
 

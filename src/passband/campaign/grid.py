@@ -161,7 +161,9 @@ class Experiment(Recipe):
     images
         Micrographs of each evaluation, and of the validation that may stop the training.
     curves
-        Measure after every epoch; else at the end alone.
+        Measure after every validated epoch; else at the end alone.
+    keep_epochs
+        Keep the weights of those epochs, so that an evaluation that is added later needs no training.
     """
 
     trained_on: str
@@ -176,6 +178,7 @@ class Experiment(Recipe):
     others: dict[str, Simulation] = Field(default={})
     images: int = Field(ge=1)
     curves: bool = False
+    keep_epochs: bool = True
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -211,7 +214,10 @@ class Part(Recipe):
         Train all seeds of an experiment on one stream of micrographs; else each seed is an experiment of its own, with
         its own stream.
     curves
-        Measure after every epoch.
+        Measure after every epoch, or every `training.validate_every` of them.
+    keep_epochs
+        Keep the weights of the measured epochs, so that an evaluation that is added later needs no training; where they
+        are too many for the disk, false.
     """
 
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
@@ -222,6 +228,7 @@ class Part(Recipe):
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     together: bool = True
     curves: bool = False
+    keep_epochs: bool = True
 
 
 class CampaignPlan(Recipe):
@@ -302,6 +309,7 @@ class CampaignPlan(Recipe):
                 others=others,
                 images=self.images,
                 curves=part.curves,
+                keep_epochs=part.keep_epochs,
             )
             for named, changes, seeds in product(self.families[part.train_on].conditions(), part.series, stacks)
         )

@@ -1,6 +1,7 @@
 """From a plan to its results: simulate, train, evaluate. Each may be stopped; the same call continues."""
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import isnan, sqrt
 from pathlib import Path
@@ -14,7 +15,7 @@ from passband.campaign.plan import Plan
 from passband.distribution import limits
 from passband.documents import json_text
 from passband.durable import write_atomically
-from passband.micrograph.acquisition import Acquisition, Batch, simulate
+from passband.micrograph.acquisition import Acquisition, Batch, Imaging, simulate
 from passband.micrograph.store import WaveStore
 from passband.microscope.conditions import AnyConditions, validate_conditions
 from passband.microscope.information import Metric, compare_information
@@ -70,6 +71,13 @@ class NamedSet:
         self.size = max(size for size in range(1, min(at_most, count) + 1) if count % size == 0)
         self._kept: dict[int, Batch] = {}
 
+    @property
+    def identity(self) -> str:
+        """Of the micrographs: everything that they depend on."""
+        made = self.acquisition
+        parts = (made.store.recipe.identity, made.imaging.identity, made.indices, made.seed, self.count)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches of equal size."""
         for step in range(self.count // self.size):
@@ -85,14 +93,23 @@ class NamedSet:
         return batch
 
 
+def evaluation_seed(store: WaveStore, imaging: Imaging) -> int:
+    """Seed of the micrographs of an evaluation: of its own, whatever else is evaluated and whoever was trained."""
+    drawn = hashlib.sha256(f"{store.recipe.identity} {imaging.identity}".encode()).digest()
+    return int.from_bytes(drawn[:6], "big")
+
+
 def named_sets(
     plan: Plan, store: WaveStore, indices: Sequence[int], *, device: str = "cpu", again: bool = True
 ) -> dict[str, NamedSet]:
-    """Return one set of micrographs per named condition of the plan, in its order; seeds differ from the training's."""
+    """Return one set of micrographs per named condition of the plan, in its order.
+
+    They depend on the condition and not on the other ones, so that one more changes no score of the others.
+    """
     sets = {}
-    for number, named in enumerate(plan.validation):
+    for named in plan.validation:
         imaging = plan.imaging.model_copy(update={"conditions": named.conditions})
-        seed = plan.training.seed + 1_000_003 * (number + 1)
+        seed = evaluation_seed(store, imaging)
         acquisition = Acquisition(store, imaging, indices=indices, seed=seed, in_turn=True, device=device)
         count = len(indices) * plan.patches_per_structure
         sets[named.name] = NamedSet(acquisition, count, at_most=plan.training.batch_size, again=again)
@@ -117,7 +134,8 @@ def train_plan(
     with torch.random.fork_rng():
         torch.manual_seed(plan.training.seed)
         learner = SegmentationLearner(build_unet(plan.network), plan.loss, seed=plan.training.seed)
-    recipes = (store.recipe, plan.imaging, plan.network, plan.loss, plan.split)
+    identities = [one.identity for one in (store.recipe, plan.imaging, plan.network, plan.loss, plan.split)]
+    identities += _judges(plan, validation)
     history = fit(
         learner,
         acquisition.batch,
@@ -126,7 +144,7 @@ def train_plan(
         directory,
         device=device,
         progress=_telling(progress),
-        identity="-".join(recipe.identity for recipe in recipes),
+        identity="-".join(identities),
         prefetch=True,
     )
     if progress is not None:
@@ -134,6 +152,13 @@ def train_plan(
     write_atomically(directory / "config.json", json_text(plan.model_dump(mode="json"), indent=1).encode())
     save_model(directory / "model", learner.network, _card(plan, history, device))
     return TrainedRun(directory / "model", history, int(history.rows[-1]["epoch"]), history.seconds)
+
+
+def _judges(plan: Plan, sets: Mapping[str, NamedSet]) -> list[str]:
+    """Identities of the sets that stop the training or choose its epoch; the others have no part in the weights."""
+    if not plan.training.is_judged:
+        return []
+    return [one.identity for name, one in sets.items() if plan.training.monitor_set in (None, name)]
 
 
 def _telling(progress: Report | None) -> Callable[[Progress], None] | None:
@@ -152,7 +177,7 @@ def _telling(progress: Report | None) -> Callable[[Progress], None] | None:
 
 
 def _card(plan: Plan, history: History, device: str) -> ModelCard:
-    last = history.rows[-1]["epoch"]
+    last = history.best_epoch if plan.training.keep == "best" else history.rows[-1]["epoch"]
     low, high = limits(plan.imaging.pixel_size)
     scores = {
         str(row["set"]): {key: _known(row[key]) for key in ("dice", "iou", "paper_scale_loss") if key in row}

@@ -133,7 +133,7 @@ def execute_plan(
 
     from passband.campaign.cluster import execute, run_here
     from passband.campaign.experiment import prepare_stores
-    from passband.campaign.folder import LOCK, write_campaign
+    from passband.campaign.folder import LOCK, TRAININGS, write_campaign
     from passband.campaign.locking import exclusive_in_turn
     from passband.durable import remove_leftovers
     from passband.micrograph.store import beam_warning
@@ -149,7 +149,7 @@ def execute_plan(
                 if warning := beam_warning(store):
                     meter.warn(f"warning: {store.directory.name}: {warning}")
     with meter.step("run", unit="runs") as step:
-        job = partial(run_here, stores=stores, device=device)
+        job = partial(run_here, stores=stores, trainings=output.absolute() / TRAININGS, device=device)
         return execute(experiments, output, job, pool=pool, progress=step)
 
 

@@ -121,7 +121,7 @@ def _label(axes: Any, axis: str, names: Sequence[str]) -> None:
 def cost_rows(found: Sequence[Row]) -> list[dict[str, Any]]:
     """Seconds per network and per evaluation of a network, for each device, and hours for 12,000 networks.
 
-    Where networks are measured after every epoch, that is part of the seconds of training.
+    A training that several runs measure is counted with each of them.
     """
     groups: dict[tuple[str, int], list[Row]] = {}
     for cost in found:
@@ -205,5 +205,5 @@ def _costs(report: Report, rows: Sequence[Row]) -> None:
         "per_evaluation": "evaluation, s per network and condition",
         "hours": f"{PAPER_NETWORKS:,} networks, hours of one worker",
     }
-    text = "What is measured after every epoch counts as training. Seconds are of the clock, other work included."
+    text = "A training that several runs share counts with each. Seconds are of the clock, other work included."
     report.section("Cost", paragraph(text), table(rows, columns))

@@ -231,9 +231,17 @@ def save_model(directory: str | Path, network: nn.Module, card: ModelCard) -> Mo
     content = save(state)
     complete = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
     directory = Path(directory)
-    write_atomically(directory / WEIGHTS, content, error=ModelError)
+    if not _holds(directory / WEIGHTS, content):  # weights that are there already stay untouched
+        write_atomically(directory / WEIGHTS, content, error=ModelError)
     write_atomically(directory / CARD, (complete.model_dump_json(indent=1) + "\n").encode(), error=ModelError)
     return complete
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def load_model(directory: str | Path, *, device: torch.device | str | None = None) -> Model:

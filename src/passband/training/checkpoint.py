@@ -13,6 +13,7 @@ from torch import Tensor
 from passband.documents import parse_json, read_document
 from passband.durable import write_atomically
 from passband.recipe import PassbandError
+from passband.training.recipe import TrainingRecipe
 
 FORMAT = 1
 
@@ -90,8 +91,10 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
     return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
 
 
-def refuse_other_run(path: Path, ours: dict[str, Any]) -> None:
-    """Compare the recipe of the run in `path` with ours; more epochs are welcome where no earlier one depends on them.
+def refuse_other_run(path: Path, recipe: TrainingRecipe, identity: str) -> None:
+    """Compare the training of the run in `path` with ours by what its weights depend on.
+
+    More epochs are welcome where no earlier one depends on them.
 
     Raises
     ------
@@ -101,19 +104,21 @@ def refuse_other_run(path: Path, ours: dict[str, Any]) -> None:
     directory = path.parent
     try:
         theirs = parse_json(read_document(path))
-        old, new = dict(theirs["recipe"]), dict(ours["recipe"])
+        old, new = TrainingRecipe.model_validate(theirs["recipe"]), recipe
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"{directory} holds a checkpoint but no readable {path.name}; use another directory"
         ) from error
-    if new.get("schedule") != "cosine" and old.get("epochs", 0) <= new["epochs"]:
-        old["epochs"] = new["epochs"]  # more epochs of the same training: nothing before them would have differed
-    differing = [name for name in new if old.get(name) != new[name]]
-    if theirs.get("identity") != ours["identity"]:
-        differing.append("identity (the data or the network)")
+    if new.schedule != "cosine" and old.epochs <= new.epochs:
+        old = old.model_copy(update={"epochs": new.epochs})  # nothing before them would have differed
+    there, now = old.decisive(), new.decisive()
+    differing = [name for name in {**now, **there} if there.get(name) != now.get(name)]
+    if theirs.get("identity") != identity:
+        differing.append("identity (the data, the network, or what decides when it stops)")
     if differing:
         example = differing[0]
-        values = f"{old.get(example)!r} there, {new[example]!r} now" if example in new else "another one"
+        known = example in now or example in there
+        values = f"{there.get(example)!r} there, {now.get(example)!r} now" if known else "another one"
         raise TrainingError(
             f"{directory} holds a training with another {', '.join(differing)} ({values}); "
             "use another directory, or remove this one to start afresh"

@@ -63,6 +63,7 @@ def fit(
     progress: ProgressCallback | None = None,
     identity: str = "",
     prefetch: bool = False,
+    validated: Callable[[int], None] | None = None,
 ) -> History:
     """Train a learner, or go on with a training that was interrupted: it is the same call.
 
@@ -76,7 +77,8 @@ def fit(
         `batches(step, size)` returns the batch of a step, counted from 0 over all epochs; equal steps give equal
         batches.
     validation
-        Named sets of batches, gone through once after every epoch, or every `recipe.validate_every` of them.
+        Named sets of batches, gone through once after every epoch, or every `recipe.validate_every` of them. One that
+        is new, or whose `identity` is, when the training is over is gone through once with the final weights.
     recipe
         A run may be continued with more `epochs` than it was begun with, unless its schedule depends on their number.
     directory
@@ -90,6 +92,8 @@ def fit(
         Of whatever else makes the run (data, network): a directory with another one is refused.
     prefetch
         Make the next batch in a second thread during a step; the result is the same.
+    validated
+        Called with the epoch after each validation, while the learner holds the weights that were validated.
 
     Raises
     ------
@@ -97,6 +101,7 @@ def fit(
         The directory holds another run or cannot be written, the loss is not finite, or the monitored score is missing.
     """
     run = _Run(learner, validation, recipe, Path(directory), device)
+    run.validated = validated
     run.open(identity)
     cuda = [run.device] if run.device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda, device_type="cuda"), BatchSource(batches, recipe, prefetch) as source:
@@ -132,6 +137,9 @@ class _Run:
         self.epoch, self.rows, self.stopped = 0, list[Row](), ""
         self.best_epoch, self.best_score = 0, float("inf")
         self.seconds, self.train_loss = 0.0, float("nan")
+        self.sets = {name: str(getattr(one, "identity", "")) for name, one in validation.items()}
+        self.measured: dict[str, str] = {}  # the sets of the rows
+        self.validated: Callable[[int], None] | None = None
 
     def open(self, identity: str) -> None:
         """Begin in an empty directory, or take up the run that is there if it is this one."""
@@ -142,7 +150,7 @@ class _Run:
         remove_leftovers(self.directory)
         ours = {"recipe": self.recipe.model_dump(mode="json"), "identity": identity}
         if (self.directory / CHECKPOINT).exists():
-            refuse_other_run(self.directory / RECIPE, ours)
+            refuse_other_run(self.directory / RECIPE, self.recipe, identity)
             self._restore()
         write_atomically(
             self.directory / RECIPE, json_text(ours, indent=1, sort_keys=True).encode(), error=TrainingError
@@ -164,6 +172,7 @@ class _Run:
         if state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
         self.epoch, self.rows, self.stopped = state["epoch"], state["rows"], state["stopped"]
+        self.measured = state.get("sets", {})
         self.best_epoch, self.best_score = state["best_epoch"], state["best_score"]
         if self.stopped == "epochs" and self.epoch < self.recipe.epochs:
             self.stopped = ""
@@ -179,6 +188,7 @@ class _Run:
         state = {
             "epoch": self.epoch,
             "rows": self.rows,
+            "sets": self.measured,
             "stopped": self.stopped,
             "best_epoch": self.best_epoch,
             "best_score": self.best_score,
@@ -193,14 +203,32 @@ class _Run:
 
     def finish(self) -> History:
         """Leave the learner with the weights that the recipe keeps."""
-        # A kill may have fallen between the checkpoint and the table that follows from it.
-        write_atomically(self.directory / HISTORY, to_parquet(self.rows), error=TrainingError)
         if self.recipe.keep == "best":
             self.learner.load_state_dict(self.best)
         elif self.average is not None:
             self.learner.load_state_dict(self.average.tensors)
         self.learner.train(False)
+        self._measure_new_sets()
+        # A kill may have fallen between the checkpoint and the table that follows from it.
+        write_atomically(self.directory / HISTORY, to_parquet(self.rows), error=TrainingError)
         return History(tuple(self.rows), self.stopped, self.best_epoch, self.seconds)
+
+    def _measure_new_sets(self) -> None:
+        """Score the sets that came after the training with its final weights; nothing is trained for them."""
+        new = [name for name, identity in self.sets.items() if self.measured.get(name) != identity]
+        if not new:
+            return
+        with torch.no_grad(), self._autocast():
+            scores = {name: dict(self.learner.validate(name, self.validation[name])) for name in new}
+        epoch = self.best_epoch if self.recipe.keep == "best" else self.epoch
+        kept = [row for row in self.rows if not (row["epoch"] == epoch and row["set"] in (*new, ""))]
+        like = next(row for row in self.rows if row["epoch"] == epoch)
+        common = {name: like[name] for name in ("epoch", "step", "learning_rate", "train_loss")}
+        added = [common | {"set": name} | row for name, row in scores.items()]
+        self.rows = sorted(kept + added, key=lambda row: int(row["epoch"]))
+        self.measured |= {name: self.sets[name] for name in new}
+        tensors, state = read_checkpoint(self.directory / CHECKPOINT)
+        write_checkpoint(self.directory / CHECKPOINT, tensors, {**state, "rows": self.rows, "sets": self.measured})
 
     def _autocast(self) -> AbstractContextManager[Any]:
         if self.recipe.precision == "float32":
@@ -269,11 +297,14 @@ class _Run:
         with lent:
             with torch.no_grad(), self._autocast():
                 scores = {name: dict(self.learner.validate(name, sets)) for name, sets in self.validation.items()}
+            self.measured = dict(self.sets)
             step = self.epoch * self.recipe.steps_per_epoch
             common = {"epoch": self.epoch, "step": step, "learning_rate": learning_rate(self.recipe, step - 1)}
             common["train_loss"] = self.train_loss
             self.rows += [common | {"set": name} | row for name, row in scores.items()] or [common | {"set": ""}]
             self._decide(_monitored(self.recipe, scores, self.train_loss))
+            if self.validated is not None:
+                self.validated(self.epoch)
         self.seconds += time.perf_counter() - started
         if progress is not None:
             speed = step / max(self.seconds, 1e-9)
