@@ -13,7 +13,7 @@ from passband.micrograph.grey import NotGreyError, data_bar_rows, to_grey
 from passband.micrograph.lengths import parse_length
 from passband.micrograph.micrograph import Micrograph
 from passband.micrograph.outliers import Cleaned, without_outliers
-from passband.micrograph.readers.content import MAX_BYTES, Content, FormatError, Source
+from passband.micrograph.readers.content import MAX_BYTES, Content, FormatError, Source, is_complex
 from passband.micrograph.writing import write_image_tiff, write_mask_tiff, write_overlay_png
 from passband.recipe import PassbandError
 
@@ -100,7 +100,7 @@ def _described_fault(source: Source, content: Content, frame: int | None) -> str
         `frame` is not in the file.
     """
     kind = content.dtype.kind
-    if kind == "c" or (kind == "V" and content.dtype.names and len(content.dtype.names) == 2):
+    if is_complex(content.dtype):
         return "is a complex array (a wave or a Fourier transform), not an image; take its modulus or intensity first"
     if content.refusal:
         return content.refusal

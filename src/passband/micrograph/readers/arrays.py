@@ -15,8 +15,10 @@ from passband.micrograph.readers.content import (
     Calibration,
     Content,
     Source,
+    axis_names,
     beam_energy,
     calibrate,
+    many_axes,
     number,
     plain_pixels,
     text,
@@ -103,22 +105,29 @@ def _mode(keys: Mapping[str, Any]) -> str | None:
     return next((mode for mode in ("STEM", "SEM", "TEM") if mode in kind), None)
 
 
-def _layout(shape: tuple[int, ...]) -> tuple[tuple[str, ...], int]:
-    """Names of the axes, and frames: a short last axis is colour, else the first one counts frames."""
-    if len(shape) != 3:
-        return (("y", "x") if len(shape) == 2 else tuple(f"axis {k}" for k in range(len(shape)))), 1
-    return (("y", "x", "channel"), 1) if shape[-1] in (3, 4) and shape[0] > 4 else (("frame", "y", "x"), shape[0])
+def _dense(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape without axes of one value, as networks want them; the order in memory stays the same."""
+    return tuple(shape[axis] for axis in many_axes(shape))
+
+
+def _dropped(full: tuple[int, ...], shape: tuple[int, ...]) -> tuple[str, ...]:
+    return (f"axes of one value dropped: {full} read as {shape}",) if full != shape else ()
+
+
+def _frames(shape: tuple[int, ...]) -> int:
+    return shape[0] if "frame" in axis_names(shape) else 1
 
 
 def read_npy(source: Source) -> Content:
     """Describe a .npy array, with what the JSON of the same stem says."""
     with source.path.open("rb") as file:
-        shape, fortran, dtype = _header(file, source)
+        full, fortran, dtype = _header(file, source)
         offset = file.tell()
+    shape = _dense(full)
     source.claim(shape or (1,), dtype, stored=source.size - offset, limited=len(shape) != 3 or fortran)
     keys = _flat(_sidecar(source.path))
     calibration = _json_calibration(keys, shape)
-    axes, frames = _layout(shape)
+    axes, frames = axis_names(shape), _frames(shape)
 
     def load(frame: int) -> NDArray[Any]:
         if axes[0] == "frame" and not fortran:
@@ -138,7 +147,7 @@ def read_npy(source: Source) -> Content:
         energy=_energy(keys),
         instrument=text(keys.get("instrument") or keys.get("microscope")),
         mode=_mode(keys),
-        notes=calibration.notes,
+        notes=(*_dropped(full, shape), *calibration.notes),
     )
 
 
@@ -159,10 +168,10 @@ def _members(archive: zipfile.ZipFile, source: Source) -> dict[str, tuple[tuple[
     return found
 
 
-def _load_member(source: Source, name: str) -> NDArray[Any]:
+def _load_member(source: Source, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
     with zipfile.ZipFile(source.path) as archive, archive.open(f"{name}.npy") as file:
         array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
-        return array
+        return array.reshape(shape)
 
 
 def _metadata(source: Source) -> Mapping[str, Any] | None:
@@ -205,21 +214,24 @@ def read_npz(source: Source) -> Content:
         raise source.error(
             f"holds {len(members)} arrays ({', '.join(list(members)[:6])}); save the one you mean as .npy"
         )
-    shape, dtype = members[name]
+    full, dtype = members[name]
+    shape = _dense(full)
     metadata = _metadata(source)
     calibration, energy, mode = _panta_rhei(metadata or {})
     notes = () if metadata is not None else ("its metadata is a pickle, which can run code and is never loaded",)
-    axes, frames = _layout(shape)
+    axes, frames = axis_names(shape), _frames(shape)
     return Content(
         format="Panta Rhei" if source.path.suffix.lower() == ".prz" else "NumPy archive",
         shape=shape,
         dtype=dtype,
-        load=lambda frame: _load_member(source, name)[frame] if axes[0] == "frame" else _load_member(source, name),
+        load=lambda frame: (
+            _load_member(source, name, shape)[frame] if axes[0] == "frame" else _load_member(source, name, shape)
+        ),
         axes=axes,
         frames=frames,
         pixel_size=calibration.pixel_size,
         energy=energy,
         mode=mode,
         refusal=calibration.refusal,
-        notes=(*notes, *calibration.notes),
+        notes=(*notes, *_dropped(full, shape), *calibration.notes),
     )

@@ -107,6 +107,8 @@ def calibrate(scales: tuple[float, float], units: tuple[str | None, str | None],
 
     A size outside `BELIEVED` is left out with a note: it is a step of another space, or damage.
     """
+    if any(is_spectral(unit) for unit in units):
+        return Calibration(refusal="holds spectra (an axis is in eV), not an image; sum or slice them first")
     if any(is_reciprocal(unit) for unit in units):
         shown = f"{scales[0]:.6g} {clean_unit(units[0])}"
         return Calibration(refusal=f"is a diffraction pattern ({shown} per pixel), not a real-space image")
@@ -136,6 +138,31 @@ def _unknown_unit(scales: tuple[float, float], units: tuple[str | None, str | No
         hint = f"if it is nm, give --pixel-size {scales[0]:.6g}nm"
         return (f"a scale of {scales[0]:.9g} without a unit in {where}, not used; {hint}",)
     return (f"the units {units[0]!r}, {units[1]!r} in {where} are no lengths that are known; give --pixel-size",)
+
+
+def is_complex(dtype: np.dtype[Any]) -> bool:
+    """Whether values have a real and an imaginary part, as NumPy's or as a pair of fields (Velox, MATLAB)."""
+    names = [name.lower() for name in dtype.names or ()]
+    return dtype.kind == "c" or (len(names) == 2 and names[0].startswith("r") and names[1].startswith("i"))
+
+
+def is_spectral(unit: str | None) -> bool:
+    """Whether a unit is one of energy loss or X-ray energy."""
+    return clean_unit(unit).lower() in {"ev", "kev", "mev"}
+
+
+def many_axes(shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the axes of more than one value; of two axes or more, at least two."""
+    axes = [axis for axis, side in enumerate(shape) if side != 1]
+    single = [axis for axis in reversed(range(len(shape))) if axis not in axes]
+    return tuple(sorted(axes + single[: max(0, 2 - len(axes))]))
+
+
+def axis_names(shape: Sequence[int]) -> tuple[str, ...]:
+    """Names of the axes of a bare array: a short last axis of three is colour, else the first one counts frames."""
+    if len(shape) == 3:
+        return ("y", "x", "channel") if shape[-1] in (3, 4) and shape[0] > 4 else ("frame", "y", "x")
+    return ("y", "x") if len(shape) == 2 else tuple(f"axis {k}" for k in range(len(shape)))
 
 
 def number(value: object) -> float | None:

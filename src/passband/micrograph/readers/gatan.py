@@ -4,7 +4,7 @@ import mmap
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from passband.micrograph.readers.content import (
     Source,
     beam_energy,
     calibrate,
+    is_spectral,
     number,
     plain_pixels,
     text,
@@ -141,7 +142,7 @@ def _at(tree: Any, *names: str) -> Any:
     return tree
 
 
-def _displayed(tree: dict[str, Any], source: Source) -> dict[str, Any]:
+def displayed_image(tree: dict[str, Any], source: Source) -> dict[str, Any]:
     """Return the image that the file shows: the one its first source refers to, else the last that is no thumbnail."""
     images = [
         image for image in (_at(tree, "ImageList") or {}).values() if isinstance(_at(image, "ImageData"), Mapping)
@@ -166,11 +167,13 @@ def _calibration(data: Mapping[str, Any]) -> Calibration:
 
 def _refusal(image: Mapping[str, Any], shape: tuple[int, ...]) -> str | None:
     meta = _at(image, "ImageTags", "Meta Data")
-    third = str(_at(image, "ImageData", "Calibrations", "Dimension", "2", "Units") or "")
-    if len(shape) == 1:
-        return f"is a line of {shape[0]} values (a spectrum or profile), not an image"
-    if third.strip().lower() in {"ev", "kev"} or (len(shape) > 2 and "spectrum" in str(_at(meta, "Format")).lower()):
-        return f"is a spectrum image of shape {shape}, not a micrograph; sum or slice it along the energy first"
+    axes = _at(image, "ImageData", "Calibrations", "Dimension")
+    units = [text(_at(axis, "Units")) for axis in axes.values()] if isinstance(axes, Mapping) else []
+    if len(shape) < 2:
+        return f"is a line of {sum(shape)} values (a spectrum or profile), not an image"
+    if any(is_spectral(unit) for unit in units[: len(shape)]) or "spectrum" in str(_at(meta, "Format")).lower():
+        kind = "spectrum image" if len(shape) > 2 else "line of spectra"
+        return f"is a {kind} of shape {shape}, not a micrograph; sum or slice it along the energy first"
     if len(shape) > 3:
         return f"is {len(shape)}-dimensional {shape} (4D-STEM?), not a micrograph; make an image of it first"
     return None
@@ -181,13 +184,35 @@ def _mode(info: Mapping[str, Any]) -> str | None:
     return "STEM" if "STEM" in written or "SCANNING" in written else "TEM" if "TEM" in written else None
 
 
+class Described(NamedTuple):
+    """What the tags of an image say."""
+
+    calibration: Calibration
+    energy: float | None
+    instrument: str | None
+    mode: str | None
+    refusal: str | None
+
+
+def describe_image(image: Mapping[str, Any], shape: tuple[int, ...]) -> Described:
+    """Return what the tags of an image of `shape` say, in .dm3, .dm4 or .dm5."""
+    info = _at(image, "ImageTags", "Microscope Info") or {}
+    return Described(
+        _calibration(image["ImageData"]),
+        beam_energy(_at(info, "Voltage")),
+        text(_at(info, "Name")),
+        _mode(info) if isinstance(info, Mapping) else None,
+        _refusal(image, shape),
+    )
+
+
 def read_gatan(source: Source) -> Content:
     """Describe the displayed image of a .dm3 or .dm4 file."""
     with source.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         tags = _Tags(data, source)
         tree = tags.group()
         version, order = tags.version, tags.order
-    image = _displayed(tree, source)
+    image = displayed_image(tree, source)
     pixels = image["ImageData"]
     kind, block = pixels.get("DataType"), pixels.get("Data")
     if kind not in _IMAGE or not isinstance(block, _Block):
@@ -198,19 +223,18 @@ def read_gatan(source: Source) -> Content:
     shape = tuple(side for side in shape[:-2] if side != 1) + shape[-2:]
     frames = shape[0] if len(shape) == 3 else 1
     stored = source.claim(shape[-2:], dtype, stored=block.size // frames if frames > 0 else 0)
-    calibration = _calibration(pixels)
-    info = _at(image, "ImageTags", "Microscope Info") or {}
+    known = describe_image(image, shape)
     return Content(
         format=f"Digital Micrograph {version}",
         shape=shape,
         dtype=dtype,
         load=lambda frame: plain_pixels(source.path, shape[-2:], dtype, block.offset + frame * stored),
-        axes=("frame", "y", "x")[-len(shape) :] if len(shape) < 4 else tuple(f"axis {i}" for i in range(len(shape))),
+        axes=tuple(f"axis {i}" for i in range(len(shape))) if known.refusal else ("frame", "y", "x")[-len(shape) :],
         frames=frames,
-        pixel_size=calibration.pixel_size,
-        energy=beam_energy(_at(info, "Voltage")),
-        instrument=text(_at(info, "Name")),
-        mode=_mode(info),
-        refusal=_refusal(image, shape) or calibration.refusal,
-        notes=calibration.notes,
+        pixel_size=known.calibration.pixel_size,
+        energy=known.energy,
+        instrument=known.instrument,
+        mode=known.mode,
+        refusal=known.refusal or known.calibration.refusal,
+        notes=known.calibration.notes,
     )

@@ -3,19 +3,7 @@
 import h5py
 
 from passband.micrograph.readers.content import Source, beam_energy, calibrate, number, text
-from passband.micrograph.readers.hdf5_nodes import Found, attribute, children, hard_linked
-
-
-def _hyperspy_axes(group: h5py.Group, ndim: int) -> list[tuple[float, str | None, str, bool]]:
-    axes = []
-    for index in range(ndim):
-        node = hard_linked(group, f"axis-{index}")
-        read = (lambda name, node=node: attribute(node, name)) if node is not None else (lambda _: None)
-        scale = number(read("scale"))
-        axes.append(
-            (1.0 if scale is None else scale, text(read("units")), text(read("name")) or "", bool(read("navigate")))
-        )
-    return axes
+from passband.micrograph.readers.hdf5_nodes import Found, attribute, children, hard_linked, image_plane
 
 
 def find_hyperspy(file: h5py.File, source: Source) -> list[Found]:
@@ -23,37 +11,49 @@ def find_hyperspy(file: h5py.File, source: Source) -> list[Found]:
     images = []
     for name, group in children(hard_linked(file, "Experiments")):
         data = hard_linked(group, "data")
-        if not isinstance(data, h5py.Dataset) or data.ndim < 2:
+        if not isinstance(data, h5py.Dataset):
             continue
-        axes = _hyperspy_axes(group, data.ndim)
-        signals = [axis for axis in axes if not axis[3]]
-        plane = axes[-2:]
-        calibration = calibrate((plane[0][0], plane[1][0]), (plane[0][1], plane[1][1]), "the HyperSpy axes")
-        refusal = calibration.refusal
-        if len(signals) == 1:
-            refusal = f"is a spectrum image of shape {data.shape}, not a micrograph; sum or slice it first"
+        shape = tuple(int(side) for side in data.shape)
+        axes = _axes(group, data.ndim)
+        signals = tuple(index for index, axis in enumerate(axes) if not axis[2])
+        plane = (signals[0], signals[1]) if len(signals) == 2 else image_plane(shape) if len(shape) > 1 else None
+        (scale_y, unit_y, _), (scale_x, unit_x, _) = (
+            (axes[axis] for axis in plane) if plane else ((1.0, None, False),) * 2
+        )
+        energy, instrument, mode = _instrument(group)
+        spectra = f"is a spectrum image of shape {shape}, not a micrograph; sum or slice it first"
         images.append(
-            Found(name=f"Experiments/{name}/data", label=name, frame_axis=0, calibration=calibration, refusal=refusal)
-            if (known := _hyperspy_instrument(group)) is None
-            else Found(
+            Found(
                 name=f"Experiments/{name}/data",
                 label=name,
-                frame_axis=0,
-                calibration=calibration,
-                refusal=refusal,
-                energy=known[0],
-                instrument=known[1],
-                mode=known[2],
+                plane=plane,
+                calibration=calibrate((scale_y, scale_x), (unit_y, unit_x), "the HyperSpy axes"),
+                refusal=spectra if len(signals) == 1 and len(shape) > 1 else None,
+                energy=energy,
+                instrument=instrument,
+                mode=mode,
             )
         )
     return images
 
 
-def _hyperspy_instrument(group: h5py.Group) -> tuple[float | None, str | None, str | None] | None:
+def _axes(group: h5py.Group, ndim: int) -> list[tuple[float, str | None, bool]]:
+    """Step, unit and whether it is scanned, of every axis."""
+    axes = []
+    for index in range(ndim):
+        node = hard_linked(group, f"axis-{index}")
+        scale = number(attribute(node, "scale"))
+        axes.append(
+            (1.0 if scale is None else scale, text(attribute(node, "units")), bool(attribute(node, "navigate")))
+        )
+    return axes
+
+
+def _instrument(group: h5py.Group) -> tuple[float | None, str | None, str | None]:
     for kind in ("TEM", "SEM"):
         node = hard_linked(group, "metadata", "Acquisition_instrument", kind)
-        if node is not None and attribute(node, "beam_energy") is not None:
+        if attribute(node, "beam_energy") is not None:
             mode = text(attribute(node, "acquisition_mode")) or kind
             energy = beam_energy(attribute(node, "beam_energy"), kilo=True)
             return energy, text(attribute(node, "microscope")), mode if mode in {"TEM", "STEM", "SEM"} else None
-    return None
+    return None, None, None

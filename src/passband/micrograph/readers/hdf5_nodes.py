@@ -1,34 +1,66 @@
 """Walking an HDF5 file safely: plain links only, each node once, and no more of them than a microscope writes."""
 
+import errno
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 import h5py
+import numpy as np
 
-from passband.micrograph.readers.content import Calibration, Source
+from passband.micrograph.readers.content import Calibration, Source, many_axes
 
 MAX_NODES = 20_000
 _MAX_DEPTH = 32
 _MAX_ATTRIBUTE = 2**16  # bytes, or numbers
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Found:
-    """One image data set, before it is checked: which axis counts frames, and what its neighbours say."""
+    """One data set that may be the micrograph, before it is checked: where its image lies, what its neighbours say."""
 
     name: str
     label: str
-    frame_axis: int | None = None
-    axes: tuple[str, ...] = ()
+    plane: tuple[int, int] | None = None  # axes of y and x; by default the last two of more than one value
+    channel: int | None = None  # axis of colour
     calibration: Calibration = field(default_factory=Calibration)
     energy: float | None = None
     instrument: str | None = None
     mode: str | None = None
     refusal: str | None = None
-    derived: bool = False  # an element map or the like, made from the acquired signal
+    aside: str = ""  # what it is, in the plural, where it is no micrograph: "maps computed from spectra"
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[h5py.File]:
+    """Open for reading; a file that another program writes is not read, because it may change under our hands.
+
+    Raises
+    ------
+    FormatError
+        Another program has it open, or the one that wrote it did not close it.
+    """
+    try:
+        file = h5py.File(source.path, "r")
+    except OSError as failure:
+        reason = str(failure)
+        if failure.errno in _NO_LOCKS:  # a file system without locks, as some clusters have
+            file = h5py.File(source.path, "r", locking=False)
+        elif isinstance(failure, BlockingIOError) or "unable to lock file" in reason:
+            raise source.error("is open in another program; close it there, or copy the file") from failure
+        elif "already open for write" in reason:
+            raise source.error(
+                "is open in another program, or was not closed by the one that wrote it; close it there, or, if that "
+                "program has crashed, run h5clear -s on a copy"
+            ) from failure
+        else:
+            raise
+    with file:
+        yield file
 
 
 def hard_linked(group: Any, *names: str) -> Any:
@@ -86,8 +118,17 @@ def walk(file: h5py.File, source: Source) -> Iterator[tuple[str, Any]]:
         waiting += reversed([(f"{path}/{name}".lstrip("/"), child) for name, child in below])
 
 
+def image_plane(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the last two axes of more than one value, or failing these the last two."""
+    axes = many_axes(shape)
+    return axes[-2], axes[-1]
+
+
 def attribute(node: Any, name: str) -> Any:
-    """Return an attribute, bytes as text; None where it is missing, longer than 64 kB or cannot be read."""
+    """Return an attribute, bytes as text and one value in an array as itself.
+
+    None where it is missing, longer than 64 kB or cannot be read, or where there is no node.
+    """
     try:
         if name not in node.attrs:
             return None
@@ -95,6 +136,8 @@ def attribute(node: Any, name: str) -> Any:
         if max(stored.get_storage_size(), math.prod(stored.shape)) > _MAX_ATTRIBUTE:
             return None
         value = node.attrs[name]
-    except (OSError, TypeError, ValueError):
+    except (OSError, TypeError, ValueError, AttributeError):
         return None
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.reshape(-1)[0]
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
