@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from passband.micrograph.writing import SOFTWARE
+
 TRUTH = "#19a974"
 PREDICTED = "#ff7a00"
 INK = "#1f2a37"
@@ -18,7 +20,7 @@ COLOURS = ("#2563eb", "#19a974", "#ff7a00", "#9333ea", "#dc2626", "#0891b2", "#c
 def to_png(figure: Figure, *, dpi: int = 110) -> bytes:
     """Return a figure as PNG."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")
+    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": SOFTWARE})
     return buffer.getvalue()
 
 

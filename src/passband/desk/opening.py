@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from passband.desk.results import is_result
 from passband.micrograph.formats import read_micrograph
 from passband.micrograph.micrograph import Micrograph
 from passband.recipe import PassbandError
@@ -13,8 +14,10 @@ def open_micrograph(path: Path, *, pixel_size: float | None = None, frame: int |
     Raises
     ------
     PassbandError
-        The file cannot be read as one image, or nobody says its pixel size.
+        The file cannot be read as one image, nobody says its pixel size, or it is a result of passband.
     """
+    if is_result(path):
+        raise PassbandError(f"{path} is what passband made of a micrograph; give the micrograph itself")
     micrograph = read_micrograph(path, pixel_size=pixel_size, frame=frame)
     if micrograph.pixel_size is None:
         raise PassbandError(f"{path} does not say its pixel size; give it in Å, for example --pixel-size 0.5")

@@ -21,6 +21,7 @@ from passband.desk.options import (
     resolve_device,
 )
 from passband.desk.progress import Meter
+from passband.desk.results import is_result
 from passband.desk.weights import find_model
 from passband.documents import json_text
 from passband.recipe import PassbandError
@@ -59,7 +60,7 @@ def segment(
 
     A file that cannot be read is reported on one line; the others are still segmented, and the exit code is 2.
     """
-    paths = find_images(images)
+    paths = _without_results(find_images(images))
     stems = name_outputs(paths)
     size = parse_pixel_size(pixel_size)
     folder = find_model(model)
@@ -114,6 +115,16 @@ def _tried(call: Callable[[], Result], path: Path, failed: list[dict[str, str]])
     except (PassbandError, OSError) as error:
         failed.append({"image": str(path), "error": _one_line(path, error)})
         return None
+
+
+def _without_results(paths: Sequence[Path]) -> list[Path]:
+    """Leave out what passband wrote, which a shell's `session/*.tif` names too, and say so; alone it is an error."""
+    results = [path for path in paths if is_result(path)]
+    if len(results) == len(paths):
+        return list(paths)  # each is refused when it is opened
+    for path in results:
+        typer.echo(f"warning: {path} is what passband made of a micrograph; left out", err=True)
+    return [path for path in paths if path not in results]
 
 
 def name_outputs(paths: Sequence[Path]) -> list[str]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from passband.description.particles import measure_particles, without_specks, write_particles
 from passband.desk.opening import scale
+from passband.desk.results import result_files
 from passband.micrograph.formats import write_image_tiff, write_mask_tiff, write_overlay_png
 from passband.micrograph.micrograph import Micrograph
 from passband.segmentation.model import load_model
@@ -88,13 +89,14 @@ def warning(path: Path, verdict: Verdict) -> str:
 def write_results(
     result: Segmentation, image: NDArray[Any], pixel_size: tuple[float, float], output: Path, *, stem: str
 ) -> dict[str, Path]:
-    """Write the four files of one image; the mask comes last, so that its presence means that all are there."""
-    files = {
-        "probability": output / f"{stem}.probability.tif",
-        "overlay": output / f"{stem}.overlay.png",
-        "particles": output / f"{stem}.particles.csv",
-        "mask": output / f"{stem}.mask.tif",
-    }
+    """Write the four files of one image; the mask comes last, so that its presence means that all are there.
+
+    Raises
+    ------
+    PassbandError
+        A mask or an image that is not passband's has the name of one of them.
+    """
+    files = result_files(output, stem)
     write_image_tiff(files["probability"], result.probability, pixel_size)
     write_overlay_png(files["overlay"], image, result.mask, pixel_size)
     write_particles(result.particles, files["particles"])
