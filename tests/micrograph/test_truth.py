@@ -164,6 +164,29 @@ def test_minimum_contrast_is_in_the_plane_of_a_weak_object(distance: float) -> N
     assert found == pytest.approx(-distance, abs=0.11)  # C10 = −distance undoes free propagation by it
 
 
+@pytest.mark.parametrize(("shape", "seed"), [((40, 30), 6), ((31, 48), 5)])
+def test_contrast_is_that_of_the_intensity_and_not_of_its_aliases(shape: tuple[int, int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    pixel, defoci = 0.2, np.linspace(-20.0, 20.0, 401)
+    places = [np.fft.fftfreq(n, 1 / n).round().astype(int) for n in shape]
+    q = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n, pixel) for n in shape), indexing="ij"))
+    spectrum = 0.05 * (rng.normal(size=shape) + 1j * rng.normal(size=shape)) * (q < 1.0 / (3.0 * pixel))
+    spectrum[0, 0] = 1.0
+
+    def best(factor: int) -> float:
+        contrasts = []
+        for c10 in defoci:
+            wide = np.zeros([factor * n for n in shape], dtype=complex)
+            wide[np.ix_(*places)] = spectrum * np.exp(-1j * pi * wavelength(300e3) * c10 * q**2)
+            contrasts.append((np.abs(np.fft.ifft2(wide, norm="forward")) ** 2).var())
+        return float(defoci[np.argmin(contrasts)])
+
+    wave = torch.from_numpy(np.fft.ifft2(spectrum, norm="forward"))
+    found = minimum_contrast_defocus(wave, pixel_size=pixel, energy=300e3, search=(-20, 20), coarse=0.5)
+    assert found == pytest.approx(best(4), abs=0.051)
+    assert abs(best(1) - best(4)) > 0.2
+
+
 def test_a_search_range_that_runs_backwards_is_refused() -> None:
     with pytest.raises(PassbandError, match="backwards"):
         minimum_contrast_defocus(torch.ones(8, 8, dtype=torch.complex64), pixel_size=1.0, energy=3e5, search=(1, 0))

@@ -13,7 +13,7 @@ from pydantic import AfterValidator
 from passband.recipe import PassbandError
 
 #: Of exit waves and truth: everything that a store holds.
-WAVES = 2
+WAVES = 3
 #: Of micrographs made from stored waves: everything between the exit wave and the network.
 IMAGES = 3
 

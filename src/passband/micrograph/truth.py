@@ -26,6 +26,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from passband.electron import wavelength
+from passband.microscope.band import Band, exact_grid, highest_indices, spectral_power
 from passband.recipe import PassbandError
 
 Mask = npt.NDArray[np.bool_]
@@ -180,7 +181,7 @@ def minimum_contrast_defocus(
     """C10 in Å at which the intensity of a wave varies least: the zero of the authors' defocus scale.
 
     A grid of `coarse` steps over `search`, then one of a tenth of that about its best, on the variance of |ψ|² over
-    the pixels. For a weak phase object that is the plane through the middle of the object.
+    the field, without aliases. For a weak phase object that is the plane through the middle of the object.
 
     Parameters
     ----------
@@ -200,25 +201,26 @@ def minimum_contrast_defocus(
     if low > high:
         raise PassbandError(f"search={search} Å runs backwards; write the smaller C10 first")
     spectrum = torch.fft.fft2(wave)
-    squares = [
-        pi * wavelength(energy) * torch.fft.fftfreq(n, d=pixel_size, dtype=torch.float64, device=wave.device) ** 2
-        for n in wave.shape
-    ]
+    highest = highest_indices(spectral_power(spectrum[None]))
+    reach = (2 * highest[0], 2 * highest[1])  # of the intensity, all of which counts
+    band = Band((wave.shape[-2], wave.shape[-1]), highest, grid=exact_grid(highest, reach))
+    spectra = band.select(spectrum.t()) * band.scale
+    squares = [q.to(wave.device) ** 2 * (pi * wavelength(energy)) for q in band.frequencies(pixel_size)]
 
     def best(grid: list[float]) -> float:
-        return min(grid, key=lambda c10: _contrast(spectrum, squares, c10))
+        return min(grid, key=lambda c10: _contrast(band, spectra, squares, c10))
 
     steps = int((high - low) / coarse + 1e-9)
     rough = best([low + coarse * step for step in range(steps + 1)])
     return round(best([rough + 0.1 * coarse * step for step in range(-10, 11)]), 6)
 
 
-def _contrast(spectrum: Tensor, squares: list[Tensor], c10: float) -> float:
+def _contrast(band: Band, spectra: Tensor, squares: list[Tensor], c10: float) -> float:
     """Mean square of the intensity at a focus; its mean is the same at every focus, so the variance is least with it.
 
     exp(−iπλC10 q²) is a product of a factor along y and one along x; `squares` are πλq² along each.
     """
-    along_y, along_x = (torch.exp(-1j * c10 * square).to(spectrum.dtype) for square in squares)
-    wave = torch.view_as_real(torch.fft.ifft2(spectrum * along_y[:, None] * along_x))
-    intensity = wave.square().sum(dim=-1)
+    along_y, along_x = (torch.exp(-1j * c10 * square).to(spectra.dtype) for square in squares)
+    squared = torch.view_as_real(band.inverse(spectra, (along_y, along_x))).square()
+    intensity = squared[..., 0] + squared[..., 1]
     return float(intensity.square().mean(dtype=torch.float64))
