@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from passband.recipe import PassbandError
 
-_COLOURED = 16 / 255  # of the type's range: JPEG moves the channels of a grey pixel apart by a few levels
+_COLOURED = 16 / 255  # of the range: JPEG moves the channels of a grey pixel apart by a few levels
 _MOST_COLOURED = 0.02  # a coloured scale bar or label covers less of an image than this
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
 _BAR_FLAT = 0.7  # of a row in pure black or white
@@ -32,14 +32,15 @@ def to_grey(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
         Over 2 % of the pixels have a colour or the picture is partly transparent.
     """
     colours, alpha = _split(array)
-    if alpha is not None and int(alpha.min()) != int(alpha.max()):
+    if alpha is not None and alpha.min() != alpha.max():
         raise NotGreyError(
             "is partly transparent, a painted or colour picture; save the micrograph itself as a grey TIFF"
         )
     if all(np.array_equal(colours[..., 0], colours[..., channel]) for channel in range(1, colours.shape[-1])):
         return np.ascontiguousarray(colours[..., 0]), (f"{array.shape[-1]} equal channels read as one grey",)
     spread = colours.max(axis=-1) - colours.min(axis=-1)
-    full = np.iinfo(array.dtype).max if array.dtype.kind in "iu" else float(np.nanmax(np.abs(colours))) or 1.0
+    # deep pictures seldom fill their type, so that its maximum says nothing of theirs
+    full = 255.0 if array.dtype == np.uint8 else float(np.nanmax(np.abs(colours))) or 1.0
     coloured = float(np.mean(spread > _COLOURED * full))
     if coloured > _MOST_COLOURED:
         raise NotGreyError(

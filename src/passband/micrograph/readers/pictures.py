@@ -1,5 +1,6 @@
 """PNG, JPEG, BMP and GIF pictures, told by their first bytes and not by their names."""
 
+import struct
 import warnings
 from typing import Any
 
@@ -21,6 +22,24 @@ def _open(source: Source) -> Image.Image:
         return Image.open(source.path, formats=("PNG", "JPEG", "BMP", "GIF"))
 
 
+def _deep_channels(source: Source) -> int:
+    """Channels of a PNG of 16 bits with colour or transparency, of which Pillow keeps only 8 bits; else 0."""
+    with source.path.open("rb") as file:
+        head = file.read(26)
+    if len(head) < 26 or head[12:16] != b"IHDR":
+        return 0
+    bits, kind = struct.unpack_from(">2B", head, 24)
+    return {2: 3, 4: 2, 6: 4}.get(kind, 0) if bits == 16 else 0
+
+
+def _load_deep(source: Source, sides: tuple[int, int, int]) -> NDArray[Any]:
+    import imagecodecs
+
+    array = np.asarray(imagecodecs.png_decode(source.path.read_bytes()))
+    # transparency of one colour alone (tRNS) comes as a channel more
+    return array if array.shape[:2] == sides[:2] and array.ndim == 3 else array.reshape(sides)
+
+
 def _load(source: Source) -> NDArray[Any]:
     with _open(source) as image:
         if image.mode in {"P", "CMYK", "YCbCr"}:
@@ -37,8 +56,9 @@ def read_picture(source: Source) -> Content:
             frames = int(getattr(image, "n_frames", 1)) if kind == "GIF" else 1
     except Image.DecompressionBombError as bomb:
         raise source.error("promises more pixels than any camera has; it is damaged or hostile") from bomb
-    dtype = np.dtype(_DEEP.get(mode) or _MODES.get(mode, "u1"))
-    channels = Image.getmodebands(mode) if mode in _MODES and mode != "P" else 1
+    deep = _deep_channels(source) if kind == "PNG" else 0
+    dtype = np.dtype("u2" if deep else _DEEP.get(mode) or _MODES.get(mode, "u1"))
+    channels = deep or (Image.getmodebands(mode) if mode in _MODES and mode != "P" else 1)
     sides = (rows, columns, max(channels, 3 if mode == "P" else 1))
     source.claim(sides, dtype, stored=source.size, expansion=_MOST_COMPRESSED)
     shape = (rows, columns, channels) if channels > 1 else (rows, columns)
@@ -49,7 +69,7 @@ def read_picture(source: Source) -> Content:
         format=kind,
         shape=shape,
         dtype=dtype,
-        load=lambda _: _load(source),
+        load=lambda _: _load_deep(source, (rows, columns, deep)) if deep else _load(source),
         axes=("y", "x", "channel")[: len(shape)],
         refusal=f"is an animation of {frames} frames; save the one you mean as PNG" if frames > 1 else None,
         notes=(*notes, *(("JPEG is lossy: fine detail may be an artefact",) if kind == "JPEG" else ())),

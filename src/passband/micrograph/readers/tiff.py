@@ -104,9 +104,20 @@ def _load(source: Source, index: int) -> NDArray[Any]:
         array: NDArray[Any] = np.asarray(page.asarray())
         if page.axes.startswith("S"):  # one plane per colour
             array = np.moveaxis(array, 0, -1)
-        if int(page.photometric) == _WHITE_IS_ZERO and array.dtype.kind == "u":
-            array = np.iinfo(array.dtype).max - array
+        array = _upright(page, array)
         return _painted(page, array) if int(page.photometric) == _PALETTE else array
+
+
+def _inverts(page: tifffile.TiffPage) -> bool:
+    """Whether the values of a page are inverted: only unsigned ones have a white to count from."""
+    return int(page.photometric) == _WHITE_IS_ZERO and np.dtype(page.dtype or np.uint8).kind in "ub"
+
+
+def _upright(page: tifffile.TiffPage, array: NDArray[Any]) -> NDArray[Any]:
+    """Values that grow with brightness, within the bits that a sample has."""
+    if not _inverts(page):
+        return array
+    return ~array if array.dtype.kind == "b" else array.dtype.type(2 ** int(page.bitspersample) - 1) - array
 
 
 def _painted(page: tifffile.TiffPage, array: NDArray[Any]) -> NDArray[Any]:
@@ -127,7 +138,8 @@ def _notes(tiff: tifffile.TiffFile, pages: list[tifffile.TiffPage], main: list[t
     if tiff.byteorder == ">":
         notes.append("stored big-endian")
     if int(first.photometric) == _WHITE_IS_ZERO:
-        notes.append("stored with white as zero; inverted")
+        signed = "stored with white as zero, but its values are signed or floating and have no white; kept as they are"
+        notes.append("stored with white as zero; inverted" if _inverts(first) else signed)
     if len(main) < len(pages):
         others = ", ".join(f"{_plane(page)[0]} × {_plane(page)[1]}" for page in pages if page not in main)
         notes.append(f"page {pages.index(first)} is the micrograph; other pages are not used ({others[:80]})")
@@ -162,9 +174,11 @@ def read_tiff(source: Source) -> Content:
         colour, start = int(first.samplesperpixel), int(first.dataoffsets[0])
     if hidden > 1:
         size = int(np.prod(shape)) * dtype.itemsize
-        return _content(
-            (hidden, *shape), dtype, known, notes, lambda k: plain_pixels(source.path, shape, dtype, start + k * size)
-        )
+
+        def load(frame: int) -> NDArray[Any]:
+            return _upright(first, plain_pixels(source.path, shape, dtype, start + frame * size))
+
+        return _content((hidden, *shape), dtype, known, notes, load)
     full = (len(main), *shape) if len(main) > 1 else (*shape, colour) if colour > 1 else shape
     return _content(full, dtype, known, notes, lambda frame: _load(source, indices[frame]))
 
