@@ -9,7 +9,7 @@ import pytest
 
 from passband.campaign.folder import ATTEMPT, COST, ERROR, LOCK, METRICS, RESULTS, CampaignError, write_campaign
 from passband.campaign.locking import exclusive
-from passband.campaign.tables import collect, costs, status
+from passband.campaign.tables import collect, costs, read_scores, status
 
 
 def make_run(directory, name, *, seconds=10.0, **columns):
@@ -42,6 +42,22 @@ def test_rows_are_ordered_by_run_and_stay_in_their_order(tmp_path):
     assert table["run"].to_pylist() == ["aa"] * 3 + ["bb"] * 3 + ["cc"] * 3
     assert table["evaluation"].to_pylist() == list("cab") * 3
     assert collect(tmp_path, runs=["cc", "absent"])["run"].to_pylist() == ["cc"] * 3
+
+
+def test_scores_of_an_older_version_are_read_under_the_names_of_this_one(tmp_path):
+    """What was called a cross entropy is the loss of the training's recipe; also in the cache that is there."""
+    older = make_run(tmp_path, "aa", cross_entropy=[1.0, 2.0, 3.0])
+    make_run(tmp_path, "bb", training_loss=[4.0, 5.0, 6.0])
+    found = collect(tmp_path)
+    assert found["training_loss"].to_pylist() == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert set(found.column_names) == {"run", "evaluation", "loss", "training_loss"}
+    assert read_scores(older / METRICS)[1] == {"run": "aa", "evaluation": "a", "loss": 0.1, "training_loss": 2.0}
+    cache = pq.read_table(tmp_path / RESULTS)
+    names = ["cross_entropy" if name == "training_loss" else name for name in cache.column_names]
+    pq.write_table(cache.rename_columns(names).replace_schema_metadata(cache.schema.metadata), tmp_path / RESULTS)
+    (older / METRICS).touch()  # read anew, beside a cache with the older name
+    assert collect(tmp_path).equals(found)
+    assert pq.read_table(tmp_path / RESULTS).column_names == found.column_names
 
 
 def test_the_cache_says_what_the_folders_say(tmp_path):

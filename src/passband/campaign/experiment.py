@@ -16,16 +16,18 @@ from passband.campaign.folder import COST, METRICS, CampaignError
 from passband.campaign.grid import CampaignPlan, Evaluation, Experiment
 from passband.campaign.networks import TrainedNetworks, claim, stacked, structures, trained_networks
 from passband.campaign.run import NamedSet, Report, evaluation_seed
+from passband.campaign.tables import read_scores
 from passband.documents import json_text
 from passband.durable import write_atomically
 from passband.micrograph.acquisition import Acquisition, Imaging, Simulation, simulate
 from passband.micrograph.memory import Memory
 from passband.micrograph.store import WaveStore
 from passband.recipe import Recipe
-from passband.training.history import read_history, to_parquet
+from passband.training.history import to_parquet
 
 Row = dict[str, Any]
-SCORES = {"loss": "paper_scale_loss", "cross_entropy": "loss", "dice": "dice", "iou": "iou", "accuracy": "accuracy"}
+#: Column of a campaign → score of a learner; the training's own loss is whatever its recipe weighs together.
+SCORES = {"loss": "paper_scale_loss", "training_loss": "loss", "dice": "dice", "iou": "iou", "accuracy": "accuracy"}
 
 
 class Measurement(Recipe):
@@ -96,7 +98,7 @@ def run_experiment(
     list of dict
         One per network, evaluation and measured epoch: `run`, `trained_on`, `seed`, `optimiser`, `learning_rate`,
         `batch_size`, `epoch`, `step`, `evaluation`, `structures`, `images`, `loss` (scale of arXiv 2512.09067),
-        `cross_entropy` (the training's loss), `dice`, `iou`, `accuracy`, `stopped`.
+        `training_loss` (that of the training's recipe), `dice`, `iou`, `accuracy`, `stopped`.
 
     Raises
     ------
@@ -108,7 +110,7 @@ def run_experiment(
     path = folder / METRICS
     claim(folder, experiment)
     if path.exists():
-        return read_history(path)
+        return read_scores(path)
     memory = Memory()
     wanted = {"": experiment.simulation, **experiment.others}
     opened = {name: _open(simulation, stores, memory) for name, simulation in wanted.items()}
@@ -181,7 +183,7 @@ def _scored(
     )
     path = networks.folder / "measured" / f"{measurement.identity}.parquet"
     if path.exists():
-        return read_history(path)
+        return read_scores(path)
     micrographs = evaluation_set(experiment, evaluation, store, device)
     rows: list[Row] = []
     for epoch in networks.epochs if experiment.curves else (None,):

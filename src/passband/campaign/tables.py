@@ -26,6 +26,8 @@ from passband.campaign.locking import exclusive, is_held
 from passband.durable import write_atomically
 from passband.recipe import PassbandError
 
+#: Columns of older versions: the loss that a training's recipe weighs together is not always a cross entropy.
+RENAMED = {"cross_entropy": "training_loss"}
 _MAGIC = b"PAR1"  # a Parquet file begins and ends with it
 _KEY = b"passband.runs"
 
@@ -182,9 +184,21 @@ def _stamps(directory: Path) -> dict[str, Stamp]:
     return stamps
 
 
+def read_scores(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a file of scores, with the names that its columns have now."""
+    rows: list[dict[str, Any]] = renamed(pq.read_table(path)).to_pylist()
+    return rows
+
+
+def renamed(table: pa.Table) -> pa.Table:
+    """Return a table whose columns have the names of this version; its metadata stay."""
+    names = [RENAMED.get(name, name) for name in table.column_names]
+    return table.rename_columns(names).replace_schema_metadata(table.schema.metadata)
+
+
 def _rows(path: Path, run: str) -> pa.Table:
     with pq.ParquetFile(pa.BufferReader(path.read_bytes())) as file:  # read_table prepares for a folder of files
-        table = file.read(use_threads=False)
+        table = renamed(file.read(use_threads=False))
     if "run" not in table.column_names or set(table["run"].unique().to_pylist()) - {run}:
         raise CampaignError("its rows are of another run")
     return table
@@ -209,7 +223,7 @@ def _only(table: pa.Table, runs: Sequence[str]) -> pa.Table:
 def _cached(path: Path) -> tuple[pa.Table, Mapping[str, Stamp]]:
     """Return the cache and what it was made of; an empty one where it is missing or damaged."""
     try:
-        table = pq.read_table(path)
+        table = renamed(pq.read_table(path))
         known = {run: (int(size), int(time)) for run, (size, time) in json.loads(table.schema.metadata[_KEY]).items()}
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
         return _merged([]), {}
