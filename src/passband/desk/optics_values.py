@@ -9,7 +9,8 @@ from passband.microscope.aberrations import resolve_name, resolve_values
 from passband.microscope.conditions import Conditions
 from passband.recipe import PassbandError
 
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(.*)", re.DOTALL)
+_LONGEST = 100
 _ANGLES = {
     "": 1.0,
     "rad": 1.0,
@@ -21,6 +22,11 @@ _ANGLES = {
     "°": math.pi / 180.0,
 }
 _ENERGIES = {"": 1.0, "ev": 1.0, "v": 1.0, "kev": 1e3, "kv": 1e3, "mev": 1e6, "mv": 1e6}
+
+
+def _number(text: str) -> re.Match[str] | None:
+    """Match a number and its unit; nobody writes them with more than a hundred characters."""
+    return _NUMBER.fullmatch(text.replace("\u2212", "-").strip()) if len(text) <= _LONGEST else None
 
 
 def signed_length(text: str, name: str) -> float:
@@ -36,9 +42,9 @@ def signed_length(text: str, name: str) -> float:
     >>> [signed_length(text, "c10") for text in ("-80", "-8nm", "25um", "0")]
     [-80.0, -80.0, 250000.0, 0.0]
     """
-    match = _NUMBER.fullmatch(text.replace("\u2212", "-"))
+    match = _number(text)
     if match is None:
-        raise PassbandError(f"{name}={text!r} is not a length; write Å as -80, or with a unit as -8nm, 25um, 1.2mm")
+        raise PassbandError(f"{name}={text[:60]!r} is not a length; write Å as -80, or as -8nm, 25um, 1.2mm")
     if float(match[1]) == 0.0:
         parse_length(f"1{match[2]}")
         return 0.0
@@ -47,10 +53,10 @@ def signed_length(text: str, name: str) -> float:
 
 
 def _scaled(text: str, name: str, units: dict[str, float], rule: str) -> float:
-    match = _NUMBER.fullmatch(text.replace("\u2212", "-"))
-    factor = None if match is None else units.get(match[2].lower())
+    match = _number(text)
+    factor = None if match is None else units.get(match[2].strip().lower())
     if match is None or factor is None:
-        raise PassbandError(f"{name}={text!r} is not understood; {rule}")
+        raise PassbandError(f"{name}={text[:60]!r} is not understood; {rule}")
     return float(match[1]) * factor
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from passband.documents import DocumentError, read_beginning
 from passband.micrograph.format_table import HEAD, KNOWN_FORMATS, SUFFIXES, Format, folder_format, identify
 from passband.micrograph.grey import NotGreyError, data_bar_rows, to_grey
 from passband.micrograph.lengths import parse_length
@@ -50,12 +51,13 @@ def _open(path: str | Path, max_bytes: int) -> tuple[Source, Content]:
         known = folder_format(path)
         raise source.error(known.advice if known else "is a folder; name a file in it")
     try:
+        head = read_beginning(path, HEAD)
         source = Source(path, path.stat().st_size, max_bytes)
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except OSError as failure:
+    except DocumentError as failure:
+        raise source.error(str(failure)) from failure
+    except (OSError, ValueError) as failure:
         raise source.error(
-            f"cannot be opened ({failure.strerror or failure}); check the name and permissions"
+            f"cannot be opened ({getattr(failure, 'strerror', None) or failure}); check the name and permissions"
         ) from failure
     if not head:
         raise source.error("is empty (0 bytes); copy it again")
@@ -243,7 +245,8 @@ def _statistics(array: NDArray[Any]) -> dict[str, float | int]:
         variance = sum(float(np.square(block.astype(np.float64) / unit - mean).sum()) for block in finite) / count
         result |= {"min": low, "max": high, "mean": mean * unit, "std": variance**0.5 * unit}
     if array.dtype.kind in "iu":
-        result["fraction_saturated"] = float(np.mean(array == np.iinfo(array.dtype).max))
+        top = np.iinfo(array.dtype).max
+        result["fraction_saturated"] = sum(int(np.count_nonzero(block == top)) for block in blocks) / array.size
     return result
 
 

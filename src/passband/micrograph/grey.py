@@ -14,6 +14,7 @@ _BAR_FLAT = 0.7  # of a row in pure black or white
 _ABOVE_BAR = 0.3  # at most this in the row above, so that empty vacuum that fades out is no bar
 _BAR_ROWS = 12
 _BELOW_BAR = 4  # rows of image that some microscopes leave under it
+_BLOCK = 2**20  # pixels
 _FEWEST_GREYS = 16  # fewer are a mask, not a micrograph
 
 
@@ -59,6 +60,17 @@ def _split(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
     return array, None
 
 
+def _has_greys(blocks: list[NDArray[Any]], rows: int) -> bool:
+    """Whether enough grey levels occur in the first rows."""
+    found: NDArray[Any] = np.unique(blocks[0][:rows])
+    for block in blocks[1:]:
+        if found.size >= _FEWEST_GREYS or rows <= 0:
+            break
+        rows -= len(blocks[0])
+        found = np.union1d(found, block[: max(rows, 0)])
+    return found.size >= _FEWEST_GREYS
+
+
 def data_bar_rows(array: NDArray[Any]) -> int:
     """Rows of a burned-in data bar at the bottom of an image (y, x), or 0.
 
@@ -68,7 +80,9 @@ def data_bar_rows(array: NDArray[Any]) -> int:
     if array.dtype.kind not in "iu" or array.shape[0] < 4 * _BAR_ROWS:
         return 0
     low, high = array.min(), array.max()
-    pure = np.mean((array == low) | (array == high), axis=1)
+    step = max(1, _BLOCK // array.shape[1])  # rows at a time, so that the memory stays near that of the image
+    blocks = [array[start : start + step] for start in range(0, array.shape[0], step)]
+    pure = np.concatenate([np.mean((block == low) | (block == high), axis=1) for block in blocks])
     other = np.flatnonzero(pure[:-_BELOW_BAR] < _BAR_FLAT)
     if not other.size:
         return 0
@@ -77,4 +91,4 @@ def data_bar_rows(array: NDArray[Any]) -> int:
     if not _BAR_ROWS <= len(bar) <= array.shape[0] // 2 or pure[last] > _ABOVE_BAR:
         return 0
     both = bool((bar == low).any() and (bar == high).any())
-    return len(bar) if both and np.unique(array[: last + 1]).size >= _FEWEST_GREYS else 0
+    return len(bar) if both and _has_greys(blocks, last + 1) else 0

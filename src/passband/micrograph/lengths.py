@@ -64,6 +64,7 @@ _PER_PIXEL = tuple(
 _MARKUP = re.compile(r"\\(?:mathrm|text|rm)|[\s_${}()\[\]\\]")
 _NUMBER = re.compile(r"([+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?)(.*)", re.DOTALL)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+_LONGEST = 100  # characters of a number with its unit, as anybody writes it
 KNOWN_UNITS = "pm, Å (or A), nm, um (or µm), mm"
 
 
@@ -80,6 +81,8 @@ def clean_unit(unit: str | None) -> str:
     >>> clean_unit("ƒÊm") == clean_unit("&#181;m") == "μm"
     True
     """
+    if len(unit or "") > _LONGEST:
+        return f"{(unit or '')[:12]}…"
     text = unicodedata.normalize("NFKC", html.unescape(unit or "")).replace("\u2212", "-").replace("**", "^")
     for wrong, right in _MOJIBAKE.items():
         text = text.replace(wrong, right)
@@ -136,7 +139,7 @@ def parse_number(text: str) -> float | None:
     >>> [parse_number(text) for text in ("0,05", "1.5e3", "1,234", "1,234.5", "5 nm", "nan")]
     [0.05, 1500.0, None, None, None, None]
     """
-    match = _NUMBER.fullmatch(text.strip())
+    match = _NUMBER.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     if match is None or match[2] or _THOUSANDS.fullmatch(match[1]):
         return None
     value = float(match[1].replace(",", "."))
@@ -157,6 +160,8 @@ def parse_length(text: str | float) -> float:
     [0.776, 0.776, 0.776, 5000.0]
     """
     shown = str(text).strip()
+    if len(shown) > _LONGEST:
+        raise PassbandError(f"length {shown[:12]!r}… has {len(shown)} characters; write it as 0.776 or 77.6pm")
     match = _NUMBER.fullmatch(shown)
     if match is None:
         raise PassbandError(f"length {shown!r} is not a number with a unit; write it as 0.776, 77.6pm or 0.0776nm")

@@ -158,9 +158,9 @@ def _outliers(array: NDArray[Any], extended: _Range) -> set[Pixel]:
     return {pixel for spot in spots if wider.outside(np.array([array[p] for p in spot])).any() for pixel in spot}
 
 
-def _replace(array: NDArray[Any], pixels: set[Pixel]) -> NDArray[Any]:
-    """Return a copy in which each of the pixels has the lower median of the 5 × 5 pixels around it, or of more."""
-    cleaned = array.copy()
+def _replace(array: NDArray[Any], pixels: set[Pixel], *, own: bool) -> NDArray[Any]:
+    """Give each of the pixels the lower median of the 5 × 5 pixels around it, or of more; in place if `own`."""
+    cleaned = array if own else array.copy()
     for pixel in pixels:
         for reach in (2, 4, 8):
             near = _around([pixel], array.shape, reach) - pixels
@@ -183,7 +183,7 @@ def without_outliers(array: NDArray[Any]) -> Cleaned:
         replaced |= found
         if len(replaced) > max(_FEW, _FRACTION * array.size):
             return Cleaned(array, 0, 0.0, left=len(replaced))
-        cleaned = _replace(cleaned, found)
+        cleaned = _replace(cleaned, found, own=cleaned is not array)
     middle = (extended.low + extended.high) / 2
     values = [float(array[pixel]) for pixel in replaced]
     return Cleaned(cleaned, len(replaced), max(values, key=lambda value: abs(value - middle), default=0.0))

@@ -1,16 +1,25 @@
 """NumPy arrays (.npy, .npz) and Panta Rhei (.prz), with their JSON; a pickle in any of them is never loaded."""
 
-import json
+import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from passband.documents import DocumentError, parse_json, read_document
 from passband.micrograph.lengths import parse_length
+from passband.micrograph.readers.archives import (
+    MAX_MEMBERS,
+    Header,
+    length,
+    open_archive,
+    open_member,
+    read_frame,
+    read_header,
+)
 from passband.micrograph.readers.content import (
     Calibration,
     Content,
@@ -20,7 +29,6 @@ from passband.micrograph.readers.content import (
     calibrate,
     many_axes,
     number,
-    plain_pixels,
     text,
 )
 from passband.recipe import PassbandError
@@ -29,40 +37,25 @@ _MAX_JSON = 2**22
 _SIZE_KEYS = ("pixel_size", "pixelsize", "pixel_size_a", "pixel_size_nm", "pixel_size_pm")
 
 
-def _header(file: IO[bytes], source: Source) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, Fortran order and type of a .npy stream, refused where it holds a pickle."""
-    version = npy.read_magic(file)
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, fortran, dtype = read(file)
-    if dtype.hasobject:
-        raise source.error(
-            "holds pickled Python objects, which can run code and are never loaded; save a plain number array"
-        )
-    if dtype.kind not in "biufc":
-        raise source.error(f"holds values of type {dtype}, not numbers; save the image as uint16 or float32")
-    return tuple(int(side) for side in shape), bool(fortran), dtype
-
-
 def _sidecar(path: Path) -> Mapping[str, Any]:
     """Return the JSON object in the file of the same stem, or nothing."""
-    beside = path.with_suffix(".json")
-    if not beside.is_file() or beside.stat().st_size > _MAX_JSON:
-        return {}
     try:
-        found = json.loads(beside.read_text("utf-8", "replace"))
-    except (ValueError, RecursionError):
+        found = parse_json(read_document(path.with_suffix(".json"), most=_MAX_JSON), lenient=True)
+    except (OSError, DocumentError):
         return {}
     return found if isinstance(found, Mapping) else {}
 
 
-def _flat(tree: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+def _flat(tree: Mapping[str, Any]) -> dict[str, Any]:
     """Lower-case keys of a nested object at any level; the outer ones win."""
     found: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and depth < 8:
-            found = {**_flat(value, depth + 1), **found}
-        else:
-            found[str(key).lower()] = value
+    level = [tree]
+    while level:
+        pairs = [(str(key).lower(), value) for one in level for key, value in one.items()]
+        for key, value in pairs:
+            if not isinstance(value, Mapping):
+                found.setdefault(key, value)
+        level = [value for _, value in pairs if isinstance(value, Mapping)]
     return found
 
 
@@ -79,7 +72,7 @@ def _json_calibration(keys: Mapping[str, Any], shape: tuple[int, ...]) -> Calibr
         unit = {"pm": "pm", "nm": "nm", "a": "Å"}.get(name.rsplit("_", 1)[-1], keys.get("pixel_size_units"))
         if number(keys.get(name)) is not None and unit is None:
             return Calibration(
-                notes=(f"the JSON gives {name}={keys[name]} without a unit, not used; give --pixel-size",)
+                notes=(f"the JSON gives {name}={str(keys[name])[:40]} without a unit, not used; give --pixel-size",)
             )
         side = _length(keys.get(name), unit)
         if side is not None:
@@ -121,20 +114,16 @@ def _frames(shape: tuple[int, ...]) -> int:
 def read_npy(source: Source) -> Content:
     """Describe a .npy array, with what the JSON of the same stem says."""
     with source.path.open("rb") as file:
-        full, fortran, dtype = _header(file, source)
-        offset = file.tell()
-    shape = _dense(full)
-    source.claim(shape or (1,), dtype, stored=source.size - offset, limited=len(shape) != 3 or fortran)
+        full, _, dtype = read_header(file, source)
+        shape = _dense(full)
+        source.claim(shape or (1,), dtype, stored=source.size - file.tell(), limited=len(shape) != 3)
     keys = _flat(_sidecar(source.path))
     calibration = _json_calibration(keys, shape)
     axes, frames = axis_names(shape), _frames(shape)
 
     def load(frame: int) -> NDArray[Any]:
-        if axes[0] == "frame" and not fortran:
-            plane = source.claim(shape[1:], dtype)
-            return plain_pixels(source.path, shape[1:], dtype, offset + frame * plane)
-        whole = plain_pixels(source.path, shape, dtype, offset, "F" if fortran else "C")
-        return whole[frame] if axes[0] == "frame" else whole
+        with source.path.open("rb") as file:
+            return read_frame(file, source, shape, frame if axes[0] == "frame" else None)
 
     return Content(
         format="NumPy",
@@ -151,42 +140,42 @@ def read_npy(source: Source) -> Content:
     )
 
 
-def _members(archive: zipfile.ZipFile, source: Source) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
-    """Shape and type of every plain array in the archive, from the headers alone."""
+def _members(archive: zipfile.ZipFile, source: Source) -> dict[str, Header]:
+    """Headers of the plain arrays in the archive that may be images."""
     found = {}
-    for entry in archive.infolist()[:1000]:
+    for entry in archive.infolist()[:MAX_MEMBERS]:
         if not entry.filename.endswith(".npy"):
             continue
-        with archive.open(entry) as file:
+        with open_member(archive, entry.filename, source) as file:
             try:
-                shape, _, dtype = _header(file, source)
+                header = read_header(file, source)
             except PassbandError:
                 continue  # a pickle: not loaded, the other arrays still are
-            if len(shape) >= 2:
-                source.claim(shape, dtype, stored=entry.file_size)
-                found[entry.filename.removesuffix(".npy")] = (shape, dtype)
+            if len(header[0]) >= 2:
+                source.claim(header[0], header[2], stored=length(entry, source), limited=len(_dense(header[0])) != 3)
+                found[entry.filename.removesuffix(".npy")] = header
     return found
 
 
-def _load_member(source: Source, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    with zipfile.ZipFile(source.path) as archive, archive.open(f"{name}.npy") as file:
-        array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
-        return array.reshape(shape)
+def _load_member(source: Source, name: str, shape: tuple[int, ...], frame: int | None) -> NDArray[Any]:
+    with open_archive(source) as archive, open_member(archive, f"{name}.npy", source) as file:
+        return read_frame(file, source, shape, frame)
 
 
 def _metadata(source: Source) -> Mapping[str, Any] | None:
     """Return the JSON metadata of Panta Rhei ≥ 24.03; None where the archive has only the older pickled one."""
-    with zipfile.ZipFile(source.path) as archive:
+    with open_archive(source) as archive:
         names = {entry.filename: entry for entry in archive.infolist()}
         entry = names.get("meta_data_json.npy") or names.get("meta_data.npy")
         if entry is None or entry.file_size > _MAX_JSON:
             return {}
-        with archive.open(entry) as file:
-            try:
-                array = npy.read_array(file, allow_pickle=False)
-                found = json.loads(str(array.reshape(-1)[0]))
-            except (ValueError, IndexError, RecursionError):
-                return None
+        with open_member(archive, entry.filename, source) as file:
+            content = file.read(_MAX_JSON)
+    try:
+        array = npy.read_array(io.BytesIO(content), allow_pickle=False)
+        found = parse_json(str(array.reshape(-1)[0]), lenient=True)
+    except (ValueError, IndexError):
+        return None
     found = found[0] if isinstance(found, list) and found else found
     return found if isinstance(found, Mapping) else {}
 
@@ -205,7 +194,7 @@ def _panta_rhei(metadata: Mapping[str, Any]) -> tuple[Calibration, float | None,
 
 def read_npz(source: Source) -> Content:
     """Describe the one image of a .npz or .prz archive."""
-    with zipfile.ZipFile(source.path) as archive:
+    with open_archive(source) as archive:
         members = _members(archive, source)
     if not members:
         raise source.error("holds no plain array of numbers (a pickle is never loaded); save the image with numpy.save")
@@ -214,7 +203,7 @@ def read_npz(source: Source) -> Content:
         raise source.error(
             f"holds {len(members)} arrays ({', '.join(list(members)[:6])}); save the one you mean as .npy"
         )
-    full, dtype = members[name]
+    full, _, dtype = members[name]
     shape = _dense(full)
     metadata = _metadata(source)
     calibration, energy, mode = _panta_rhei(metadata or {})
@@ -224,9 +213,7 @@ def read_npz(source: Source) -> Content:
         format="Panta Rhei" if source.path.suffix.lower() == ".prz" else "NumPy archive",
         shape=shape,
         dtype=dtype,
-        load=lambda frame: (
-            _load_member(source, name, shape)[frame] if axes[0] == "frame" else _load_member(source, name, shape)
-        ),
+        load=lambda frame: _load_member(source, name, shape, frame if axes[0] == "frame" else None),
         axes=axes,
         frames=frames,
         pixel_size=calibration.pixel_size,

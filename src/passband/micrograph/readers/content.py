@@ -1,10 +1,11 @@
 """What every reader shares: the file, the limit on what it may claim, and the description that it hands back."""
 
 import math
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -51,21 +52,25 @@ class Source:
             it is compressed), or more than the limit
             (unless not `limited`, for a stack of which one frame is read).
         """
-        sides = " × ".join(str(int(side)) for side in shape)
+        sides = " × ".join(_side(int(side)) for side in shape[:8])
         if not shape or any(int(side) <= 0 for side in shape):
             raise self.error(f"the header gives an image of {sides or 'no'} pixels; the file is empty or damaged")
         wanted = math.prod(int(side) for side in shape) * np.dtype(dtype).itemsize
         if stored is not None and wanted > stored * expansion:
             raise self.error(
-                f"the header promises {sides} pixels ({wanted} bytes) but the file holds {max(stored, 0)}; "
+                f"the header promises {sides} pixels ({_side(wanted)} bytes) but the file holds {max(stored, 0)}; "
                 "it is truncated or damaged, copy it again"
             )
         if limited and wanted > self.max_bytes:
             raise self.error(
-                f"the header promises {sides} pixels ({wanted} bytes), above the limit of {self.max_bytes}; "
+                f"the header promises {sides} pixels ({_side(wanted)} bytes), above the limit of {self.max_bytes}; "
                 "crop or bin it first, or raise max_bytes"
             )
         return wanted
+
+
+def _side(side: int) -> str:
+    return str(side) if abs(side) < 10**20 else "more than 10²⁰" if side > 0 else "less than 0"
 
 
 @dataclass(frozen=True)
@@ -195,9 +200,32 @@ def text(value: object) -> str | None:
     return cleaned[:200] if cleaned and cleaned.lower() not in {"unknown", "none", "[]"} else None
 
 
-def plain_pixels(path: Path, shape: Sequence[int], dtype: DTypeLike, offset: int, order: str = "C") -> NDArray[Any]:
+def plain_pixels(path: Path, shape: Sequence[int], dtype: DTypeLike, offset: int) -> NDArray[Any]:
     """Read pixels that lie uncompressed in a file; a memory map would crash the program if the file shrank."""
     with path.open("rb") as file:
         file.seek(offset)
         values = np.fromfile(file, np.dtype(dtype), math.prod(shape))
-    return values.reshape(tuple(shape), order="F" if order == "F" else "C")
+    return values.reshape(tuple(shape))
+
+
+class FileBytes:
+    """The bytes of a file by their position, of which only those asked for are in memory.
+
+    A memory map would crash the program if the file shrank, and counts as memory once it was walked through.
+    """
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._size = file, size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def at(self, position: int, size: int) -> bytes:
+        """Return up to `size` bytes; fewer at the end of the file."""
+        self._file.seek(position)
+        return self._file.read(size)
+
+    def unpack(self, code: str, position: int) -> Any:
+        """Return the one number of a struct code."""
+        (value,) = struct.unpack(code, self.at(position, struct.calcsize(code)))
+        return value

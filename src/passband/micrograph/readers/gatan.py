@@ -1,6 +1,5 @@
 """Digital Micrograph files (.dm3, .dm4): a bounded walk over the tags, then the image that the file displays."""
 
-import mmap
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 from passband.micrograph.readers.content import (
     Calibration,
     Content,
+    FileBytes,
     Source,
     beam_energy,
     calibrate,
@@ -41,6 +41,8 @@ _THUMBNAIL = 23  # packed RGB
 _MAX_DEPTH = 64
 _MAX_INFO = 4096
 _MAX_STRING = 2**16
+_MAX_TAGS = 2**17
+_MAX_KEPT = 2**26
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,9 @@ class _Block:
 class _Tags:
     """Position in a tag tree; every length is checked against the file before it is used."""
 
-    def __init__(self, data: bytes | mmap.mmap, source: Source) -> None:
+    def __init__(self, data: FileBytes, source: Source) -> None:
         self.data, self.source, self.position = data, source, 0
+        self.tags = self.kept = 0
         self.version = int(self._take(">i"))
         if self.version not in (3, 4):
             raise source.error(
@@ -66,9 +69,17 @@ class _Tags:
         self.order = "<" if self._take(">i") else ">"
 
     def _take(self, code: str) -> Any:
-        (value,) = struct.unpack_from(code, self.data, self.position)
+        value = self.data.unpack(code, self.position)
         self.position += struct.calcsize(code)
         return value
+
+    def _keep(self, size: int) -> None:
+        """Count what stays in memory: tags, and the bytes of their values."""
+        self.tags, self.kept = self.tags + 1, self.kept + size
+        if self.tags > _MAX_TAGS or self.kept > _MAX_KEPT:
+            raise self.source.error(
+                f"holds more than {_MAX_TAGS} tags, or {_MAX_KEPT} bytes in them; export the image as TIFF"
+            )
 
     def _skip(self, size: int) -> int:
         start = self.position
@@ -87,7 +98,8 @@ class _Tags:
         for index in range(count):  # every tag takes bytes of the file, so a false count ends at the file's end
             kind = self._take(">B")
             start = self._skip(self._take(">H"))
-            name = self.data[start : self.position].decode("latin-1") or str(index)
+            name = self.data.at(start, self.position - start).decode("latin-1") or str(index)
+            self._keep(len(name))
             if self.version == 4:
                 self._skip(8)
             if kind not in (20, 21):
@@ -96,7 +108,7 @@ class _Tags:
         return found
 
     def _value(self, name: str) -> Any:
-        if self.data[self._skip(4) : self.position] != b"%%%%":
+        if self.data.at(self._skip(4), 4) != b"%%%%":
             raise self.source.error("a tag has no data mark; the file is damaged, copy it again")
         count = int(self._take(self.long))
         if not 1 <= count <= _MAX_INFO:
@@ -106,6 +118,7 @@ class _Tags:
             case [kind] if kind in _CODES:
                 return self._take(self.order + _CODES[kind])
             case [15, *_]:
+                self._keep(8 * len(info))
                 return [self._take(self.order + _CODES[self._simple(kind)]) for kind in info[4::2]]
             case [18, length]:
                 return self._text(length)
@@ -123,7 +136,9 @@ class _Tags:
 
     def _text(self, length: int) -> str:
         start = self._skip(2 * length)
-        return bytes(self.data[start : start + min(2 * length, _MAX_STRING)]).decode("utf-16" + self._suffix, "replace")
+        size = min(2 * length, _MAX_STRING)
+        self._keep(2 * size)
+        return self.data.at(start, size).decode("utf-16" + self._suffix, "replace")
 
     def _array(self, name: str, kind: int, length: int) -> Any:
         size = length * struct.calcsize("<" + _CODES[kind])
@@ -208,8 +223,8 @@ def describe_image(image: Mapping[str, Any], shape: tuple[int, ...]) -> Describe
 
 def read_gatan(source: Source) -> Content:
     """Describe the displayed image of a .dm3 or .dm4 file."""
-    with source.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        tags = _Tags(data, source)
+    with source.path.open("rb") as file:
+        tags = _Tags(FileBytes(file, source.size), source)
         tree = tags.group()
         version, order = tags.version, tags.order
     image = displayed_image(tree, source)

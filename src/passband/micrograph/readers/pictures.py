@@ -11,6 +11,8 @@ from PIL import Image
 from passband.micrograph.readers.content import Content, Source
 
 _MOST_COMPRESSED = 2**15  # deflate reaches 2**10, a blank progressive JPEG more
+_LARGEST_COLOUR_JPEG = 10**8  # pixels: a progressive one is kept in coefficients of two bytes until it is whole
+_STRIP = 2**20  # pixels
 _MODES = {"1": "u1", "L": "u1", "P": "u1", "LA": "u1", "RGB": "u1", "RGBA": "u1", "CMYK": "u1", "YCbCr": "u1"}
 _DEEP = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I": "<i4", "F": "<f4"}
 
@@ -41,11 +43,21 @@ def _load_deep(source: Source, sides: tuple[int, int, int]) -> NDArray[Any]:
 
 
 def _load(source: Source) -> NDArray[Any]:
+    """Pixels strip by strip: a conversion of the whole, and NumPy's own, would each hold the image once more."""
     with _open(source) as image:
-        if image.mode in {"P", "CMYK", "YCbCr"}:
-            image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-        array = np.asarray(image)
-        return array.astype(np.uint8) if array.dtype == bool else array
+        columns, rows = image.size
+        step = max(1, _STRIP // columns)
+        colours = image.mode in {"P", "CMYK", "YCbCr"}
+        target = "RGBA" if "transparency" in image.info else "RGB"
+        result: NDArray[Any] | None = None
+        for start in range(0, rows, step):
+            strip = image.crop((0, start, columns, min(start + step, rows)))
+            part = np.asarray(strip.convert(target) if colours else strip)
+            if result is None:
+                result = np.empty((rows, *part.shape[1:]), np.uint8 if part.dtype == bool else part.dtype)
+            result[start : start + step] = part
+        assert result is not None
+        return result
 
 
 def read_picture(source: Source) -> Content:
@@ -53,7 +65,8 @@ def read_picture(source: Source) -> Content:
     try:
         with _open(source) as image:
             (columns, rows), mode, kind = image.size, image.mode, str(image.format)
-            frames = int(getattr(image, "n_frames", 1)) if kind == "GIF" else 1
+            kind = "JPEG" if kind == "MPO" else kind  # with more pictures behind the first
+            animated = kind == "GIF" and bool(getattr(image, "is_animated", False))  # counting takes long
     except Image.DecompressionBombError as bomb:
         raise source.error("promises more pixels than any camera has; it is damaged or hostile") from bomb
     deep = _deep_channels(source) if kind == "PNG" else 0
@@ -61,6 +74,11 @@ def read_picture(source: Source) -> Content:
     channels = deep or (Image.getmodebands(mode) if mode in _MODES and mode != "P" else 1)
     sides = (rows, columns, max(channels, 3 if mode == "P" else 1))
     source.claim(sides, dtype, stored=source.size, expansion=_MOST_COMPRESSED)
+    if kind == "JPEG" and channels > 1 and rows * columns > _LARGEST_COLOUR_JPEG:
+        raise source.error(
+            f"is a colour JPEG of {rows} × {columns} pixels, of which {_LARGEST_COLOUR_JPEG} can be unpacked; "
+            "save it as a grey TIFF"
+        )
     shape = (rows, columns, channels) if channels > 1 else (rows, columns)
     suffixes = {"JPEG": {".jpg", ".jpeg", ".jpe"}, "PNG": {".png"}, "BMP": {".bmp"}, "GIF": {".gif"}}
     suffix = source.path.suffix.lower()
@@ -71,6 +89,6 @@ def read_picture(source: Source) -> Content:
         dtype=dtype,
         load=lambda _: _load_deep(source, (rows, columns, deep)) if deep else _load(source),
         axes=("y", "x", "channel")[: len(shape)],
-        refusal=f"is an animation of {frames} frames; save the one you mean as PNG" if frames > 1 else None,
+        refusal="is an animation; save the frame you mean as PNG" if animated else None,
         notes=(*notes, *(("JPEG is lossy: fine detail may be an artefact",) if kind == "JPEG" else ())),
     )

@@ -6,21 +6,27 @@ from pathlib import Path
 
 import numpy as np
 
-from passband.micrograph.readers.content import Content, Source, beam_energy, calibrate, plain_pixels, text
+from passband.documents import DocumentError, naming, read_beginning, read_document
+from passband.micrograph.readers.content import Content, FormatError, Source, beam_energy, calibrate, plain_pixels, text
 
 # data types and layout, as C. Boothroyd describes them: https://personal.ntu.edu.sg/cbb/info/TIAformat/
 _TYPES = {1: "u1", 2: "u2", 3: "u4", 4: "i1", 5: "i2", 6: "i4", 7: "f4", 8: "f8", 9: "c8", 10: "c16"}
 _SPECTRA, _IMAGES = 0x4120, 0x4122
 _ELEMENT = "<ddiddihii"  # offset, step and reference of x, then of y; type; width, height
 _MAX_EMI = 2**26
+_MAX_XML = 2**20
+_MAX_ELEMENTS = 2**18
 
 
 def _description(path: Path) -> str:
     """Return the XML of an .emi file as text, or nothing where there is none."""
-    if not path.is_file() or path.stat().st_size > _MAX_EMI:
+    try:
+        content = read_document(path, most=_MAX_EMI)
+    except (OSError, DocumentError):
         return ""
-    found = re.search(rb"<ObjectInfo>.*?</ObjectInfo>", path.read_bytes(), re.DOTALL)
-    return found[0].decode("utf-8", "replace") if found else ""
+    start = content.find(b"<ObjectInfo>")
+    end = content.find(b"</ObjectInfo>", start)
+    return content[start : min(end, start + _MAX_XML)].decode("utf-8", "replace") if 0 <= start < end else ""
 
 
 def _label(xml: str, label: str) -> str | None:
@@ -37,6 +43,8 @@ def read_emi(source: Source) -> Content:
     series = sorted(path for path in source.path.parent.iterdir() if pattern.fullmatch(path.name))
     if not series:
         raise source.error(f"an .emi holds no pixels; put {source.path.stem}_1.ser beside it, or open the .ser file")
+    with naming(series[0], FormatError):
+        read_beginning(series[0], 1)  # a pipe of that name would wait for ever
     content = read_ser(Source(series[0], series[0].stat().st_size, source.max_bytes))
     others = f"; beside it are {', '.join(path.name for path in series[1:4])}" if len(series) > 1 else ""
     return Content(**{**vars(content), "notes": (f"pixels from {series[0].name}{others}", *content.notes)})
@@ -54,6 +62,8 @@ def _offsets(source: Source, head: bytes) -> tuple[int, tuple[int, ...]]:
         raise source.error(
             f"promises {valid} images but has {source.size} bytes; it is empty or truncated, copy it again"
         )
+    if valid > _MAX_ELEMENTS:
+        raise source.error(f"holds {valid} images, more than {_MAX_ELEMENTS}; split it")
     with source.path.open("rb") as file:
         file.seek(table)
         return kind, struct.unpack(f"<{valid}{'q' if wide else 'i'}", file.read(size))
