@@ -43,6 +43,8 @@ def test_a_wave_is_found_at_its_frequency_in_rectangular_pixels() -> None:
     y, x = np.mgrid[:256, :256]
     image = np.cos(2.0 * np.pi * (0.4 * x * 0.5 + 0.2 * y * 0.8))
     periodogram = averaged_periodogram(image, pixel_size=(0.8, 0.5))
+    assert periodogram.step == pytest.approx((float(periodogram.q_y[1, 0]), float(periodogram.q_x[0, 1])))
+    assert periodogram.nyquist == pytest.approx(0.5 / 0.8)
     row, column = np.unravel_index(np.argmax(periodogram.power), periodogram.power.shape)
     assert periodogram.q_y[row, 0] == pytest.approx(0.2, abs=periodogram.step[0])
     assert periodogram.q_x[0, column] == pytest.approx(0.4, abs=periodogram.step[1])
