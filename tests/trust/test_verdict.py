@@ -96,6 +96,44 @@ def test_unknown_conditions_rest_on_the_signals_and_say_so(predictor) -> None:
     assert judge(predictor, known=known, signals={**QUIET, "entropy": 9.0}).word == "degraded"
 
 
+def with_images(predictor: Predictor, images: int, trained, pixel) -> Predictor:
+    """The same network, whose signals were measured on so many images inside the training only."""
+    table = predictor.calibration
+    inside = np.flatnonzero(table.inside[np.asarray(table.images["set"], dtype=int)])
+    kept = np.resize(inside, images)
+    columns = {name: tuple(np.asarray(values)[kept].tolist()) for name, values in table.images.items()}
+    return Predictor(table.model_copy(update={"images": columns}), trained, pixel)
+
+
+@pytest.mark.parametrize(("signals", "fewest"), [(5, 99), (3, 59), (1, 19)])
+def test_signals_that_cannot_alarm_are_no_reassurance(predictor, trained, pixel, signals: int, fewest: int) -> None:
+    """p is at least 1/(n + 1), and k signals share 5 %: below n = k/0.05 − 1 the largest value is not rare enough."""
+    seen = dict(list(QUIET.items())[:signals])
+    few = with_images(predictor, fewest - 1, trained, pixel)
+    said = f"the {signals} signals say nothing: too few calibration images inside the training ({fewest - 1}) "
+    found = judge(few, known=given(), signals=seen, advise=False)
+    assert found.word == "holds"
+    assert found.reasons[0] == "the predicted loss is as in training, and no signal says more"
+    assert f"{said}to raise an alarm, which takes {fewest}" in found.reasons
+    assert any("calibrate with more data sets" in one for one in found.advice)
+    alone = judge(few, known=Known(note="no fit"), signals=seen)
+    assert alone.word == "degraded"
+    assert alone.reasons[0].startswith(said)
+    assert alone.reasons[0].endswith("and nothing else was checked")
+    assert not any("as on micrographs" in reason for reason in (*found.reasons, *alone.reasons))
+    enough = with_images(predictor, fewest, trained, pixel)
+    assert f"all {signals} signals are as on" in judge(enough, known=given(), signals=seen, advise=False).reasons[0]
+    strange = {**seen, "entropy": 9.0}
+    assert judge(enough, known=given(), signals=strange, advise=False).word == "degraded"
+    assert judge(few, known=given(), signals=strange, advise=False).word == "holds"
+
+
+def test_without_a_signal_that_the_calibration_knows_nothing_is_said_of_them(predictor) -> None:
+    found = judge(predictor, known=Known(note="no fit"), signals={"new_signal": 1.0})
+    assert (found.word, found.signals) == ("degraded", {})
+    assert found.reasons[0].startswith("no signal was measured")
+
+
 def test_of_two_signs_the_worse_counts(predictor) -> None:
     """The table makes no difference between signs, so the alternative is made worse by its astigmatism."""
     alone = judge(predictor, known=given(), signals=QUIET, advise=False)

@@ -1,7 +1,7 @@
 """Micrographs on the fly: a store of exit waves under ever new conditions, as batches of images and masks.
 
 A data set is (store, distribution of conditions, seed). Image k of step s is drawn with its own generator, so it does
-not depend on the images before it, and its row makes it again, bit for bit on one device.
+not depend on the images before it, and its row makes it again, bit for bit on one device with as many threads.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,8 +1,11 @@
-"""Intervals and p-values that keep their promise without assuming a distribution: conformal prediction.
+"""Quantiles and p-values that assume no distribution: conformal prediction.
 
-If calibration cases and the new case are exchangeable, an interval of level 0.9 made here covers the truth in at least
-90 % of cases, whatever the regressor (Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World (2005);
-normalised scores: Lei et al., J. Am. Stat. Assoc. 113 (2018) 1094). Outside of what was calibrated it promises nothing.
+If n scores and a new one are exchangeable, the new one exceeds their conformal quantile of level 0.9 in at most 10 % of
+cases (Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World (2005); normalised scores: Lei et al., J. Am.
+Stat. Assoc. 113 (2018) 1094). Errors of a regressor are exchangeable with that of a new case only where it learned from
+none of them. Those of cases that were left out one at a time, which `trust.prediction` uses, are not quite: the new
+case is predicted by a regressor that learned from all (Barber et al., Ann. Stat. 49 (2021) 486). There the share that
+the intervals hold has to be measured. Outside of what was calibrated nothing is promised.
 """
 
 import math
@@ -29,7 +32,7 @@ def check_level(level: float) -> float:
 def conformal_quantile(scores: ArrayLike, level: float) -> float:
     """Score that a new one stays below with probability ≥ `level`: the ⌈(n + 1)·level⌉-th smallest of n.
 
-    Infinite where n is too small for the level: then nothing is excluded.
+    That is, if it is exchangeable with them. Infinite where n is too small for the level: then nothing is excluded.
 
     Raises
     ------

@@ -15,11 +15,14 @@ the training's conditions as the yardstick:
 
 Features or a spectrum that are unusual, but not beyond every micrograph inside, are told and change no word: in
 studies/ood_structure they found structures that look strange, among them those that were segmented best, and doubt
-found the masks that were wrong. Where the conditions are not known, the verdict rests on the signals and says so.
+found the masks that were wrong. Where the conditions are not known, the verdict rests on the signals and says so. A
+calibration with few images cannot tell a rare signal from a usual one: its signals count as not measured, and where the
+conditions are not known either, nothing speaks for the mask and the word is *degraded*.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -188,6 +191,11 @@ def judge(
     measured = weighed_signals(predictor.calibration, signals)
     reasons = [*file, *_signal_reasons(predictor.calibration, measured)]
     advice = _signal_advice(measured, predictor.calibration)
+    mute = _mute(measured, predictor.calibration)
+    if mute:
+        alone = "C10" not in known.values
+        reasons.append(Reason(int(alone), f"{mute}, and nothing else was checked" if alone else mute))
+        advice.append("run passband calibrate with more data sets, so that the signals can raise an alarm")
     verdict: dict[str, Any] = {"known": known, "signals": measured}
     if "C10" not in known.values:
         reasons.append(Reason(0, f"the defocus is not known ({known.note}); this rests on the signals alone"))
@@ -213,7 +221,7 @@ def judge(
     word = WORDS[reasons[0].level if reasons else 0]
     if not reasons or reasons[0].level == 0:
         strange = bool(_unusual(measured, predictor.calibration)[0])
-        reasons.insert(0, Reason(0, _all_well(verdict, len(measured), strange=strange)))
+        reasons.insert(0, Reason(0, _all_well(verdict, 0 if mute else len(measured), strange=strange)))
     return Verdict(word, tuple(reason.text for reason in reasons), tuple(advice), **verdict)
 
 
@@ -228,7 +236,22 @@ def _all_well(verdict: Mapping[str, Any], signals: int, *, strange: bool) -> str
     usual = f"all {signals} signals are as on micrographs like the training's"
     if strange:
         usual = "the network has no more doubt than on micrographs like the training's"
+    if not signals:
+        usual = "no signal says more"
     return usual if verdict.get("loss") is None else f"the predicted loss is as in training, and {usual}"
+
+
+def _mute(measured: Mapping[str, Signal], calibration: Calibration) -> str:
+    """Why the signals say nothing: even a value beyond all n calibration images has a p-value of 1/(n + 1)."""
+    usual = calibration.usual_signals()
+    images = min((usual[name].size for name in measured), default=0)
+    if not measured:
+        return "no signal was measured that the calibration knows"
+    if 1.0 / (images + 1) <= FALSE_ALARMS / len(measured):
+        return ""
+    fewest = ceil(round(len(measured) / FALSE_ALARMS, 9)) - 1
+    few = f"too few calibration images inside the training ({images}) to raise an alarm"
+    return f"the {len(measured)} signals say nothing: {few}, which takes {fewest}"
 
 
 def _mixed(interval: Any, level: float) -> Range:
