@@ -18,6 +18,8 @@ from passband.campaign.grid import CampaignPlan
 from passband.campaign.locking import exclusive_in_turn
 from passband.micrograph.acquisition import Acquisition
 from passband.micrograph.memory import Memory
+from passband.micrograph.store_size import wave_bytes
+from passband.segmentation.footprint import training_footprint
 
 FACTOR = 1.5  # between promised and measured bytes
 
@@ -58,7 +60,22 @@ def test_files_are_counted_to_the_last_one(campaign: tuple[CampaignPlan, Path]) 
 def test_bytes_of_runs_are_those_on_the_disk(campaign: tuple[CampaignPlan, Path]) -> None:
     plan, folder = campaign
     runs = nbytes(folder / "runs") + nbytes(folder / TRAININGS)
-    assert runs / FACTOR < estimate(plan).run_disk < runs * FACTOR
+    one, two, three = (estimate(plan, workers=count).run_disk for count in (1, 2, 3))
+    checkpoint = two - one
+    assert three - two == checkpoint  # of the present run of a worker; none is left here
+    assert not list(folder.rglob("checkpoint*"))
+    assert runs / FACTOR < one - checkpoint < runs * FACTOR
+
+
+def test_weights_of_epochs_count_for_all_runs_or_for_the_present_ones(smallest: dict[str, Any]) -> None:
+    kept, passing = (
+        CampaignPlan.model_validate(smallest | {"parts": [smallest["parts"][0] | {"keep_epochs": keep}]})
+        for keep in (True, False)
+    )
+    weights = training_footprint(kept.network, kept.loss, kept.training, patch=32).weights
+    more = estimate(kept, workers=1).run_disk - estimate(passing, workers=1).run_disk
+    assert more == pytest.approx((2 - 1) * 2 * 2 * weights, abs=200)  # runs, epochs, networks
+    assert estimate(passing, workers=2).run_disk == pytest.approx(estimate(kept, workers=2).run_disk, abs=200)
 
 
 def test_counts_of_a_campaign_on_two_stores(campaign: tuple[CampaignPlan, Path]) -> None:
@@ -88,7 +105,7 @@ def test_micrographs_that_memory_does_not_hold_are_made_at_every_pass(
     assert (found.measured_images, roomy.measured_images) == (2 * 3 * 2 * 2, 2 * 3 * 2)  # runs, sets, images, passes
     assert sum(made) == found.training_images + found.measured_images
     assert (found.worker.micrographs, roomy.worker.micrographs) == (0, 2 * 32**2 * 5)
-    assert (found.worker.waves, roomy.worker.waves) == (budget, 6 * 64**2 * 9)
+    assert (found.worker.waves, roomy.worker.waves) == (budget, 6 * wave_bytes(plan.simulation))
 
 
 def test_patches_of_one_field_are_imaged_once(smallest: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from passband.campaign.run import NamedSet
 from passband.micrograph.acquisition import Acquisition, Imaging
 from passband.micrograph.memory import MICROGRAPHS, Memory
 from passband.micrograph.store import WaveStore
+from passband.micrograph.store_size import wave_bytes
 from passband.recipe import PassbandError
 
 LOW = 10  # highest frequency of a map of the incoherent part over 32 Å
@@ -63,7 +64,7 @@ def test_all_named_sets_and_the_training_hold_one_copy_of_the_waves(tiny_store: 
         for stream in streams:
             stream.batch(0, 20)
     assert read == dict.fromkeys(range(10), 1)
-    assert memory.nbytes == 10 * WAVE
+    assert memory.nbytes == 10 * WAVE == 10 * wave_bytes(store.recipe)
 
 
 def test_two_stores_share_a_memory_and_not_their_waves(tiny_store: WaveStore, read: Counter[int]) -> None:

@@ -20,7 +20,7 @@ IMAGING = 20  # waves of one plane that come and go while an image is formed, be
 MICROGRAPH = 5  # bytes of a pixel of a kept micrograph and its mask
 TOGETHER = 16  # micrographs of a batch that is measured on, see `campaign.experiment`
 RUN_FILES = 5  # .lock, config, cost, metrics, the folder itself
-TRAINING_FILES = 10  # .lock, config, checkpoint, history, recipe, cost, trained, models, measured, the folder itself
+TRAINING_FILES = 9  # .lock, config, history, recipe, cost, trained, models, measured, the folder itself
 MODEL_FILES = 3  # weights, card and their folder
 CAMPAIGN_FILES = 7  # campaign.json, .lock, workers.log, stores, trainings, runs, the folder itself
 ROW = 120  # bytes of a row in metrics.parquet or in a history, tables' own parts aside
@@ -111,7 +111,8 @@ class PlanEstimate:
     workers
         How many there are to be.
     run_disk, run_inodes
-        Bytes and files of the folder of the campaign without its stores.
+        Bytes and files of the folder of the campaign without its stores. The bytes include what each worker's present
+        run removes when it is finished; the files do not.
     """
 
     name: str
@@ -156,7 +157,8 @@ def estimate(plan: CampaignPlan, *, workers: int = 1, budget: int = BUDGET) -> P
         measured_images=sum(_measured_images(one, budget) for one in runs),
         worker=max((worker_memory(one, footprints.of(one), budget) for one in runs), key=lambda one: one.total),
         workers=workers,
-        run_disk=sum(_run_disk(one, footprints.of(one)) for one in runs),
+        run_disk=sum(_run_disk(one, footprints.of(one)) for one in runs)
+        + workers * max(_passing_disk(one, footprints.of(one)) for one in runs),
         run_inodes=CAMPAIGN_FILES + sum(_run_inodes(one) for one in runs),
     )
 
@@ -216,10 +218,16 @@ def _run_disk(run: Experiment, footprint: Footprint) -> int:
     passes = _passes(run)
     rows = 2 * len(run.seeds) * len(run.evaluations) * (passes if run.curves else 1)  # of the run, and as measured
     scores = passes * (1 + len(run.seeds))
-    copies = 1 + (passes if run.curves else 0)  # of epochs, which are there for a while even if they are not kept
+    copies = 1 + (passes if run.curves and run.keep_epochs else 0)
     tables = TABLE * len(run.evaluations)
     weights = copies * len(run.seeds) * footprint.weights
-    return len(run.to_json()) + ROW * (rows + scores) + tables + weights + footprint.checkpoint + TEXTS
+    return len(run.to_json()) + ROW * (rows + scores) + tables + weights + TEXTS
+
+
+def _passing_disk(run: Experiment, footprint: Footprint) -> int:
+    """Bytes that a run needs for a while: its checkpoint, and the weights of epochs that are not kept."""
+    epochs = _passes(run) if run.curves and not run.keep_epochs else 0
+    return footprint.checkpoint + epochs * len(run.seeds) * footprint.weights
 
 
 def _passes(run: Experiment) -> int:

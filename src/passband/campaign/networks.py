@@ -4,7 +4,7 @@ What they are measured on is no part of it: an evaluation more, or more images, 
 Layout of the folder of one training, in `trainings/` of the campaign::
 
     config.json               the training, as one value
-    checkpoint.safetensors, history.parquet …   see `passband.training`
+    history.parquet …         see `passband.training`; the checkpoint is there until the training is finished
     models/<seed>/            the networks
     epochs/<epoch>/<seed>.safetensors   their weights after every validated epoch, where an experiment wants curves
     trained.json              written last: a training is finished where this file is
@@ -38,6 +38,7 @@ from passband.segmentation.model import ModelCard, load_model, save_model
 from passband.segmentation.stacked import StackedLearner, Together, seeded_networks
 from passband.segmentation.unet import UNet, UNetRecipe, build_unet
 from passband.training import History, Progress, fit
+from passband.training.loop import CHECKPOINT
 
 TRAINED = "trained"  # the set that may stop a training: its own condition, on the validation structures
 RECORD, EPOCHS = "trained.json", "epochs"
@@ -167,6 +168,7 @@ def trained_networks(
         claim(folder, training_of(experiment))
         if not (folder / RECORD).exists():
             _train(experiment, folder, store, device, progress)
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # the paper's plans would keep half a terabyte of them
     record = read_json(folder / RECORD)
     try:
         return TrainedNetworks(

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from passband.micrograph.simulation import Simulation
 from passband.micrograph.store import ARRAYS, chunk_path, part_path, shards_of
+from passband.microscope.incoherent import part_bytes
 
 COMPLEX = 8  # bytes of a pixel of a wave
 TRUTH = 0.2  # masks, labels and atoms, as a share of one wave; measured: gold plan 0.2, small CdSe stores less
@@ -39,5 +40,6 @@ def store_size(recipe: Simulation) -> StoreSize:
 
 
 def wave_bytes(recipe: Simulation) -> int:
-    """Bytes of memory of one structure that is imaged: the spectra of its waves and its mask."""
-    return (COMPLEX * recipe.stored_waves + 1) * recipe.stored_pixels**2
+    """Bytes of memory of one structure that is imaged: the spectra of its waves, what left them, and its mask."""
+    waves_and_mask = (COMPLEX * recipe.stored_waves + 1) * recipe.stored_pixels**2
+    return waves_and_mask + part_bytes(recipe.stored_pixels, recipe.scene.field)

@@ -147,6 +147,12 @@ def _frequencies_kept(side: float) -> int:
     return ceil(side * sqrt(-log(_SMALLEST) / 2.0) / (pi * RESOLUTION))
 
 
+def part_bytes(pixels: int, field: float) -> int:
+    """Bytes of the `IncoherentPart` of single-precision waves of a square field of `field` Å, before there is one."""
+    kept = _frequencies_kept(field)
+    return 8 * ((1 + ANNULI) * (2 * kept + 1) * (kept + 1) + max(64, pixels) + 1)
+
+
 def _frequency_axes(shape: torch.Size, field: tuple[float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Frequencies in Å⁻¹ of the rows and of the columns of a map (ky, kx ≥ 0)."""
     rows = np.asarray(np.fft.fftfreq(shape[-2], d=field[0] / shape[-2]), dtype=np.float64)
