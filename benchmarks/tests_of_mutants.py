@@ -33,7 +33,7 @@ specimen/sampling
 specimen/scene                                | specimen/test_sampling
 specimen/support                              | specimen/test_sampling
 micrograph/acquisition
-micrograph/grey                               | micrograph/test_formats
+micrograph/grey
 micrograph/patches
 micrograph/truth                              | micrograph/test_simulation
 segmentation/losses                           | segmentation/test_learner
