@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from passband.electron import wavelength
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
 from passband.microscope.information import Metric, compare_information
 from passband.microscope.polar import DataSet
+from passband.microscope.transfer import contrast_transfer, temporal_envelope
 from passband.recipe import PassbandError
 from passband.trust.spectra import (
     ImagePower,
@@ -92,6 +95,36 @@ def test_noise_has_the_power_of_its_variance() -> None:
     assert spectra.q[-1] == pytest.approx(0.625 * 31 / 32)
 
 
+def shown(waves: np.ndarray, mask: np.ndarray, *, offset: float, pixel: float = 0.4) -> Any:
+    return SimpleNamespace(
+        wave=lambda index: waves[index : index + 1].astype(np.complex64),
+        mask=lambda index: mask,
+        scene=lambda index: {"focus_offset": offset},
+        pixel_size=pixel,
+        recipe=SimpleNamespace(energy=300e3),
+    )
+
+
+@pytest.mark.parametrize("offset", [0.0, -35.0, 60.0])
+@pytest.mark.parametrize("turn", [0.0, 0.9])
+def test_spectra_are_those_at_the_focus_reference_whatever_the_phase_of_vacuum(offset: float, turn: float) -> None:
+    # C10 = offset is the zero of defocus: the lens multiplies the stored wave by exp(−iπλ·offset·q²)
+    side, pixel = 64, 0.4
+    rng = np.random.default_rng(1)
+    mask = np.zeros((side, side), dtype=bool)
+    mask[16:48, 16:48] = True
+    phase = 0.02 * rng.standard_normal((3, side, side)) * (1.0 + mask)
+    phase -= phase.mean((-2, -1), keepdims=True)
+    q = np.fft.fftfreq(side, pixel)
+    away = np.exp(1j * np.pi * wavelength(300e3) * offset * (q[:, None] ** 2 + q[None, :] ** 2))
+    waves = np.exp(1j * turn) * np.fft.ifft2(np.fft.fft2(1.0 + 1j * phase) * away)
+    found = specimen_spectra(shown(waves, mask, offset=offset), range(3), bins=16)
+    expected = specimen_spectra(shown(1.0 + 1j * phase, mask, offset=0.0), range(3), bins=16)
+    np.testing.assert_allclose(found.particle[0], expected.particle[0], rtol=1e-3)
+    np.testing.assert_allclose(found.support[0], expected.support[0], rtol=1e-3)
+    assert found.particle[1].max() < 1e-6 * found.particle[0].max()  # no amplitude is left
+
+
 def test_structures_without_particles_have_no_spectrum_of_them() -> None:
     store: Any = SimpleNamespace(
         wave=lambda index: np.ones((1, 8, 8), dtype=np.complex64),
@@ -122,6 +155,32 @@ def test_images_are_standardised() -> None:
     for one in powers(SETS, crystal()):
         rings = 2.0 * one.modes / (4.0 * np.pi * TextureRecipe().window ** 2)  # Å⁻², of the modes' ½A·d²q
         assert ((0.2 * one.particle + 0.8 * one.support) * rings).sum() == pytest.approx(1.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("dose", [50.0, 800.0])
+def test_the_power_of_an_image_is_phase_by_transfer_amplitude_by_what_is_left_and_shot_noise(dose: float) -> None:
+    one = Conditions(energy=300e3, focal_spread=30.0, aberrations=Aberrations(C10=-150.0, C30=1e5), dose=dose)
+    recipe = TextureRecipe(window=3.0, radial_points=50, azimuths=6, lowest=0.05)
+    specimen = crystal(amplitude=0.3)
+    found = image_power(DataSet(conditions=(one,)), specimen, qmax=QMAX, recipe=recipe)
+    step = (QMAX - 0.05) / 50
+    q = 0.05 + (np.arange(50) + 0.5) * step
+    transfer = contrast_transfer(torch.as_tensor(q), torch.zeros(50).double(), one).numpy() ** 2
+    envelope = temporal_envelope(torch.as_tensor(q), 30.0, wavelength(300e3)).numpy() ** 2
+    powers = [4.0 * (transfer * s[0] + (envelope - transfer) * s[1]) + 1.0 / dose for s in specimen.at(q)]
+    variance = ((0.2 * powers[0] + 0.8 * powers[1]) * 2.0 * np.pi * q * step).sum()
+    np.testing.assert_allclose(found.particle, powers[0] / variance, rtol=1e-6)
+    np.testing.assert_allclose(found.support, powers[1] / variance, rtol=1e-6)
+    # ½ A d²q with A = 4π window²
+    np.testing.assert_allclose(found.modes, 0.5 * 4.0 * np.pi * 9.0 * 2.0 * np.pi * q * step)
+
+
+def test_the_signal_is_the_excess_of_the_particles_or_a_thousandth_of_them() -> None:
+    specimen = crystal()
+    lattice, nothing = specimen.signal(np.array([0.3, 0.02]))
+    particle, support = specimen.at(np.array([0.3, 0.02]))
+    assert lattice == pytest.approx(particle[0, 0] - support[0, 0])
+    assert nothing == pytest.approx(1e-3 * particle[0, 1])
 
 
 def test_more_electrons_are_easier_to_see_by_and_focus_is_hardest() -> None:
