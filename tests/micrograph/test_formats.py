@@ -258,6 +258,10 @@ def test_reading_closes_the_file_and_leaves_an_array_of_its_own(tmp_path: Path) 
         ({"scan": {"field_of_view_x": 0.08, "field_of_view_y": 0.06, "field_of_view_units": "nm"}}, 0.2, None),
         ({"acquisition": {"voltage": "80kV"}}, None, 80e3),
         ({"voltage": 300}, None, None),  # of what? a number without a unit is not guessed
+        ({"pixel_size": "0,02 nm"}, 0.2, None),
+        ({"pixel_size": "0.02", "pixel_size_units": "nanometre / pixel"}, 0.2, None),
+        ({"pixel_size": 0.02, "pixel_size_units": "furlong"}, None, None),
+        ({"pixel_size_nm": 1e9}, None, None),  # no microscope has such pixels
     ],
 )
 def test_sidecars_with_units(
@@ -268,6 +272,18 @@ def test_sidecars_with_units(
     micrograph = read_micrograph(tmp_path / "a.npy")
     assert micrograph.pixel_size == (None if pixel_size is None else pytest.approx((pixel_size, pixel_size)))
     assert micrograph.energy == energy
+
+
+@pytest.mark.parametrize(
+    "sidecar",
+    [{"pixel_size": "0.02 1/nm"}, {"pixel_size": 0.02, "pixel_size_units": "1 / nm"}, {"pixel_size": "3 mrad"}],
+)
+def test_a_sidecar_can_say_that_it_is_diffraction(tmp_path: Path, sidecar: dict[str, object]) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((3, 4)))
+    (tmp_path / "a.json").write_text(json.dumps(sidecar))
+    with pytest.raises(FormatError, match="is a diffraction pattern"):
+        read_micrograph(tmp_path / "a.npy")
+    assert not inspect_file(tmp_path / "a.npy")["usable"]
 
 
 def test_a_broken_sidecar_is_no_obstacle(tmp_path: Path) -> None:

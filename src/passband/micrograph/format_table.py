@@ -304,6 +304,11 @@ _NOT_READ = (
         advice="is an OLE container (Olympus, Zeiss ZVI, Office), which is not read; export the image as TIFF",
     ),
     Format(
+        name="structure",
+        suffixes=(".cif", ".pdb", ".vasp", ".poscar"),
+        advice="holds atoms, not an image; name it in the plan of a simulation",
+    ),
+    Format(
         name="text",
         suffixes=(".csv", ".asc"),
         advice="is a text file; read it with numpy.loadtxt and save the image with numpy.save",

@@ -38,7 +38,9 @@ def to_grey(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
             "is partly transparent, a painted or colour picture; save the micrograph itself as a grey TIFF"
         )
     if all(np.array_equal(colours[..., 0], colours[..., channel]) for channel in range(1, colours.shape[-1])):
-        return np.ascontiguousarray(colours[..., 0]), (f"{array.shape[-1]} equal channels read as one grey",)
+        count, alpha_too = colours.shape[-1], "" if alpha is None else ", its opaque alpha left out"
+        note = f"{count} equal channels read as one grey{alpha_too}" if count > 1 else f"grey with alpha{alpha_too}"
+        return np.ascontiguousarray(colours[..., 0]), (note,)
     spread = colours.max(axis=-1) - colours.min(axis=-1)
     # deep pictures seldom fill their type, so that its maximum says nothing of theirs
     full = 255.0 if array.dtype == np.uint8 else float(np.nanmax(np.abs(colours))) or 1.0

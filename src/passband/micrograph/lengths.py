@@ -146,6 +146,13 @@ def parse_number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def split_quantity(text: str) -> tuple[float, str] | None:
+    """Return number and unit of a text such as `0,05 1/nm`, or None where it does not begin with one finite number."""
+    match = _NUMBER.fullmatch(text.strip())
+    value = parse_number(match[1]) if match else None
+    return None if match is None or value is None else (value, match[2].strip())
+
+
 def parse_length(text: str | float) -> float:
     """Length in Å; a bare number is in Å already.
 

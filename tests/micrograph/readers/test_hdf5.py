@@ -129,6 +129,27 @@ def test_the_dialects_of_open_emd(
     assert micrograph.pixel_size == pytest.approx((0.5 * factor, 0.25 * factor))
 
 
+@pytest.mark.parametrize(
+    ("unit", "factor"),
+    [
+        (np.bytes_(b"\xb5m"), 1e4),
+        (np.bytes_(b"\xc5"), 1.0),
+        (np.bytes_("µm".encode()), 1e4),
+        (np.bytes_(b"\xe5ngstr\xf6m"), 1.0),
+    ],
+)
+def test_units_in_latin_1_are_understood(tmp_path: Path, unit: np.bytes_, factor: float) -> None:
+    _emd(tmp_path / "a.emd", IMAGE, [(0.5, unit), (0.5, unit)])
+    assert read_micrograph(tmp_path / "a.emd").pixel_size == pytest.approx((0.5 * factor, 0.5 * factor))
+
+
+def test_axes_beside_the_data_are_enough_where_the_mark_is_missing(tmp_path: Path) -> None:
+    _emd(tmp_path / "a.emd", IMAGE, [(0.5, "[n_m]"), (0.5, "[n_m]")])
+    with h5py.File(tmp_path / "a.emd", "a") as file:
+        del file["data/image"].attrs["emd_group_type"]
+    assert read_micrograph(tmp_path / "a.emd").pixel_size == (5.0, 5.0)
+
+
 def test_prismatic_has_its_detector_bins_behind_and_other_data_beside(tmp_path: Path) -> None:
     bins = np.stack([IMAGE, IMAGE[::-1], IMAGE // 2], axis=-1).astype("f4")
     _emd(tmp_path / "a.h5", bins, [(0.5, "[Å]"), (0.5, "[Å]"), (1.0, "[mrad]")], name="realslice", inside="s/virtual")

@@ -10,7 +10,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from passband.documents import DocumentError, parse_json, read_document
-from passband.micrograph.lengths import parse_length
+from passband.micrograph.lengths import split_quantity
 from passband.micrograph.readers.archives import (
     MAX_MEMBERS,
     Header,
@@ -59,29 +59,28 @@ def _flat(tree: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _length(value: object, unit: object) -> float | None:
-    try:
-        return parse_length(f"{value} {unit}" if number(value) is not None and unit else str(value))
-    except PassbandError:
-        return None
+def _quantity(value: object, unit: object) -> tuple[float, str] | None:
+    """Return number and unit, from a text with both or from two values; None where there is no number."""
+    found = split_quantity(str(value))
+    return None if found is None else (found[0], found[1] or str(unit or ""))
 
 
 def _json_calibration(keys: Mapping[str, Any], shape: tuple[int, ...]) -> Calibration:
     """Pixel size from `pixel_size` with a unit, or from the field of view over the number of pixels."""
     for name in _SIZE_KEYS:
-        unit = {"pm": "pm", "nm": "nm", "a": "Å"}.get(name.rsplit("_", 1)[-1], keys.get("pixel_size_units"))
-        if number(keys.get(name)) is not None and unit is None:
+        own = {"pm": "pm", "nm": "nm", "a": "Å"}.get(name.rsplit("_", 1)[-1])
+        found = _quantity(keys.get(name), own or keys.get("pixel_size_units"))
+        if found is not None and not found[1]:
             return Calibration(
                 notes=(f"the JSON gives {name}={str(keys[name])[:40]} without a unit, not used; give --pixel-size",)
             )
-        side = _length(keys.get(name), unit)
-        if side is not None:
-            return calibrate((side, side), ("Å", "Å"), "the JSON beside the file")
+        if found is not None:
+            return calibrate((found[0], found[0]), (found[1], found[1]), "the JSON beside the file")
     unit = keys.get("field_of_view_units")
-    fields = [_length(keys.get(f"field_of_view_{axis}"), unit) for axis in "yx"]
-    if unit and fields[0] and fields[1] and len(shape) >= 2:
-        sides = fields[0] / shape[-2], fields[1] / shape[-1]
-        return calibrate(sides, ("Å", "Å"), "the JSON field of view")
+    fields = [_quantity(keys.get(f"field_of_view_{axis}"), unit) for axis in "yx"]
+    if fields[0] and fields[1] and fields[0][1] and fields[1][1] and len(shape) >= 2:
+        sides = fields[0][0] / shape[-2], fields[1][0] / shape[-1]
+        return calibrate(sides, (fields[0][1], fields[1][1]), "the JSON field of view")
     return Calibration()
 
 
@@ -136,6 +135,7 @@ def read_npy(source: Source) -> Content:
         energy=_energy(keys),
         instrument=text(keys.get("instrument") or keys.get("microscope")),
         mode=_mode(keys),
+        refusal=calibration.refusal,
         notes=(*_dropped(full, shape), *calibration.notes),
     )
 

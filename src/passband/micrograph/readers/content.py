@@ -190,10 +190,18 @@ def beam_energy(value: object, *, kilo: bool = False) -> float | None:
     return volts if 50.0 <= volts <= 4e6 else None
 
 
+def decoded(raw: bytes) -> str:
+    """Return a text of UTF-8 or, as older programs write µ and Å, of Latin-1."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 def text(value: object) -> str | None:
     """Return a non-empty, printable one-line string from a metadata value, or None."""
     if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
+        value = decoded(value)
     if value is None or isinstance(value, Mapping | list | tuple | np.ndarray):
         return None
     cleaned = " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())

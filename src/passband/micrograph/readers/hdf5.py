@@ -122,8 +122,8 @@ def _not_used(candidates: list[_Candidate], chosen: list[_Candidate]) -> Iterabl
     for kinds_of, names in kinds.items():
         kind = kinds_of if len(names) > 1 else _ONE.get(kinds_of, kinds_of)
         more = ", …" if len(names) > _MOST_NAMES else ""
-        subject = f"{chosen[0].found.label} is" if len(chosen) == 1 else "others are"
-        yield f"{subject} the micrograph; {len(names)} {kind} ({', '.join(names[:_MOST_NAMES])}{more}) not used"
+        subject = f"{chosen[0].found.label} is the micrograph" if len(chosen) == 1 else "the frames are micrographs"
+        yield f"{subject}; {len(names)} {kind} ({', '.join(names[:_MOST_NAMES])}{more}) not used"
 
 
 def _content(file: h5py.File, source: Source, kind: str, found: list[Found]) -> Content:

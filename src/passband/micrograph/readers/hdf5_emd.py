@@ -35,12 +35,15 @@ def _plane(shape: tuple[int, ...], units: list[str | None]) -> tuple[int, int]:
 
 
 def _marked(file: h5py.File, source: Source) -> list[tuple[str, h5py.Group, h5py.Dataset]]:
-    """Path, group and pixels of every group that is marked as EMD, itself or by its data set."""
+    """Path, group and pixels of every group that is marked as EMD, itself or by its data set, or has EMD's axes."""
     found: list[tuple[str, h5py.Group, h5py.Dataset]] = []
     for name, node in walk(file, source):
         pixels = [hard_linked(node, each) for each in _PIXELS] if isinstance(node, h5py.Group) else []
         data = next((each for each in pixels if isinstance(each, h5py.Dataset)), None)
-        if data is not None and any(attribute(each, "emd_group_type") is not None for each in (node, data)):
+        if data is None:
+            continue
+        marked = any(attribute(each, "emd_group_type") is not None for each in (node, data))
+        if marked or isinstance(hard_linked(node, "dim1"), h5py.Dataset):
             found.append((name, node, data))
     return found
 

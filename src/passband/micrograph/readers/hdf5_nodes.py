@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from passband.micrograph.readers.content import Calibration, Source, many_axes
+from passband.micrograph.readers.content import Calibration, Source, decoded, many_axes
 
 MAX_NODES = 20_000
 _MAX_DEPTH = 32
@@ -140,4 +140,6 @@ def attribute(node: Any, name: str) -> Any:
         return None
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.reshape(-1)[0]
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    if isinstance(value, str):  # bytes that are no UTF-8 come as lone surrogates
+        value = value.encode("utf-8", "surrogateescape")
+    return decoded(value) if isinstance(value, bytes) else value

@@ -37,6 +37,7 @@ def _deep_channels(source: Source) -> int:
 def _load_deep(source: Source, sides: tuple[int, int, int]) -> NDArray[Any]:
     import imagecodecs
 
+    source.claim((source.size,), np.uint8)  # what lies behind the picture is read with it
     array = np.asarray(imagecodecs.png_decode(source.path.read_bytes()))
     # transparency of one colour alone (tRNS) comes as a channel more
     return array if array.shape[:2] == sides[:2] and array.ndim == 3 else array.reshape(sides)
