@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from passband.campaign.grid import CampaignPlan, ConditionFamily, load_campaign
+from passband.campaign.families import ConditionFamily
+from passband.campaign.grid import CampaignPlan, load_campaign
 from passband.campaign.plan import PlanError
 from passband.distribution import Normal, Uniform
 from passband.recipe import PassbandError

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from passband.campaign.experiment import prepare_stores, run_experiment
-from passband.campaign.grid import OWN, CampaignPlan, ConditionFamily
+from passband.campaign.families import ConditionFamily
+from passband.campaign.grid import OWN, CampaignPlan
 from passband.campaign.networks import model_folder, training_folder
 from passband.campaign.plan import Plan
 from passband.campaign.run import trained_conditions

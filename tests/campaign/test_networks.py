@@ -10,7 +10,7 @@ import pytest
 from passband.campaign import networks
 from passband.campaign.experiment import prepare_stores, run_experiment
 from passband.campaign.folder import CAMPAIGN, RUNS, TRAININGS, CampaignError, read_campaign, write_campaign
-from passband.campaign.grid import CampaignPlan, Experiment
+from passband.campaign.grid import JUDGE, CampaignPlan, Experiment
 from passband.campaign.networks import RECORD, training_folder, training_of
 
 Raw = dict[str, Any]
@@ -40,7 +40,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return fit(*arguments, **options)
 
     def counting_validate(self: Any, name: str, batches: Any) -> Any:
-        count["measured"] += name != networks.TRAINED
+        count["measured"] += name != JUDGE
         return validate(self, name, batches)
 
     monkeypatch.setattr(networks, "fit", counting_fit)
@@ -130,7 +130,9 @@ def test_what_weights_depend_on_names_them(smallest: Raw, change: Callable[[Raw]
 
 
 @pytest.mark.parametrize("judge", [{"stop_below": 0.1}, {"patience": 2}, {"keep": "best"}])
-@pytest.mark.parametrize("how", [{"images": 4}, {"training": {"validate_every": 2}}, {"training": {"monitor": "dice"}}])
+@pytest.mark.parametrize(
+    "how", [{"images": 4}, {"training": {"validate_every": 2}}, {"training": {"monitor": "paper_scale_loss"}}]
+)
 def test_how_networks_are_judged_names_them_where_it_decides(smallest: Raw, judge: Raw, how: Raw) -> None:
     def identity(raw: Raw) -> str:
         return training_of(_first(raw)).identity
@@ -153,7 +155,7 @@ def test_evaluations_do_not_judge(smallest: Raw, stores: Path, tmp_path: Path) -
     rows = run(raw, tmp_path, stores)[0]
     assert {(row["stopped"], row["epoch"]) for row in rows} == {("threshold", 1)}
     one = _first(raw)
-    assert training_of(one).protocol["monitor_set"] == networks.TRAINED
+    assert training_of(one).protocol["monitor_set"] == JUDGE
 
 
 def test_curves_serve_who_wants_the_end(smallest: Raw, stores: Path, tmp_path: Path, counted: Counter[str]) -> None:

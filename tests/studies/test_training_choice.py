@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from passband.campaign.grid import ConditionFamily, load_campaign
+from passband.campaign.families import ConditionFamily
+from passband.campaign.grid import load_campaign
 from passband.microscope.conditions import ConditionDistribution
 from passband.trust.observer import ObserverRecipe, PixelSample, observer_scores
 

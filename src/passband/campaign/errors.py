@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from passband.distribution import Choice, LogUniform, Normal, Uniform
+from passband.recipe import PassbandError
 
 _KINDS = "|".join(kind.__name__ for kind in (Uniform, LogUniform, Normal, Choice))
 _MEMBER = re.compile(
@@ -34,7 +35,7 @@ def error_lines(error: ValidationError, *, model: type[BaseModel] | None = None,
     grouped: dict[str, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         grouped.setdefault(".".join(_place(detail, data)), []).append(detail)
-    lines = [_line(path, details, model) for path, details in _outermost(grouped).items()]
+    lines = [line for path, details in _outermost(grouped).items() for line in _lines(path, details, model)]
     return list(dict.fromkeys(lines))
 
 
@@ -78,6 +79,15 @@ def _own(details: list[ErrorDetails]) -> bool:
     return any(detail["type"] in ("value_error", "assertion_error") for detail in details)
 
 
+def _lines(path: str, details: list[ErrorDetails], model: type[BaseModel] | None) -> list[str]:
+    """Return the lines for everything that is wrong at one place: several where one check found several reasons."""
+    raised = [detail.get("ctx", {}).get("error") for detail in details]
+    several = [
+        line for error in raised if isinstance(error, PassbandError) and len(error.args) > 1 for line in error.args
+    ]
+    return [f"{path}: {line}" if path else str(line) for line in several] or [_line(path, details, model)]
+
+
 def _line(path: str, details: list[ErrorDetails], model: type[BaseModel] | None) -> str:
     """One line for everything that is wrong at one place."""
     said = [detail for detail in details if detail["type"] in ("value_error", "assertion_error")]
@@ -99,7 +109,10 @@ def _line(path: str, details: list[ErrorDetails], model: type[BaseModel] | None)
 
 def _shown(detail: ErrorDetails, details: list[ErrorDetails]) -> str:
     inputs = [d["input"] for d in details if isinstance(d["input"], Mapping)] or [detail["input"]]
-    text = repr(inputs[0])
+    try:
+        text = repr(inputs[0])
+    except ValueError:  # Python does not print an integer of more than 4300 digits
+        return "an integer of thousands of digits"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -8,119 +8,37 @@ which is one value that says everything its rows depend on.
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-import numpy as np
 from pydantic import (
     Field,
     JsonValue,
-    SerializerFunctionWrapHandler,
     ValidationError,
-    model_serializer,
     model_validator,
 )
 
+from passband.campaign.consistency import (
+    MOST_IMAGES,
+    Study,
+    check,
+    expansion_problems,
+    family_problems,
+)
 from passband.campaign.errors import error_lines
-from passband.campaign.plan import NamedNetwork, PlanError, Split, read_plan
-from passband.distribution import Normal
+from passband.campaign.families import ConditionFamily
+from passband.campaign.plan import FolderName, NamedNetwork, PlanError, Split, read_plan
 from passband.micrograph.acquisition import Imaging, Simulation
-from passband.microscope.aberrations import resolve_name
 from passband.microscope.conditions import (
     AnyConditions,
-    ConditionDistribution,
-    ConditionMixture,
-    NamedConditions,
 )
-from passband.recipe import Recipe
+from passband.recipe import PassbandError, Recipe
 from passband.segmentation.losses import LossRecipe
+from passband.segmentation.stacked import WORST
 from passband.segmentation.unet import UNetRecipe
 from passband.training import TrainingRecipe
 
+JUDGE = "trained"  # the one set that may stop a training of a campaign: its own condition, on validation structures
 OWN = "own"  # name of the evaluation on the training's own condition, where no family names it
-
-
-class ConditionFamily(Recipe):
-    """Many conditions from a few lines: a grid over coefficients, random settings, mixtures, or named ones.
-
-    Attributes
-    ----------
-    base
-        What they have in common; a grid replaces some of its aberrations, a draw takes its settings from it.
-    grid
-        Coefficients (or aliases) and their values in Å or rad; every combination is one condition.
-    draw, seed
-        Number of random settings of `base`, each a fixed setting from then on.
-    name
-        What the names of drawn conditions begin with.
-    jitter
-        Standard deviation in Å of the defocus from image to image, about each condition of a grid or a draw.
-    named
-        Conditions given in full.
-    mixtures
-        Conditions that are several points at once, equally likely, by name: for each point the values of some
-        coefficients (or aliases), which replace those of `base`; `jitter` applies to each.
-    """
-
-    base: ConditionDistribution = ConditionDistribution()
-    grid: dict[str, tuple[float, ...]] = Field(default={})
-    draw: int = Field(default=0, ge=0, le=100_000)
-    seed: int = Field(default=0, ge=0)
-    name: str = Field(default="set", pattern=r"^[\w.-]+$")
-    jitter: float = Field(default=0.0, ge=0.0)
-    named: tuple[NamedConditions, ...] = ()
-    mixtures: dict[str, Annotated[tuple[dict[str, float], ...], Field(min_length=1)]] = Field(default={})
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if not (self.grid or self.draw or self.named or self.mixtures):
-            raise ValueError("no condition is given; write a grid, a number to draw, named conditions or mixtures")
-        if self.grid and self.draw:
-            raise ValueError("grid and draw are both given; use two parts, or one of them")
-        for name in (*self.grid, *(name for points in self.mixtures.values() for point in points for name in point)):
-            resolve_name(name)
-        return self
-
-    @model_serializer(mode="wrap")
-    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = handler(self)
-        if not self.mixtures:  # plans from before there were mixtures keep their identity
-            values.pop("mixtures", None)
-        return values
-
-    def conditions(self) -> tuple[NamedConditions, ...]:
-        """Every condition of the family, in a fixed order; equal families give equal conditions."""
-        made = [NamedConditions(name=_grid_name(point), conditions=self._at(point)) for point in self._points()]
-        rng = np.random.default_rng(self.seed)
-        for number, setting in enumerate(self.base.sample(self.draw, rng)):
-            exact = ConditionDistribution.exactly(setting)
-            made.append(NamedConditions(name=f"{self.name}{number:03d}", conditions=self._jittered(exact)))
-        for name, points in self.mixtures.items():
-            mixture = ConditionMixture(among=tuple(self._at(point) for point in points))
-            made.append(NamedConditions(name=name, conditions=mixture))
-        return (*made, *self.named)
-
-    def _points(self) -> list[dict[str, float]]:
-        return [dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values()) if self.grid]
-
-    def _at(self, point: Mapping[str, float]) -> ConditionDistribution:
-        aberrations = dict(self.base.aberrations)
-        for name, value in point.items():
-            symbol, sign = resolve_name(name)
-            aberrations[symbol] = sign * value + 0.0  # + 0.0: no negative zero in a recipe
-        return self._jittered(self.base.model_copy(update={"aberrations": aberrations}))
-
-    def _jittered(self, fixed: ConditionDistribution) -> ConditionDistribution:
-        if not self.jitter:
-            return fixed
-        centre = fixed.aberrations.get("C10", 0.0)
-        if not isinstance(centre, float):
-            raise PlanError(f"jitter={self.jitter:g} Å needs a fixed C10 in the base, not {centre!r}; give it in grid")
-        aberrations = {**fixed.aberrations, "C10": Normal(normal=(centre, self.jitter))}
-        return ConditionDistribution.model_validate(fixed.model_dump() | {"aberrations": aberrations})
-
-
-def _grid_name(point: Mapping[str, float]) -> str:
-    return " ".join(f"{name}={value:g}" for name, value in point.items())
 
 
 class Evaluation(Recipe):
@@ -220,7 +138,7 @@ class Part(Recipe):
         are too many for the disk, false.
     """
 
-    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    name: FolderName
     train_on: str
     evaluate_on: str
     series: tuple[dict[str, JsonValue], ...] = Field(default=({},), min_length=1)
@@ -250,7 +168,7 @@ class CampaignPlan(Recipe):
         See `Part`. Experiments that two parts share are run once.
     """
 
-    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    name: FolderName
     simulation: Simulation
     imaging: Imaging
     network: NamedNetwork = UNetRecipe()
@@ -258,7 +176,7 @@ class CampaignPlan(Recipe):
     training: TrainingRecipe = TrainingRecipe()
     split: Split = Split()
     others: dict[str, dict[str, JsonValue]] = Field(default={})
-    images: int = Field(default=32, ge=1)
+    images: int = Field(default=32, ge=1, le=MOST_IMAGES)
     families: dict[str, ConditionFamily] = Field(min_length=1)
     parts: tuple[Part, ...] = Field(min_length=1)
 
@@ -266,10 +184,42 @@ class CampaignPlan(Recipe):
     def _check(self) -> Self:
         if len({part.name for part in self.parts}) < len(self.parts):
             raise ValueError("two parts have one name; give each its own")
+        if "" in self.others:
+            raise ValueError(
+                "others has an entry without a name, which is that of the campaign's own structures; name it"
+            )
         for part in self.parts:
             _check_names(part, self.families, self.others)
+        found = list(expansion_problems(self.families, self.parts))
+        if not found:  # only then may it be expanded
+            found = [line for name, one in self.families.items() for line in family_problems(name, one)]
+        if found:
+            raise PassbandError(*found)
+        simulations = self.simulations()
+        for part in self.parts:
+            self._check_part(part, simulations)
         self.experiments()  # a plan that cannot be expanded is refused when it is read
         return self
+
+    def _check_part(self, part: Part, simulations: Mapping[str, Simulation]) -> None:
+        """Check the recipes of a part against each other: once, for its experiments differ in conditions alone."""
+        trained, evaluated = (self.families[name].conditions() for name in (part.train_on, part.evaluate_on))
+        for changes in part.series:
+            check(
+                Study(
+                    simulation=self.simulation,
+                    imaging=self.imaging.model_copy(update={"conditions": trained[0].conditions}),
+                    network=self.network,
+                    loss=self.loss,
+                    training=self._training(changes, part.seeds),
+                    split=self.split,
+                    evaluated=[(one.name, one.conditions) for one in (*trained, *evaluated)],
+                    judges=(JUDGE,),
+                    together=len(part.seeds) if part.together else 1,
+                    scores=(WORST,),
+                    others={name: simulations[name] for name in part.structures if name},
+                )
+            )
 
     def simulations(self) -> dict[str, Simulation]:
         """Return every simulation by name; "" is the one that networks are trained on."""
@@ -327,6 +277,8 @@ def _with_own(conditions: AnyConditions, evaluations: tuple[Evaluation, ...]) ->
 
 
 def _check_names(part: Part, families: Mapping[str, ConditionFamily], others: Mapping[str, Any]) -> None:
+    if len(set(part.seeds)) < len(part.seeds):
+        raise ValueError(f"part {part.name!r}: seeds={list(part.seeds)} has one twice; it would train the same again")
     for family in (part.train_on, part.evaluate_on):
         if family not in families:
             raise ValueError(f"part {part.name!r} names the family {family!r}; known: {', '.join(sorted(families))}")

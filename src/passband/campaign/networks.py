@@ -23,7 +23,7 @@ from pydantic import Field, JsonValue
 from safetensors.torch import load_file, save
 
 from passband.campaign.folder import CONFIG, LOCK, CampaignError, read_json
-from passband.campaign.grid import Experiment
+from passband.campaign.grid import JUDGE, Experiment
 from passband.campaign.locking import exclusive_in_turn
 from passband.campaign.plan import Split
 from passband.campaign.run import NamedSet, Report
@@ -40,7 +40,6 @@ from passband.segmentation.unet import UNet, UNetRecipe, build_unet
 from passband.training import History, Progress, fit
 from passband.training.loop import CHECKPOINT
 
-TRAINED = "trained"  # the set that may stop a training: its own condition, on the validation structures
 RECORD, EPOCHS = "trained.json", "epochs"
 
 
@@ -119,7 +118,7 @@ class TrainedNetworks(NamedTuple):
 
 def training_of(experiment: Experiment) -> NetworkTraining:
     """Return what the weights of an experiment's networks depend on."""
-    training = experiment.training.model_copy(update={"monitor_set": TRAINED})
+    training = experiment.training.model_copy(update={"monitor_set": JUDGE})
     return NetworkTraining(
         simulation=experiment.simulation,
         imaging=experiment.imaging,
@@ -221,7 +220,7 @@ def _train(experiment: Experiment, folder: Path, store: WaveStore, device: str, 
     imaging = experiment.imaging
     stream = Acquisition(store, imaging, indices=parts["train"], seed=seed, device=device)
     own = Acquisition(store, imaging, indices=parts["validation"], seed=seed + 1_000_003, in_turn=True, device=device)
-    recipe = experiment.training.model_copy(update={"monitor_set": TRAINED})
+    recipe = experiment.training.model_copy(update={"monitor_set": JUDGE})
 
     def keep(epoch: int) -> None:
         for one, network in zip(experiment.seeds, learner.separate(), strict=True):
@@ -231,7 +230,7 @@ def _train(experiment: Experiment, folder: Path, store: WaveStore, device: str, 
     history = fit(
         learner,
         stream.batch,
-        {TRAINED: NamedSet(own, experiment.images, at_most=16)},
+        {JUDGE: NamedSet(own, experiment.images, at_most=16)},
         recipe,
         folder,
         device=device,

@@ -7,8 +7,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
+from passband.campaign.consistency import Study, check
 from passband.campaign.errors import error_lines
 from passband.documents import DocumentError, naming, parse_toml, read_document
 from passband.micrograph.acquisition import Imaging, Simulation
@@ -29,6 +30,23 @@ def _by_name(value: Any) -> Any:
 
 #: A network by the name of its preset, or by its widths.
 NamedNetwork = Annotated[UNetRecipe, BeforeValidator(_by_name)]
+
+
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{number}" for kind in ("com", "lpt") for number in range(10))}
+
+
+def _folder_name(value: str) -> str:
+    """Return a name that can be a folder on every system, or say which it cannot."""
+    rule = "use letters, digits, '_', '-' and '.', beginning with a letter or digit, 100 at most"
+    if not re.fullmatch(r"\w[\w.-]{0,99}", value) or value.endswith("."):
+        raise PassbandError(f"{value[:40]!r} cannot name a folder; {rule}")
+    if value.split(".")[0].lower() in _DEVICES:
+        raise PassbandError(f"{value!r} is a device on Windows and cannot name a folder; choose another one")
+    return value
+
+
+#: A name that files and folders may carry.
+FolderName = Annotated[str, AfterValidator(_folder_name)]
 
 
 class Split(Recipe):
@@ -68,7 +86,7 @@ class Plan(Recipe):
         Micrographs taken of each held-back structure under each named condition.
     """
 
-    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    name: FolderName
     simulation: Simulation
     imaging: Imaging
     validation: tuple[NamedConditions, ...] = Field(min_length=1)
@@ -84,9 +102,18 @@ class Plan(Recipe):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"validation has {twice[0]!r} twice; give each condition its own name")
-        if self.simulation.structures < 3:
-            cure = "training, validation and test each need one, so write 3 or more"
-            raise ValueError(f"simulation.structures={self.simulation.structures} cannot be split: {cure}")
+        check(
+            Study(
+                simulation=self.simulation,
+                imaging=self.imaging,
+                network=self.network,
+                loss=self.loss,
+                training=self.training,
+                split=self.split,
+                evaluated=[(one.name, one.conditions) for one in self.validation],
+                judges=names,
+            )
+        )
         return self
 
 

@@ -16,7 +16,8 @@ import torch
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
-from passband.distribution import Scalar, limits, sample
+from passband.distribution import Scalar, sample
+from passband.micrograph.feasible import imaging_problems
 from passband.micrograph.physics import IMAGES, ImagesVersion
 from passband.micrograph.shards import simulate
 from passband.micrograph.simulation import Simulation
@@ -142,29 +143,11 @@ class Acquisition:
         self._check()
 
     def _check(self) -> None:
-        field, stored = self.store.recipe.scene.field, self.store.recipe.stored_pixels
-        low, high = limits(self.imaging.pixel_size)
         if not self.indices or not 0 <= min(self.indices) <= max(self.indices) < len(self.store):
             raise PassbandError(f"indices must name at least one of the structures 0 to {len(self.store) - 1}")
-        if low <= 0 or round(field / low) > stored:
-            raise PassbandError(
-                f"camera pixel_size={low:g} Å is finer than the stored waves' {self.store.pixel_size:g} Å; "
-                "use coarser camera pixels, or a smaller stored_pixel_size"
-            )
-        if round(field / high) < self.imaging.patch:
-            raise PassbandError(
-                f"patch={self.imaging.patch} pixels of {high:g} Å is wider than the field of {field:g} Å; "
-                f"use a patch of at most {round(field / high)}"
-            )
-        for member in self.imaging.conditions.members:
-            self._check_energy(limits(member.energy))
-
-    def _check_energy(self, energies: tuple[float, float]) -> None:
-        if energies != (self.store.recipe.energy,) * 2:
-            raise PassbandError(
-                f"conditions have energy={energies[0]:g} eV and the exit waves {self.store.recipe.energy:g} eV; "
-                f"write energy={self.store.recipe.energy:g} in the conditions"
-            )
+        problems = list(imaging_problems(self.store.recipe, self.imaging))
+        if problems:
+            raise PassbandError(*problems)
 
     def batch(self, step: int, size: int) -> Batch:
         """Batch `step` of `size` images; equal arguments give an equal batch.

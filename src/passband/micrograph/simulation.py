@@ -12,6 +12,7 @@ import torch
 from pydantic import AfterValidator, Field, model_validator
 
 from passband.electron import check_energy, interaction_constant, wavelength
+from passband.micrograph.feasible import simulation_problems
 from passband.micrograph.physics import WAVES, WavesVersion
 from passband.micrograph.truth import minimum_contrast_defocus, particle_labels, particle_mask, resample_mask
 from passband.microscope.frequencies import fourier_resample
@@ -60,7 +61,7 @@ class Simulation(Recipe):
 
     scene: SceneDistribution
     structures: int = Field(ge=1, le=10_000_000)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     energy: Annotated[float, AfterValidator(check_energy)] = 300e3
     pixel_size: float = Field(default=0.2, gt=0.0, le=1.0)
     stored_pixel_size: float | None = Field(default=None, gt=0.0, le=2.0)
@@ -74,6 +75,9 @@ class Simulation(Recipe):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        problems = list(simulation_problems(self))
+        if problems:
+            raise PassbandError(*problems)
         if self.stored_pixel_size is not None and self.stored_pixel_size < self.pixel_size:
             cure = "leave stored_pixel_size out, or make pixel_size smaller"
             raise PassbandError(

@@ -148,6 +148,23 @@ def beam_warning(store: "WaveStore") -> str:
     )
 
 
+def split_sizes(structures: int, validation: float, test: float) -> tuple[int, int]:
+    """Structures to validate and to test on; a share above 0 is at least one.
+
+    Raises
+    ------
+    PassbandError
+        The shares are negative or leave nothing to train on.
+    """
+    sizes = tuple(max(1, round(share * structures)) if share > 0 else 0 for share in (validation, test))
+    if min(validation, test) < 0 or sum(sizes) >= structures:
+        raise PassbandError(
+            f"validation={validation:g} and test={test:g} of {structures} structures leave none to train on; make the "
+            "shares smaller or the store larger: training, validation and test each need one"
+        )
+    return sizes[0], sizes[1]
+
+
 class WaveStore:
     """A complete store, opened for reading: exit waves, masks, labels, scenes and atoms by structure.
 
@@ -240,12 +257,7 @@ class WaveStore:
             The shares are negative or leave nothing to train on.
         """
         n = len(self)
-        sizes = [max(1, round(share * n)) if share > 0 else 0 for share in (validation, test)]
-        if min(validation, test) < 0 or sum(sizes) >= n:
-            raise PassbandError(
-                f"validation={validation:g} and test={test:g} of {n} structures leave none to train on; "
-                "make the shares smaller or the store larger"
-            )
+        sizes = split_sizes(n, validation, test)
         order = np.random.default_rng(np.random.SeedSequence([self.recipe.seed, n])).permutation(n)
         cuts = np.split(order, [sizes[0], sizes[0] + sizes[1]])
         return dict(zip(("validation", "test", "train"), (np.sort(cut) for cut in cuts), strict=True))

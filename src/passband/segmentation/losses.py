@@ -33,6 +33,10 @@ class LossRecipe(Recipe):
             raise ValueError(f"terms={self.terms} must name at least one loss, each with a positive weight")
         if self.class_weights is not None and min(self.class_weights, default=-1.0) < 0.0:
             raise ValueError(f"class_weights={self.class_weights} must be one number ≥ 0 for each class")
+        if self.class_weights is not None and not sum(self.class_weights) > 0.0:
+            raise ValueError(
+                f"class_weights={self.class_weights} leave nothing to learn; give one class a weight above 0"
+            )
         return self
 
 

@@ -6,7 +6,7 @@ ResNet-18 of pre-activation blocks (He et al., arXiv 1603.05027) as the encoder 
 them thinner.
 """
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -15,10 +15,11 @@ from torch.nn import functional as F
 
 from passband.recipe import Recipe
 
+MOST_PARAMETERS = 10**10  # 40 GB of weights, and four times that while they are trained
 STRIDE = 32  # five halvings: the input is padded to a multiple of this many pixels
 
 Preset = Literal["paper", "small", "tiny"]
-Width = int
+Width = Annotated[int, Field(le=10**6)]
 
 
 class UNetRecipe(Recipe):
@@ -28,12 +29,12 @@ class UNetRecipe(Recipe):
     side), `decoder` that of the five upsampling levels (1/16 … 1/1), `blocks` the residual blocks per encoder level.
     """
 
-    channels: int = Field(default=1, ge=1)
-    classes: int = Field(default=2, ge=2)
-    stem: int = Field(default=64, ge=1)
+    channels: int = Field(default=1, ge=1, le=1024)
+    classes: int = Field(default=2, ge=2, le=1024)
+    stem: Width = Field(default=64, ge=1)
     encoder: tuple[Width, Width, Width, Width] = (64, 128, 256, 512)
     decoder: tuple[Width, Width, Width, Width, Width] = (256, 128, 64, 32, 16)
-    blocks: int = Field(default=2, ge=1)
+    blocks: int = Field(default=2, ge=1, le=1000)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -41,7 +42,25 @@ class UNetRecipe(Recipe):
             widths: tuple[int, ...] = getattr(self, name)
             if min(widths) < 1:
                 raise ValueError(f"{name}={list(widths)} has a level without channels; every width must be at least 1")
+        if self.parameters > MOST_PARAMETERS:
+            size = f"{self.parameters:.2g} parameters, {4e-9 * self.parameters:,.3g} GB"
+            cure = f'make stem, encoder and decoder narrower, to {MOST_PARAMETERS:.0e} at most ("paper" has 1.4e7)'
+            raise ValueError(f"a network of {size}, is beyond any machine; {cure}")
         return self
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that training adjusts, counted without building the network."""
+        stem, blocks = self.stem, self.blocks
+        count = 2 * self.channels + 49 * self.channels * stem + 2 * stem
+        for inside, width in zip((stem, *self.encoder[:-1]), self.encoder, strict=True):
+            count += 2 * inside + 10 * inside * width + 2 * width + 9 * width**2
+            count += (blocks - 1) * (4 * width + 18 * width**2)
+        count += 2 * self.encoder[3]
+        skips = (self.encoder[2], self.encoder[1], self.encoder[0], stem, 0)
+        for inside, skip, width in zip((self.encoder[3], *self.decoder[:-1]), skips, self.decoder, strict=True):
+            count += 9 * (inside + skip) * width + 9 * width**2 + 4 * width
+        return count + 9 * self.decoder[4] * self.classes + self.classes
 
     @classmethod
     def preset(cls, name: Preset, *, channels: int = 1, classes: int = 2) -> "UNetRecipe":

@@ -65,9 +65,9 @@ class TrainingRecipe(Recipe):
         Whether the learner ends with the weights of the "last" epoch or of the "best" one.
     """
 
-    epochs: int = Field(default=32, ge=1)
-    steps_per_epoch: int = Field(default=32, ge=1)
-    batch_size: int = Field(default=16, ge=1)
+    epochs: int = Field(default=32, ge=1, le=10**9)
+    steps_per_epoch: int = Field(default=32, ge=1, le=10**9)
+    batch_size: int = Field(default=16, ge=1, le=10**6)
     optimiser: Literal["sgd", "adam", "adamw"] = "adam"
     learning_rate: float = Field(default=2.3e-3, gt=0.0)
     momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
@@ -84,7 +84,7 @@ class TrainingRecipe(Recipe):
     stop_below: float | None = None
     patience: int | None = Field(default=None, ge=1)
     keep: Literal["last", "best"] = "last"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
 
     @property
     def is_judged(self) -> bool:
