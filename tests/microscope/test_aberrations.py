@@ -124,6 +124,8 @@ def test_aliases_are_those_of_abtem(double_abtem) -> None:
     shared = {name: symbol for name, symbol in theirs.items() if name in ALIASES}
     assert len(shared) >= 15
     assert {name: ALIASES[name][0] for name in shared} == shared
+    signs = {name: sign for name, (_, sign) in ALIASES.items()}
+    assert signs == dict.fromkeys(ALIASES, 1.0) | {"defocus": -1.0}
 
 
 def test_an_everyday_name_and_its_symbol_together_are_refused() -> None:
