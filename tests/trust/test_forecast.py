@@ -55,6 +55,10 @@ def test_every_measure_is_there_and_right_on_the_diagonal(store: WaveStore) -> N
         np.testing.assert_allclose(tables[name][own], 1.0, rtol=1e-9, err_msg=name)
     for name in ("delta_c10_A", "delta_epsilon", "delta_epsilon_area", "delta_epsilon_specimen", "observer_induced"):
         np.testing.assert_allclose(tables[name][own], 0.0, atol=1e-12, err_msg=name)
+    wrong = ([1, 0], [1, 0])  # the other training on the same evaluation: it must forecast the larger loss
+    alike = ("delta_c10_A", "sigma", "sigma_area", "sigma_specimen", "image_correlation", "energy_correlation")
+    for name in (*alike, "channel_distance", "observer_loss", "observer_auc", "observer_induced"):
+        assert (DIRECTIONS[name] * (tables[name][wrong] - tables[name][own]) > 0.0).all(), name
     np.testing.assert_array_equal(tables["observer_loss"][own], tables["observer_difficulty"][0, [1, 0]])
     assert tables["delta_c10_A"].tolist() == [[300.0, 0.0, 0.0], [0.0, 300.0, 300.0]]
     # fewer electrons leave σ alone and are harder: what the transfer function cannot say

@@ -45,6 +45,19 @@ def test_intervals_hold_the_value_and_know_that_pairs_share_conditions() -> None
     assert clustered.high - clustered.low > 1.2 * (paired.high - paired.low)
 
 
+def test_the_interval_holds_95_per_cent_of_the_resamplings() -> None:
+    # one pair for each condition: an ordinary bootstrap of both sides, here of ρ = 0.5 from 400 pairs
+    rng = np.random.default_rng(0)
+    measure = rng.standard_normal(400)
+    loss = measure + np.sqrt(3.0) * rng.standard_normal(400)
+    names = [str(k) for k in range(400)]
+    found = rank_correlations({"m": measure}, loss, training=names, evaluation=["all"] * 400, draws=600)["m"]
+    # Fisher's z, whose deviation is √(1.06/(n − 3)) for ρ (Fieller, Hartley & Pearson 1957)
+    half = 1.96 * np.sqrt(1.06 / 397)
+    expected = np.tanh(np.arctanh(found.value) + np.array([-half, half]))
+    assert (found.low, found.high) == pytest.approx(expected, abs=0.03)
+
+
 def test_a_measure_does_not_gain_over_itself_and_gains_over_noise() -> None:
     measure, loss = grid(2)
     noise = np.random.default_rng(9).standard_normal(len(loss))
