@@ -158,7 +158,7 @@ def _pixels(
 
 def _outlier_notes(cleaned: Cleaned) -> tuple[str, ...]:
     if cleaned.left:
-        return (f"{cleaned.left} single pixels stand out, too many for X-ray hits or hot pixels; left as they are",)
+        return (f"{cleaned.left} or more single pixels stand out, too many for X-ray hits; left as they are",)
     if not cleaned.replaced:
         return ()
     pixels = (

@@ -38,7 +38,7 @@ class Cleaned(NamedTuple):
     array: NDArray[Any]
     replaced: int  # pixels
     extreme: float  # the raw value furthest from the image
-    left: int = 0  # pixels that stand out, too many to be faults of a detector
+    left: int = 0  # pixels that stand out, or more, too many to be faults of a detector
 
 
 class _Range(NamedTuple):
@@ -139,13 +139,20 @@ def _spot(array: NDArray[Any], top: Pixel, candidates: set[Pixel], width: float)
     return spot if len(spot) <= (_LARGEST if abs(height) > _ABSURD * width else _SPOT) else None
 
 
+def _most(array: NDArray[Any]) -> float:
+    """Pixels of an image that may be outliers."""
+    return max(_FEW, _FRACTION * array.size)
+
+
 def _outliers(array: NDArray[Any], extended: _Range) -> set[Pixel]:
     candidates = _candidates(array, extended)
     middle = (extended.low + extended.high) / 2
-    left, spots, structure = set(candidates), [], [middle]
+    left, spots, structure, count = set(candidates), [], [middle], 0
     for top in sorted(candidates, key=lambda pixel: -abs(float(array[pixel]) - middle)):
         if top not in left:
             continue
+        if count > _most(array):
+            break
         spot = _spot(array, top, candidates, extended.width)
         if spot is None:
             whole = _connected([top], left)
@@ -154,6 +161,7 @@ def _outliers(array: NDArray[Any], extended: _Range) -> set[Pixel]:
         else:
             spots.append(spot)
             left -= spot
+            count += len(spot)
     wider = extended.with_structure(structure)
     return {pixel for spot in spots if wider.outside(np.array([array[p] for p in spot])).any() for pixel in spot}
 
@@ -181,7 +189,7 @@ def without_outliers(array: NDArray[Any]) -> Cleaned:
         if not found:
             break
         replaced |= found
-        if len(replaced) > max(_FEW, _FRACTION * array.size):
+        if len(replaced) > _most(array):
             return Cleaned(array, 0, 0.0, left=len(replaced))
         cleaned = _replace(cleaned, found, own=cleaned is not array)
     middle = (extended.low + extended.high) / 2
