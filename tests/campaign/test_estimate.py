@@ -108,6 +108,19 @@ def test_micrographs_that_memory_does_not_hold_are_made_at_every_pass(
     assert (found.worker.waves, roomy.worker.waves) == (budget, 6 * wave_bytes(plan.simulation))
 
 
+def test_runs_that_measure_something_else_share_their_training(smallest: dict[str, Any]) -> None:
+    part = smallest["parts"][0] | {"curves": False}
+    elsewhere = part | {"name": "elsewhere", "evaluate_on": "random"}
+    one, both = (
+        estimate(CampaignPlan.model_validate(smallest | {"parts": parts})) for parts in ([part], [part, elsewhere])
+    )
+    assert (one.runs, one.trainings, one.networks) == (2, 2, 4)
+    assert (both.runs, both.trainings, both.networks) == (4, 2, 4)
+    assert (both.stores[0].runs, both.stores[0].trainings, both.stores[0].networks) == (4, 2, 4)
+    assert both.training_images == one.training_images
+    assert both.measured_images == one.measured_images + 2 * 4 * 2  # runs, three drawn conditions and the own, images
+
+
 def test_patches_of_one_field_are_imaged_once(smallest: dict[str, Any]) -> None:
     many = smallest | {"imaging": smallest["imaging"] | {"patches_per_field": 4}}
     one, shared = (estimate(CampaignPlan.model_validate(raw)) for raw in (smallest, many))

@@ -264,7 +264,7 @@ def test_a_dry_run_says_what_a_plan_takes_and_writes_nothing(run: Run, plan: Pat
     result = run("campaign", "run", plan, "-o", tmp_path / "campaign", "--workers", 3, "--dry-run")
     assert result.code == 0
     lines = result.out.splitlines()
-    assert lines[0] == "smallest: 2 runs, 4 networks; nothing was written"
+    assert lines[0] == "smallest: 2 runs, 2 trainings, 4 networks; nothing was written"
     assert lines[2].split()[:6] == ["trained", "on", "3", "2", "2", "4"]
     assert "4 to learn from, 12 to measure on" in result.out
     assert " GB a worker; " in result.out

@@ -7,8 +7,10 @@ the program is the GPU's. Trainings that stop early make fewer micrographs.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 
 from passband.campaign.grid import CampaignPlan, Experiment
+from passband.campaign.networks import training_folder
 from passband.distribution import limits
 from passband.micrograph.acquisition import Simulation
 from passband.micrograph.memory import BUDGET, MICROGRAPHS
@@ -41,7 +43,7 @@ class StoreEstimate:
     structures
         In the store.
     runs, trainings, networks
-        Runs that use it; how many of them train on it; the networks that they train.
+        Runs that use it; trainings on it; the networks that are trained.
     waves
         Bytes of its waves, were all of them in memory.
     disk, inodes
@@ -100,8 +102,8 @@ class PlanEstimate:
         Of the plan.
     stores
         One for each simulation.
-    runs, networks
-        In all.
+    runs, trainings, networks
+        In all; runs that differ in what they measure share a training.
     training_images, fields
         Micrographs that networks learn from, and the fields that are imaged for them.
     measured_images
@@ -118,6 +120,7 @@ class PlanEstimate:
     name: str
     stores: tuple[StoreEstimate, ...]
     runs: int
+    trainings: int
     networks: int
     training_images: int
     fields: int
@@ -146,21 +149,34 @@ class PlanEstimate:
 def estimate(plan: CampaignPlan, *, workers: int = 1, budget: int = BUDGET) -> PlanEstimate:
     """Estimate what a plan takes on so many workers, each with a `budget` in bytes for waves and micrographs."""
     runs = plan.experiments()
+    trainings = _trainings(runs)
     footprints = _Footprints()
+    passing = max(_passing_disk(one, footprints.of(one)) for one in trainings)
     return PlanEstimate(
         name=plan.name,
         stores=tuple(_store(name, simulation, runs) for name, simulation in plan.simulations().items()),
         runs=len(runs),
-        networks=sum(len(one.seeds) for one in runs),
-        training_images=sum(_steps(one) * one.training.batch_size for one in runs),
-        fields=sum(ceil(_steps(one) / one.imaging.patches_per_field) * one.training.batch_size for one in runs),
-        measured_images=sum(_measured_images(one, budget) for one in runs),
+        trainings=len(trainings),
+        networks=sum(len(one.seeds) for one in trainings),
+        training_images=sum(_steps(one) * one.training.batch_size for one in trainings),
+        fields=sum(ceil(_steps(one) / one.imaging.patches_per_field) * one.training.batch_size for one in trainings),
+        measured_images=sum(_validation_images(one, budget) for one in trainings)
+        + sum(_evaluation_images(one, budget) for one in runs),
         worker=max((worker_memory(one, footprints.of(one), budget) for one in runs), key=lambda one: one.total),
         workers=workers,
-        run_disk=sum(_run_disk(one, footprints.of(one)) for one in runs)
-        + workers * max(_passing_disk(one, footprints.of(one)) for one in runs),
-        run_inodes=CAMPAIGN_FILES + sum(_run_inodes(one) for one in runs),
+        run_disk=sum(_training_disk(one, footprints.of(one)) for one in trainings)
+        + sum(_run_disk(one) for one in runs)
+        + workers * passing,
+        run_inodes=CAMPAIGN_FILES
+        + sum(_training_inodes(one) for one in trainings)
+        + sum(RUN_FILES + len(one.evaluations) for one in runs),
     )
+
+
+def _trainings(runs: Iterable[Experiment]) -> list[Experiment]:
+    """One run for each training: runs that differ in what they measure share theirs, see `campaign.networks`."""
+    folders = {training_folder(one, Path("never there")): one for one in runs}
+    return list(folders.values())
 
 
 def worker_memory(run: Experiment, footprint: Footprint, budget: int = BUDGET) -> WorkerMemory:
@@ -194,11 +210,6 @@ def _imaged(run: Experiment) -> Iterable[tuple[Simulation, int]]:
     return [(simulation, simulation.structures) for simulation in (run.simulation, *run.others.values())]
 
 
-def _sets(run: Experiment) -> int:
-    """Count the data sets that are gone through for every epoch: the training's own, and all others with curves."""
-    return 1 + (len(run.evaluations) if run.curves else 0)
-
-
 def _kept_sets(run: Experiment, budget: int) -> tuple[int, int]:
     """Bytes of micrographs that memory keeps of the one set that is in use, and how many micrographs these are."""
     size = max(size for size in range(1, min(TOGETHER, run.images) + 1) if run.images % size == 0)
@@ -207,21 +218,25 @@ def _kept_sets(run: Experiment, budget: int) -> tuple[int, int]:
     return batches * batch, batches * size
 
 
-def _measured_images(run: Experiment, budget: int) -> int:
-    """Micrographs made to measure on: kept ones once, others of the repeated sets at every pass."""
+def _validation_images(run: Experiment, budget: int) -> int:
+    """Micrographs of a set that is gone through for every epoch: those that are kept once, others at every pass."""
     kept = _kept_sets(run, budget)[1]
-    repeated = _sets(run) * (kept + (run.images - kept) * _passes(run))
-    return repeated + (0 if run.curves else len(run.evaluations) * run.images)
+    return kept + (run.images - kept) * _passes(run)
 
 
-def _run_disk(run: Experiment, footprint: Footprint) -> int:
-    passes = _passes(run)
-    rows = 2 * len(run.seeds) * len(run.evaluations) * (passes if run.curves else 1)  # of the run, and as measured
-    scores = passes * (1 + len(run.seeds))
-    copies = 1 + (passes if run.curves and run.keep_epochs else 0)
-    tables = TABLE * len(run.evaluations)
-    weights = copies * len(run.seeds) * footprint.weights
-    return len(run.to_json()) + ROW * (rows + scores) + tables + weights + TEXTS
+def _evaluation_images(run: Experiment, budget: int) -> int:
+    return len(run.evaluations) * (_validation_images(run, budget) if run.curves else run.images)
+
+
+def _run_disk(run: Experiment) -> int:
+    rows = len(run.seeds) * len(run.evaluations) * (_passes(run) if run.curves else 1)
+    return len(run.to_json()) + 2 * ROW * rows + TABLE * (1 + len(run.evaluations))  # in the run, and as measured
+
+
+def _training_disk(run: Experiment, footprint: Footprint) -> int:
+    epochs = _passes(run) if run.curves and run.keep_epochs else 0
+    history = ROW * _passes(run) * (1 + len(run.seeds))
+    return (1 + epochs) * len(run.seeds) * footprint.weights + history + TEXTS
 
 
 def _passing_disk(run: Experiment, footprint: Footprint) -> int:
@@ -234,10 +249,10 @@ def _passes(run: Experiment) -> int:
     return ceil(run.training.epochs / run.training.validate_every)
 
 
-def _run_inodes(run: Experiment) -> int:
+def _training_inodes(run: Experiment) -> int:
     seeds = len(run.seeds)
     epochs = 1 + _passes(run) * (1 + seeds) if run.curves and run.keep_epochs else 0
-    return RUN_FILES + TRAINING_FILES + MODEL_FILES * seeds + len(run.evaluations) + epochs
+    return TRAINING_FILES + MODEL_FILES * seeds + epochs
 
 
 class _Footprints:
@@ -257,7 +272,7 @@ class _Footprints:
 
 
 def _store(name: str, simulation: Simulation, runs: Iterable[Experiment]) -> StoreEstimate:
-    trained = [one for one in runs if one.simulation == simulation]
+    trained = _trainings(one for one in runs if one.simulation == simulation)
     used = [one for one in runs if simulation in (one.simulation, *one.others.values())]
     size = store_size(simulation)
     return StoreEstimate(

@@ -39,8 +39,9 @@ def _lines(found: "PlanEstimate", pool: "Pool") -> list[str]:
     if found.fields < found.training_images:
         images += f"; {found.fields:,} fields are imaged to learn from"
     everyone = "" if isinstance(pool, str) else f"; {_gb(found.memory)} GB for {found.workers}"
+    counts = f"{found.runs:,} runs, {found.trainings:,} trainings, {found.networks:,} networks"
     return [
-        f"{found.name}: {found.runs:,} runs, {found.networks:,} networks; nothing was written",
+        f"{found.name}: {counts}; nothing was written",
         *_table([_HEADER, *(_row(one) for one in found.stores), _total(found.stores)]),
         f"micrographs  {images}",
         f"memory       {_gb(found.worker.total)} GB a worker{everyone}",
