@@ -1,15 +1,26 @@
-"""Waves: exit waves and images beside abTEM, focal nodes against error, and cost against size.
+"""Waves: exit waves and images beside abTEM and beside bare transforms, focal nodes against error, cost against size.
 
-    python benchmarks/bench_waves.py --threads 2 --only peers --repeats 9
+    python benchmarks/bench_waves.py --threads 1 --only peers --repeats 15
+    python benchmarks/bench_waves.py --threads 2 --only peers --repeats 15
     python benchmarks/bench_waves.py --threads 1 --clock cpu --only nodes
     python benchmarks/bench_waves.py --threads 1 --clock cpu --only scaling
 
-Both programs run in one process and are warm, and their repeats alternate, so that what else the machine does falls on
-both. A ratio is the median of the ratios of neighbouring repeats. abTEM runs in single precision (its default) with its
-FFTW on the same threads, and computes at once (dask.lazy off). Aims: 3× for the exit wave, 5× for the 61 defoci.
+Both programs and the bare transforms run in one process and are warm, and their repeats alternate, so that what else
+the machine does falls on all. A ratio is the median of the ratios of neighbouring repeats. abTEM runs in single
+precision (its default) with its FFTW on the same threads, and computes at once (dask.lazy off).
+
+"Bare" are the Fourier transforms that the formulas ask for, by `torch.fft` on whole grids and one after the other: for
+an exit wave two for each slice, one real one for each element in it and one real one back; for a defocus one, and where
+|ψ|² does not fit on the pixels that one on the finer grid, a real one of its square and a real one back. passband skips
+the empty rows and columns, so it can need less. Aims: 3× abTEM for the exit wave, 1.25 × bare for both.
 
 Remarks
 -------
+61 defoci are taken of a wave that reaches to half the Nyquist frequency, where both programs compute the same, and of
+one that reaches to 2/3. The intensity of the latter does not fit on its pixels: passband squares it on 600² pixels and
+crops its spectrum to 512², exactly. abTEM squares it as it stands, and what is beyond comes back as lower frequencies; it
+does what passband does when it is given the wave on 600² pixels and asked to interpolate the images.
+
 The last column of the focal nodes is what `form_images` chooses for a worst-case factor error of 1e-3. The carbon of
 that scene has no minimum distance between atoms, which overstates what happens at 0.1 Å.
 """
@@ -18,7 +29,8 @@ import argparse
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,8 +39,10 @@ from ase.build import bulk
 
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
+from passband.microscope.frequencies import fourier_resample, spatial_frequencies
 from passband.microscope.imaging import enough_focal_nodes, form_images
 from passband.microscope.multislice import exit_waves
+from passband.microscope.potential import even_slices, slice_atoms
 
 warnings.simplefilter("ignore")
 ENERGY = 300e3
@@ -59,17 +73,17 @@ def seconds(function: Callable[[], object]) -> float:
     return clock() - start
 
 
-def beside(name: str, ours: Callable[[], object], theirs: Callable[[], object], repeats: int) -> None:
+Task = Callable[[], object]
+
+
+def beside(name: str, ours: Task, theirs: Task, bare: Task, repeats: int) -> None:
     for _ in range(2):
-        ours(), theirs()
-    pairs = [(seconds(ours), seconds(theirs)) for _ in range(repeats)]
-    mine, other = ([pair[index] for pair in pairs] for index in (0, 1))
-    ratio = statistics.median(b / a for a, b in pairs)
-    print(
-        f"| {name} | {statistics.median(mine):.3f} ({min(mine):.3f}) | {statistics.median(other):.3f} "
-        f"({min(other):.3f}) | {ratio:.1f}× | {min(other) / min(mine):.1f}× |",
-        flush=True,
-    )
+        ours(), theirs(), bare()
+    times = [(seconds(ours), seconds(theirs), seconds(bare)) for _ in range(repeats)]
+    cells = [f"{statistics.median(times):.3f} ({min(times):.3f})" for times in zip(*times, strict=True)]
+    faster = statistics.median(other / own for own, other, _ in times)
+    slower = statistics.median(own / least for own, _, least in times)
+    print(f"| {name} | {' | '.join(cells)} | {faster:.1f}× | {slower:.2f}× |", flush=True)
 
 
 def wave_of(atoms: Atoms, pixels: int, **arguments: object) -> torch.Tensor:
@@ -81,40 +95,101 @@ def defoci(count: int) -> list[Conditions]:
     return [Conditions(aberrations=Aberrations(C10=float(value))) for value in np.linspace(-300.0, 300.0, count)]
 
 
+def transforms(counts: Mapping[str, int], pixels: int) -> Task:
+    """So many whole Fourier transforms of `pixels`², after one another: of "fft2", "ifft2", "rfft2" and "irfft2"."""
+    real = torch.randn((pixels, pixels))
+    fields = {"fft2": torch.complex(real, real), "ifft2": torch.complex(real, real), "rfft2": real}
+    fields["irfft2"] = torch.fft.rfft2(real)
+
+    def run() -> None:
+        for name, count in counts.items():
+            for _ in range(count):
+                getattr(torch.fft, name)(fields[name])
+
+    return run
+
+
+def exit_wave_transforms(atoms: Atoms, pixels: int, thickness: float, *, limited: bool) -> Task:
+    edges = even_slices(float(atoms.cell[2, 2]), thickness)
+    sliced = slice_atoms(atoms.positions, atoms.numbers, slice_edges=edges)
+    layers = len({run.layer for run in sliced.runs})
+    pairs = layers * (2 if limited else 1)
+    counts = {"fft2": pairs, "ifft2": pairs, "rfft2": len(sliced.runs), "irfft2": layers}
+    return transforms(counts, pixels)
+
+
 def peers(threads: int, repeats: int) -> None:
     import abtem
 
-    abtem.config.set({"diagnostics.progress_bar": False, "dask.lazy": False, "fftw.threads": threads})
+    settings = {"diagnostics.progress_bar": False, "dask.lazy": False, "fftw.threads": threads}
+    abtem.config.set(settings)
     atoms = scene()
 
     def their_wave() -> object:
         potential = abtem.Potential(atoms, gpts=512, slice_thickness=2.0, projection="infinite")
         return abtem.PlaneWave(energy=ENERGY).multislice(potential).array
 
-    print(f"\n### Beside abTEM {abtem.__version__}: seconds, median (best)\n")
-    print("| what | passband | abTEM | ratio, median | ratio of the best |\n|---|---|---|---|---|")
-    beside(f"exit wave, 512², 45 slices, {len(atoms):,} atoms", lambda: wave_of(atoms, 512), their_wave, repeats)
-    limited = {"limit_transmission": True}
-    beside("the same, exp(iσV) band-limited as in abTEM", lambda: wave_of(atoms, 512, **limited), their_wave, repeats)
-    wave = wave_of(atoms, 512)
-    theirs = abtem.Waves(wave[0].numpy().T.copy(), energy=ENERGY, sampling=0.25)
+    print(f"\n### Beside abTEM {abtem.__version__}, {threads} threads: seconds, median (best)\n")
+    print("| what | passband | abTEM | bare | abTEM / passband | passband / bare |\n|---|---|---|---|---|---|")
+    for name, limited in (
+        (f"exit wave, 512², 45 slices, {len(atoms):,} atoms", False),
+        ("the same, exp(iσV) band-limited as in abTEM", True),
+    ):
+        bare = exit_wave_transforms(atoms, 512, 2.0, limited=limited)
+        beside(name, lambda w=limited: wave_of(atoms, 512, limit_transmission=w), their_wave, bare, repeats)
+    image_peers(wave_of(atoms, 512)[0], abtem, repeats)
+
+
+def image_peers(wave: torch.Tensor, abtem: Any, repeats: int) -> None:
+    """`wave` (512, 512) reaches to 2/3 of the Nyquist frequency."""
+    half = behind_aperture(wave, 0.5)
+    lenses = [Aberrations(C10=float(c), C12=20.0, C30=2.5e5 + float(c)) for c in np.linspace(-300.0, 300.0, 16)]
     series = np.linspace(-300.0, 300.0, 61)
-    beside(
-        "61 defoci of one wave, 512²",
-        lambda: form_images(wave[None], defoci(61), pixel_size=0.25),
-        lambda: theirs.apply_ctf(C10=series).intensity().array,
-        repeats,
-    )
-    general = [Conditions(aberrations=Aberrations(C10=float(c), C12=20.0, C30=2.5e5 + float(c))) for c in series]
-    beside(
-        "16 different lenses, 512²",
-        lambda: form_images(wave[None], general[:16], pixel_size=0.25),
-        lambda: [
-            theirs.apply_ctf(C10=one.aberrations.C10, C12=20.0, C30=one.aberrations.C30).intensity().array
-            for one in general[:16]
-        ],
-        repeats,
-    )
+
+    def ours(psi: torch.Tensor, conditions: list[Conditions]) -> Task:
+        return lambda: form_images(psi[None, None], conditions, pixel_size=0.25).numpy()
+
+    def theirs(psi: torch.Tensor) -> Any:
+        return abtem.Waves(psi.numpy().T.copy(), energy=ENERGY, sampling=128.0 / psi.shape[0])
+
+    def their_lenses() -> Any:
+        found = [their_half.apply_ctf(C10=one.C10, C12=20.0, C30=one.C30).intensity().array for one in lenses]
+        return np.stack(found).swapaxes(-1, -2)
+
+    their_half, their_wave, their_fine = theirs(half), theirs(wave), theirs(fourier_resample(wave, (600, 600)))
+    least = transforms({"ifft2": 61}, 512)
+    finer = [transforms({"ifft2": 61, "rfft2": 61}, 600), transforms({"irfft2": 61}, 512)]
+    plain = {
+        "61 defoci, 512², wave to half the Nyquist frequency": (
+            ours(half, defoci(61)),
+            lambda: their_half.apply_ctf(C10=series).intensity().array.swapaxes(-1, -2),
+            least,
+        ),
+        "16 different lenses, the same wave": (
+            ours(half, [Conditions(aberrations=one) for one in lenses]),
+            their_lenses,
+            transforms({"ifft2": 16}, 512),
+        ),
+        "61 defoci, wave to 2/3 of it, no aliases in both": (
+            ours(wave, defoci(61)),
+            lambda: their_fine.apply_ctf(C10=series).intensity().interpolate(gpts=(512, 512)).array.swapaxes(-1, -2),
+            lambda: [bare() for bare in finer],
+        ),
+        "the same, aliases in abTEM's": (
+            ours(wave, defoci(61)),
+            lambda: their_wave.apply_ctf(C10=series).intensity().array.swapaxes(-1, -2),
+            least,
+        ),
+    }
+    for name, (mine, other, bare) in plain.items():
+        difference = float(np.abs(mine() - other()).max())
+        beside(f"{name} (largest difference {difference:.0e})", mine, other, bare, repeats)
+
+
+def behind_aperture(wave: torch.Tensor, fraction: float) -> torch.Tensor:
+    """The part of a wave within `fraction` of the Nyquist frequency, in every direction."""
+    q, _ = spatial_frequencies((wave.shape[-2], wave.shape[-1]), 0.5)
+    return torch.fft.ifft2(torch.fft.fft2(wave) * (q <= fraction))
 
 
 def focal_nodes() -> None:
