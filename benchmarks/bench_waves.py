@@ -18,8 +18,8 @@ Remarks
 -------
 61 defoci are taken of a wave that reaches to half the Nyquist frequency, where both programs compute the same, and of
 one that reaches to 2/3. The intensity of the latter does not fit on its pixels: passband squares it on 600² pixels and
-crops its spectrum to 512², exactly. abTEM squares it as it stands, and what is beyond comes back as lower frequencies; it
-does what passband does when it is given the wave on 600² pixels and asked to interpolate the images.
+crops its spectrum to 512², exactly. abTEM squares it as it stands, where what is beyond comes back as lower
+frequencies; it does what passband does when it is given the wave on 600² pixels and asked to interpolate the images.
 
 The last column of the focal nodes is what `form_images` chooses for a worst-case factor error of 1e-3. The carbon of
 that scene has no minimum distance between atoms, which overstates what happens at 0.1 Å.

@@ -203,22 +203,26 @@ def _check_waves(waves: Tensor, conditions: Sequence[Conditions], pixel_size: fl
         raise PassbandError(f"pixel_size={pixel_size} Å is not positive; write the side of a pixel in Å")
 
 
-def _key_of(one: Conditions, highest: tuple[int, int]) -> str:
+def _key_of(one: Conditions, highest: tuple[int, int]) -> tuple[object, ...]:
     """Equal for conditions that differ in C10, focal spread and detector only (C10 too has a part in the envelope)."""
-    kept = one.aberrations if one.angular_spread else one.aberrations.model_copy(update={"C10": 0.0})
-    return f"{highest}|{one.energy}|{kept.to_json()}|{one.angular_spread}|{one.aperture}"
+    kept = one.aberrations.nonzero()
+    if not one.angular_spread:
+        kept.pop("C10", None)
+    return (highest, one.energy, tuple(kept.items()), one.angular_spread, one.aperture)
 
 
 class _Optics(NamedTuple):
     """All of the transfer but defocus: shared by the focal nodes, and by conditions that differ in C10 only."""
 
-    key: str
+    key: tuple[object, ...]
     band: Band
     transfer: Tensor | None  # (kept kx, kept ky) complex; None when it is 1
     squares: tuple[Tensor, Tensor]  # πλq² of the kept ky and of the kept kx, double precision
 
     @classmethod
-    def of(cls, one: Conditions, key: str, wave: _Wave, size: tuple[int, int], last: Band | None) -> "_Optics":
+    def of(
+        cls, one: Conditions, key: tuple[object, ...], wave: _Wave, size: tuple[int, int], last: Band | None
+    ) -> "_Optics":
         """Optics for images of `size` of a wave, with its dtype and device; the `last` band is kept if it fits."""
         length = wavelength(one.energy)
         highest = wave.highest

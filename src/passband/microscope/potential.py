@@ -268,7 +268,7 @@ def _shape_parameter(width: int) -> float:
 
 
 class _Spread(NamedTuple):
-    """The pixels (n, width) and kernel values (n, width) of every atom along y and x."""
+    """The pixels (width, n) and kernel values (width, n) of every atom along y and x; atoms last, the longest axis."""
 
     rows: Tensor
     columns: Tensor
@@ -286,21 +286,23 @@ class _Spread(NamedTuple):
         device: torch.device | str | None,
     ) -> "_Spread":
         width = _WIDTH[dtype]
-        place = torch.as_tensor(positions[:, 1::-1].T / pixel_size).to(device)
+        place = torch.as_tensor(np.ascontiguousarray(positions[:, 1::-1].T) / pixel_size).to(device)
         first = torch.ceil(place - 0.5 * width)
-        offset = torch.arange(width, device=device, dtype=torch.int64)
-        z = ((first - place) * (2.0 / width)).to(dtype)[..., None] + offset.to(dtype) * (2.0 / width)
+        offset = torch.arange(width, device=device, dtype=torch.int32)[:, None]
+        z = ((first - place) * (2.0 / width)).to(dtype)[:, None] + offset.to(dtype) * (2.0 / width)
         weight = z.square_().neg_().add_(1.0).clamp_(min=0.0).sqrt_().sub_(1.0).mul_(_shape_parameter(width)).exp_()
-        sides = torch.tensor(shape, device=device)[:, None]
-        pixel = first.to(torch.int64).remainder_(sides)[..., None] + offset
-        rows, columns = pixel.remainder_(sides[..., None])
-        return cls(rows * shape[1], columns, *weight)
+        rows, columns = (
+            (one.remainder(side).to(torch.int32) + offset).remainder_(side)
+            for one, side in zip(first, shape, strict=True)
+        )
+        return cls(rows.mul_(shape[1]), columns, *weight)
 
     def add_to(self, image: Tensor, start: int, stop: int) -> None:
         """Add the atoms start … stop−1 to `image` (y, x), contiguous, in place."""
-        index = self.rows[start:stop, :, None] + self.columns[start:stop, None, :]
-        weight = self.weight_y[start:stop, :, None] * self.weight_x[start:stop, None, :]
-        image.view(-1).index_add_(0, index.view(-1), weight.view(-1))
+        atoms = slice(start, stop)
+        index = self.rows[:, None, atoms] + self.columns[None, :, atoms]
+        weight = self.weight_y[:, None, atoms] * self.weight_x[None, :, atoms]
+        image.view(-1).index_add_(0, index.reshape(-1), weight.reshape(-1))
 
 
 @lru_cache(maxsize=64)
