@@ -3,20 +3,45 @@
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from passband.campaign.errors import error_lines
 from passband.campaign.folder import CampaignError
+from passband.campaign.slurm_options import (
+    exclusive_options,
+    given,
+    slurm_directive,
+    slurm_line,
+    slurm_memory,
+    slurm_time,
+    slurm_word,
+)
 from passband.documents import naming, parse_yaml, read_document
-from passband.recipe import Recipe
+from passband.recipe import PassbandError, Recipe
 
-# One word of a job script's header: nothing in it can begin another line or another option.
-Word = Annotated[str, StringConstraints(pattern=r"^[\w.,:@=+%/-]+$", max_length=200)]
-Line = Annotated[str, StringConstraints(pattern=r"^[^\n\r\x00]+$", max_length=2000)]
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_REPLACED = ("#SBATCH --mem=", "#SBATCH -t ", "#SBATCH --cpus-per-task=", "#SBATCH -n ")  # of dask-jobqueue's header
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Word = Annotated[str, AfterValidator(slurm_word)]
+Memory = Annotated[str, BeforeValidator(_text), AfterValidator(slurm_memory)]
+Time = Annotated[str, BeforeValidator(_text), AfterValidator(slurm_time)]
+Directives = Annotated[tuple[Annotated[str, AfterValidator(slurm_directive)], ...], BeforeValidator(_listed)]
+Lines = Annotated[tuple[Annotated[str, AfterValidator(slurm_line)], ...], BeforeValidator(_listed)]
 
 
 class SlurmRecipe(Recipe):
     """Jobs on a SLURM cluster, each of which holds some worker processes.
+
+    Only `cores` must be given: what is left out, the cluster decides. A directive replaces what a field would say.
 
     Attributes
     ----------
@@ -28,12 +53,12 @@ class SlurmRecipe(Recipe):
         CPU cores of a job.
     processes
         Workers of a job, each with one run at a time; one for each core by default. With a GPU a few share it.
-    memory
-        Of a job, such as "32GB".
+    memory, memory_per_cpu
+        Of a job, or of each of its cores, as SLURM writes it: 32G, 12GB, 1T, 0 for all of a node; one of them or none.
     walltime
-        Of a job, as SLURM writes it: minutes, hh:mm:ss or d-hh:mm:ss.
+        Of a job, as SLURM writes it: minutes, hh:mm:ss, d-hh, d-hh:mm:ss or UNLIMITED.
     directives
-        Further `#SBATCH` options, such as "--gres=gpu:1".
+        Further `#SBATCH` options, such as "--gres=gpu:1", "--qos=long" or "--exclusive".
     prologue
         Shell lines before the worker starts, such as "module load python" or the activation of an environment.
     python
@@ -51,33 +76,56 @@ class SlurmRecipe(Recipe):
     jobs: int = Field(default=1, ge=1, le=10_000)
     cores: int = Field(ge=1, le=1024)
     processes: int | None = Field(default=None, ge=1, le=1024)
-    memory: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? ?[kMGT]i?B$")]
-    walltime: Annotated[str, StringConstraints(pattern=r"^(\d+-)?\d+(:\d\d){0,2}$")]
-    directives: tuple[Line, ...] = ()
-    prologue: tuple[Line, ...] = ()
+    memory: Memory | None = None
+    memory_per_cpu: Memory | None = None
+    walltime: Time | None = None
+    directives: Directives = ()
+    prologue: Lines = ()
     python: Word | None = None
     interface: Word | None = None
     log_directory: Word | None = None
-    deaths: int = Field(default=10, ge=1)
+    deaths: int = Field(default=10, ge=1, le=10**6)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.processes is not None and self.processes > self.cores:
-            raise ValueError(f"processes={self.processes} is more than cores={self.cores}; ask for a core for each")
+            raise PassbandError(f"processes={self.processes} is more than cores={self.cores}; ask for a core for each")
+        if self.memory is not None and self.memory_per_cpu is not None:
+            both = f"memory={self.memory} and memory_per_cpu={self.memory_per_cpu}"
+            raise PassbandError(f"{both} are both given, and sbatch takes one; leave one out")
+        conflict = exclusive_options(self.directives)
+        if conflict:
+            raise PassbandError(conflict)
         return self
 
+    def options(self) -> list[str]:
+        """Return the `#SBATCH` options of cores, memory and time, and the directives, which replace any of them."""
+        asked = {
+            "tasks": "-n 1",
+            "cores": f"--cpus-per-task={self.cores}",
+            "memory": f"--mem={self.memory}" if self.memory is not None else "",
+            "walltime": f"-t {self.walltime}" if self.walltime is not None else "",
+        }
+        if self.memory_per_cpu is not None:
+            asked["memory"] = f"--mem-per-cpu={self.memory_per_cpu}"
+        kept = [option for group, option in asked.items() if option and not given(group, self.directives)]
+        return [*kept, *self.directives]
+
     def job_options(self) -> dict[str, Any]:
-        """Keyword arguments of `dask_jobqueue.SLURMCluster`; what is None, the site's Dask configuration may say."""
-        threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        """Keyword arguments of `dask_jobqueue.SLURMCluster`; queue and account may also be in Dask's configuration."""
+        replaced = {"queue": "#SBATCH -p ", "account": "#SBATCH -A ", "job name": "#SBATCH -J "}
         return {
             "queue": self.queue,
             "account": self.account,
             "cores": self.cores,
             "processes": self.processes or self.cores,
-            "memory": self.memory.replace(" ", ""),
-            "walltime": self.walltime,
-            "job_extra_directives": list(self.directives),
-            "job_script_prologue": [*(f"export {name}=1" for name in threads), *self.prologue],
+            "memory": "1GB",  # it must have a number; what the job asks for is in `options`
+            "job_extra_directives": self.options(),
+            "job_directives_skip": [
+                *_REPLACED,
+                *(line for name, line in replaced.items() if given(name, self.directives)),
+            ],
+            "job_script_prologue": [*(f"export {name}=1" for name in _THREADS), *self.prologue],
             "python": self.python,
             "interface": self.interface,
             "log_directory": self.log_directory,
@@ -114,14 +162,18 @@ def load_slurm(path: Path) -> SlurmRecipe:
 
 
 def job_script(recipe: SlurmRecipe) -> str:
-    """Return the script that is submitted, with `<scheduler>` where the address of the scheduler will be.
+    """Return the script that is submitted, with `<scheduler>` where its address will be, and `<key>` for its files.
 
     Raises
     ------
     CampaignError
         dask-jobqueue is not installed.
     """
-    job = slurm_module().SLURMJob(scheduler="<scheduler>", name="passband-0", **recipe.job_options())
+    from distributed import Security
+
+    files = {f"tls_{name}": "<key>" for name in ("ca_file", "worker_cert", "worker_key")}
+    options = recipe.job_options() | {"protocol": "tls://", "security": Security(**files)}
+    job = slurm_module().SLURMJob(scheduler="<scheduler>", name="passband-0", **options)
     script: str = job.job_script()
     return script
 
