@@ -104,6 +104,23 @@ def test_a_unit_that_nobody_knows_leaves_the_pixel_size_open(tmp_path: Path) -> 
     assert any("furlong" in note and "--pixel-size" in note for note in inspect_file(tmp_path / "a.hspy")["notes"])
 
 
+@pytest.mark.parametrize("unit", ["px", "pixels", "<undefined>", ""])
+def test_a_step_of_one_pixel_is_no_calibration_and_needs_no_note(tmp_path: Path, unit: str) -> None:
+    with h5py.File(tmp_path / "a.hspy", "w") as file:
+        group = file.create_group("Experiments/image")
+        group["data"] = IMAGE
+        for index in range(2):
+            group.create_group(f"axis-{index}").attrs.update({"scale": 1.0, "units": unit, "navigate": False})
+    described = inspect_file(tmp_path / "a.hspy")
+    assert (described["pixel_size_A"], described["notes"]) == (None, [])
+
+
+@pytest.mark.parametrize("units", [("nm", "1/nm"), ("1/nm", "nm")])
+def test_one_reciprocal_axis_is_enough_for_diffraction(tmp_path: Path, units: tuple[str, str]) -> None:
+    _hyperspy(tmp_path / "a.hspy", IMAGE, units, (False, False))
+    assert "diffraction pattern (0.5 1/nm per pixel)" in inspect_file(tmp_path / "a.hspy")["reason"]
+
+
 def test_a_spectrum_image_of_hyperspy_is_refused(tmp_path: Path) -> None:
     _hyperspy(tmp_path / "a.hspy", np.zeros((3, 4, 5), np.uint16), ("nm", "nm", "eV"), (True, True, False))
     with pytest.raises(FormatError, match="spectrum image"):

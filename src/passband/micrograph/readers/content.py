@@ -16,6 +16,7 @@ from passband.recipe import PassbandError
 MAX_BYTES = 2**31  # of one image, as stored: 32,768 × 32,768 pixels of 16 bits
 #: Å, of one pixel: below the finest STEM sampling by a hundred, above the widest SEM field by ten.
 BELIEVED = (1e-4, 1e5)
+_NO_UNIT = {"", "px", "pixel", "pixels", "<undefined>"}
 
 
 class FormatError(PassbandError):
@@ -115,7 +116,8 @@ def calibrate(scales: tuple[float, float], units: tuple[str | None, str | None],
     if any(is_spectral(unit) for unit in units):
         return Calibration(refusal="holds spectra (an axis is in eV), not an image; sum or slice them first")
     if any(is_reciprocal(unit) for unit in units):
-        shown = f"{scales[0]:.6g} {clean_unit(units[0])}"
+        scale, unit = next(pair for pair in zip(scales, units, strict=True) if is_reciprocal(pair[1]))
+        shown = f"{scale:.6g} {clean_unit(unit)}"
         return Calibration(refusal=f"is a diffraction pattern ({shown} per pixel), not a real-space image")
     factors = [unit_in_angstrom(unit) for unit in units]
     if factors[0] is None or factors[1] is None:
@@ -137,8 +139,10 @@ def calibrate(scales: tuple[float, float], units: tuple[str | None, str | None],
 
 
 def _unknown_unit(scales: tuple[float, float], units: tuple[str | None, str | None], where: str) -> tuple[str, ...]:
+    if scales == (1.0, 1.0) and all(clean_unit(unit).lower() in _NO_UNIT for unit in units):
+        return ()
     if not any(clean_unit(unit) for unit in units):
-        if scales == (1.0, 1.0) or not all(math.isfinite(scale) for scale in scales):
+        if not all(math.isfinite(scale) for scale in scales):
             return ()
         hint = f"if it is nm, give --pixel-size {scales[0]:.6g}nm"
         return (f"a scale of {scales[0]:.9g} without a unit in {where}, not used; {hint}",)

@@ -21,6 +21,7 @@ _ONE = {
     "diffraction patterns": "diffraction pattern",
     "maps computed from spectra": "map computed from spectra",
     "stacks": "stack",
+    "waves or transforms": "wave or transform",
 }
 
 
@@ -49,7 +50,7 @@ class _Candidate(NamedTuple):
     def kind(self) -> str:
         """Return what it is, in the plural, where it is not the micrograph."""
         if self.found.aside or is_complex(self.dtype):
-            return self.found.aside or "Fourier transforms"
+            return self.found.aside or "waves or transforms"
         for word, kind in (("diffraction", "diffraction patterns"), ("spectr", "spectra")):
             if word in (self.refusal or ""):
                 return kind
