@@ -1,7 +1,6 @@
 """TIFF in every dialect that microscopes and ImageJ write: which page is the micrograph, and how it is read."""
 
 import logging
-import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,43 +10,20 @@ from numpy.typing import NDArray
 
 from passband.micrograph.readers.content import Content, Source, plain_pixels
 from passband.micrograph.readers.tiff_metadata import Acquisition, acquisition
+from passband.micrograph.readers.tiff_structure import check_directories, check_page
 
 # its complaints about odd tags are for developers of TIFF writers, not for who reads one line on a terminal
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
-_MAX_PAGES = 20_000
-_MOST_COMPRESSED = 2**16  # no codec packs an image tighter; deflate reaches 2**10
+_READ_AT_ONCE = 2**25  # bytes of packed strips
 _WHITE_IS_ZERO = 0
 _PALETTE = 3
 
 
-def _check_chain(tiff: tifffile.TiffFile, source: Source) -> None:
-    """Refuse a file whose next page lies behind its end: a cut stack must not pass for a shorter one."""
-    form, file = tiff.tiff, tiff.filehandle
-    position = form.offsetsize  # of the first pointer: byte 4, in a BigTIFF byte 8
-    seen: set[int] = set()
-    while len(seen) < _MAX_PAGES:
-        file.seek(position)
-        (page,) = struct.unpack(form.offsetformat, file.read(form.offsetsize))
-        if page == 0 or page in seen:
-            return
-        if page + form.tagnosize > source.size:
-            raise source.error(f"has a page at byte {page} of {source.size}; it is truncated, copy it again")
-        seen.add(page)
-        file.seek(page)
-        (tags,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
-        position = page + form.tagnosize + tags * form.tagsize
-    raise source.error(f"has more than {_MAX_PAGES} pages; split it into shorter stacks")
-
-
 def _pages(tiff: tifffile.TiffFile, source: Source) -> list[tifffile.TiffPage]:
-    _check_chain(tiff, source)
     pages = []
-    for index in range(_MAX_PAGES):
-        try:
-            page = tiff.pages[index]
-        except IndexError:
-            break
+    for index in range(len(tiff.pages)):
+        page = tiff.pages[index]
         if isinstance(page, tifffile.TiffFrame):
             page = page.aspage()
         pages.append(page)
@@ -72,36 +48,14 @@ def _main(pages: Sequence[tifffile.TiffPage]) -> list[tifffile.TiffPage]:
     return alike if best.samplesperpixel == 1 else alike[:1]
 
 
-def _check(page: tifffile.TiffPage, source: Source) -> None:
-    """Compare what a page promises with the file before anything is allocated."""
-    if page.dtype is None:
-        raise source.error(
-            f"has {page.bitspersample} bits per sample in a form that is not known; save it as 8 or 16 bits"
-        )
-    if page.imagedepth > 1 or page.samplesperpixel > 4:
-        raise source.error(
-            f"has {page.samplesperpixel} channels and a depth of {page.imagedepth}; save one image of it"
-        )
-    shape = (*_plane(page), int(page.samplesperpixel))
-    ends = [start + count for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
-    if not ends or max(ends) > source.size:
-        raise source.error(
-            f"has pixels up to byte {max(ends, default=0)} of {source.size}; it is truncated, copy it again"
-        )
-    plain = int(page.compression) == 1 and page.bitspersample >= 8
-    source.claim(shape, page.dtype, stored=sum(page.databytecounts), expansion=1 if plain else _MOST_COMPRESSED)
-    tile = (int(page.tilelength or 1), int(page.tilewidth or 1), int(page.samplesperpixel))
-    source.claim(tile, page.dtype)
-
-
 def _load(source: Source, index: int) -> NDArray[Any]:
     """Pixels of one page, colour as the last axis, palette and inversion undone."""
     with tifffile.TiffFile(source.path) as tiff:
         page = tiff.pages[index]
         if isinstance(page, tifffile.TiffFrame):
             page = page.aspage()
-        _check(page, source)
-        array: NDArray[Any] = np.asarray(page.asarray())
+        check_page(page, source)
+        array: NDArray[Any] = np.asarray(page.asarray(maxworkers=1, buffersize=_READ_AT_ONCE))
         if page.axes.startswith("S"):  # one plane per colour
             array = np.moveaxis(array, 0, -1)
         array = _upright(page, array)
@@ -161,14 +115,17 @@ def _contiguous_frames(tiff: tifffile.TiffFile, page: tifffile.TiffPage, source:
 
 def read_tiff(source: Source) -> Content:
     """Describe the micrograph, or stack of them, in a TIFF file."""
+    with source.path.open("rb") as file:
+        check_directories(file, source)
     with tifffile.TiffFile(source.path) as tiff:
         pages = _pages(tiff, source)
         main = _main(pages)
         first = main[0]
-        _check(first, source)
+        check_page(first, source)
         known = acquisition(tiff, first)
         notes = _notes(tiff, pages, main)
-        indices = [pages.index(page) for page in main]
+        chosen = {id(page) for page in main}
+        indices = [index for index, page in enumerate(pages) if id(page) in chosen]
         shape, dtype = _plane(first), np.dtype(first.dtype or np.uint8).newbyteorder(tiff.byteorder)
         hidden = _contiguous_frames(tiff, first, source) if len(pages) == 1 else 1
         colour, start = int(first.samplesperpixel), int(first.dataoffsets[0])
