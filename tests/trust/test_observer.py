@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 
 from passband.recipe import PassbandError
 from passband.trust.observer import Observer, ObserverRecipe, PixelSample, area_under_curve, observer_scores
@@ -43,6 +43,39 @@ def test_logits_are_the_logarithm_of_the_odds() -> None:
     x = np.zeros((3, 4))
     x[:, 0] = (-1.0, 1.0, 3.0)
     np.testing.assert_allclose(observer.logits(x), 2.0 * x[:, 0] - 2.0 + np.log(0.3 / 0.7), atol=0.2)
+
+
+def test_cross_entropy_is_scikit_learns() -> None:
+    learnt, met = texture(0.0, seed=1), texture(0.4, seed=2)
+    probability = 1.0 / (1.0 + np.exp(-Observer(learnt, LINEAR).logits(met.channels)))
+    expected = log_loss(met.truth, probability)
+    assert observer_scores([learnt], [met], LINEAR).cross_entropy[0, 0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_what_each_kind_can_tell_apart() -> None:
+    # a ring around the middle: its radius is a sum of squares, which a line knows nothing of
+    rng = np.random.default_rng(0)
+    channels = rng.standard_normal((6000, 2))
+    sample = PixelSample(channels, np.hypot(*channels.T) > 1.2, np.zeros(6000, np.int64))
+    kinds = [{"kind": "linear"}, {"kind": "quadratic"}, {"kind": "random", "hidden": 64}]
+    linear, quadratic, random = (
+        observer_scores([sample], [sample], ObserverRecipe.model_validate(kind)).auc[0, 0] for kind in kinds
+    )
+    assert linear < 0.55
+    assert quadratic > 0.99
+    assert random > 0.97
+
+
+@pytest.mark.parametrize("kind", ["linear", "quadratic", "random"])
+def test_how_each_kind_extrapolates(kind: str) -> None:
+    sample = texture(0.0, seed=1)
+    observer = Observer(sample, ObserverRecipe.model_validate({"kind": kind, "hidden": 16}))
+    along = sample.channels.mean(0) + np.arange(0.0, 3.0, 0.5)[:, None] * np.array([[0.7, -0.4, 0.3, 0.5]])
+    bend = np.diff(observer.logits(along), 3 if kind == "quadratic" else 2)
+    if kind == "random":  # bent where a sum crosses its offset, not on the ray from the middle alone
+        assert np.abs(bend[1:]).max() > 1e-3
+    else:
+        np.testing.assert_allclose(bend, 0.0, atol=1e-9)
 
 
 def test_units_of_the_channels_do_not_matter() -> None:
