@@ -48,6 +48,15 @@ def test_rows_are_numbered_in_reading_order_and_small_ones_left_out():
     assert [round(row["centroid_x_px"]) for row in large] == [70, 20]
 
 
+@pytest.mark.parametrize(("y", "x"), [(0, 6), (6, 0), (11, 6), (6, 11)])
+def test_every_edge_is_a_border_and_the_pixel_before_it_is_not(y, x):
+    mask = np.zeros((12, 12), bool)
+    mask[y, x] = True
+    assert measure_particles(mask, 1.0)[0]["touches_border"] is True
+    inner = np.pad(mask, 1)
+    assert measure_particles(inner, 1.0)[0]["touches_border"] is False
+
+
 def test_border_and_diagonal_neighbours():
     mask = np.zeros((10, 10), bool)
     mask[0, 3] = mask[4, 4] = mask[5, 5] = mask[8, 9] = True

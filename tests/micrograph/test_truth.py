@@ -140,6 +140,19 @@ def test_resampling_a_mask_keeps_full_and_empty_ones_and_their_complement(old: i
     assert not resample_mask(np.zeros((old, old)), (new, new)).any()
 
 
+@pytest.mark.parametrize(("rows", "found"), [(4, False), (5, False), (6, True), (9, True)])
+def test_a_coarse_pixel_is_set_if_more_than_half_of_it_was(rows: int, found: bool) -> None:
+    # pixel 2 of 5 covers 15/50 … 25/50 of the field, and pixel i of 50 is centred on i/50
+    mask = np.zeros((50, 50), dtype=bool)
+    mask[15 : 15 + rows] = True
+    half = np.zeros(5)
+    half[2] = (rows - 0.5) / 10  # the first of the rows has one half in pixel 1
+    expected = half[2] > 0.5
+    assert expected == found
+    assert resample_mask(mask, (5, 5))[2].tolist() == [found] * 5
+    assert resample_mask(mask.T, (5, 5))[:, 2].tolist() == [found] * 5
+
+
 def test_resampled_masks_stay_where_the_images_are() -> None:
     y, x = np.mgrid[:120, :120]
     disc = np.hypot(y - 60, x - 48) < 30

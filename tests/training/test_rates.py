@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from passband.training import TrainingError, TrainingRecipe, learning_rate_finder
-from passband.training.optimising import learning_rate, make_optimiser, set_rate
+from passband.training.optimising import WeightAverage, learning_rate, make_optimiser, set_rate
 
 
 @pytest.mark.parametrize("gamma", [0.98, 0.99])
@@ -85,3 +85,23 @@ def test_finder_says_when_nothing_falls():
         learning_rate_finder(
             Parabola(1e9), lambda step, size: None, TrainingRecipe(optimiser="sgd"), lowest=1.0, highest=10.0
         )
+
+
+@pytest.mark.parametrize("most", [0.5, 0.999])
+def test_the_running_average_forgets_its_start_soon_and_counts_whole_numbers(most):
+    learner = nn.BatchNorm1d(3)
+    average = WeightAverage(learner, most)
+    expected = learner.weight.detach().clone()
+    for t in range(12):
+        with torch.no_grad():
+            learner.weight.normal_(generator=torch.Generator().manual_seed(t))
+            learner.num_batches_tracked += 1
+        average.update(learner)
+        decay = min(most, (1.0 + t) / (10.0 + t))  # as in TensorFlow's ExponentialMovingAverage
+        expected = decay * expected + (1.0 - decay) * learner.weight.detach()
+        torch.testing.assert_close(average.tensors["weight"], expected)
+        assert int(average.tensors["num_batches_tracked"]) == t + 1
+    raw = learner.weight.detach().clone()
+    with average.applied(learner):
+        torch.testing.assert_close(learner.weight.detach(), expected)
+    assert torch.equal(learner.weight.detach(), raw)
