@@ -26,7 +26,6 @@ _WINDOW = 6  # pixels to each side; a thin line in it is larger than the largest
 _ABSURD = 30.0  # ranges
 _FEW, _FRACTION = 40, 5e-4
 _MOST_CANDIDATES = 50_000
-_PASSES = 3  # a strong hit hides the charge that spilled from it
 _AROUND = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
 
 Pixel = tuple[int, int]
@@ -166,9 +165,9 @@ def _outliers(array: NDArray[Any], extended: _Range) -> set[Pixel]:
     return {pixel for spot in spots if wider.outside(np.array([array[p] for p in spot])).any() for pixel in spot}
 
 
-def _replace(array: NDArray[Any], pixels: set[Pixel], *, own: bool) -> NDArray[Any]:
-    """Give each of the pixels the lower median of the 5 × 5 pixels around it, or of more; in place if `own`."""
-    cleaned = array if own else array.copy()
+def _replace(array: NDArray[Any], pixels: set[Pixel]) -> NDArray[Any]:
+    """Return a copy in which each of the pixels has the lower median of the 5 × 5 pixels around it, or of more."""
+    cleaned = array.copy()
     for pixel in pixels:
         for reach in (2, 4, 8):
             near = _around([pixel], array.shape, reach) - pixels
@@ -183,15 +182,9 @@ def without_outliers(array: NDArray[Any]) -> Cleaned:
     extended = _extended_range(array)
     if extended is None:
         return Cleaned(array, 0, 0.0)
-    cleaned, replaced = array, set[Pixel]()
-    for _ in range(_PASSES):
-        found = _outliers(cleaned, extended)
-        if not found:
-            break
-        replaced |= found
-        if len(replaced) > _most(array):
-            return Cleaned(array, 0, 0.0, left=len(replaced))
-        cleaned = _replace(cleaned, found, own=cleaned is not array)
+    found = _outliers(array, extended)
+    if len(found) > _most(array):
+        return Cleaned(array, 0, 0.0, left=len(found))
     middle = (extended.low + extended.high) / 2
-    values = [float(array[pixel]) for pixel in replaced]
-    return Cleaned(cleaned, len(replaced), max(values, key=lambda value: abs(value - middle), default=0.0))
+    extreme = max((float(array[pixel]) for pixel in found), key=lambda value: abs(value - middle), default=0.0)
+    return Cleaned(_replace(array, found) if found else array, len(found), extreme)
