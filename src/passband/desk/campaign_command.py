@@ -8,6 +8,7 @@ import typer
 
 from passband.desk.options import AsJson, Device, Overrides, Quiet, resolve_device
 from passband.desk.progress import Meter
+from passband.desk.shortage import of_campaign
 from passband.documents import json_text
 
 if TYPE_CHECKING:
@@ -93,7 +94,10 @@ def run(
         raise typer.BadParameter("--output is missing; give the folder of the campaign, or --dry-run")
     where = resolve_device(device) if isinstance(pool, int) and device != "auto" else device
     with reaching, Meter(quiet=quiet) as meter:
-        summary = execute_plan(recipe, output, pool, meter, stores=stores or output / STORES, device=where)
+        place = stores or output / STORES
+        for line in of_campaign(recipe, output, place, workers=max(1, pool)) if isinstance(pool, int) else []:
+            meter.warn(f"warning: {line}")
+        summary = execute_plan(recipe, output, pool, meter, stores=place, device=where)
     _finish(summary, output, quiet=quiet, as_json=as_json)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from passband.desk.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
 from passband.desk.progress import Meter
+from passband.desk.shortage import of_simulation
 from passband.documents import json_text
 
 EXAMPLES = """
@@ -38,6 +39,8 @@ def simulate(
     recipe = load_plan(plan, overrides or (), seed=seed)
     started = time.monotonic()
     with Meter(quiet=quiet) as meter, meter.step("simulate", unit="structures") as step:
+        for line in of_simulation(recipe.simulation, output, workers=workers):
+            meter.warn(f"warning: {line}")
         store = simulate_plan(recipe, output, workers=workers, device=resolve_device(device), progress=step)
         warning = beam_warning(store)
         if warning:

@@ -7,6 +7,7 @@ import typer
 
 from passband.desk.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
 from passband.desk.progress import Meter
+from passband.desk.shortage import of_simulation, of_training
 from passband.documents import json_text
 
 EXAMPLES = """
@@ -44,9 +45,15 @@ def train(
 
     recipe = load_plan(plan, overrides or (), seed=seed)
     where = resolve_device(device)
+    place = store or output / "store"
     with Meter(quiet=quiet) as meter:
+        short = of_simulation(recipe.simulation, place, workers=workers) + (
+            of_training(recipe) if where == "cpu" else []
+        )
+        for line in short:
+            meter.warn(f"warning: {line}")
         with meter.step("simulate", unit="structures") as step:
-            waves = simulate_plan(recipe, store or output / "store", workers=workers, device=where, progress=step)
+            waves = simulate_plan(recipe, place, workers=workers, device=where, progress=step)
         with meter.step("train", unit="epochs") as step:
             result = train_plan(recipe, waves, output, device=where, progress=step)
     if as_json:

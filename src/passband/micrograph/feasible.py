@@ -54,7 +54,7 @@ def _size_problems(recipe: "Simulation") -> Iterator[str]:
             f"a field of {field:g} Å, {thick:.3g} Å high, holds up to {atoms:.2g} atoms; at most {MOST_ATOMS:.0e} are "
             "made, so make the field smaller or the film thinner"
         )
-    memory = (recipe.stored_waves + PLANES) * COMPLEX * float(recipe.pixels) ** 2
+    memory = simulation_memory(recipe)
     if memory > MOST_MEMORY:
         yield (
             f"{recipe.stored_waves} waves of {recipe.pixels}² pixels take {memory / 1e9:,.0f} GB of memory; "
@@ -66,6 +66,11 @@ def _size_problems(recipe: "Simulation") -> Iterator[str]:
             f"{recipe.structures} structures take {disk / 1e12:,.0f} TB of disk; {MOST_DISK / 1e12:,.0f} TB is the "
             "bound, so simulate fewer structures or phonons"
         )
+
+
+def simulation_memory(recipe: "Simulation") -> float:
+    """Bytes that a process needs for the waves of one structure, and for the planes that it computes them in."""
+    return (recipe.stored_waves + PLANES) * COMPLEX * float(recipe.pixels) ** 2
 
 
 def height(scene: SceneDistribution) -> float:
