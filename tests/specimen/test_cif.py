@@ -268,6 +268,8 @@ TEXT = cif("Au1 Au 0 0 0", cell=("4.078(2)", "4.078(2)", "4.078(2)", "90.0(1)", 
         TEXT.replace("_atom_site_", "_atom_site.").replace("_cell_", "_cell.").encode(),
         TEXT.replace("_atom_site_fract", "_Atom_Site_FRACT").replace("data_x", "DATA_x").encode(),
         TEXT.replace("loop_", "_note\n;\nit's _cell_length_a 3\nloop_\n;\n_other 'it's'\nloop_", 1).encode(),
+        TEXT.replace("loop_", "_note\n;\n_cell_length_a 3\n;\nloop_", 1).replace("\n", "\r").encode(),
+        "".join(line for line in TEXT.splitlines(keepends=True) if "angle" not in line).encode(),  # 90° is the default
         TEXT.replace("'F m -3 m'", '"F m -3 m"').encode(),
         (TEXT + "loop_\n_atom_site_aniso_label\n_atom_site_aniso_U_11\nAu1 0.01(2)\n").encode(),
         ("data_global\n_journal_year 1963\n" + TEXT).encode(),
