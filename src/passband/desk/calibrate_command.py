@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from passband.desk.explaining import printable
 from passband.desk.options import AsJson, Device, Quiet, resolve_device
 from passband.desk.progress import Meter
 from passband.desk.weights import find_model
@@ -140,7 +141,7 @@ def _say(result: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
     elif not quiet:
         counts = f"{result['data_sets']} data sets, {result['inside']} of them inside the training's conditions"
         losses = f"loss inside: 90 % below {result['usual_loss']:.3g}, worst {result['worst_loss_inside']:.3g}"
-        typer.echo(f"{counts}; {losses}\ncalibrated model in {result['model']}")
+        typer.echo(f"{counts}; {losses}\ncalibrated model in {printable(result['model'])}")
 
 
 def read_conditions(path: Path) -> "ConditionDistribution":

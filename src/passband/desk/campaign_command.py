@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from passband.desk.explaining import printable
 from passband.desk.options import AsJson, Device, Overrides, Quiet, resolve_device
 from passband.desk.progress import Meter
 from passband.desk.shortage import of_campaign
@@ -125,7 +126,7 @@ def _reaching(scheduler: str | None, files: dict[str, Path | None]) -> AbstractC
     settings = certificates(given)
     risk = open_to_all(scheduler)
     if risk:
-        typer.echo(f"warning: {risk}", err=True)
+        typer.echo(printable(f"warning: {risk}"), err=True)
     return dask.config.set(settings)
 
 
@@ -164,9 +165,11 @@ def _finish(summary: "Summary", output: Path, *, quiet: bool, as_json: bool) -> 
         typer.echo(json_text({"directory": str(output), **counts, "failed": failed}))
     elif not quiet:
         done = summary.found + summary.finished
-        typer.echo(f"{done} of {summary.total} runs finished in {output} ({summary.found} of them before)")
+        typer.echo(
+            f"{done} of {summary.total} runs finished in {printable(str(output))} ({summary.found} of them before)"
+        )
     for one in failed:
-        typer.echo(f"error: run {one['run']} failed: {one['error']}", err=True)
+        typer.echo(printable(f"error: run {one['run']} failed: {one['error']}"), err=True)
     if failed:
         raise typer.Exit(2)
 
@@ -186,9 +189,9 @@ def status(directory: Folder, as_json: AsJson = False) -> None:
         rest = f"; at {found.running} at a time about {_duration(found.expected)}" if found.expected else ""
         typer.echo(text + rest)
     for run, reason in found.failures.items():
-        typer.echo(f"run {run} failed: {reason}")
+        typer.echo(printable(f"run {run} failed: {reason}"))
     for run in found.damaged:
-        typer.echo(f"run {run} is damaged; delete runs/{run}/metrics.parquet and run the campaign again")
+        typer.echo(f"run {printable(run)} is damaged; delete runs/{run}/metrics.parquet and run the campaign again")
 
 
 def _duration(seconds: float) -> str:
@@ -216,11 +219,11 @@ def report(
     page = output or directory / "report.html"
     table = write_report(directory, page, on_damage=damaged.append)
     for line in damaged:
-        typer.echo(f"warning: {line}", err=True)
+        typer.echo(printable(f"warning: {line}"), err=True)
     if as_json:
         typer.echo(json_text({"report": str(page), "table": str(table), "damaged": damaged}))
     elif not quiet:
-        typer.echo(f"wrote {page} and {table}")
+        typer.echo(printable(f"wrote {page} and {table}"))
 
 
 def script(

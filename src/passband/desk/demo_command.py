@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from passband.desk.explaining import printable
 from passband.desk.options import (
     AsJson,
     Device,
@@ -67,4 +68,4 @@ def demo(
     if as_json:
         typer.echo(json_text(result))
     else:
-        typer.echo(result["report"])
+        typer.echo(printable(result["report"]))

@@ -8,8 +8,27 @@ INTERRUPTED = 130
 BAD_INPUT = 2
 
 
+def printable(text: str) -> str:
+    r"""Return one line in which what a terminal would obey instead of showing it is written as an escape.
+
+    File names and metadata may hold line ends, control sequences that erase or forge what stands above, and marks that
+    turn the direction of the text.
+
+    Examples
+    --------
+    >>> print(printable("a\nerror: b"), printable("\x1b[2J"), printable("0.5 Å"))
+    a\nerror: b \x1b[2J 0.5 Å
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def explain(error: BaseException) -> tuple[list[str], int | None]:
     """Return the lines to print for an error and the exit code; the code is None for a mistake of ours."""
+    lines, code = _lines(error)
+    return [printable(line) for line in lines], code
+
+
+def _lines(error: BaseException) -> tuple[list[str], int | None]:
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
         return ["interrupted; the same command continues"], INTERRUPTED
     if type(error).__name__ == "ValidationError" and callable(getattr(error, "errors", None)):
@@ -17,7 +36,7 @@ def explain(error: BaseException) -> tuple[list[str], int | None]:
 
         return [f"error: {line}" for line in error_lines(error)], BAD_INPUT  # type: ignore[arg-type]
     if isinstance(error, PassbandError):
-        return [f"error: {line}" for line in str(error).splitlines()], BAD_INPUT
+        return [f"error: {line}" for line in error.args], BAD_INPUT
     if isinstance(error, OSError):
         return [f"error: {_explain_file(error)}"], BAD_INPUT
     if hasattr(error, "format_message"):  # what the argument parser raises, whichever click it is built on

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from passband.desk.explaining import printable
 from passband.desk.opening import open_micrograph, scale
 from passband.desk.options import AsJson, Frame, PixelSize, parse_pixel_size
 from passband.documents import json_text
@@ -73,7 +74,7 @@ def fit(
         return
     report(found)
     if written:
-        typer.echo(f"wrote {written}")
+        typer.echo(printable(f"wrote {written}"))
 
 
 def known_energy(path: Path, micrograph: "Micrograph", given: float | None) -> float:
@@ -130,7 +131,7 @@ def report(found: "Fit | Refusal") -> None:
 
     console = Console(highlight=False)
     if isinstance(found, Refusal):
-        console.print(f"no fit: {found.reason}", soft_wrap=True)
+        console.print(printable(f"no fit: {found.reason}"), soft_wrap=True, markup=False)
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("", "value", f"{found.confidence:.0%} interval"):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from passband.desk.explaining import printable
 from passband.desk.options import AsJson
 from passband.documents import json_text
 
@@ -137,7 +138,7 @@ def report(values: dict[str, float | None], written: list[Path]) -> None:
     console = Console()
     console.print(table)
     for path in written:
-        console.print(f"wrote {path}", soft_wrap=True)
+        console.print(printable(f"wrote {path}"), soft_wrap=True, markup=False)
 
 
 def draw(folder: Path, here: "Conditions", there: "Conditions | None", metric: "Metric") -> list[Path]:

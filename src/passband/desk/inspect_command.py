@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from passband.desk.explaining import printable
 from passband.desk.options import find_images
 from passband.documents import json_text
 from passband.micrograph.formats import FormatError, inspect_file
@@ -62,8 +63,8 @@ def _show(described: dict[str, Any]) -> None:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in _rows(described):
-        table.add_row(f"[yellow]{name}[/yellow]" if name == "not usable" else name, escape(value))
-    title = f"[bold]{escape(Path(described['path']).name)}[/bold] · {escape(described['format'])}"
+        table.add_row(f"[yellow]{name}[/yellow]" if name == "not usable" else name, escape(printable(value)))
+    title = f"[bold]{escape(printable(Path(described['path']).name))}[/bold] · {escape(described['format'])}"
     Console(highlight=False).print(Panel(table, title=title, title_align="left", box=box.ROUNDED, expand=False))
 
 

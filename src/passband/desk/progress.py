@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,6 +20,8 @@ from rich.progress import (
 from rich.progress import ProgressColumn as _Column
 from rich.table import Column
 from rich.text import Text
+
+from passband.desk.explaining import printable
 
 
 class _Rate(_Column):
@@ -43,7 +46,7 @@ class Step:
     def __call__(self, done: float, total: float | None = None, note: str = "") -> None:
         """Show that `done` of `total` are finished."""
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=done, total=total, note=note)
+            self._progress.update(self._task, completed=done, total=total, note=escape(printable(note)))
 
 
 class Meter:
@@ -80,14 +83,14 @@ class Meter:
     def warn(self, text: str) -> None:
         """Print one line on standard error, quiet or not."""
         if self._progress is None:
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(f"{printable(text)}\n")
         else:
             self.say(text)
 
     def say(self, text: str) -> None:
         """Print one line above the bars; nothing when quiet."""
         if self._progress is not None:
-            self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._progress.console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
 
 def _bars() -> Progress:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from passband.desk.explaining import explain
+from passband.desk.explaining import explain, printable
 from passband.desk.opening import open_micrograph
 from passband.desk.options import (
     AsJson,
@@ -123,7 +123,7 @@ def _without_results(paths: Sequence[Path]) -> list[Path]:
     if len(results) == len(paths):
         return list(paths)  # each is refused when it is opened
     for path in results:
-        typer.echo(f"warning: {path} is what passband made of a micrograph; left out", err=True)
+        typer.echo(f"warning: {printable(str(path))} is what passband made of a micrograph; left out", err=True)
     return [path for path in paths if path not in results]
 
 
@@ -147,7 +147,7 @@ def name_outputs(paths: Sequence[Path]) -> list[str]:
 def _one_line(path: Path, error: Exception) -> str:
     lines, _ = explain(error)
     text = " ".join(lines).removeprefix("error: ")
-    return text if path.name in text else f"{path}: {text}"
+    return text if printable(path.name) in text else f"{printable(str(path))}: {text}"
 
 
 def _finish(
@@ -164,9 +164,9 @@ def _finish(
         typer.echo(json_text({"images": done, "failed": failed}))
     elif not quiet:
         for row in done:
-            typer.echo(f"{row['mask']}: {row['particles']} particles, {100 * row['coverage']:.1f} % covered")
-            typer.echo(f"  {row['trust']}")
+            typer.echo(f"{printable(row['mask'])}: {row['particles']} particles, {100 * row['coverage']:.1f} % covered")
+            typer.echo(printable(f"  {row['trust']}"))
     for row in failed:
-        typer.echo(f"error: {row['error']}", err=True)
+        typer.echo(printable(f"error: {row['error']}"), err=True)
     if failed:
         raise typer.Exit(2)

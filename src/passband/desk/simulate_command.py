@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from passband.desk.explaining import printable
 from passband.desk.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
 from passband.desk.progress import Meter
 from passband.desk.shortage import of_simulation
@@ -57,7 +58,7 @@ def simulate(
         }
         typer.echo(json_text(row))
     elif not quiet:
-        typer.echo(f"{len(store)} structures in {output} ({recipe.simulation.identity})")
+        typer.echo(f"{len(store)} structures in {printable(str(output))} ({recipe.simulation.identity})")
         mean, least = (100 * float(value) for value in (store.transmitted.mean(), store.transmitted.min()))
         angle = 1e3 * recipe.simulation.band_angle
         typer.echo(f"  their waves hold {mean:.2f} % of the beam, within {angle:.1f} mrad (least {least:.2f} %)")

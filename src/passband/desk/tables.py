@@ -5,16 +5,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+# also in the full width of East Asian keyboards
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
     """Write rows with a header; `columns` names it where there may be no rows.
 
-    A file name that is not UTF-8 is written with its odd bytes escaped.
+    A file name that is not UTF-8 is written with its odd bytes escaped. A text that a spreadsheet would take for a
+    formula (it begins with =, +, -, @, a tab or a line end and is no number) gets an apostrophe in front.
     """
     names = list(columns) or list(dict.fromkeys(key for row in rows for key in row))
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.DictWriter(file, names, restval="", extrasaction="ignore")
-        writer.writeheader()
+        writer.writerow({name: _inert(name) for name in names})
         writer.writerows({key: _short(value) for key, value in row.items()} for row in rows)
 
 
@@ -27,4 +31,15 @@ def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _short(value: Any) -> Any:
-    return f"{value:.6g}" if isinstance(value, float) else value
+    return f"{value:.6g}" if isinstance(value, float) else _inert(value) if isinstance(value, str) else value
+
+
+def _inert(text: str) -> str:
+    """Return a text that no spreadsheet computes; numbers stay numbers."""
+    if not text.lstrip(" ").startswith(_FORMULA):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from passband.desk.explaining import printable
 from passband.desk.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
 from passband.desk.progress import Meter
 from passband.desk.shortage import of_simulation, of_training
@@ -59,4 +60,4 @@ def train(
     if as_json:
         typer.echo(json_text({"model": str(result.model), "epochs": result.epochs, "seconds": result.seconds}))
     elif not quiet:
-        typer.echo(f"{result.epochs} epochs; model in {result.model}")
+        typer.echo(printable(f"{result.epochs} epochs; model in {result.model}"))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from passband.desk.explaining import printable
 from passband.desk.opening import open_micrograph, scale
 from passband.desk.options import AsJson, Device, Frame, ModelPath, PixelSize, parse_pixel_size, resolve_device
 from passband.desk.weights import find_model
@@ -71,7 +72,7 @@ def trust(
         facts = {"image": str(image), "model": str(folder), **verdict.as_dict()}
         typer.echo(json_text(facts))
     else:
-        typer.echo(text(verdict))
+        typer.echo("\n".join(map(printable, text(verdict).splitlines())))
 
 
 def known_values(
