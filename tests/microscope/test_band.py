@@ -112,3 +112,9 @@ def test_highest_frequency_of_an_oblong_field_is_in_reciprocal_lengths():
     spectrum[0, 0, 0] = spectrum[1, 6, 0] = spectrum[0, 0, -9] = 1.0  # 6/30 = 0.2 and 9/50 = 0.18 of 1/pixel
     assert highest_frequency(spectral_power(spectrum), 0.5) == pytest.approx(0.4)
     np.testing.assert_allclose(spectral_power(spectrum).sum(), 3.0)
+
+
+def test_highest_frequency_tells_two_beams_of_nearly_the_same_length_apart():
+    spectrum = torch.zeros((1, 40, 40), dtype=torch.complex128)
+    spectrum[0, 0, 0] = spectrum[0, 9, 0] = spectrum[0, 9, 2] = spectrum[0, 2, -9] = 1.0
+    assert highest_frequency(spectral_power(spectrum), 0.25) == pytest.approx(math.hypot(9, 2) / 10.0)
