@@ -105,3 +105,29 @@ def test_the_running_average_forgets_its_start_soon_and_counts_whole_numbers(mos
     with average.applied(learner):
         torch.testing.assert_close(learner.weight.detach(), expected)
     assert torch.equal(learner.weight.detach(), raw)
+
+
+class Scripted(nn.Module):
+    """Losses that are written down, whatever the weights."""
+
+    def __init__(self, losses):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.losses = losses
+
+    def loss(self, batch, *, step):
+        return self.losses[step] + 0.0 * self.weight.sum()
+
+
+def test_the_sweep_ends_at_four_times_the_lowest_smoothed_loss():
+    learner = Scripted([10.0] * 10 + [1.0] * 40 + [8.0] * 50)
+    recipe = TrainingRecipe(learning_rate=1.0, optimiser="sgd")
+    sweep = learning_rate_finder(learner, lambda step, size: None, recipe, steps=100)
+    mean, smoothed = 0.0, []
+    for step, loss in enumerate(learner.losses):  # fastai's smoothing, and what takes its bias off
+        mean = 0.9 * mean + 0.1 * loss
+        smoothed.append(mean / (1.0 - 0.9 ** (step + 1)))
+    end = next(step for step in range(100) if smoothed[step] > 4.0 * min(smoothed[: step + 1]))
+    assert 50 < end < 65  # the first losses, ten times the lowest, would let it run on
+    assert sweep.losses == pytest.approx(smoothed[:end], rel=1e-5)
+    assert sweep.rates[-1] == pytest.approx(10.0 ** (6.0 * (end - 1) / 99 - 6.0))
