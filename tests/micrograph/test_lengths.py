@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passband.micrograph.lengths import clean_unit, is_reciprocal, parse_length, unit_in_angstrom
+from passband.micrograph.lengths import clean_unit, is_reciprocal, parse_length, parse_number, unit_in_angstrom
 from passband.recipe import PassbandError
 
 
@@ -148,6 +148,16 @@ def test_other_units_are_no_diffraction(unit: str | None) -> None:
 )
 def test_lengths_in_words(unit: str, angstrom: float | None) -> None:
     assert unit_in_angstrom(unit) == angstrom
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0,05", 0.05), ("1.5e3", 1500.0), (" -2 ", -2.0), ("12,5", 12.5), ("1,234", None), ("12,345", None),
+     ("0,123", 0.123),
+     ("1,234.5", None), ("5 nm", None), ("nan", None), ("1e999", None), ("", None), ("1,2,3", None)],
+)  # fmt: skip
+def test_numbers_with_a_decimal_comma_but_no_thousands(text: str, value: float | None) -> None:
+    assert parse_number(text) == value
 
 
 def test_cleaning_keeps_a_plain_unit() -> None:
