@@ -24,8 +24,9 @@ def provenance(plan: CampaignPlan, file: Path, directory: Path) -> list[str]:
     """
     runs = [run_folder(one, directory).name for one in plan.experiments()]
     spent = costs(directory, runs)
-    networks = sum(int(cost["networks"]) for cost in spent)
-    seconds = sum(cost["training_seconds"] + cost["evaluation_seconds"] for cost in spent)
+    trainings = {str(cost.get("training", cost["run"])): cost for cost in spent}.values()  # runs may share one
+    networks = sum(int(cost["networks"]) for cost in trainings)
+    seconds = sum(cost["training_seconds"] for cost in trainings) + sum(cost["evaluation_seconds"] for cost in spent)
     training, size = plan.training, "the small one" if file.stem.endswith("_small") else "that of the paper's size"
     steps = f"{training.epochs} epochs of {training.steps_per_epoch} steps"
     stopped = (

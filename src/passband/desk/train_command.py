@@ -38,8 +38,8 @@ def train(
 ) -> None:
     """Train the network of a plan and save it with its card.
 
-    Writes config.json, history.parquet and the folder model. The same command continues a stopped run; a folder with
-    another recipe's run is refused.
+    Writes config.json, history.parquet and the folder model. The same command continues a stopped run. A named
+    condition that was added since is measured, and nothing is trained for it; another training's folder is refused.
     """
     from passband.campaign.plan import load_plan
     from passband.campaign.run import simulate_plan, train_plan
