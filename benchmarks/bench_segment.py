@@ -1,0 +1,155 @@
+"""Segmenting: CPU seconds and memory of `passband segment` with the shipped network, of the first and of further files.
+
+    OMP_NUM_THREADS=1 python benchmarks/bench_segment.py [--source DIR]
+
+CPU s are user and system seconds of one process with one thread. The micrographs are drawn: an amorphous film of 0.4 Å
+pixels through the transfer of a lens, with discs of lattice fringes. *First* is a process that segments one file;
+*further* the difference to one that segments four, over three; *nothing* is a file that does not exist. `--source`
+measures another checkout's `src`. Aim: 2048² in 6 CPU s alone and 4 for each further file, a missing file told in 1 s.
+
+Remarks
+-------
+Commit deea4b4, before this was worked on, measured just before in the same way (`--source`, 2026-11-26, load 13 to 16,
+which lengthens CPU seconds too):
+
+| micrograph | first (CPU s) | further (CPU s) | peak memory (MB) |
+|---|---|---|---|
+| nothing | 4.17 | | 403 |
+| 130² | 4.86 | 0.53 | 450 |
+| 2048² | 9.43 | 4.95 | 882 |
+
+Of 2048² there: imports 2.90, overlay 1.95, network 1.20, ring fit 1.17, calibration read and fitted 0.51, forecast
+0.43, signals 0.22. `write_overlay_png` of 4096² raised the peak memory of its process by 1,311 MB there and by 276 MB
+here.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from math import pi
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from passband.micrograph.writing import write_image_tiff
+from passband.microscope.aberrations import Aberrations
+from passband.microscope.conditions import Conditions
+from passband.microscope.form_factors import scattering_factor
+from passband.microscope.frequencies import spatial_frequencies
+from passband.microscope.transfer import contrast_transfer
+
+PIXEL, FRINGE, RADIUS = 0.4, 2.35, 30.0  # Å
+SIDES = (130, 2048)
+FURTHER = 3
+#: What is timed inside: where it is defined or imported, and what it is.
+PARTS = {
+    "passband.desk.segmenting.load_model": "network read",
+    "passband.desk.segmenting.Judge": "calibration read",
+    "passband.segmentation.model.Model.predict": "network",
+    "passband.desk.segmenting.write_overlay_png": "overlay",
+    "passband.desk.segmenting.measure_particles": "particles",
+    "passband.trust.judging.signals": "signals",
+    "passband.trust.judging.known_conditions": "ring fit",
+    "passband.trust.judging.judge": "forecast",
+}
+#: Runs the command in a process that times the parts, and prints `name<TAB>seconds` for each.
+PROBE = """
+import sys, time
+from functools import wraps
+import passband.desk.cli, passband.desk.segmenting
+parts, spent = {parts!r}, {{"imports": time.process_time()}}
+def timed(function, name):
+    @wraps(function, updated=())
+    def call(*given, **named):
+        begun = time.process_time()
+        try:
+            return function(*given, **named)
+        finally:
+            spent[name] = spent.get(name, 0.0) + time.process_time() - begun
+    return call
+for path, name in parts.items():
+    place, _, attribute = path.rpartition(".")
+    owner = sys.modules.get(place) or getattr(sys.modules[place.rpartition(".")[0]], place.rpartition(".")[2])
+    setattr(owner, attribute, timed(getattr(owner, attribute), name))
+try:
+    passband.desk.cli.app({arguments!r})
+except SystemExit:
+    pass
+spent["other"] = time.process_time() - sum(spent.values())
+for name, seconds in spent.items():
+    print(name, seconds, sep="\\t")
+"""
+
+
+def film(side: int, seed: int) -> NDArray[np.float64]:
+    """Micrograph (y, x) of a film with three discs in each 400 Å square, of Poisson noise at 400 e⁻/Å²."""
+    rng = np.random.default_rng(seed)
+    q, azimuth = spatial_frequencies((side, side), PIXEL, dtype=torch.float64)
+    conditions = Conditions(aberrations=Aberrations(C10=-400.0, C12=60.0, phi12=0.5), focal_spread=10.0)
+    transfer = contrast_transfer(q, azimuth, conditions).numpy() * scattering_factor(6, q.numpy())
+    scattered = np.fft.ifft2(np.fft.fft2(rng.normal(size=(side, side))) * transfer).real
+    intensity = 1.0 + 0.1 * scattered / scattered.std()
+    y, x = np.mgrid[:side, :side] * PIXEL
+    for _ in range(max(1, 3 * round((side * PIXEL / 400.0) ** 2))):
+        centre, angle = rng.uniform(0.0, side * PIXEL, 2), rng.uniform(0.0, pi)
+        inside = np.hypot(y - centre[0], x - centre[1]) < RADIUS
+        fringes = np.cos(2.0 * pi / FRINGE * (y * np.sin(angle) + x * np.cos(angle)))
+        intensity = np.where(inside, intensity - 0.1 + 0.2 * fringes, intensity)
+    electrons = 400.0 * PIXEL**2
+    return np.asarray(rng.poisson(electrons * intensity.clip(0.05)), dtype=np.float64)
+
+
+def run(arguments: list[str], source: Path) -> tuple[float, float]:
+    """CPU seconds and peak memory in MB of a process that runs Python with these arguments."""
+    environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen([sys.executable, *arguments], env=environment, stdout=quiet, stderr=quiet)
+    _, _, usage = os.wait4(process.pid, 0)
+    process.returncode = 0
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024.0
+
+
+def command(arguments: list[str], source: Path) -> tuple[float, float]:
+    """Measure `passband` with these arguments, like `run`."""
+    return run(["-c", f"from passband.desk.cli import app; app({arguments!r})"], source)
+
+
+def parts(arguments: list[str], source: Path) -> dict[str, float]:
+    """CPU seconds of each part of `passband` with these arguments."""
+    code = PROBE.format(parts=PARTS, arguments=[*arguments, "--quiet"])
+    environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    rows = (line.split("\t") for line in done.stdout.splitlines() if "\t" in line)
+    return {name: float(seconds) for name, seconds in rows}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", type=Path, default=Path(__file__).resolve().parents[1] / "src")
+    source = parser.parse_args().source
+    shares: dict[int, dict[str, float]] = {}
+    print("| micrograph | first (CPU s) | further (CPU s) | peak memory (MB) |\n|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        output = ["-o", str(Path(folder) / "masks"), "--quiet"]
+        seconds, memory = command(["segment", str(Path(folder) / "gone.tif"), *output], source)
+        print(f"| nothing | {seconds:.2f} | | {memory:.0f} |")
+        for side in SIDES:
+            files = [Path(folder) / f"{side}_{number}.tif" for number in range(1 + FURTHER)]
+            for number, file in enumerate(files):
+                write_image_tiff(file, film(side, number), (PIXEL, PIXEL))
+            first, memory = command(["segment", str(files[0]), *output], source)
+            together, _ = command(["segment", *map(str, files), *output], source)
+            print(f"| {side}² | {first:.2f} | {(together - first) / FURTHER:.2f} | {memory:.0f} |")
+            shares[side] = parts(["segment", str(files[0]), *output[:2]], source)
+    names = list(shares[SIDES[0]])
+    print(f"\n| CPU s of | {' | '.join(names)} |\n{'|---' * (len(names) + 1)}|")
+    for side, found in shares.items():
+        print(f"| {side}² | {' | '.join(f'{found[name]:.2f}' for name in names)} |")
+
+
+if __name__ == "__main__":
+    main()
