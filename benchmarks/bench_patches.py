@@ -7,7 +7,7 @@ overlap. Means over seeds; in brackets the mean difference to one patch, seed by
 of the training alone, imaging included; the last two columns compare after the CPU seconds of the quickest run. A run
 whose rows are in `DIR/rows.jsonl` is not repeated.
 
-    OMP_NUM_THREADS=1 python benchmarks/bench_patches.py [--folder DIR] [--seeds 0 1 2] [--steps 200]
+    OMP_NUM_THREADS=1 python benchmarks/bench_patches.py [--folder DIR] [--seeds 0 1 2 3] [--steps 200]
 
 Remarks
 -------
@@ -110,7 +110,7 @@ def cell(values: Sequence[float], base: Sequence[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("out/bench_patches"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
     parser.add_argument("--steps", type=int, default=200, help="a multiple of 4")
     options = parser.parse_args()
     torch.set_num_threads(1)
