@@ -53,13 +53,13 @@ def test_levels_that_compression_moves_apart_are_no_colour(apart: int, coloured:
         np.testing.assert_array_equal(grey, np.rint(array @ np.array([0.2126, 0.7152, 0.0722])).astype(np.uint8))
 
 
-@pytest.mark.parametrize("channels", [2, 4])
-def test_an_even_alpha_is_dropped_and_an_uneven_one_is_refused(channels: int) -> None:
+@pytest.mark.parametrize(("channels", "said"), [(2, "grey with alpha"), (4, "3 equal channels read as one grey")])
+def test_an_even_alpha_is_dropped_and_an_uneven_one_is_refused(channels: int, said: str) -> None:
     array = picture(channels=channels)
     array[..., -1] = 255
     grey, notes = to_grey(array)
     np.testing.assert_array_equal(grey, array[..., 0])
-    assert notes == (f"{channels} equal channels read as one grey",)
+    assert notes == (f"{said}, its opaque alpha left out",)
     array[0, 0, -1] = 254
     with pytest.raises(NotGreyError, match="partly transparent"):
         to_grey(array)

@@ -27,7 +27,7 @@ class Shown:
 
     def row(self, step: int, k: int, size: int) -> dict[str, Any]:
         conditions = {"dose": self.dose, "readout_noise": 2.0, "energy": 300e3}
-        own = {"pixels": 100, "pixel_size": 0.8, "top": 7 * k + 1000 * (self.dose is None), "left": 0, "noise_seed": k}
+        own = {"pixels": 100, "pixel_size": 0.8, "top": 7 * k + 9 * step + 1000 * (self.dose is None), "left": 0}
         return {"step": step, "image": k, "size": size, "structure": k, "conditions": conditions, **own}
 
     def image_from_row(self, row: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -79,9 +79,9 @@ def test_structures_are_seen_at_the_same_places_free_of_noise(masks: np.ndarray)
     image_correlation([first], [second], images=IMAGES)
     for one, other in zip(first.asked, second.asked, strict=True):
         for name in ("structure", "pixels", "pixel_size", "top", "left"):
-            assert one[name] == other[name]
+            assert one[name] == other[name] == first.row(0, one["image"], IMAGES)[name]
         assert other["conditions"] == {"dose": None, "readout_noise": 0.0, "energy": 300e3}
-        assert (other["step"], other["size"]) == (0, IMAGES)
+        assert (other["step"], other["size"], one["step"]) == (0, IMAGES, 0)
     assert [row["image"] for row in second.asked] == list(range(IMAGES))
 
 
