@@ -36,7 +36,7 @@ ModelPath = Annotated[
 PixelSize = Annotated[
     str | None,
     typer.Option(
-        "--pixel-size", metavar="LENGTH", help="Å per pixel where the file does not say: 0.776, 77.6pm, 0.0776nm."
+        "--pixel-size", metavar="LENGTH", help="Å per pixel, instead of what the file says: 0.776, 77.6pm, 0.0776nm."
     ),
 ]
 Frame = Annotated[int | None, typer.Option("--frame", min=0, help="Which image of a stack, from 0.")]
