@@ -195,7 +195,7 @@ def _nan(path: Path) -> None:
 
 BAD: list[tuple[str, Maker, str]] = [
     # empty, wrong and unknown
-    *[(f"empty{suffix}", _bytes(b""), "is empty") for suffix in SUFFIXES],
+    *[(f"empty{suffix}", _bytes(b""), "is empty") for suffix in sorted(SUFFIXES)],
     *[
         (f"text{suffix}", _bytes(b"This is not an image at all, whatever the name says.\n"), f"is not a {suffix} file")
         for suffix in sorted(SUFFIXES)

@@ -47,7 +47,7 @@ class Footprint(NamedTuple):
 def training_footprint(
     network: UNetRecipe, loss: LossRecipe, training: TrainingRecipe, *, patch: int, count: int = 1
 ) -> Footprint:
-    """Footprint of `count` networks that learn from batches of patches of `patch`² pixels.
+    """Footprint of `count` networks that learn from batches of patches, `patch` pixels wide.
 
     Measured on a CPU (three networks, 2 to 16 patches of 128² and 256²), real steps took 0.8 to 1.2 times as much;
     `tests/campaign/test_estimate.py` holds the peak of a whole run to a factor of 1.5.
