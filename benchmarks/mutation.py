@@ -1,11 +1,17 @@
 """Mutation of formulas: do the tests notice wrong versions of every module that holds one?
 
-    OMP_NUM_THREADS=1 nice python benchmarks/mutation.py --each 12 [--seed 1] [--only microscope/detector]
+    OMP_NUM_THREADS=1 nice python benchmarks/mutation.py --each 4 [--seed 1] [--only microscope/detector]
 
-Of each module 12 mutants are drawn by a seed: a constant, an operator, a comparison, a function or a term is changed
+Of each module 4 mutants are drawn by a seed: a constant, an operator, a comparison, a function or a term is changed
 (`mutants.py`). A mutant is killed when a test of its module fails, dies, or takes five times as long as before; the
 tests are the module's own, its docstring's examples, and those of `tests_of_mutants.py`. Survivors are listed. Works in
 a copy of the tree, without the real micrographs; each trial is forked from a process that has the libraries loaded.
+
+Remarks
+-------
+Survivors are of three kinds. *Equivalent*: no test could tell (a flag that only guards, a scale that cancels, a larger
+table of zeros, a path for a GPU seen from a CPU). *Choice*: a default, a prior or a tolerance that no formula fixes.
+*Open*: a test is missing. What is open stands in the list above; what was open before is a test now.
 """
 
 import argparse
