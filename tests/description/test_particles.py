@@ -48,9 +48,9 @@ def test_rows_are_numbered_in_reading_order_and_small_ones_left_out():
     assert [round(row["centroid_x_px"]) for row in large] == [70, 20]
 
 
-@pytest.mark.parametrize(("y", "x"), [(0, 6), (6, 0), (11, 6), (6, 11)])
+@pytest.mark.parametrize(("y", "x"), [(0, 6), (6, 0), (11, 6), (6, 16)])
 def test_every_edge_is_a_border_and_the_pixel_before_it_is_not(y, x):
-    mask = np.zeros((12, 12), bool)
+    mask = np.zeros((12, 17), bool)
     mask[y, x] = True
     assert measure_particles(mask, 1.0)[0]["touches_border"] is True
     inner = np.pad(mask, 1)

@@ -36,6 +36,14 @@ def test_few_samples_keep_few_directions_and_constant_ones_do_not_divide_by_zero
     assert space.distances(np.full((1, 8), 1.1))[0] > 1e3
 
 
+def test_variances_of_few_samples_are_not_biased() -> None:
+    samples = np.random.default_rng(2).normal(size=(8, 3)) * np.array([5.0, 2.0, 1.0])
+    space = Subspace.fitted(samples, most=2)
+    exact = np.sort(np.linalg.eigvalsh(np.cov(samples.T)))[::-1]
+    assert space.variances == pytest.approx(tuple(exact[:2]), rel=1e-3)
+    assert space.remainder == pytest.approx(exact[2], rel=1e-3)
+
+
 def test_two_samples_are_refused() -> None:
     with pytest.raises(PassbandError, match=r"samples of shape \(2, 4\) do not say what is usual"):
         Subspace.fitted(np.zeros((2, 4)), most=3)
