@@ -360,3 +360,11 @@ def test_many_atoms_are_built_at_once(write: Write) -> None:
     material = read_cif(write(cif(*sites, cell=(300, 300, 300, 90, 90, 90), hm="P 1")))
     assert material.setting == "P 1"
     assert len(unit_cell(material)) == len(sites)
+
+
+@pytest.mark.parametrize("blanks", [100, 5000])
+def test_a_long_name_of_a_space_group_costs_no_time(blanks: int) -> None:
+    """The pattern takes the cube of the length: minutes for thousands of blanks."""
+    from passband.specimen.space_group import _of_symbol
+
+    assert _of_symbol("P" + " " * blanks + "y") == []

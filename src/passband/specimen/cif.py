@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LARGEST_FILE = 16_000_000  # bytes; structures take kilobytes, only reflection data take megabytes
 MOST_IMAGES = 20_000  # sites × operations
-SYMBOL = re.compile(r"([A-Za-z]{1,2})(?:\d*\.?\d*[+-]?|[+-]\d*)")  # Cd, Cd2+, Cd+2, O2-, Fe3
+SYMBOL = re.compile(r"([A-Za-z]{1,2})(?:\d*(?:\.\d*)?[+-]?|[+-]\d*)")  # Cd, Cd2+, Cd+2, O2-, Fe3
 ELEMENTS = frozenset(chemical_symbols[1:99])  # NH, NO and CN are groups of atoms
 MIXED = re.compile(r"[,/&;|]|\.\d*[A-Za-z]|\d[A-Z][a-z]")  # Au,Ag or Au0.5Ag0.5
 LETTERS = string.ascii_letters

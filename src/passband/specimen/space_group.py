@@ -23,6 +23,7 @@ IntArray = NDArray[np.int64]
 
 TABLED = 530  # the settings of table 4.3; what gemmi lists after them is found by its symbol only
 # 'F d -3 m :2', 'R -3 m H', 'F d -3 m Z' (ICSD: origin at the centre; S: at the site of highest symmetry), '… O2'
+LONGEST_NAME = 80
 CHOICE = re.compile(r"(.*?)\s*(?::\s*([12HRSZ])|\(?\bo(?:rigin)?(?:\s*choice)?\s*([12])\s*\)?|\s*([SZHR]))", re.I)
 
 
@@ -173,6 +174,8 @@ def _of_symbol(text: str) -> list["gemmi.SpaceGroup"]:
     """Return every setting that a Hermann-Mauguin symbol may mean; none where it is not known."""
     import gemmi
 
+    if len(text) > LONGEST_NAME:  # the pattern takes the cube of the length
+        return []
     match = CHOICE.fullmatch(text)
     symbol, choice = (match[1], (match[2] or match[3] or match[4]).upper()) if match else (text, "")
     spellings = (symbol, re.sub(r"[\s_()~]", "", symbol))
