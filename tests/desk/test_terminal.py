@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -91,6 +92,15 @@ def test_metadata_of_a_file_is_shown_and_not_obeyed(run: Run, tmp_path: Path) ->
     (tmp_path / "a.json").write_text(json.dumps({"instrument": "\x1b[2Jx\nusable", "pixel_size": "3 \x1b[31m"}))
     outcome = run("inspect", tmp_path / "a.npy")
     assert outcome.code == 0
+    assert all(line.isprintable() for line in lines_of(outcome.out))
+
+
+def test_names_inside_a_file_are_shown_and_not_obeyed(run: Run, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name in ("a\x1b[2J", "b\nnot usable"):
+            file[name] = np.arange(16.0).reshape(4, 4)
+    outcome = run("inspect", tmp_path / "a.h5")
+    assert "2J" in outcome.out
     assert all(line.isprintable() for line in lines_of(outcome.out))
 
 

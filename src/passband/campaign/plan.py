@@ -205,7 +205,7 @@ def apply_override(raw: MutableMapping[str, Any], override: str) -> None:
     dotted, equals, text = override.partition("=")
     keys = [key.strip() for key in dotted.split(".")]
     if not equals or not all(keys):
-        raise PlanError(f"--set {override!r} is not of the form a.b=c; write for example --set training.epochs=5")
+        raise PlanError(f"--set {override[:60]!r} is not of the form a.b=c; write for example --set training.epochs=5")
     value = _toml_value(override, text.strip())
     here: Any = raw
     for key in keys[:-1]:
@@ -219,9 +219,9 @@ def _toml_value(override: str, text: str) -> Any:
     except DocumentError as error:
         if re.fullmatch(r"[A-Za-z][\w./-]*", text):
             return text
-        raise PlanError(f"--set {override!r}: {text!r} is not a TOML value; quote text as '\"…\"'") from error
+        raise PlanError(f"--set {override[:60]!r}: {text[:60]!r} is not a TOML value; quote text as '\"…\"'") from error
     if set(document) != {"value"}:
-        raise PlanError(f"--set {override!r} holds more than one value; give --set once per value")
+        raise PlanError(f"--set {override[:60]!r} holds more than one value; give --set once per value")
     return document["value"]
 
 
@@ -230,7 +230,7 @@ def _step(here: Any, key: str, override: str) -> Any:
         return here[int(key)]
     if isinstance(here, dict):
         return here.setdefault(key, {})
-    raise PlanError(f"--set {override!r}: there is no table to go through at {key!r}; check the dotted name")
+    raise PlanError(f"--set {override[:60]!r}: there is no table to go through at {key!r}; check the dotted name")
 
 
 def _assign(here: Any, key: str, value: Any, override: str) -> None:
@@ -239,4 +239,4 @@ def _assign(here: Any, key: str, value: Any, override: str) -> None:
     elif isinstance(here, list) and key in map(str, range(len(here))):
         here[int(key)] = value
     else:
-        raise PlanError(f"--set {override!r}: {key!r} cannot be set there; check the dotted name")
+        raise PlanError(f"--set {override[:60]!r}: {key!r} cannot be set there; check the dotted name")
