@@ -16,6 +16,7 @@ from passband.recipe import PassbandError
 MAX_BYTES = 2**31  # of one image, as stored: 32,768 × 32,768 pixels of 16 bits
 #: Å, of one pixel: below the finest STEM sampling by a hundred, above the widest SEM field by ten.
 BELIEVED = (1e-4, 1e5)
+_SHOWN = 40  # characters of a unit
 _NO_UNIT = {"", "px", "pixel", "pixels", "<undefined>"}
 
 
@@ -132,7 +133,7 @@ def calibrate(scales: tuple[float, float], units: tuple[str | None, str | None],
         return Calibration(notes=(f"{said}; is this a diffraction pattern? if not, give --pixel-size",))
     notes = [f"pixel size from {where}"]
     if units[0] and clean_unit(units[0]) != units[0].strip().replace("µ", "μ").replace("\u212b", "Å"):
-        notes.append(f"unit {units[0]!r} read as {clean_unit(units[0])}")
+        notes.append(f"unit {_quoted(units[0])} read as {clean_unit(units[0])}")
     if abs(sizes[0] - sizes[1]) > 1e-3 * max(sizes):
         notes.append(f"pixels are not square: {sizes[0]:.6g} Å high, {sizes[1]:.6g} Å wide")
     return Calibration(pixel_size=(sizes[0], sizes[1]), notes=tuple(notes))
@@ -146,7 +147,13 @@ def _unknown_unit(scales: tuple[float, float], units: tuple[str | None, str | No
             return ()
         hint = f"if it is nm, give --pixel-size {scales[0]:.6g}nm"
         return (f"a scale of {scales[0]:.9g} without a unit in {where}, not used; {hint}",)
-    return (f"the units {units[0]!r}, {units[1]!r} in {where} are no lengths that are known; give --pixel-size",)
+    shown = ", ".join(_quoted(unit) for unit in units)
+    return (f"the units {shown} in {where} are no lengths that are known; give --pixel-size",)
+
+
+def _quoted(unit: str | None) -> str:
+    """Return a unit as it stands in a file, in quotes, or its beginning."""
+    return repr(unit) if unit is None or len(unit) <= _SHOWN else f"{unit[:_SHOWN]!r}…"
 
 
 def is_complex(dtype: np.dtype[Any]) -> bool:
