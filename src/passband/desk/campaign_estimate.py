@@ -1,11 +1,12 @@
 """What `passband campaign run --dry-run` prints: what a plan will take, before anything of it is made."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
+
+from passband.documents import json_text
 
 if TYPE_CHECKING:
     from passband.campaign.cluster import Pool
@@ -20,7 +21,7 @@ def show_estimate(plan: "CampaignPlan", pool: "Pool", *, as_json: bool) -> None:
     from passband.campaign.estimate import estimate
 
     found = estimate(plan, workers=_workers(pool))
-    typer.echo(json.dumps(_values(found)) if as_json else "\n".join(_lines(found, pool)))
+    typer.echo(json_text(_values(found)) if as_json else "\n".join(_lines(found, pool)))
 
 
 def _workers(pool: "Pool") -> int:
