@@ -34,7 +34,8 @@ from sklearn.preprocessing import StandardScaler
 
 from passband.campaign.plan import load_plan
 from passband.desk.weights import find_model
-from passband.micrograph.acquisition import simulate
+from passband.micrograph.acquisition import Simulation, simulate
+from passband.micrograph.physics import WAVES
 from passband.segmentation.model import load_model
 from passband.trust.calibration import Calibration, CalibrationRecipe
 from passband.trust.conformal import coverage
@@ -114,17 +115,20 @@ def regressors(predictor: Predictor) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--store", type=Path, default=KEPT / "au_hrtem", help="exit waves of the plan au_hrtem")
+    parser.add_argument(
+        "--store", type=Path, default=KEPT / "au_hrtem", help="exit waves of the network's own structures"
+    )
     parser.add_argument("--folder", type=Path, default=KEPT / "trust", help="where measured parts are kept")
     parser.add_argument("--data-sets", type=int, default=200)
     parser.add_argument("--model", default="au_hrtem")
     given = parser.parse_args()
     torch.set_num_threads(1)
     model, plan = load_model(find_model(given.model)), load_plan("au_hrtem")
-    store, split = simulate(plan.simulation, given.store, workers=os.cpu_count() or 1), plan.split
+    recipe = Simulation.model_validate({**model.card.simulation, "physics": WAVES})
+    store, split = simulate(recipe, given.store, workers=os.cpu_count() or 1), plan.split
     test = [int(index) for index in store.splits(validation=split.validation, test=split.test)["test"]]
-    recipe = CalibrationRecipe(data_sets=given.data_sets, images=10, seed=101)
-    new = calibrate(model, store, test, recipe, folder=given.folder)
+    drawn = CalibrationRecipe(data_sets=given.data_sets, images=10, seed=101)
+    new = calibrate(model, store, test, drawn, folder=given.folder)
     predictor = Predictor.of_card(model.card)
     assert predictor is not None
     intervals(predictor, new)

@@ -177,21 +177,32 @@ def _split(card: "ModelCard", folder: Path, plan: str | None) -> "Split | None":
 def unseen_structures(
     card: "ModelCard", store: "WaveStore", split: "Split | None", part: Structures = "both"
 ) -> Sequence[int]:
-    """Structures of a store that a network has not seen: those held back, or all where the store is another one.
+    """Structures of a store that a network has not seen: those held back, or all where the structures are others.
+
+    Scenes and seed make the structures: a store of the same on other pixels or at another energy has the same atoms.
 
     Raises
     ------
     PassbandError
-        It is the training's store and nothing says what was held back.
+        It holds structures of the training and nothing says what was held back, or none that was is in it.
     """
-    theirs = {name: value for name, value in card.simulation.items() if name != "physics"}  # the same atoms in any
-    if store.recipe.model_dump(mode="json", exclude={"physics"}) != theirs:
+    from passband.micrograph.store import split_structures
+
+    recipe = store.recipe.model_dump(mode="json")
+    if any(recipe[name] != card.simulation.get(name) for name in ("scene", "seed")):
         return range(len(store))
     if split is None:
         raise PassbandError(
-            f"{store.directory} is what {card.name} was trained on, and nothing says which structures were held back; "
-            "name the plan of the training with --plan"
+            f"{store.directory} holds what {card.name} was trained on, and nothing says which structures were held "
+            "back; name the plan of the training with --plan"
         )
-    parts = store.splits(validation=split.validation, test=split.test)
+    known = int(str(card.simulation["structures"]))
+    parts = split_structures(known, seed=recipe["seed"], validation=split.validation, test=split.test)
     wanted = ("validation", "test") if part == "both" else (part,)
-    return sorted(int(index) for name in wanted for index in parts[name])
+    held_back = sorted(int(index) for name in wanted for index in parts[name] if index < len(store))
+    if not held_back:
+        raise PassbandError(
+            f"none of the structures held back from {card.name} is in {store.directory}; simulate all {known} of its "
+            "plan, or some with another seed"
+        )
+    return held_back

@@ -165,6 +165,23 @@ def split_sizes(structures: int, validation: float, test: float) -> tuple[int, i
     return sizes[0], sizes[1]
 
 
+def split_structures(structures: int, *, seed: int, validation: float, test: float) -> dict[str, npt.NDArray[np.int64]]:
+    """Numbers of the structures to train on, to validate on and to test on; no structure is in two of them.
+
+    Which structure goes where depends on their number, the two shares and the seed of the recipe alone. A share above 0
+    of two or more structures gets at least one.
+
+    Raises
+    ------
+    PassbandError
+        The shares are negative or leave nothing to train on.
+    """
+    sizes = split_sizes(structures, validation, test)
+    order = np.random.default_rng(np.random.SeedSequence([seed, structures])).permutation(structures)
+    cuts = np.split(order, [sizes[0], sizes[0] + sizes[1]])
+    return dict(zip(("validation", "test", "train"), (np.sort(cut) for cut in cuts), strict=True))
+
+
 class WaveStore:
     """A complete store, opened for reading: exit waves, masks, labels, scenes and atoms by structure.
 
@@ -246,21 +263,8 @@ class WaveStore:
         return {name: np.asarray(part[f"atom_{name}"][row].values) for name in ATOMS}
 
     def splits(self, *, validation: float = 0.1, test: float = 0.1) -> dict[str, npt.NDArray[np.int64]]:
-        """Numbers of the structures to train on, to validate on and to test on; no structure is in two of them.
-
-        Which structure goes where depends on their number, the two shares and the recipe's seed alone. A share above 0
-        of two or more structures gets at least one.
-
-        Raises
-        ------
-        PassbandError
-            The shares are negative or leave nothing to train on.
-        """
-        n = len(self)
-        sizes = split_sizes(n, validation, test)
-        order = np.random.default_rng(np.random.SeedSequence([self.recipe.seed, n])).permutation(n)
-        cuts = np.split(order, [sizes[0], sizes[0] + sizes[1]])
-        return dict(zip(("validation", "test", "train"), (np.sort(cut) for cut in cuts), strict=True))
+        """Structures to train on, to validate on and to test on, as `split_structures` divides those of this store."""
+        return split_structures(len(self), seed=self.recipe.seed, validation=validation, test=test)
 
     def _checked(self, index: int) -> int:
         if not 0 <= index < len(self):
