@@ -218,6 +218,21 @@ def test_a_dose_is_of_the_pixels_of_the_camera(tiny_store: WaveStore, monkeypatc
     assert float(steps.median()) == pytest.approx((dose * camera**2) ** -0.5, rel=0.1)  # of 40² pixels: 5 σ
 
 
+def test_what_is_beyond_a_band_comes_as_background(tiny_store: WaveStore) -> None:
+    """The band of the tiny waves ends at 0.83 Å⁻¹; a camera of 0.8 Å sees 0.625 Å⁻¹ of them."""
+    settings = {"pixel_size": 0.8, "patch": 40, "conditions": {"aberrations": {"C10": -100.0}, "focal_spread": 20.0}}
+    whole, cut, beyond = (Acquisition(tiny_store, imaging(**settings, band=band)) for band in (None, 0.65, 2.0))
+    row = whole.row(0, 0, 1)
+    fields = [one._field(row) for one in (whole, cut, beyond)]
+    assert torch.equal(fields[0], fields[2])
+    assert float(fields[1].double().mean()) == pytest.approx(1.0, abs=1e-6)
+    kept = cut._kept(row["structure"])
+    assert kept.spectra.shape[-1] == 2 * 21 + 2  # 0.65 Å⁻¹ over 32 Å
+    assert kept.incoherent.transmitted < whole._kept(row["structure"]).incoherent.transmitted  # kept apart in memory
+    difference = (fields[0] - fields[1]).std() / fields[0].std()
+    assert 1e-3 < float(difference) < 0.2  # beams beyond it still made fringes
+
+
 def test_an_even_image_becomes_zero(tiny_store: WaveStore, monkeypatch: pytest.MonkeyPatch) -> None:
     flat = Acquisition(tiny_store, imaging(conditions={}))
     monkeypatch.setattr(module, "form_images", lambda *_, output_shape, **__: torch.ones(1, *output_shape))
@@ -245,6 +260,7 @@ def test_a_damaged_wave_stops_the_batch(tiny_store: WaveStore, tmp_path: Path) -
     [
         ({"patch": 64}, r"patch=64 pixels of 0\.8 Å is wider than the field of 32 Å; use a patch of at most 40"),
         ({"pixel_size": 0.2}, "finer than the stored waves"),
+        ({"pixel_size": 0.8, "band": 0.5}, r"band=0\.5 Å⁻¹ is below the 0\.625 Å⁻¹ that camera pixels of 0\.8 Å see"),
         ({"pixel_size": -0.5}, "finer than the stored waves"),
         ({"conditions": {"energy": 200e3}}, "energy=200000 eV and the exit waves 300000 eV"),
         ({"conditions": {"energy": {"uniform": [200e3, 300e3]}}}, "energy=200000 eV"),

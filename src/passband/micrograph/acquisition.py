@@ -25,6 +25,7 @@ from passband.micrograph.store import StoreError, WaveStore
 from passband.micrograph.truth import resample_mask
 from passband.microscope.conditions import AnyConditions, ConditionDistribution, Conditions
 from passband.microscope.detector import record
+from passband.microscope.frequencies import band_limited
 from passband.microscope.imaging import form_images
 from passband.microscope.incoherent import IncoherentPart, add_incoherent, incoherent_part
 from passband.recipe import PassbandError, Recipe
@@ -51,6 +52,10 @@ class Imaging(Recipe):
         Patches that are cut from one imaged field while a network learns, in that many consecutive batches, which
         saves imaging. They share the electrons of the field: apart where it holds ⌈√n⌉ patches along each side, else
         overlapping as little as an even spacing does. Data sets that are measured on (`in_turn`) take one of each.
+    band
+        Highest frequency of a wave that is imaged as a wave, Å⁻¹; at least the Nyquist frequency of the camera. What is
+        beyond comes as part of the incoherent background (`microscope.incoherent`), so that waves of a fine multislice
+        cost no more to image than coarse ones. None images all that the store holds.
     physics
         Version of what is computed, see `passband.micrograph.physics`; never written by hand.
     """
@@ -60,6 +65,7 @@ class Imaging(Recipe):
     patch: int = Field(ge=8, le=16384)
     focal_nodes: int | None = Field(default=None, ge=1, le=101)
     patches_per_field: int = Field(default=1, ge=1, le=64)
+    band: float | None = Field(default=None, gt=0.0, le=100.0)
     physics: ImagesVersion = IMAGES
 
     @model_serializer(mode="wrap")
@@ -67,6 +73,8 @@ class Imaging(Recipe):
         values: dict[str, Any] = handler(self)
         if self.patches_per_field == 1:  # what was imaged before there was a choice keeps its identity
             values.pop("patches_per_field", None)
+        if self.band is None:
+            values.pop("band", None)
         return values
 
 
@@ -255,7 +263,7 @@ class Acquisition:
         image = form_images(
             kept.spectra,
             [focused],
-            pixel_size=self.store.pixel_size,
+            pixel_size=self.store.recipe.scene.field / kept.spectra.shape[-1],
             focal_nodes=row["focal_nodes"],
             output_shape=(row["pixels"], row["pixels"]),
             space="fourier",
@@ -266,14 +274,17 @@ class Acquisition:
 
     def _kept(self, index: int) -> _Kept:
         """Read a structure, or find it in the memory of the store."""
-        key = (str(self.store.directory.absolute()), self.store.recipe.identity, index, self.device)
+        place, identity = str(self.store.directory.absolute()), self.store.recipe.identity
+        key = (place, identity, index, self.imaging.band, self.device)
         return self.store.memory.wave(key, lambda: self._read(index))
 
     def _read(self, index: int) -> _Kept:
         wave = torch.from_numpy(self.store.wave(index)).to(self.device)
         offset = float(self.store.scene(index)["focus_offset"])
         spectra = torch.fft.fft2(wave)
-        incoherent = incoherent_part(spectra, pixel_size=self.store.pixel_size)
+        if self.imaging.band is not None:
+            spectra = band_limited(spectra, self.imaging.band, pixel_size=self.store.pixel_size)
+        incoherent = incoherent_part(spectra, pixel_size=self.store.recipe.scene.field / spectra.shape[-1])
         return _Kept(spectra[None], incoherent, self.store.mask(index), offset)
 
 

@@ -127,6 +127,11 @@ def imaging_problems(recipe: "Simulation", imaging: "Imaging", *, name: str = "c
             f"patch={imaging.patch} pixels of {high:g} Å is wider than the field of {field:g} Å; "
             f"use a patch of at most {round(field / high)}"
         )
+    if imaging.band is not None and low > 0.0 and imaging.band < 0.5 / low:
+        yield (
+            f"band={imaging.band:g} Å⁻¹ is below the {0.5 / low:.3g} Å⁻¹ that camera pixels of {low:g} Å see; "
+            "make it larger, or leave it out"
+        )
     for member in imaging.conditions.members:
         energies = limits(member.energy)
         if energies != (recipe.energy,) * 2:

@@ -1,5 +1,7 @@
 """The spatial frequencies of a pixel grid, and band-limited resampling between grids."""
 
+from math import ceil
+
 import torch
 from torch import Tensor
 
@@ -81,6 +83,19 @@ def _resize_axis(spectrum: Tensor, size: int, axis: int) -> Tensor:
             resized.narrow(axis, half, 1).copy_(line)
             resized.narrow(axis, size - half, 1).copy_(line)
     return resized
+
+
+def band_limited(spectra: Tensor, highest: float, *, pixel_size: float) -> Tensor:
+    """Spectra (..., n, n) of `torch.fft.fft2` up to `highest` Å⁻¹, on as few pixels as hold them.
+
+    The field stays the same; where `highest` is beyond all there is, the spectra are returned as they are.
+    """
+    size = spectra.shape[-1]
+    kept = 2 * ceil(highest * size * pixel_size) + 2
+    if kept >= size:
+        return spectra
+    q, _ = spatial_frequencies((kept, kept), size * pixel_size / kept, dtype=torch.float64, device=spectra.device)
+    return resize_spectrum(spectra, (kept, kept)) * (q <= highest) * (kept / size) ** 2
 
 
 def fourier_resample(images: Tensor, shape: tuple[int, int]) -> Tensor:
