@@ -30,8 +30,8 @@ from passband.microscope.frequencies import resize_spectrum, spatial_frequencies
 from passband.microscope.phase_polynomial import gradient, phase_coefficients
 from passband.recipe import PassbandError
 
-RESOLUTION = 2.0  # Å, std: 1 − |ψ|² is blurred by it; 1 to 4 Å give the same contrast of gold to 0.02 of the film's std
-SCREENING = 1.0  # Å⁻¹: dσ/dΩ ∝ 1/(q² + q₀²)², fitted to waves of gold on carbon at 0.1 Å; 0.8 for C, 1.5 for Au alone
+RESOLUTION = 2.0  # Å, std, of 1 − |ψ|²; with 1 to 4 Å the contrast of gold changes by at most 0.04 of the film's std
+SCREENING = 1.0  # Å⁻¹, of dσ/dΩ ∝ 1/(q² + q₀²)²; fits waves of gold on carbon; Thomas–Fermi: 0.6 for C, 1.5 for Au
 ANNULI = 5  # of equal width, that the wave is divided into
 RAYS = 64  # of each annulus, and four times as many beyond the band
 _NOTHING = 1e-6  # of the beam: less is not looked for
