@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from passband.campaign import experiment as experiment_module
 from passband.campaign.cluster import execute, run_here
@@ -21,8 +22,9 @@ from passband.micrograph.memory import Memory
 from passband.micrograph.store_size import wave_bytes
 from passband.segmentation.footprint import training_footprint
 
-FACTOR = 1.5  # between promised and measured bytes on the disk
-PEAK = 2.0  # of memory: oneDNN's work space on a processor without AVX-512 brought 1.52
+FACTOR = 1.5  # between promised and measured bytes
+# oneDNN takes more work space on processors without AVX-512: 1.52 times what was promised was seen there
+MOST_PEAK = FACTOR if torch.backends.cpu.get_cpu_capability() == "AVX512" else 1.75
 
 
 def inodes(folder: Path) -> int:
@@ -149,5 +151,5 @@ def test_the_peak_of_a_worker_is_what_was_estimated(smallest: dict[str, Any], tm
     command = [sys.executable, str(script), *(str(tmp_path / name) for name in ("plan.json", STORES, "run"))]
     peak = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     worker = estimate(plan).worker
-    assert (worker.total - PROGRAM) / PEAK < peak - PROGRAM < (worker.total - PROGRAM) * 1.5 * PEAK
-    assert worker.total / PEAK < peak < worker.total * PEAK
+    assert (worker.total - PROGRAM) / FACTOR < peak - PROGRAM < (worker.total - PROGRAM) * 2 * FACTOR
+    assert worker.total / FACTOR < peak < worker.total * MOST_PEAK
