@@ -31,7 +31,7 @@ study: $(RUN)  ## run a study and write its report (STUDY=ood_defocus, ood_aberr
 	$(BIN)/passband campaign run $(PLAN) -o $(STUDIES)/$(STUDY) --stores $(STUDIES)/stores --workers $(JOBS)
 	$(BIN)/python studies/$(STUDY)/report.py $(STUDIES)/$(STUDY) --plan $(PLAN) -o studies/$(STUDY)
 
-test: $(DEV)  ## run the whole test suite (PYTEST="tests/desk -x" for a part of it)
+test: $(DEV)  ## run the whole test suite (PYTEST="tests/commands -x" for a part of it)
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(PYTEST)
 
 gates: $(DEV)  ## style, types and the direction of imports

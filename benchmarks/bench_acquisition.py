@@ -28,8 +28,8 @@ from typing import Any
 
 import torch
 
-from passband.micrograph.acquisition import Acquisition, Imaging, Simulation, simulate
-from passband.micrograph.simulation import simulate_structure
+from passband.dataset.acquisition import Acquisition, Imaging, Simulation, simulate
+from passband.dataset.simulation import simulate_structure
 from passband.specimen.sampling import SceneDistribution
 
 PLANS = Path(__file__).resolve().parents[1] / "plans"

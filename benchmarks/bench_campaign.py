@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from passband.campaign.folder import RESULTS, write_campaign
 from passband.campaign.tables import collect, status
-from passband.desk.campaign_report import mean_losses
+from passband.reports.campaign import mean_losses
 
 
 def make(directory: Path, runs: int, evaluations: int) -> list[str]:

@@ -29,10 +29,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from passband.campaign.plan import Plan, load_plan
-from passband.campaign.run import NamedSet
-from passband.micrograph.acquisition import Acquisition, simulate
-from passband.micrograph.store import WaveStore
+from passband.dataset.acquisition import Acquisition, simulate
+from passband.dataset.store import WaveStore
+from passband.experiment.plan import Plan, load_plan
+from passband.experiment.run import NamedSet
 from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.unet import build_unet
 from passband.training.optimising import WeightAverage

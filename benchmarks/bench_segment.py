@@ -35,7 +35,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from passband.micrograph.writing import write_image_tiff
+from passband.files.writing import write_image_tiff
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
 from passband.microscope.form_factors import scattering_factor
@@ -47,20 +47,20 @@ SIDES = (130, 2048)
 FURTHER = 3
 #: What is timed inside: where it is defined or imported, and what it is.
 PARTS = {
-    "passband.desk.segmenting.load_model": "network read",
-    "passband.desk.segmenting.Judge": "calibration read",
+    "passband.commands.segmenting.load_model": "network read",
+    "passband.commands.segmenting.Judge": "calibration read",
     "passband.segmentation.model.Model.predict": "network",
-    "passband.desk.segmenting.write_overlay_png": "overlay",
-    "passband.desk.segmenting.measure_particles": "particles",
-    "passband.trust.judging.signals": "signals",
-    "passband.trust.judging.known_conditions": "ring fit",
-    "passband.trust.judging.judge": "forecast",
+    "passband.commands.segmenting.write_overlay_png": "overlay",
+    "passband.commands.segmenting.measure_particles": "particles",
+    "passband.verdict.assessment.signals": "signals",
+    "passband.verdict.assessment.known_conditions": "ring fit",
+    "passband.verdict.assessment.judge": "forecast",
 }
 #: Runs the command in a process that times the parts, and prints `name<TAB>seconds` for each.
 PROBE = """
 import sys, time
 from functools import wraps
-import passband.desk.cli, passband.desk.segmenting
+import passband.commands.cli, passband.commands.segmenting
 parts, spent = {parts!r}, {{"imports": time.process_time()}}
 def timed(function, name):
     @wraps(function, updated=())
@@ -76,7 +76,7 @@ for path, name in parts.items():
     owner = sys.modules.get(place) or getattr(sys.modules[place.rpartition(".")[0]], place.rpartition(".")[2])
     setattr(owner, attribute, timed(getattr(owner, attribute), name))
 try:
-    passband.desk.cli.app({arguments!r})
+    passband.commands.cli.app({arguments!r})
 except SystemExit:
     pass
 spent["other"] = time.process_time() - sum(spent.values())
@@ -115,7 +115,7 @@ def run(arguments: list[str], source: Path) -> tuple[float, float]:
 
 def command(arguments: list[str], source: Path) -> tuple[float, float]:
     """Measure `passband` with these arguments, like `run`."""
-    return run(["-c", f"from passband.desk.cli import app; app({arguments!r})"], source)
+    return run(["-c", f"from passband.commands.cli import app; app({arguments!r})"], source)
 
 
 def parts(arguments: list[str], source: Path) -> dict[str, float]:

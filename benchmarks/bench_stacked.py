@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from passband.campaign.grid import load_campaign
-from passband.micrograph.acquisition import Acquisition, simulate
+from passband.dataset.acquisition import Acquisition, simulate
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.stacked import StackedLearner, seeded_networks
 from passband.segmentation.unet import UNetRecipe

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import torch
 
-from passband.campaign.plan import load_plan
-from passband.micrograph.acquisition import Acquisition, simulate
+from passband.dataset.acquisition import Acquisition, simulate
+from passband.experiment.plan import load_plan
 from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.unet import PRESETS, UNetRecipe, build_unet

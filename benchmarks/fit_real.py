@@ -14,7 +14,7 @@ accuracy on real images is not shown.
 import os
 from pathlib import Path
 
-from passband.micrograph.formats import read_micrograph
+from passband.files.reading import read_micrograph
 from passband.microscope.fitting import Refusal, fit_conditions
 
 DATA = Path(os.environ.get("PASSBAND_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))

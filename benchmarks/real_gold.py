@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from skimage.io import imread
 
-from passband.desk.weights import find_model
 from passband.scores.overlap import overlap_scores
 from passband.segmentation.model import load_model
+from passband.segmentation.shipped import find_model
 
 DATA = Path(os.environ.get("PASSBAND_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 

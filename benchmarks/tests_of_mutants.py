@@ -13,7 +13,7 @@ microscope/detector
 microscope/fitting
 microscope/form_factors                       | microscope/test_potential
 microscope/frequencies
-microscope/imaging                            | micrograph/test_acquisition
+microscope/imaging                            | dataset/test_acquisition
 microscope/information
 microscope/multislice
 microscope/phasor                             | microscope/test_imaging microscope/test_multislice
@@ -32,26 +32,27 @@ specimen/particle
 specimen/sampling
 specimen/scene                                | specimen/test_sampling
 specimen/support                              | specimen/test_sampling
-micrograph/acquisition
-micrograph/grey
-micrograph/patches
-micrograph/truth                              | micrograph/test_simulation
+dataset/acquisition
+files/grey
+patches/tiling                                | patches/test_patches
+patches/resampling                            | patches/test_patches
+dataset/truth                              | dataset/test_simulation
 segmentation/losses                           | segmentation/test_learner
 scores/overlap
 description/particles
-trust/channels                                | trust/test_observer
-trust/conformal
-trust/distance                                | trust/test_widening trust/test_forecast
-trust/forecast
-trust/gaussian_process                        | trust/test_prediction
-trust/observer
-trust/prediction
-trust/ranking
-trust/resemblance                             | trust/test_forecast
-trust/signals
-trust/spectra
-trust/subspace                                | trust/test_signals
-trust/widening
+forecast/channels                                | forecast/test_observer
+performance/conformal
+performance/distance                                | performance/test_widening forecast/test_tables
+forecast/tables
+performance/gaussian_process                        | performance/test_prediction
+forecast/observer
+performance/prediction
+forecast/ranking
+forecast/resemblance                             | forecast/test_tables
+performance/signals
+forecast/spectra
+performance/subspace                                | performance/test_signals
+performance/widening
 training/optimising                           | training/test_rates training/test_loop
 training/rates
 """

@@ -32,15 +32,15 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from passband.campaign.plan import load_plan
-from passband.desk.weights import find_model
-from passband.micrograph.acquisition import Simulation, simulate
-from passband.micrograph.physics import WAVES
+from passband.dataset.acquisition import Simulation, simulate
+from passband.dataset.physics import WAVES
+from passband.experiment.plan import load_plan
+from passband.performance.calibration import Calibration, CalibrationRecipe
+from passband.performance.conformal import coverage
+from passband.performance.measuring import calibrate
+from passband.performance.prediction import Predictor, features_of
 from passband.segmentation.model import load_model
-from passband.trust.calibration import Calibration, CalibrationRecipe
-from passband.trust.conformal import coverage
-from passband.trust.measuring import calibrate
-from passband.trust.prediction import Predictor, features_of
+from passband.segmentation.shipped import find_model
 
 KEPT = Path(__file__).parents[1] / "out" / "benchmarks"
 

@@ -6,6 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
+pytest_plugins = [
+    "tests.fixtures.stores",
+    "tests.fixtures.tables",
+    "tests.fixtures.command_line",
+    "tests.fixtures.campaigns",
+]
 torch.set_num_threads(min(2, os.cpu_count() or 1, int(os.environ.get("OMP_NUM_THREADS", "2") or 2)))
 
 

@@ -17,15 +17,12 @@ from scipy.stats import rankdata
 from passband.campaign.experiment import store_path
 from passband.campaign.folder import CONFIG, METRICS
 from passband.campaign.grid import Evaluation, Experiment
-from passband.desk.figures import to_png
-from passband.desk.generalisation_figures import forecast_figure, ranking_figure, transfer_loss_figure
-from passband.desk.tables import write_csv
-from passband.micrograph.acquisition import Simulation
-from passband.micrograph.memory import Memory
-from passband.micrograph.store import WaveStore
-from passband.training.history import read_history
-from passband.trust.forecast import DIRECTIONS, ForecastRecipe, Source, forecast_tables
-from passband.trust.ranking import (
+from passband.dataset.acquisition import Simulation
+from passband.dataset.memory import Memory
+from passband.dataset.store import WaveStore
+from passband.figures.generalisation import forecast_figure, ranking_figure, transfer_loss_figure
+from passband.figures.micrographs import to_png
+from passband.forecast.ranking import (
     Estimate,
     explained_variance,
     held_out_predictions,
@@ -33,6 +30,9 @@ from passband.trust.ranking import (
     spearman,
     within_groups,
 )
+from passband.forecast.tables import DIRECTIONS, ForecastRecipe, Source, forecast_tables
+from passband.tabular import write_csv
+from passband.training.history import read_history
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]

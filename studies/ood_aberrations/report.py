@@ -11,7 +11,7 @@ from pathlib import Path
 from pairs import analyse, report_lines  # beside this script
 
 from passband.campaign.grid import CampaignPlan
-from passband.desk.study import provenance, report_command
+from passband.reports.study import provenance, report_command
 
 HEAD = (
     "# Random aberrations: which measure forecasts where a network fails",

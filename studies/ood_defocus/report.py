@@ -17,9 +17,9 @@ from scipy.stats import spearmanr
 
 from passband.campaign.folder import METRICS, run_folder
 from passband.campaign.grid import CampaignPlan
-from passband.desk.figures import COLOURS, to_png
-from passband.desk.study import provenance, report_command
-from passband.desk.tables import write_csv
+from passband.figures.micrographs import COLOURS, to_png
+from passband.reports.study import provenance, report_command
+from passband.tabular import write_csv
 from passband.training.history import read_history
 
 Array = NDArray[np.float64]

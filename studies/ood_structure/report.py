@@ -56,8 +56,8 @@ from passband.campaign.experiment import evaluation_set
 from passband.campaign.folder import METRICS, TRAININGS, finished, run_folder
 from passband.campaign.grid import CampaignPlan, Experiment, load_campaign
 from passband.campaign.networks import model_folder, training_folder
-from passband.desk.tables import write_csv
 from passband.segmentation.model import load_model
+from passband.tabular import write_csv
 from passband.training.history import read_history
 
 FLAGS = ("entropy", "ensemble_disagreement", "feature_distance", "spectrum_distance")  # that the table of sets shows

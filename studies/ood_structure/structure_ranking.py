@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from passband.trust.observer import area_under_curve
-from passband.trust.ranking import spearman
+from passband.forecast.observer import area_under_curve
+from passband.forecast.ranking import spearman
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -23,18 +23,18 @@ from passband.campaign.experiment import evaluation_set, store_path
 from passband.campaign.folder import STORES, TRAININGS
 from passband.campaign.grid import CampaignPlan, Experiment
 from passband.campaign.networks import model_folder, training_folder
-from passband.campaign.run import NamedSet
+from passband.dataset.acquisition import Acquisition
+from passband.dataset.memory import Memory
+from passband.dataset.store import WaveStore
 from passband.durable import write_atomically
-from passband.micrograph.acquisition import Acquisition
-from passband.micrograph.memory import Memory
-from passband.micrograph.store import WaveStore
+from passband.experiment.run import NamedSet
+from passband.forecast.observer import ObserverRecipe
+from passband.forecast.tables import DIRECTIONS, ForecastRecipe, Source, forecast_tables
+from passband.performance.measuring import scores_of
+from passband.performance.signals import Look, Reference, distances, doubts, look, spectrum_profile
+from passband.performance.subspace import Subspace
 from passband.recipe import Recipe
 from passband.segmentation.model import Model, load_model
-from passband.trust.forecast import DIRECTIONS, ForecastRecipe, Source, forecast_tables
-from passband.trust.measuring import scores_of
-from passband.trust.observer import ObserverRecipe
-from passband.trust.signals import Look, Reference, distances, doubts, look, spectrum_profile
-from passband.trust.subspace import Subspace
 
 Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]
@@ -242,7 +242,7 @@ def stores_of(directory: Path) -> Path:
 
 
 def forecasts(plan: CampaignPlan, directory: Path, recipe: ForecastRecipe = FORECAST) -> Rows:
-    """Return what is known of every (training condition, data set) before any training (`trust.forecast`).
+    """Return what is known of every (training condition, data set) before any training (`forecast.tables`).
 
     Signed so that a larger value means more to doubt. Measures that look at micrographs are given training structures,
     and of the other stores those that no network is measured on, as far as there are enough.

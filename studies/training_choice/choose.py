@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from passband.campaign.experiment import store_path
 from passband.campaign.grid import CampaignPlan, load_campaign
-from passband.desk.tables import write_csv
+from passband.dataset.store import WaveStore
 from passband.distribution import limits
-from passband.micrograph.store import WaveStore
+from passband.forecast.observer import ObserverRecipe, PixelSample, observer_scores, sample_pixels
+from passband.forecast.tables import Source
 from passband.microscope.conditions import ConditionDistribution
 from passband.microscope.information import Metric
-from passband.trust.advice import choose_conditions, similarity_matrix
-from passband.trust.forecast import Source
-from passband.trust.observer import ObserverRecipe, PixelSample, observer_scores, sample_pixels
+from passband.tabular import write_csv
+from passband.verdict.advice import choose_conditions, similarity_matrix
 
 Array = NDArray[np.float64]
 Point = dict[str, float]

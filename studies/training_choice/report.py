@@ -32,11 +32,11 @@ from scipy.stats import spearmanr
 
 from passband.campaign.folder import METRICS, finished, run_folder
 from passband.campaign.grid import OWN, CampaignPlan
-from passband.desk.figures import to_png
-from passband.desk.study import provenance, report_command
-from passband.desk.tables import write_csv
 from passband.distribution import Normal, limits
+from passband.figures.micrographs import to_png
 from passband.microscope.conditions import ConditionDistribution
+from passband.reports.study import provenance, report_command
+from passband.tabular import write_csv
 from passband.training.history import read_history
 
 Array = NDArray[np.float64]

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.desk.figures import to_png
-from passband.desk.optics_figures import information_line_figure, information_map_figure, overlap_figure
-from passband.desk.tables import write_csv
 from passband.electron import wavelength
+from passband.figures.micrographs import to_png
+from passband.figures.optics import information_line_figure, information_map_figure, overlap_figure
 from passband.microscope.conditions import Conditions
 from passband.microscope.information import Metric
 from passband.microscope.maps import information_map, overlap_map
+from passband.tabular import write_csv
 
 Array = NDArray[np.float64]
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from passband import locking
 from passband.campaign import attempt as attempt_module
-from passband.campaign import locking
 from passband.campaign.attempt import Session, attempt
 from passband.campaign.cluster import execute
 from passband.campaign.folder import ATTEMPT, ERROR, LOCK, METRICS, CampaignError, run_folder
-from passband.campaign.locking import exclusive, is_held
 from passband.campaign.tables import collect
+from passband.locking import exclusive, is_held
 
 SCRIPT = Path(__file__).with_name("tiny_campaign.py")
 PATIENCE = 300.0  # seconds; only a campaign that hangs needs them
@@ -172,7 +172,7 @@ def test_a_run_that_another_process_is_at_is_left_to_it(tmp_path):
 
 HOLD = """
 import pathlib, sys, time
-from passband.campaign.locking import exclusive
+from passband.locking import exclusive
 with exclusive(pathlib.Path(sys.argv[1])) as ours:
     print(ours, flush=True)
     time.sleep(600)

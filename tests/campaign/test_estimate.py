@@ -16,10 +16,10 @@ from passband.campaign.estimate import PROGRAM, estimate
 from passband.campaign.experiment import prepare_stores, run_experiment, store_path
 from passband.campaign.folder import LOCK, STORES, TRAININGS, write_campaign
 from passband.campaign.grid import CampaignPlan
-from passband.campaign.locking import exclusive_in_turn
-from passband.micrograph.acquisition import Acquisition
-from passband.micrograph.memory import Memory
-from passband.micrograph.store_size import wave_bytes
+from passband.dataset.acquisition import Acquisition
+from passband.dataset.memory import Memory
+from passband.dataset.store_size import wave_bytes
+from passband.locking import exclusive_in_turn
 from passband.segmentation.footprint import training_footprint
 
 FACTOR = 1.5  # between promised and measured bytes

@@ -16,14 +16,14 @@ from passband.campaign.experiment import (
 from passband.campaign.folder import COST, METRICS, CampaignError, run_folder
 from passband.campaign.grid import CampaignPlan, Experiment
 from passband.campaign.networks import model_folder, training_folder
-from passband.micrograph.memory import Memory
-from passband.micrograph.store import WaveStore
+from passband.dataset.memory import Memory
+from passband.dataset.store import WaveStore
 from passband.segmentation.model import load_model
 
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.campaign.conftest import SMALLEST
+    from tests.fixtures.campaigns import SMALLEST
 
     folder = tmp_path_factory.mktemp("stores")
     prepare_stores(CampaignPlan.model_validate(_with_gold(SMALLEST)), folder)

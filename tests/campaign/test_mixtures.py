@@ -8,9 +8,9 @@ from passband.campaign.experiment import prepare_stores, run_experiment
 from passband.campaign.families import ConditionFamily
 from passband.campaign.grid import OWN, CampaignPlan
 from passband.campaign.networks import model_folder, training_folder
-from passband.campaign.plan import Plan
-from passband.campaign.run import trained_conditions
 from passband.distribution import Normal
+from passband.experiment.plan import Plan
+from passband.experiment.run import trained_conditions
 from passband.microscope.conditions import ConditionMixture
 from passband.segmentation.model import load_model
 

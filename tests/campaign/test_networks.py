@@ -18,7 +18,7 @@ Raw = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.campaign.conftest import SMALLEST
+    from tests.fixtures.campaigns import SMALLEST
 
     folder = tmp_path_factory.mktemp("stores")
     prepare_stores(CampaignPlan.model_validate(SMALLEST), folder)

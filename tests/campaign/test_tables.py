@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from passband.campaign.folder import ATTEMPT, COST, ERROR, LOCK, METRICS, RESULTS, CampaignError, write_campaign
-from passband.campaign.locking import exclusive
 from passband.campaign.tables import collect, costs, read_scores, status
+from passband.locking import exclusive
 
 
 def make_run(directory, name, *, seconds=10.0, **columns):

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from passband.campaign.plan import PlanError, plan_from
-from passband.micrograph.acquisition import Imaging
+from passband.dataset.acquisition import Imaging
+from passband.experiment.plan import PlanError, plan_from
 from passband.microscope.conditions import (
     AnyConditions,
     ConditionDistribution,

@@ -5,9 +5,9 @@ import pytest
 import torch
 from skimage.io import imread
 
-from passband.desk.weights import find_model
 from passband.scores.overlap import overlap_scores
 from passband.segmentation.model import load_model
+from passband.segmentation.shipped import find_model
 
 
 def dice(prediction: np.ndarray, truth: np.ndarray) -> float:

@@ -12,9 +12,9 @@ import pytest
 
 from passband.campaign.experiment import prepare_stores
 from passband.campaign.grid import CampaignPlan
-from passband.trust.channels import ChannelRecipe
-from passband.trust.forecast import DIRECTIONS, ForecastRecipe
-from passband.trust.observer import ObserverRecipe
+from passband.forecast.channels import ChannelRecipe
+from passband.forecast.observer import ObserverRecipe
+from passband.forecast.tables import DIRECTIONS, ForecastRecipe
 
 SCRIPT = Path(__file__).parents[2] / "studies" / "ood_aberrations" / "pairs.py"
 FOCI = (-200.0, -120.0, -50.0, 60.0, 150.0)

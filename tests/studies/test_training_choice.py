@@ -12,8 +12,8 @@ import pytest
 
 from passband.campaign.families import ConditionFamily
 from passband.campaign.grid import load_campaign
+from passband.forecast.observer import ObserverRecipe, PixelSample, observer_scores
 from passband.microscope.conditions import ConditionDistribution
-from passband.trust.observer import ObserverRecipe, PixelSample, observer_scores
 
 STUDY = Path(__file__).parents[2] / "studies" / "training_choice"
 sys.path.insert(0, str(STUDY))

@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple
 
 from passband import __version__
 from passband.campaign.folder import ATTEMPT, ERROR, LOCK, METRICS, CampaignError, Identified, finished, read_json
-from passband.campaign.locking import exclusive
 from passband.documents import json_text
 from passband.durable import remove_leftovers, write_atomically
+from passband.locking import exclusive
 from passband.recipe import PassbandError
 
 #: Does a run: the experiment, and the folder that gets its `metrics.parquet`.

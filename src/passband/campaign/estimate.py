@@ -11,10 +11,10 @@ from pathlib import Path
 
 from passband.campaign.grid import CampaignPlan, Experiment
 from passband.campaign.networks import training_folder
+from passband.dataset.acquisition import Simulation
+from passband.dataset.memory import BUDGET, MICROGRAPHS
+from passband.dataset.store_size import COMPLEX, store_size, wave_bytes
 from passband.distribution import limits
-from passband.micrograph.acquisition import Simulation
-from passband.micrograph.memory import BUDGET, MICROGRAPHS
-from passband.micrograph.store_size import COMPLEX, store_size, wave_bytes
 from passband.segmentation.footprint import Footprint, training_footprint
 
 PROGRAM = 450_000_000  # bytes of Python, torch, Dask and oneDNN in a worker; measured: 390 to 460 MB

@@ -15,13 +15,13 @@ import torch
 from passband.campaign.folder import COST, METRICS, CampaignError
 from passband.campaign.grid import CampaignPlan, Evaluation, Experiment
 from passband.campaign.networks import TrainedNetworks, claim, stacked, structures, trained_networks
-from passband.campaign.run import NamedSet, Report, evaluation_seed
 from passband.campaign.tables import read_scores
+from passband.dataset.acquisition import Acquisition, Imaging, Simulation, simulate
+from passband.dataset.memory import Memory
+from passband.dataset.store import WaveStore
 from passband.documents import json_text
 from passband.durable import write_atomically
-from passband.micrograph.acquisition import Acquisition, Imaging, Simulation, simulate
-from passband.micrograph.memory import Memory
-from passband.micrograph.store import WaveStore
+from passband.experiment.run import NamedSet, Report, evaluation_seed
 from passband.recipe import Recipe
 from passband.training.history import to_parquet
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from passband.campaign.consistency import grid_size
-from passband.campaign.plan import FolderName, PlanError
+from passband.campaign.expansion import grid_size
 from passband.distribution import Normal
+from passband.experiment.plan import FolderName, PlanError
 from passband.microscope.aberrations import resolve_name
 from passband.microscope.conditions import ConditionDistribution, ConditionMixture, NamedConditions
 from passband.recipe import Recipe

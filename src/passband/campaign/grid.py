@@ -17,17 +17,12 @@ from pydantic import (
     model_validator,
 )
 
-from passband.campaign.consistency import (
-    MOST_IMAGES,
-    Study,
-    check,
-    expansion_problems,
-    family_problems,
-)
-from passband.campaign.errors import error_lines
+from passband.campaign.expansion import expansion_problems, family_problems
 from passband.campaign.families import ConditionFamily
-from passband.campaign.plan import FolderName, NamedNetwork, PlanError, Split, read_plan
-from passband.micrograph.acquisition import Imaging, Simulation
+from passband.dataset.acquisition import Imaging, Simulation
+from passband.experiment.consistency import MOST_IMAGES, Study, check
+from passband.experiment.errors import error_lines
+from passband.experiment.plan import FolderName, NamedNetwork, PlanError, Split, read_plan
 from passband.microscope.conditions import (
     AnyConditions,
 )

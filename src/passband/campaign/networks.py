@@ -24,14 +24,14 @@ from safetensors.torch import load_file, save
 
 from passband.campaign.folder import CONFIG, LOCK, CampaignError, read_json
 from passband.campaign.grid import JUDGE, Experiment
-from passband.campaign.locking import exclusive_in_turn
-from passband.campaign.plan import Split
-from passband.campaign.run import NamedSet, Report
+from passband.dataset.acquisition import Acquisition, Imaging, Simulation
+from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.documents import json_text
 from passband.durable import write_atomically
-from passband.micrograph.acquisition import Acquisition, Imaging, Simulation
-from passband.micrograph.store import WaveStore
+from passband.experiment.plan import Split
+from passband.experiment.run import NamedSet, Report
+from passband.locking import exclusive_in_turn
 from passband.recipe import Recipe
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.model import ModelCard, load_model, save_model

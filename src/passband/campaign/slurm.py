@@ -5,7 +5,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from passband.campaign.errors import error_lines
 from passband.campaign.folder import CampaignError
 from passband.campaign.slurm_options import (
     exclusive_options,
@@ -17,6 +16,7 @@ from passband.campaign.slurm_options import (
     slurm_word,
 )
 from passband.documents import naming, parse_yaml, read_document
+from passband.experiment.errors import error_lines
 from passband.recipe import PassbandError, Recipe
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

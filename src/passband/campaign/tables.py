@@ -22,8 +22,8 @@ from passband.campaign.folder import (
     read_campaign,
     read_json,
 )
-from passband.campaign.locking import exclusive, is_held
 from passband.durable import write_atomically
+from passband.locking import exclusive, is_held
 from passband.recipe import PassbandError
 
 #: Columns of older versions: the loss that a training's recipe weighs together is not always a cross entropy.

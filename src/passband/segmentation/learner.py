@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from passband.micrograph.patches import augment_dihedral
+from passband.patches.symmetry import augment_dihedral
 from passband.segmentation.losses import LossRecipe, paper_scale_loss, segmentation_loss
 
 

@@ -18,16 +18,10 @@ from torch import Tensor, nn
 
 from passband.documents import naming, parse_json, read_document
 from passband.durable import write_atomically
-from passband.micrograph.micrograph import standardised
-from passband.micrograph.patches import (
-    as_pixel_pair,
-    check_image,
-    dihedral,
-    dihedral_inverse,
-    predict_tiled,
-    resample,
-    resample_to_pixel,
-)
+from passband.patches.resampling import as_pixel_pair, resample, resample_to_pixel
+from passband.patches.standardising import check_image, standardised
+from passband.patches.symmetry import dihedral, dihedral_inverse
+from passband.patches.tiling import predict_tiled
 from passband.recipe import Recipe
 from passband.segmentation.unet import UNetRecipe, build_unet
 from passband.segmentation.weights import ModelError, check_shapes, read_weights, refuse_not_finite
@@ -141,7 +135,7 @@ class Model:
         symmetries
             How many of the square's eight symmetries to average over: 1 is fastest, 8 the steadiest.
         patch, overlap
-            Of the tiles, see `micrograph.patches.predict_tiled`.
+            Of the tiles, see `patches.tiling.predict_tiled`.
 
         Returns
         -------

@@ -1,0 +1,192 @@
+"""`passband advise`: before the session, where a network will hold and what conditions to train on."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from passband.commands.options import AsJson, Device, ModelPath, resolve_device
+from passband.commands.trust import known_values
+from passband.documents import json_text
+from passband.recipe import PassbandError
+from passband.segmentation.shipped import find_model
+
+if TYPE_CHECKING:
+    from passband.microscope.conditions import ConditionDistribution, Conditions
+    from passband.performance.prediction import Predictor
+    from passband.verdict.advice import Axis, LossMap
+
+EXAMPLES = """
+passband advise --model au_hrtem --dose 400 -o advice
+passband advise --c10 -100nm,100nm --cs -50um,1.2mm --c12 0,20nm --focal-spread 10 -o advice
+passband advise --c10 -60nm,60nm --budget 3 -o advice --json
+"""
+
+STEPS = (31, 13)
+Span = Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="What you can reach; as trained by default.")]
+
+
+def advise(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for figure and tables.")],
+    model: ModelPath = None,
+    c10: Span = None,
+    cs: Annotated[str | None, typer.Option("--cs", "--c30", metavar="LOW,HIGH", help="Reachable Cs.")] = None,
+    c12: Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="Reachable two-fold astigmatism.")] = None,
+    focal_spread: Annotated[str | None, typer.Option(metavar="LENGTH", help="Of your microscope.")] = None,
+    angular_spread: Annotated[str | None, typer.Option(metavar="ANGLE", help="Of your microscope.")] = None,
+    dose: Annotated[float | None, typer.Option(metavar="E", help="That you will record with, e⁻/Å².")] = None,
+    budget: Annotated[int, typer.Option(min=0, help="Number of training conditions to choose; 0 for none.")] = 0,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Map the predicted loss of a network over the conditions that you can reach, before going to the microscope.
+
+    Draws defocus × Cs and defocus × astigmatism, writes the table, and says at what defocus to record. With --budget K
+    it chooses the K conditions that, trained on, would cover what you can reach best.
+    """
+    given = known_values({}, [], focal_spread=focal_spread, angular_spread=angular_spread, dose=dose)
+    folder = find_model(model)
+    from passband.performance.prediction import Predictor
+    from passband.segmentation.model import load_model
+
+    card = load_model(folder, device=resolve_device(device)).card
+    predictor = Predictor.of_card(card)
+    if predictor is None:
+        raise PassbandError(f"{card.name} is not calibrated; run passband calibrate, then name its model with --model")
+    axes = _axes(predictor, {"C10": c10, "C30": cs, "C12": c12})
+    base = _middle(predictor, given)
+    result = draw(predictor, base, axes, output, name=card.name)
+    if budget:
+        result["train_on"] = _chosen(base, axes, budget)
+    (output / "advice.json").write_text(json_text(result, indent=1) + "\n", encoding="utf-8")
+    typer.echo(json_text(result) if as_json else _text(result))
+
+
+def _axes(predictor: "Predictor", spans: dict[str, str | None]) -> dict[str, "Axis"]:
+    """Reachable values of each coefficient, by default what the training had, or what the calibration covered."""
+    from passband.commands.optics_values import signed_length
+    from passband.performance.widening import trained_range
+    from passband.verdict.advice import axis
+
+    axes = {}
+    for name, text in spans.items():
+        low, high = trained_range(predictor.trained)[name]
+        if text is None and low == high:
+            column = predictor.calibration.column(name)
+            low, high = float(column.min()), float(column.max())
+        if text is not None:
+            parts = text.split(",")
+            if len(parts) != 2:
+                raise PassbandError(f"{name}={text!r} is not a range; write low,high as -60nm,60nm")
+            low, high = (signed_length(part, name) for part in parts)
+        axes[name] = axis(name, low, high, STEPS[0] if name == "C10" else STEPS[1])
+    return axes
+
+
+def _middle(predictor: "Predictor", given: dict[str, float]) -> "Conditions":
+    """Return the middle of the training, with what was given; no astigmatism, coma or trefoil."""
+    import numpy as np
+
+    from passband.microscope.aberrations import Aberrations
+    from passband.performance.widening import hull, trained_range
+    from passband.verdict.known import with_values
+
+    ranges = trained_range(predictor.trained)
+    middle = {name: float(np.mean(ranges[name])) for name in ("focal_spread", "angular_spread")}
+    if "dose" in ranges:
+        middle["dose"] = float(np.sqrt(np.prod(ranges["dose"])))
+    setting = hull(predictor.trained).sample(1, np.random.default_rng(0))[0]
+    return with_values(setting.model_copy(update={"aberrations": Aberrations()}), {**middle, **given})
+
+
+def draw(
+    predictor: "Predictor", base: "Conditions", axes: dict[str, "Axis"], output: Path, *, name: str
+) -> dict[str, Any]:
+    """Write the maps, their tables and what they say; return the last."""
+    from passband.figures.micrographs import to_png
+    from passband.figures.verdict import loss_maps_figure
+    from passband.tabular import write_csv
+    from passband.verdict.advice import loss_map
+    from passband.verdict.verdict import yardstick
+
+    usual, worst = yardstick(predictor.calibration)
+    maps = [(second, loss_map(predictor, base, axes["C10"], axes[second])) for second in ("C30", "C12")]
+    dose = "no noise" if base.dose is None else f"{base.dose:.3g} e⁻/Å²"
+    title = f"{name}, {dose}, focal spread {base.focal_spread:.3g} Å"
+    output.mkdir(parents=True, exist_ok=True)
+    figure = loss_maps_figure([(title, maps[0][1]), (title, maps[1][1])], usual=usual, worst=worst)
+    (output / "advice.png").write_bytes(to_png(figure, dpi=130))
+    for second, one in maps:
+        write_csv(output / f"loss_C10_{second}.csv", _rows(one))
+    return {
+        "model": name,
+        "usual_loss": usual,
+        "worst_loss_inside": worst,
+        "conditions": base.model_dump(mode="json"),
+        "best": [_best(second, one) for second, one in maps],
+        "holds": {f"C10_{second}": float((one.loss.value <= usual).mean()) for second, one in maps},
+        "files": [str(output / file) for file in ("advice.png", "loss_C10_C30.csv", "loss_C10_C12.csv")],
+    }
+
+
+def _rows(one: "LossMap") -> list[dict[str, Any]]:
+    return [
+        {
+            f"{one.first.name}_A": float(x),
+            f"{one.second.name}_A": float(y),
+            "loss": float(one.loss.value[j, i]),
+            "loss_low": float(one.loss.low[j, i]),
+            "loss_high": float(one.loss.high[j, i]),
+            "dice": float(one.dice.value[j, i]),
+            "sigma": float(one.sigma[j, i]),
+        }
+        for j, y in enumerate(one.second.values)
+        for i, x in enumerate(one.first.values)
+    ]
+
+
+def _best(second: str, one: "LossMap") -> dict[str, Any]:
+    import numpy as np
+
+    j, i = divmod(int(np.nanargmin(one.loss.value)), len(one.first.values))
+    return {
+        "C10": float(one.first.values[i]),
+        second: float(one.second.values[j]),
+        "predicted_loss": float(one.loss.value[j, i]),
+        "interval": [float(one.loss.low[j, i]), float(one.loss.high[j, i])],
+        "predicted_dice": float(one.dice.value[j, i]),
+    }
+
+
+def _chosen(base: "Conditions", axes: dict[str, "Axis"], budget: int) -> list[dict[str, Any]]:
+    from passband.verdict.advice import choose_conditions
+    from passband.verdict.known import with_values
+
+    reachable = [
+        with_values(base, {"C10": float(x), "C30": float(y)})
+        for x in axes["C10"].values[::2]
+        for y in axes["C30"].values[::3]
+    ]
+    chosen: tuple[ConditionDistribution, ...] = choose_conditions(reachable, budget)
+    return [one.model_dump(mode="json") for one in chosen]
+
+
+def _text(result: dict[str, Any]) -> str:
+    lines = [f"holds where the predicted loss is at most {result['usual_loss']:.3g}"]
+    for one, (name, share) in zip(result["best"], result["holds"].items(), strict=True):
+        second = name.removeprefix("C10_")
+        lines.append(f"C10 × {second}: {share:.1%} of what you can reach; best at {_said(one, ('C10', second))}")
+        lines.append(f"  predicted loss {one['predicted_loss']:.3g}, Dice {one['predicted_dice']:.2f}")
+    for one in result.get("train_on", ()):
+        lines.append(f"train on {_said(one['aberrations'], tuple(one['aberrations'])) or 'no aberrations'}")
+    return "\n".join([*lines, *(f"wrote {file}" for file in result["files"])])
+
+
+def _said(values: dict[str, Any], names: tuple[str, ...]) -> str:
+    """Coefficients in nm, Cs in µm."""
+    units = {"C30": (1e4, "µm")}
+    parts = []
+    for name in names:
+        factor, unit = units.get(name, (10.0, "nm"))
+        parts.append(f"{name} = {values[name] / factor:.3g} {unit}".replace("-", "\u2212"))
+    return ", ".join(parts)

@@ -1,0 +1,208 @@
+"""`passband calibrate`: measure a network under many conditions, so that it can say later where it holds."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from passband.commands.explaining import printable
+from passband.commands.options import AsJson, Device, Quiet, resolve_device
+from passband.commands.progress import Meter
+from passband.documents import json_text, naming, parse_json, parse_toml, read_document
+from passband.recipe import PassbandError
+from passband.segmentation.shipped import find_model
+
+if TYPE_CHECKING:
+    from passband.dataset.store import WaveStore
+    from passband.experiment.plan import Split
+    from passband.microscope.conditions import ConditionDistribution
+    from passband.performance.calibration import Calibration, CalibrationRecipe
+    from passband.segmentation.model import Model, ModelCard
+
+EXAMPLES = """
+passband calibrate out/demo/run --store out/demo/store -o calibrated
+passband calibrate au_hrtem --store au_store --data-sets 480 --structures validation -o calibrated
+passband calibrate run --store store --conditions session.toml -o calibrated
+passband calibrate old_model -o calibrated                     (the table that is on its card, fitted again)
+"""
+
+Structures = Literal["validation", "test", "both"]
+
+
+def calibrate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a trained model, or a shipped name.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for table and model.")],
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store",
+            metavar="DIR",
+            help="Exit waves, with structures not trained on; without it the table on the card is fitted again.",
+        ),
+    ] = None,
+    conditions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML of the conditions beyond the training; widened from it by default."),
+    ] = None,
+    data_sets: Annotated[int, typer.Option(min=20, help="Settings to measure, half as trained, half beyond.")] = 400,
+    images: Annotated[int, typer.Option(min=2, help="Micrographs of each.")] = 10,
+    structures: Annotated[
+        Structures, typer.Option(help="Held-out structures to use, of the training's store.")
+    ] = "both",
+    plan: Annotated[
+        str | None, typer.Option(metavar="PLAN", help="Whose split says what was held out; found by itself mostly.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of settings, structures and noise.")] = 0,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a network inside and beyond its training's conditions, and put the table on its card.
+
+    Writes OUTPUT/model (the same weights, the card with its calibration) and OUTPUT/calibration.csv. The same command
+    continues a stopped run; more data sets add to what is there. Without --store nothing is measured: the table that is
+    on the card is kept, and what predicts from it is fitted again, as the card of an older version needs.
+    """
+    folder = find_model(model)
+    from passband.performance.calibration import CalibrationRecipe
+    from passband.segmentation.model import load_model
+
+    network = load_model(folder, device=resolve_device(device))
+    if store is None:
+        found = _fitted_again(network.card, quiet=quiet)
+    else:
+        wider = None if conditions is None else read_conditions(conditions)
+        recipe = CalibrationRecipe(data_sets=data_sets, images=images, seed=seed, wider=wider)
+        split = _split(network.card, folder, plan)
+        found = _measured(network, store, split, structures, recipe, output, quiet=quiet)
+    _say(_written(found, network.card, folder, output), as_json=as_json, quiet=quiet)
+
+
+def _fitted_again(card: "ModelCard", *, quiet: bool) -> "Calibration":
+    from passband.performance.calibration import calibration_of
+    from passband.performance.prediction import with_kernels
+
+    found = calibration_of(card)
+    if found is None:
+        raise PassbandError(f"{card.name} was never calibrated; name exit waves to measure it on with --store DIR")
+    if not quiet:
+        typer.echo("without --store nothing is measured; the table on the card is fitted again", err=True)
+    return with_kernels(found)
+
+
+def _measured(
+    network: "Model",
+    store: Path,
+    split: "Split | None",
+    structures: Structures,
+    recipe: "CalibrationRecipe",
+    output: Path,
+    *,
+    quiet: bool,
+) -> "Calibration":
+    from passband.dataset.store import WaveStore
+    from passband.performance.measuring import calibrate as measure
+
+    waves = WaveStore.open(store)
+    unseen = unseen_structures(network.card, waves, split, structures)
+    with Meter(quiet=quiet) as meter, meter.step("calibrate", unit="data sets") as step:
+        return measure(network, waves, unseen, recipe, folder=output, progress=step)
+
+
+def _written(found: "Calibration", card: "ModelCard", folder: Path, output: Path) -> dict[str, Any]:
+    """Write model and table, and return what to say of them."""
+    from passband.performance.calibration import write_calibrated_card
+    from passband.tabular import write_csv
+    from passband.verdict.verdict import yardstick
+
+    target = output / "model"
+    target.mkdir(parents=True, exist_ok=True)
+    if target.resolve() != folder.resolve():
+        shutil.copyfile(folder / "weights.safetensors", target / "weights.safetensors")
+    write_calibrated_card(target, card, found)
+    rows = [dict(zip(found.sets, values, strict=True)) for values in zip(*found.sets.values(), strict=True)]
+    write_csv(output / "calibration.csv", rows)
+    usual, worst = yardstick(found)
+    return {
+        "model": str(target),
+        "data_sets": len(rows),
+        "inside": int(found.inside.sum()),
+        "structures": found.structures,
+        "usual_loss": usual,
+        "worst_loss_inside": worst,
+    }
+
+
+def _say(result: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        typer.echo(json_text(result))
+    elif not quiet:
+        counts = f"{result['data_sets']} data sets, {result['inside']} of them inside the training's conditions"
+        losses = f"loss inside: 90 % below {result['usual_loss']:.3g}, worst {result['worst_loss_inside']:.3g}"
+        typer.echo(f"{counts}; {losses}\ncalibrated model in {printable(result['model'])}")
+
+
+def read_conditions(path: Path) -> "ConditionDistribution":
+    """Read conditions from a TOML file, as in the table `imaging.conditions` of a plan.
+
+    Raises
+    ------
+    PassbandError
+        It is no TOML, or a value is not physical.
+    """
+    from passband.microscope.conditions import ConditionDistribution
+
+    with naming(path):
+        content = parse_toml(read_document(path))
+    return ConditionDistribution.model_validate(content)
+
+
+def _split(card: "ModelCard", folder: Path, plan: str | None) -> "Split | None":
+    """Find what the training held back: from a plan, the run's config.json, or the shipped plan of the model's name."""
+    from passband.experiment.plan import Split, load_plan, shipped_plans
+
+    if plan is not None:
+        return load_plan(plan).split
+    config = folder.parent / "config.json"
+    if config.is_file():
+        with naming(config):
+            content = parse_json(read_document(config))
+        if isinstance(content, dict) and "split" in content:
+            return Split.model_validate(content["split"])
+    return load_plan(card.name).split if card.name in shipped_plans() else None
+
+
+def unseen_structures(
+    card: "ModelCard", store: "WaveStore", split: "Split | None", part: Structures = "both"
+) -> Sequence[int]:
+    """Structures of a store that a network has not seen: those held back, or all where the structures are others.
+
+    Scenes and seed make the structures: a store of the same on other pixels or at another energy has the same atoms.
+
+    Raises
+    ------
+    PassbandError
+        It holds structures of the training and nothing says what was held back, or none that was is in it.
+    """
+    from passband.dataset.store import split_structures
+
+    recipe = store.recipe.model_dump(mode="json")
+    if any(recipe[name] != card.simulation.get(name) for name in ("scene", "seed")):
+        return range(len(store))
+    if split is None:
+        raise PassbandError(
+            f"{store.directory} holds what {card.name} was trained on, and nothing says which structures were held "
+            "back; name the plan of the training with --plan"
+        )
+    known = int(str(card.simulation["structures"]))
+    parts = split_structures(known, seed=recipe["seed"], validation=split.validation, test=split.test)
+    wanted = ("validation", "test") if part == "both" else (part,)
+    held_back = sorted(int(index) for name in wanted for index in parts[name] if index < len(store))
+    if not held_back:
+        raise PassbandError(
+            f"none of the structures held back from {card.name} is in {store.directory}; simulate all {known} of its "
+            "plan, or some with another seed"
+        )
+    return held_back

@@ -1,0 +1,83 @@
+"""`passband evaluate`: one table of scores, a row for each named condition."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from passband.commands.options import AsJson, Device, Overrides, Quiet, Workers, resolve_device
+from passband.commands.progress import Meter
+from passband.documents import json_text
+from passband.segmentation.shipped import find_model
+from passband.tabular import write_csv, write_parquet
+
+EXAMPLES = """
+passband evaluate out/run/model demo --store out/run/store
+passband evaluate cdse_run cdse --store cdse_store -o scores --set patches_per_structure=4
+passband evaluate au_hrtem au_hrtem --json
+"""
+
+SHOWN = ("dice", "iou", "boundary_iou", "precision", "recall", "paper_loss")
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a trained model, or a shipped name.")],
+    plan: Annotated[
+        str, typer.Argument(metavar="PLAN", help="Plan whose test structures and named conditions are used.")
+    ],
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="DIR", help="Store of the plan; simulated in OUTPUT/store by default."),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the tables.")] = Path(
+        "evaluation"
+    ),
+    overrides: Overrides = None,
+    device: Device = "auto",
+    workers: Workers = 1,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a network on the held-out structures of a plan under each of its named conditions.
+
+    Writes scores.csv, scores.parquet and scores.json: Dice, IoU, boundary IoU (mean over images), and the loss on the
+    scale of arXiv 2512.09067.
+    """
+    folder = find_model(model)
+    from passband.experiment.plan import load_plan
+    from passband.experiment.run import evaluate_model, simulate_plan
+    from passband.segmentation.model import load_model
+
+    recipe = load_plan(plan, overrides or ())
+    where = resolve_device(device)
+    network = load_model(folder, device=where)
+    with Meter(quiet=quiet) as meter:
+        with meter.step("simulate", unit="structures") as step:
+            waves = simulate_plan(recipe, store or output / "store", workers=workers, device=where, progress=step)
+        with meter.step("evaluate", unit="conditions") as step:
+            rows = evaluate_model(network, recipe, waves, device=where, progress=step)
+    output.mkdir(parents=True, exist_ok=True)
+    write_csv(output / "scores.csv", rows)
+    write_parquet(output / "scores.parquet", rows)
+    # precision is undefined where nothing was predicted, and JSON has no NaN
+    scores = [{name: None if _undefined(value) else value for name, value in row.items()} for row in rows]
+    text = json_text({"model": str(folder), "plan": recipe.name, "scores": scores})
+    (output / "scores.json").write_text(f"{text}\n", encoding="utf-8")
+    if as_json:
+        typer.echo(text)
+    elif not quiet:
+        typer.echo(table(rows))
+
+
+def _undefined(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Scores as aligned text, a row for each named condition."""
+    names = [name for name in SHOWN if name in rows[0]]
+    width = max(len("condition"), *(len(str(row["condition"])) for row in rows))
+    lines = [f"{'condition':<{width}}" + "".join(f"{name:>14}" for name in names)]
+    lines += [f"{row['condition']:<{width}}" + "".join(f"{row[name]:>14.4f}" for name in names) for row in rows]
+    return "\n".join(lines)

@@ -1,0 +1,30 @@
+"""The micrograph that a command is given: read, and of known pixel size, before anything that takes long to load."""
+
+from pathlib import Path
+
+from passband.files.micrograph import Micrograph
+from passband.files.reading import read_micrograph
+from passband.recipe import PassbandError
+from passband.segmentation.results import is_result
+
+
+def open_micrograph(path: Path, *, pixel_size: float | None = None, frame: int | None = None) -> Micrograph:
+    """Read a micrograph whose pixel size its file or the user says, in Å; `frame` is that of a stack.
+
+    Raises
+    ------
+    PassbandError
+        The file cannot be read as one image, nobody says its pixel size, or it is a result of passband.
+    """
+    if is_result(path):
+        raise PassbandError(f"{path} is what passband made of a micrograph; give the micrograph itself")
+    micrograph = read_micrograph(path, pixel_size=pixel_size, frame=frame)
+    if micrograph.pixel_size is None:
+        raise PassbandError(f"{path} does not say its pixel size; give it in Å, for example --pixel-size 0.5")
+    return micrograph
+
+
+def scale(micrograph: Micrograph) -> tuple[float, float]:
+    """Pixel size (y, x) in Å of a micrograph that `open_micrograph` returned."""
+    assert micrograph.pixel_size is not None
+    return micrograph.pixel_size

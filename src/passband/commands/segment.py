@@ -1,0 +1,172 @@
+"""`passband segment`: micrographs become masks, probabilities, overlays and tables of particles."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from passband.commands.explaining import explain, printable
+from passband.commands.opening import open_micrograph
+from passband.commands.options import (
+    AsJson,
+    Device,
+    Frame,
+    ModelPath,
+    PixelSize,
+    Quiet,
+    find_images,
+    parse_pixel_size,
+    resolve_device,
+)
+from passband.commands.progress import Meter
+from passband.documents import json_text
+from passband.recipe import PassbandError
+from passband.segmentation.results import is_result
+from passband.segmentation.shipped import find_model
+
+if TYPE_CHECKING:
+    from passband.commands.segmenting import Segmenter
+    from passband.files.micrograph import Micrograph
+
+Result = TypeVar("Result")
+
+EXAMPLES = """
+passband segment micrograph.dm4 -o masks
+passband segment image.png --pixel-size 0.5 -o masks          (Å; 50pm and 0.05nm are understood)
+passband segment session/ 'more/*.tif' --model out/model -o masks --tta
+passband segment stack.mrc --frame 3 -o masks --json
+"""
+
+
+def segment(
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Micrographs, folders of them, or patterns.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    model: ModelPath = None,
+    pixel_size: PixelSize = None,
+    frame: Frame = None,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average over the eight rotations and reflections; 8 × slower.")
+    ] = False,
+    min_area: Annotated[
+        float, typer.Option("--min-area", metavar="NM2", help="Smaller regions are dropped from the mask; nm².")
+    ] = 0.2,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Segment micrographs with a trained network.
+
+    A file that cannot be read is reported on one line; the others are still segmented, and the exit code is 2.
+    """
+    paths = _without_results(find_images(images))
+    stems = name_outputs(paths)
+    size = parse_pixel_size(pixel_size)
+    folder = find_model(model)
+
+    def load() -> "Segmenter":
+        from passband.commands.segmenting import Segmenter
+
+        return Segmenter(folder, device=resolve_device(device), tta=tta, minimum_area_nm2=min_area)
+
+    output.mkdir(parents=True, exist_ok=True)
+    with Meter(quiet=quiet) as meter:
+        opening = partial(open_micrograph, pixel_size=size, frame=frame)
+        done, failed = segment_each(dict(zip(paths, stems, strict=True)), opening, load, output, meter)
+    _finish(done, failed, output, quiet=quiet, as_json=as_json)
+
+
+def segment_each(
+    stems: Mapping[Path, str],
+    opening: Callable[[Path], "Micrograph"],
+    load: Callable[[], "Segmenter"],
+    output: Path,
+    meter: Meter,
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Segment files one after the other; return a row for each, and for those that cannot be segmented the reason.
+
+    The network is loaded when the first file was read, so that a wrong path is told at once.
+    """
+    done: list[dict[str, Any]] = []
+    failed: list[dict[str, str]] = []
+    segmenter: Segmenter | None = None
+    with meter.step("segment", unit="images") as step:
+        for number, (path, stem) in enumerate(stems.items()):
+            step(number, len(stems), note=path.name)
+            micrograph = _tried(partial(opening, path), path, failed)
+            if micrograph is None:
+                continue
+            segmenter = segmenter or load()
+            row = _tried(partial(segmenter.segment, micrograph, path, output, stem=stem), path, failed)
+            if row is None:
+                continue
+            done.append(row)
+            if row["warning"]:
+                meter.warn(f"warning: {row['warning']}")
+        step(len(stems), len(stems))
+    return done, failed
+
+
+def _tried(call: Callable[[], Result], path: Path, failed: list[dict[str, str]]) -> Result | None:
+    """Return what a call returns; what is wrong with the file is noted instead of ending the command."""
+    try:
+        return call()
+    except (PassbandError, OSError) as error:
+        failed.append({"image": str(path), "error": _one_line(path, error)})
+        return None
+
+
+def _without_results(paths: Sequence[Path]) -> list[Path]:
+    """Leave out what passband wrote, which a shell's `session/*.tif` names too, and say so; alone it is an error."""
+    results = [path for path in paths if is_result(path)]
+    if len(results) == len(paths):
+        return list(paths)  # each is refused when it is opened
+    for path in results:
+        typer.echo(f"warning: {printable(str(path))} is what passband made of a micrograph; left out", err=True)
+    return [path for path in paths if path not in results]
+
+
+def name_outputs(paths: Sequence[Path]) -> list[str]:
+    """Return the stem of each image's results.
+
+    Raises
+    ------
+    PassbandError
+        Two images have the same stem, so that one mask would overwrite the other.
+    """
+    owners: dict[str, Path] = {}
+    for path in paths:
+        other = owners.setdefault(path.stem, path)
+        if other != path:
+            clash = f"{other} and {path} would both be written to {path.stem}.mask.tif"
+            raise PassbandError(f"{clash}; segment them into two folders")
+    return [path.stem for path in paths]
+
+
+def _one_line(path: Path, error: Exception) -> str:
+    lines, _ = explain(error)
+    text = " ".join(lines).removeprefix("error: ")
+    return text if printable(path.name) in text else f"{printable(str(path))}: {text}"
+
+
+def _finish(
+    done: list[dict[str, Any]], failed: list[dict[str, str]], output: Path, *, quiet: bool, as_json: bool
+) -> None:
+    from passband.tabular import write_csv
+
+    rows = [{key: value for key, value in row.items() if key != "outputs"} for row in done]
+    if rows:
+        write_csv(output / "summary.csv", rows)
+    text = json_text({"images": done, "failed": failed}, indent=2)
+    (output / "summary.json").write_text(f"{text}\n", encoding="utf-8")
+    if as_json:
+        typer.echo(json_text({"images": done, "failed": failed}))
+    elif not quiet:
+        for row in done:
+            typer.echo(f"{printable(row['mask'])}: {row['particles']} particles, {100 * row['coverage']:.1f} % covered")
+            typer.echo(printable(f"  {row['trust']}"))
+    for row in failed:
+        typer.echo(printable(f"error: {row['error']}"), err=True)
+    if failed:
+        raise typer.Exit(2)

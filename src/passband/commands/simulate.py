@@ -1,0 +1,64 @@
+"""`passband simulate`: a plan becomes a store of exit waves and truth; killed, the same command continues."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from passband.commands.explaining import printable
+from passband.commands.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
+from passband.commands.progress import Meter
+from passband.commands.shortage import of_simulation
+from passband.documents import json_text
+
+EXAMPLES = """
+passband simulate demo -o out/store
+passband simulate cdse -o cdse_store --workers 8
+passband simulate au_hrtem -o au_store --set simulation.structures=50 --seed 7
+"""
+
+
+def simulate(
+    plan: PlanName,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the store.")],
+    overrides: Overrides = None,
+    seed: Seed = None,
+    device: Device = "auto",
+    workers: Workers = 1,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate the structures of a plan into a store of exit waves.
+
+    Finished structures are found, not recomputed; a store of another recipe is refused and left alone.
+    """
+    from passband.dataset.store import beam_warning
+    from passband.experiment.plan import load_plan
+    from passband.experiment.run import simulate_plan
+
+    recipe = load_plan(plan, overrides or (), seed=seed)
+    started = time.monotonic()
+    with Meter(quiet=quiet) as meter, meter.step("simulate", unit="structures") as step:
+        for line in of_simulation(recipe.simulation, output, workers=workers):
+            meter.warn(f"warning: {line}")
+        store = simulate_plan(recipe, output, workers=workers, device=resolve_device(device), progress=step)
+        warning = beam_warning(store)
+        if warning:
+            meter.warn(f"warning: {warning}")
+    seconds = time.monotonic() - started
+    if as_json:
+        row = {
+            "store": str(output),
+            "structures": len(store),
+            "identity": recipe.simulation.identity,
+            "transmitted": {"mean": float(store.transmitted.mean()), "least": float(store.transmitted.min())},
+            "warning": warning,
+            "seconds": seconds,
+        }
+        typer.echo(json_text(row))
+    elif not quiet:
+        typer.echo(f"{len(store)} structures in {printable(str(output))} ({recipe.simulation.identity})")
+        mean, least = (100 * float(value) for value in (store.transmitted.mean(), store.transmitted.min()))
+        angle = 1e3 * recipe.simulation.band_angle
+        typer.echo(f"  their waves hold {mean:.2f} % of the beam, within {angle:.1f} mrad (least {least:.2f} %)")

@@ -1,0 +1,63 @@
+"""`passband train`: a plan and its store become a network with a card; killed, the same command continues."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from passband.commands.explaining import printable
+from passband.commands.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
+from passband.commands.progress import Meter
+from passband.commands.shortage import of_simulation, of_training
+from passband.documents import json_text
+
+EXAMPLES = """
+passband train demo -o out/run
+passband train cdse --store cdse_store -o cdse_run --device cuda
+passband train au_hrtem -o au_run --set training.epochs=5 --set network=tiny
+"""
+
+Store = Annotated[
+    Path | None,
+    typer.Option(
+        "--store", metavar="DIR", help="Store of the plan's exit waves; simulated in OUTPUT/store by default."
+    ),
+]
+
+
+def train(
+    plan: PlanName,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the run.")],
+    store: Store = None,
+    overrides: Overrides = None,
+    seed: Seed = None,
+    device: Device = "auto",
+    workers: Workers = 1,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train the network of a plan and save it with its card.
+
+    Writes config.json, history.parquet and the folder model. The same command continues a stopped run. A named
+    condition that was added since is measured, and nothing is trained for it; another training's folder is refused.
+    """
+    from passband.experiment.plan import load_plan
+    from passband.experiment.run import simulate_plan, train_plan
+
+    recipe = load_plan(plan, overrides or (), seed=seed)
+    where = resolve_device(device)
+    place = store or output / "store"
+    with Meter(quiet=quiet) as meter:
+        short = of_simulation(recipe.simulation, place, workers=workers) + (
+            of_training(recipe) if where == "cpu" else []
+        )
+        for line in short:
+            meter.warn(f"warning: {line}")
+        with meter.step("simulate", unit="structures") as step:
+            waves = simulate_plan(recipe, place, workers=workers, device=where, progress=step)
+        with meter.step("train", unit="epochs") as step:
+            result = train_plan(recipe, waves, output, device=where, progress=step)
+    if as_json:
+        typer.echo(json_text({"model": str(result.model), "epochs": result.epochs, "seconds": result.seconds}))
+    elif not quiet:
+        typer.echo(printable(f"{result.epochs} epochs; model in {result.model}"))

@@ -1,0 +1,177 @@
+"""`passband trust`: does this network hold on this micrograph, why, and what to do."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from passband.commands.explaining import printable
+from passband.commands.opening import open_micrograph, scale
+from passband.commands.options import AsJson, Device, Frame, ModelPath, PixelSize, parse_pixel_size, resolve_device
+from passband.documents import json_text
+from passband.recipe import PassbandError
+from passband.segmentation.shipped import find_model
+
+if TYPE_CHECKING:
+    from passband.files.micrograph import Micrograph
+    from passband.verdict.assessment import Judge
+    from passband.verdict.verdict import Verdict
+
+EXAMPLES = """
+passband trust micrograph.dm4
+passband trust image.png --pixel-size 0.5 --c10 -80 --dose 400 --figure trust.png
+passband trust image.tif --model run/model --cs 1.2mm --report trust.html --json
+"""
+
+Length = Annotated[str | None, typer.Option(metavar="LENGTH", help="Å, or with a unit (-8nm, 25um).")]
+
+
+def trust(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="One micrograph.")],
+    model: ModelPath = None,
+    pixel_size: PixelSize = None,
+    frame: Frame = None,
+    c10: Length = None,
+    defocus: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="Instead of --c10; underfocus positive.")
+    ] = None,
+    c12: Length = None,
+    cs: Annotated[str | None, typer.Option("--cs", "--c30", metavar="LENGTH", help="Spherical aberration C30.")] = None,
+    focal_spread: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="Standard deviation of the defocus.")
+    ] = None,
+    angular_spread: Annotated[str | None, typer.Option(metavar="ANGLE", help="rad, or 0.1mrad.")] = None,
+    dose: Annotated[float | None, typer.Option(metavar="E", help="e⁻/Å² at the specimen.")] = None,
+    aberration: Annotated[
+        list[str] | None, typer.Option("--aberration", "-a", metavar="NAME=VALUE", help="Any other; may be repeated.")
+    ] = None,
+    no_fit: Annotated[bool, typer.Option("--no-fit", help="Do not read the conditions from Thon rings.")] = False,
+    level: Annotated[float, typer.Option(help="Nominal coverage of the intervals.")] = 0.8,
+    figure: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw both transfer functions here.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="HTML", help="Write everything as one page.")] = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Say whether a network holds on a micrograph: holds, degraded or outside, with reasons and advice.
+
+    Conditions are taken from these options, else fitted to the Thon rings; what stays unknown is taken as in training.
+    """
+    folder = find_model(model)
+    micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
+    lens = {"c10": c10, "defocus": defocus, "c12": c12, "cs": cs}
+    given = known_values(lens, aberration or [], focal_spread=focal_spread, angular_spread=angular_spread, dose=dose)
+    from passband.segmentation.model import load_model
+    from passband.verdict.assessment import Effort, Judge
+
+    judge = Judge(load_model(folder, device=resolve_device(device)))
+    verdict = judge.verdict(micrograph, given=given, effort=Effort(fit=not no_fit), level=level)
+    if figure is not None or report is not None:
+        _draw(judge, micrograph, verdict, image, figure, report)
+    if as_json:
+        facts = {"image": str(image), "model": str(folder), **verdict.as_dict()}
+        typer.echo(json_text(facts))
+    else:
+        typer.echo("\n".join(map(printable, text(verdict).splitlines())))
+
+
+def known_values(
+    lens: Mapping[str, str | None],
+    aberrations: Sequence[str],
+    *,
+    focal_spread: str | None,
+    angular_spread: str | None,
+    dose: float | None,
+) -> dict[str, float]:
+    """Quantities that were given on the command line, in Å, rad and e⁻/Å²."""
+    from passband.commands import optics_values
+
+    named = [(name, value) for name, value in lens.items() if value is not None]
+    values = optics_values.aberration_values([*named, *optics_values.assignments(aberrations)])
+    if focal_spread is not None:
+        values["focal_spread"] = optics_values.signed_length(focal_spread, "focal_spread")
+    if angular_spread is not None:
+        values["angular_spread"] = optics_values.angle(angular_spread, "angular_spread")
+    if dose is not None:
+        values["dose"] = dose
+    return values
+
+
+def text(verdict: "Verdict") -> str:
+    """Verdict for a person."""
+    lines: list[str] = [verdict.word]
+    for name, one in (("loss", verdict.loss), ("Dice", verdict.dice)):
+        if one is not None:
+            lines.append(f"  predicted {name} {one.value:.3g} ({one.low:.3g} to {one.high:.3g}, {one.level:.0%})")
+    known = verdict.known
+    if known.values:
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in known.values.items()).replace("-", "\u2212")
+        lines.append(f"  conditions ({known.source}; Å, rad, e⁻/Å²): {shown}; {known.note}")
+    if verdict.sigma is not None and verdict.delta_epsilon is not None:
+        lines.append(f"  to the training: σ = {verdict.sigma:.3f}, Δε = {verdict.delta_epsilon:+.3f}")
+    lines += [f"  because {reason}" for reason in verdict.reasons]
+    lines += [f"  advice: {one}" for one in verdict.advice]
+    return "\n".join(lines)
+
+
+def _draw(
+    judge: "Judge", micrograph: "Micrograph", verdict: "Verdict", image: Path, figure: Path | None, report: Path | None
+) -> None:
+    from passband.figures.micrographs import to_png
+    from passband.figures.verdict import verdict_figure
+    from passband.verdict.known import settings_of
+
+    predictor = judge.predictor
+    if predictor is None:
+        raise PassbandError(
+            f"{judge.model.card.name} is not calibrated, so there is nothing to draw; {verdict.advice[0]}"
+        )
+    groups = settings_of(verdict.known, predictor.trained) if "C10" in verdict.known.values else []
+    drawn = verdict_figure(
+        verdict,
+        predictor.trained,
+        groups,
+        predictor.calibration.usual_signals(),
+        nyquist=0.5 / max(*scale(micrograph), judge.model.card.pixel_size),
+        title=f"{image.name} with {judge.model.card.name}: {verdict.word}",
+    )
+    png = to_png(drawn, dpi=130)
+    if figure is not None:
+        figure.parent.mkdir(parents=True, exist_ok=True)
+        figure.write_bytes(png)
+    if report is not None:
+        _page(judge, micrograph, verdict, image, png, report)
+
+
+def _page(judge: "Judge", micrograph: "Micrograph", verdict: "Verdict", image: Path, png: bytes, report: Path) -> None:
+    from passband.figures.micrographs import overlay
+    from passband.reports.page import Report, folded, paragraph, table
+    from passband.reports.page import image as picture
+
+    card = judge.model.card
+    facts: dict[str, str] = {"verdict": verdict.word}
+    for name, one in (("predicted loss", verdict.loss), ("predicted Dice", verdict.dice)):
+        if one is not None:
+            facts[f"{name}, {one.level:.0%} interval {one.low:.2g} to {one.high:.2g}"] = f"{one.value:.2g}"
+    page = Report(f"Does {card.name} hold on {image.name}?", verdict.line(), facts)
+    why = [paragraph(reason, kind="warning" if verdict.word == "outside" else "") for reason in verdict.reasons]
+    page.section("Why", *why)
+    if verdict.advice:
+        page.section("What to do", *(paragraph(one) for one in verdict.advice))
+    rows: list[dict[str, Any]] = [
+        {"quantity": name, "value": f"{value:.4g}"} for name, value in verdict.known.values.items()
+    ]
+    conditions = paragraph(f"{verdict.known.source}: {verdict.known.note}. Lengths in Å, angles in rad, dose in e⁻/Å².")
+    caption = (
+        "Contrast transfer of the training and of this micrograph; signals among those of calibration micrographs."
+    )
+    page.section(
+        "Conditions", conditions, table(rows, {"quantity": "quantity", "value": "value"}), picture(png, caption)
+    )
+    mask = judge.model.segment(micrograph.array, scale(micrograph))
+    seen = overlay(micrograph.array, mask, scale(micrograph))
+    page.section(
+        "What the network says", picture(seen, "The micrograph, and the network's outlines on it; axes in nm.")
+    )
+    page.section("All numbers", folded("as JSON", json_text(verdict.as_dict(), indent=1)))
+    page.write(report)

@@ -1,0 +1,311 @@
+"""Micrographs on the fly: a store of exit waves under ever new conditions, as batches of images and masks.
+
+A data set is (store, distribution of conditions, seed). Image k of step s is drawn with its own generator, so it does
+not depend on the images before it, and its row makes it again, bit for bit on one device with as many threads.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import isqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from torch import Tensor
+
+from passband.dataset.feasible import imaging_problems
+from passband.dataset.physics import IMAGES, ImagesVersion
+from passband.dataset.simulate import simulate
+from passband.dataset.simulation import Simulation
+from passband.dataset.store import StoreError, WaveStore
+from passband.dataset.truth import resample_mask
+from passband.distribution import Scalar, sample
+from passband.microscope.conditions import AnyConditions, ConditionDistribution, Conditions
+from passband.microscope.detector import record
+from passband.microscope.frequencies import band_limited
+from passband.microscope.imaging import form_images
+from passband.microscope.incoherent import IncoherentPart, add_incoherent, incoherent_part
+from passband.recipe import PassbandError, Recipe
+
+__all__ = ["Acquisition", "Batch", "Imaging", "Simulation", "simulate"]
+
+
+class Imaging(Recipe):
+    """How micrographs are taken of stored structures.
+
+    Attributes
+    ----------
+    conditions
+        Distribution of the settings, or a mixture of several; C10 counts from the store's focus reference.
+    pixel_size
+        Of the camera at the specimen, Å; it may vary. The field is divided into the nearest whole number N of pixels,
+        and the image is Fourier-resampled to N before the electrons are counted.
+    patch
+        Side of the square, in camera pixels, that is cut from the periodic field at a random place.
+    focal_nodes
+        Focal settings that an image with focal spread is summed over; None is as many as its spread and the band of its
+        wave need (`imaging.enough_focal_nodes`). Too few leave fringes undamped.
+    patches_per_field
+        Patches that are cut from one imaged field while a network learns, in that many consecutive batches, which
+        saves imaging. They share the electrons of the field: apart where it holds ⌈√n⌉ patches along each side, else
+        overlapping as little as an even spacing does. Data sets that are measured on (`in_turn`) take one of each.
+    band
+        Highest frequency of a wave that is imaged as a wave, Å⁻¹; at least the Nyquist frequency of the camera. What is
+        beyond comes as part of the incoherent background (`microscope.incoherent`), so that waves of a fine multislice
+        cost no more to image than coarse ones. None images all that the store holds.
+    physics
+        Version of what is computed, see `passband.dataset.physics`; never written by hand.
+    """
+
+    conditions: AnyConditions = ConditionDistribution()
+    pixel_size: Scalar
+    patch: int = Field(ge=8, le=16384)
+    focal_nodes: int | None = Field(default=None, ge=1, le=101)
+    patches_per_field: int = Field(default=1, ge=1, le=64)
+    band: float | None = Field(default=None, gt=0.0, le=100.0)
+    physics: ImagesVersion = IMAGES
+
+    @model_serializer(mode="wrap")
+    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if self.patches_per_field == 1:  # what was imaged before there was a choice keeps its identity
+            values.pop("patches_per_field", None)
+        if self.band is None:
+            values.pop("band", None)
+        return values
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images, masks, and the rows that make each of them again.
+
+    Attributes
+    ----------
+    images
+        float32 `(n, 1, patch, patch)`, each of mean 0 and standard deviation 1.
+    masks
+        int64 `(n, patch, patch)`, 1 = particle.
+    rows
+        One dictionary of plain JSON values per image: structure, conditions, pixel size, place, seed of the noise.
+    """
+
+    images: Tensor
+    masks: Tensor
+    rows: list[dict[str, Any]]
+
+
+class _Kept(NamedTuple):
+    """What imaging needs of a structure: spectra of its waves `(1, phonons, y, x)` on the device, mask, focus."""
+
+    spectra: Tensor
+    incoherent: IncoherentPart
+    mask: npt.NDArray[np.bool_]
+    focus_offset: float
+
+    @property
+    def nbytes(self) -> int:
+        return self.spectra.nbytes + self.incoherent.nbytes + self.mask.nbytes
+
+
+class Acquisition:
+    """Batches of labelled micrographs from a store, reproducible from (seed, step).
+
+    Parameters
+    ----------
+    store
+        Exit waves and masks; its `memory` keeps the spectra of the waves, for every acquisition from it.
+    imaging
+        How images are taken.
+    indices
+        Structures to use, all by default; the members of one split of `WaveStore.splits`.
+    seed
+        Of everything that is drawn.
+    in_turn
+        Take the structures one after the other, as a validation does; by default each image draws its own.
+    device
+        That images are formed on, and batches are returned on; waves are kept on it too.
+
+    Raises
+    ------
+    PassbandError
+        The conditions, the camera's pixels or the patch do not fit the store.
+    """
+
+    def __init__(
+        self,
+        store: WaveStore,
+        imaging: Imaging,
+        *,
+        indices: Sequence[int] | None = None,
+        seed: int = 0,
+        in_turn: bool = False,
+        device: torch.device | str | None = None,
+    ) -> None:
+        self.store, self.imaging, self.seed, self.in_turn = store, imaging, seed, in_turn
+        self.indices = [int(index) for index in (range(len(store)) if indices is None else indices)]
+        self.device = torch.empty(0, device=device or "cpu").device  # "cuda" and "cuda:0" are one device
+        self._fields: tuple[int, dict[int, Tensor]] = (-1, {})  # first step that shares them; by number in the batch
+        self._check()
+
+    def _check(self) -> None:
+        if not self.indices or not 0 <= min(self.indices) <= max(self.indices) < len(self.store):
+            raise PassbandError(f"indices must name at least one of the structures 0 to {len(self.store) - 1}")
+        problems = list(imaging_problems(self.store.recipe, self.imaging))
+        if problems:
+            raise PassbandError(*problems)
+
+    def batch(self, step: int, size: int) -> Batch:
+        """Batch `step` of `size` images; equal arguments give an equal batch.
+
+        Raises
+        ------
+        StoreError
+            A wave in the store is damaged.
+        PassbandError
+            An image is not finite.
+        """
+        rows = [self.row(step, k, size) for k in range(size)]
+        pairs = [self._patch(row, self._shared_field(row)) for row in rows]
+        images, masks = torch.stack([image for image, _ in pairs]), torch.stack([mask for _, mask in pairs])
+        return Batch(images=images[:, None], masks=masks, rows=rows)
+
+    def batches(self, steps: Sequence[int], size: int, *, ahead: int = 0) -> Iterator[Batch]:
+        """Yield the batches of several steps; up to `ahead` of them are made in a thread while one is used."""
+        if ahead < 1:
+            yield from (self.batch(step, size) for step in steps)
+            return
+        with ThreadPoolExecutor(max_workers=1) as maker:
+            coming = [maker.submit(self.batch, step, size) for step in steps[:ahead]]
+            for position in range(len(steps)):
+                current = coming.pop(0)
+                if position + ahead < len(steps):
+                    coming.append(maker.submit(self.batch, steps[position + ahead], size))
+                yield current.result()
+
+    def row(self, step: int, k: int, size: int) -> dict[str, Any]:
+        """Everything that is drawn for image `k` of `size` of a step, as plain JSON values."""
+        shared = self._sharing
+        turn = step % shared  # the field is that of the first step that shares it
+        rng = np.random.default_rng(np.random.SeedSequence([self.seed, step - turn, k]))
+        place = (step * size + k) % len(self.indices) if self.in_turn else int(rng.integers(len(self.indices)))
+        conditions = self.imaging.conditions.sample(1, rng)[0]
+        recipe = self.store.recipe
+        pixels = round(recipe.scene.field / max(sample(self.imaging.pixel_size, rng), 1e-3))
+        pixels = min(max(pixels, self.imaging.patch), recipe.stored_pixels)  # the tails of a normal distribution
+        top, left = ((int(rng.integers(pixels)) + shift) % pixels for shift in patch_shift(turn, shared, pixels))
+        return {
+            "store": recipe.identity,
+            "structure": self.indices[place],
+            "conditions": conditions.model_dump(mode="json"),
+            "pixels": pixels,
+            "pixel_size": recipe.scene.field / pixels,
+            "patch": self.imaging.patch,
+            "top": top,
+            "left": left,
+            "focal_nodes": self.imaging.focal_nodes,
+            "noise_seed": int(rng.integers(2**63)),
+            "seed": self.seed,
+            "step": step,
+            "image": k,
+        }
+
+    def image_from_row(self, row: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        """Make the image float32 `(patch, patch)` and the mask int64 `(patch, patch)` of a row again.
+
+        Raises
+        ------
+        StoreError
+            The row is of another store, or the wave is damaged.
+        PassbandError
+            The image is not finite.
+        """
+        if row["store"] != self.store.recipe.identity:
+            raise StoreError(
+                f"the row is of store {row['store']} and this is {self.store.recipe.identity}; open that one"
+            )
+        return self._patch(row, self._field(row))
+
+    @property
+    def _sharing(self) -> int:
+        return 1 if self.in_turn else self.imaging.patches_per_field
+
+    def _shared_field(self, row: Mapping[str, Any]) -> Tensor:
+        """Field of a row of `row`, imaged once for the consecutive batches that cut patches from it."""
+        if self._sharing == 1:
+            return self._field(row)
+        first = row["step"] - row["step"] % self._sharing
+        if self._fields[0] != first:
+            self._fields = (first, {})
+        fields = self._fields[1]
+        if row["image"] not in fields:
+            fields[row["image"]] = self._field(row)
+        return fields[row["image"]]
+
+    def _patch(self, row: Mapping[str, Any], field: Tensor) -> tuple[Tensor, Tensor]:
+        rows, columns = (
+            (torch.arange(row["patch"], device=self.device) + row[name]) % row["pixels"] for name in ("top", "left")
+        )
+        patch = field[rows][:, columns]
+        if not bool(torch.isfinite(patch).all()):
+            raise PassbandError(f"the image of structure {row['structure']} is not finite; check {row['conditions']}")
+        mask = torch.from_numpy(resample_mask(self._kept(row["structure"]).mask, (row["pixels"],) * 2))
+        return _standardised(patch), mask.to(self.device)[rows][:, columns].long()
+
+    def _field(self, row: Mapping[str, Any]) -> Tensor:
+        """Image of the whole field as the camera records it, vacuum mean 1, `(pixels, pixels)`."""
+        conditions = Conditions.model_validate(row["conditions"])
+        kept = self._kept(row["structure"])
+        aberrations = conditions.aberrations.model_copy(update={"C10": conditions.aberrations.C10 + kept.focus_offset})
+        focused = conditions.model_copy(update={"aberrations": aberrations})
+        image = form_images(
+            kept.spectra,
+            [focused],
+            pixel_size=self.store.recipe.scene.field / kept.spectra.shape[-1],
+            focal_nodes=row["focal_nodes"],
+            output_shape=(row["pixels"], row["pixels"]),
+            space="fourier",
+        )
+        image = add_incoherent(image, [kept.incoherent], [focused])
+        generator = torch.Generator(self.device).manual_seed(row["noise_seed"])
+        return record(image, [conditions], pixel_size=row["pixel_size"], generator=generator)[0]
+
+    def _kept(self, index: int) -> _Kept:
+        """Read a structure, or find it in the memory of the store."""
+        place, identity = str(self.store.directory.absolute()), self.store.recipe.identity
+        key = (place, identity, index, self.imaging.band, self.device)
+        return self.store.memory.wave(key, lambda: self._read(index))
+
+    def _read(self, index: int) -> _Kept:
+        wave = torch.from_numpy(self.store.wave(index)).to(self.device)
+        offset = float(self.store.scene(index)["focus_offset"])
+        spectra = torch.fft.fft2(wave)
+        if self.imaging.band is not None:
+            spectra = band_limited(spectra, self.imaging.band, pixel_size=self.store.pixel_size)
+        incoherent = incoherent_part(spectra, pixel_size=self.store.recipe.scene.field / spectra.shape[-1])
+        return _Kept(spectra[None], incoherent, self.store.mask(index), offset)
+
+
+def patch_shift(number: int, count: int, pixels: int) -> tuple[int, int]:
+    """Pixels (y, x) from patch 0 to patch `number` of `count` that are spread over a periodic field.
+
+    They lie on a grid of ⌈√count⌉ places along each side, neighbours in `number` on another row and another column.
+
+    Examples
+    --------
+    >>> [patch_shift(number, 4, 200) for number in range(4)]
+    [(0, 0), (100, 100), (0, 100), (100, 0)]
+    """
+    side = isqrt(count - 1) + 1
+    row, column = number % side, (number + number // side) % side
+    return row * pixels // side, column * pixels // side
+
+
+def _standardised(image: Tensor) -> Tensor:
+    """Mean 0 and standard deviation 1, in double precision; an even image becomes 0."""
+    exact = image.double()
+    deviation = exact.std(correction=0)
+    centred = exact - exact.mean()
+    return (centred / deviation if float(deviation) > 0 else centred * 0.0).float()

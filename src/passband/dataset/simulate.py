@@ -1,0 +1,166 @@
+"""Simulate a store on all cores, shard by shard; kill it at any moment, and the same command goes on where it was."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.connection import wait as wait_for
+from pathlib import Path
+
+import torch
+
+from passband.dataset.simulation import Simulation, simulate_structure
+from passband.dataset.store import StoreError, WaveStore, shards_of
+from passband.dataset.store_writing import (
+    finish_store,
+    prepare_store,
+    shard_is_complete,
+    write_part,
+    write_structure,
+)
+from passband.durable import remove_leftovers
+from passband.recipe import PassbandError
+
+Progress = Callable[[int, int], object]
+
+
+def simulate(
+    recipe: Simulation,
+    directory: str | os.PathLike[str],
+    *,
+    workers: int = 1,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> WaveStore:
+    """Simulate the structures of a recipe that the directory does not hold yet, and open the store.
+
+    Every worker computes with one thread, so on a CPU the store has the same bytes whatever the number of workers, in
+    whatever order they finish, and however often the run was killed and started again.
+
+    Parameters
+    ----------
+    recipe
+        What to simulate.
+    directory
+        New, empty, or holding an unfinished or finished store of this recipe.
+    workers
+        Processes. With more than one, a script that calls this needs the usual `if __name__ == "__main__":`.
+    device
+        Of the multislice calculation, such as "cuda"; the CPU by default.
+    progress
+        Called with the numbers of finished and of all structures.
+
+    Raises
+    ------
+    StoreError
+        The directory holds something else, is in use by another run, or its disk is full; nothing finished is lost.
+    PassbandError
+        `workers` is below 1, or a structure cannot be simulated.
+    """
+    if workers < 1:
+        raise PassbandError(f"workers={workers} is below 1; give the number of processes")
+    place = Path(directory)
+    prepare_store(place, recipe)
+    shards = shards_of(recipe)
+    with _alone_in(place):
+        remove_leftovers(place)
+        missing = [shard for shard, members in enumerate(shards) if not shard_is_complete(place, shard, members)]
+        done = recipe.structures - sum(len(shards[shard]) for shard in missing)
+        if progress is not None:
+            progress(done, recipe.structures)
+        for shard in _run(recipe, place, missing, workers=workers, device=device):
+            done += len(shards[shard])
+            if progress is not None:
+                progress(done, recipe.structures)
+        if missing or not (place / "scenes.parquet").exists():
+            finish_store(place, recipe)
+    return WaveStore.open(place)
+
+
+def simulate_shard(recipe: Simulation, directory: Path, shard: int, device: str | None) -> int:
+    """Simulate and write the structures of one shard, then record them; return the shard's number."""
+    rows = []
+    for index in shards_of(recipe)[shard]:
+        structure = simulate_structure(recipe, index, device=device)
+        rows.append(write_structure(directory, recipe, structure))
+    write_part(directory, shard, rows)
+    return shard
+
+
+def _run(recipe: Simulation, directory: Path, missing: list[int], *, workers: int, device: str | None) -> Iterator[int]:
+    """Numbers of the shards as they are finished; at most two per worker are under way, so memory stays bounded."""
+    if workers == 1 or len(missing) < 2:
+        with _one_thread():
+            for shard in missing:
+                yield simulate_shard(recipe, directory, shard, device)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(missing)), mp_context=context, initializer=_start_worker)
+    under_way: set[Future[int]] = set()
+    try:
+        for shard in missing:
+            if len(under_way) >= 2 * workers:
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+            under_way.add(pool.submit(simulate_shard, recipe, directory, shard, device))
+        while under_way:
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    except BrokenProcessPool as error:
+        cure = 'start again with fewer workers, under `if __name__ == "__main__":` in a script; nothing is lost'
+        raise StoreError(
+            f"a process that simulated for {directory} was killed, by lack of memory perhaps; {cure}"
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    torch.set_num_threads(1)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    """End this worker when the process that started it is gone, even killed; it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One torch thread, so that sums are taken in the same order as in a worker process."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock; the system lets go of it when the process ends, however it ends.
+
+    On a system or file system without such locks two runs may write the same files: the same bytes, atomically.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreError(f"another run is writing {directory}; wait for it, or stop it first") from error
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(descriptor)

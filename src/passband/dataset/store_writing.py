@@ -1,0 +1,168 @@
+"""Write a wave store so that it is never half-written: every file whole or absent, and the same bytes every time."""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zarr
+from zarr.codecs import BytesCodec, Crc32cCodec, ZstdCodec
+from zarr.storage import MemoryStore
+
+from passband.dataset.simulation import Simulation, Structure
+from passband.dataset.store import (
+    ARRAYS,
+    FORMAT,
+    PART,
+    ROW,
+    VERSION,
+    StoreError,
+    chunk_path,
+    part_path,
+    read_recipe,
+    read_table,
+    shards_of,
+)
+from passband.durable import LEFTOVER, write_atomically
+
+_TABLES_AT_ONCE = 256  # parts gathered into one row group of scenes.parquet
+
+
+def _arrays(recipe: Simulation, structures: int) -> dict[str, tuple[tuple[int, ...], str, Any, list[Any]]]:
+    side = recipe.stored_pixels
+    packed = [ZstdCodec(level=3), Crc32cCodec()]
+    wave = (structures, recipe.stored_waves, side, side)
+    return {
+        "waves": (wave, "complex64", complex(np.nan, np.nan), [Crc32cCodec()]),
+        "masks": ((structures, side, side), "uint8", 0, packed),
+        "labels": ((structures, side, side), "uint16", 0, packed),
+    }
+
+
+def _encoded(recipe: Simulation, name: str, values: npt.NDArray[Any] | None, structures: int) -> dict[str, bytes]:
+    """Files, by path inside the array, that Zarr makes of an array's metadata and, if given, its one chunk."""
+    shape, dtype, fill, codecs = _arrays(recipe, structures)[name]
+    files: dict[str, Any] = {}
+    array = zarr.create_array(
+        MemoryStore(files),
+        shape=shape,
+        chunks=(1, *shape[1:]),
+        dtype=dtype,
+        fill_value=fill,
+        filters=None,
+        serializer=BytesCodec(endian="little"),
+        compressors=codecs,
+        dimension_names=["structure", "phonon", "y", "x"] if len(shape) == 4 else ["structure", "y", "x"],
+        config={"write_empty_chunks": True},
+    )
+    if values is not None:
+        array[0] = values
+    return {path: buffer.to_bytes() for path, buffer in files.items()}
+
+
+def prepare_store(directory: Path, recipe: Simulation) -> None:
+    """Make the directory a store of this recipe, or find that it already is one.
+
+    Raises
+    ------
+    StoreError
+        The directory holds a store of another recipe or version, or other files, or cannot be written.
+    """
+    if (directory / "zarr.json").exists():
+        found = read_recipe(directory)
+        if found.identity != recipe.identity:
+            raise StoreError(
+                f"{directory} holds the store {found.identity} and the recipe is {recipe.identity}; "
+                "give another directory, or delete this one"
+            )
+    elif directory.exists() and any(not path.match(LEFTOVER) for path in _entries(directory)):
+        raise StoreError(f"{directory} is not empty and not a wave store; give a new or empty directory")
+    else:
+        write_atomically(directory / "zarr.json", _group_metadata(recipe), error=StoreError)
+    for name in ARRAYS:
+        path = directory / name / "zarr.json"
+        if not path.exists():
+            write_atomically(path, _encoded(recipe, name, None, recipe.structures)["zarr.json"], error=StoreError)
+
+
+def _entries(directory: Path) -> Iterator[Path]:
+    try:
+        yield from directory.iterdir()
+    except OSError as error:
+        raise StoreError(f"{directory} cannot be read ({error.strerror}); give a directory") from error
+
+
+def _group_metadata(recipe: Simulation) -> bytes:
+    files: dict[str, Any] = {}
+    attributes = {"format": FORMAT, "version": VERSION, "identity": recipe.identity}
+    zarr.create_group(MemoryStore(files), attributes={**attributes, "recipe": recipe.model_dump(mode="json")})
+    data: bytes = files["zarr.json"].to_bytes()
+    return data
+
+
+def shard_is_complete(directory: Path, shard: int, structures: Sequence[int]) -> bool:
+    """Whether every file of a shard is there; its part is written last."""
+    return part_path(directory, shard).exists() and all(
+        chunk_path(directory, name, index).exists() for index in structures for name in ARRAYS
+    )
+
+
+def write_structure(directory: Path, recipe: Simulation, structure: Structure) -> dict[str, Any]:
+    """Write the arrays of one structure and return its row for `write_part`.
+
+    Raises
+    ------
+    StoreError
+        The disk is full or cannot be written.
+    """
+    index = structure.row["structure"]
+    for name, values in (("waves", structure.waves), ("masks", structure.mask), ("labels", structure.labels)):
+        files = _encoded(recipe, name, values, 1)
+        (data,) = (data for path, data in files.items() if path != "zarr.json")
+        write_atomically(chunk_path(directory, name, index), data, error=StoreError)
+    return {**structure.row, **{f"atom_{name}": values for name, values in structure.atoms.items()}}
+
+
+def write_part(directory: Path, shard: int, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Record that the structures of a shard are complete.
+
+    Raises
+    ------
+    StoreError
+        The disk is full or cannot be written.
+    """
+    buffer = io.BytesIO()
+    with _table_writer(buffer, PART) as writer:
+        writer.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=PART))
+    write_atomically(part_path(directory, shard), buffer.getvalue(), error=StoreError)
+
+
+def _table_writer(sink: io.BytesIO, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(
+        sink, schema, compression="zstd", write_page_checksum=True, write_statistics=False, store_schema=False
+    )
+
+
+def finish_store(directory: Path, recipe: Simulation) -> None:
+    """Gather the rows of all shards in scenes.parquet, which makes the store complete.
+
+    Raises
+    ------
+    StoreError
+        A part is damaged, or the disk is full.
+    """
+    buffer = io.BytesIO()
+    with _table_writer(buffer, ROW) as writer:
+        gathered: list[pa.Table] = []
+        for shard in range(len(shards_of(recipe))):
+            gathered.append(read_table(part_path(directory, shard), PART, ROW.names))
+            if len(gathered) == _TABLES_AT_ONCE:
+                writer.write_table(pa.concat_tables(gathered).combine_chunks())
+                gathered = []
+        if gathered:
+            writer.write_table(pa.concat_tables(gathered).combine_chunks())
+    write_atomically(directory / "scenes.parquet", buffer.getvalue(), error=StoreError)

@@ -1,1 +1,0 @@
-"""What the microscopist touches: command line, reports, weights."""

@@ -1,0 +1,1 @@
+"""One study: from a plan to a trained network and its scores."""

@@ -1,0 +1,144 @@
+"""One check of a study's recipes against each other, before anything is simulated, trained or allocated.
+
+Every plan, of a study or of a campaign, from a file or in Python, goes through `problems` when it is made. What only
+the machine can tell (whether its memory will do) is an estimate of `campaign run --dry-run`, not a refusal.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from passband.dataset.acquisition import Imaging, Simulation
+from passband.dataset.feasible import imaging_problems
+from passband.dataset.store import split_sizes
+from passband.microscope.conditions import AnyConditions
+from passband.recipe import PassbandError
+from passband.segmentation.losses import LossRecipe
+from passband.segmentation.unet import STRIDE, UNetRecipe
+from passband.training import TrainingRecipe
+
+if TYPE_CHECKING:
+    from passband.experiment.plan import Split
+
+IMAGE_CHANNELS, MASK_CLASSES = 1, 2  # a micrograph is grey; a pixel is background or particle
+SCORES = ("loss", "paper_scale_loss", "accuracy", "dice", "iou")
+RISING = ("accuracy", "dice", "iou")  # scores that grow as networks get better
+MOST_STEPS = 10**9
+MOST_BATCH = 2e12  # bytes of the activations of one step
+MOST_IMAGES = 10**7  # micrographs of one evaluation
+
+
+class Study(NamedTuple):
+    """What has to fit together.
+
+    Attributes
+    ----------
+    simulation, imaging, network, loss, training, split
+        As in a plan.
+    evaluated
+        Names and conditions that are measured on.
+    judges
+        Names of the sets that may stop the training.
+    together
+        Networks that are trained at once.
+    scores
+        Names that `training.monitor` may have beside `SCORES`.
+    others
+        Simulations of other structures that the same conditions are measured on, by name.
+    """
+
+    simulation: Simulation
+    imaging: Imaging
+    network: UNetRecipe
+    loss: LossRecipe
+    training: TrainingRecipe
+    split: "Split"
+    evaluated: Sequence[tuple[str, AnyConditions]]
+    judges: Sequence[str]
+    together: int = 1
+    scores: Sequence[str] = ()
+    others: Mapping[str, Simulation] = MappingProxyType({})
+
+
+def check(study: Study) -> None:
+    """Refuse recipes that cannot work together.
+
+    Raises
+    ------
+    PassbandError
+        One line for each reason: the value, the rule and the cure.
+    """
+    found = list(dict.fromkeys(problems(study)))
+    if found:
+        raise PassbandError(*found)
+
+
+def problems(study: Study) -> Iterator[str]:
+    """Say why recipes cannot work together, one line each."""
+    yield from imaging_problems(study.simulation, study.imaging, name="imaging.conditions")
+    for name, conditions in study.evaluated:
+        imaging = study.imaging.model_copy(update={"conditions": conditions})
+        yield from imaging_problems(study.simulation, imaging, name=f"conditions {name!r}")
+        for place, simulation in study.others.items():
+            found = imaging_problems(simulation, imaging, name=f"conditions {name!r}")
+            yield from (f"others.{place}: {line}" for line in found)
+    yield from _network_problems(study)
+    yield from _training_problems(study)
+    try:
+        split_sizes(study.simulation.structures, study.split.validation, study.split.test)
+    except PassbandError as error:
+        yield str(error)
+
+
+def _network_problems(study: Study) -> Iterator[str]:
+    network, weights = study.network, study.loss.class_weights
+    if network.channels != IMAGE_CHANNELS:
+        yield f"network.channels={network.channels} and a micrograph has {IMAGE_CHANNELS}; leave channels out"
+    if network.classes != MASK_CLASSES:
+        yield f"network.classes={network.classes} and masks have {MASK_CLASSES}, background and particle; leave it out"
+    if weights is not None and len(weights) != network.classes:
+        yield (
+            f"loss.class_weights={list(weights)} has {len(weights)} numbers and the network {network.classes} classes; "
+            "give one for each"
+        )
+    deepest = study.training.batch_size * (-(-study.imaging.patch // STRIDE)) ** 2
+    if deepest < 2:
+        yield (
+            f"training.batch_size=1 of patches of {study.imaging.patch} pixels leaves one pixel at the deepest level, "
+            f"which cannot be normalised; use a batch of 2, or patches of more than {STRIDE} pixels"
+        )
+
+
+def _training_problems(study: Study) -> Iterator[str]:
+    training = study.training
+    steps = training.epochs * training.steps_per_epoch
+    if steps > MOST_STEPS:
+        yield f"training of {steps:.3g} steps (epochs × steps_per_epoch) never ends; make at most {MOST_STEPS:.0e}"
+    memory = study.together * step_bytes(study.network, training.batch_size, study.imaging.patch)
+    if memory > MOST_BATCH:
+        yield (
+            f"training.batch_size={training.batch_size} of patches of {study.imaging.patch}² pixels takes "
+            f"{memory / 1e9:,.0f} GB a step; {MOST_BATCH / 1e9:,.0f} GB is the bound, so make batch or patches smaller"
+        )
+    known = (*SCORES, *study.scores)
+    if training.monitor not in known:
+        yield f"training.monitor={training.monitor!r} is no score; choose one of {', '.join(known)}"
+    elif training.is_judged and training.monitor.split(".")[0] in RISING:
+        yield (
+            f"training.monitor={training.monitor!r} grows as a network gets better and the smallest is kept; "
+            "choose loss or paper_scale_loss"
+        )
+    if training.monitor_set is not None and training.monitor_set not in study.judges:
+        yield (
+            f"training.monitor_set={training.monitor_set!r} is no validation set; "
+            f"choose one of {', '.join(study.judges)}, or leave it out"
+        )
+
+
+def step_bytes(network: UNetRecipe, batch: int, patch: int) -> float:
+    """Bytes of the activations that one step cannot do without: one copy of what each convolution gives."""
+    sides = [patch / 2.0, *(patch / 2.0 ** (level + 2) for level in range(4))]
+    maps = [network.stem * sides[0] ** 2]
+    maps += [2 * network.blocks * width * side**2 for width, side in zip(network.encoder, sides[1:], strict=True)]
+    maps += [2 * width * (patch / 2.0 ** (4 - level)) ** 2 for level, width in enumerate(network.decoder)]
+    return 4.0 * batch * sum(maps)

@@ -1,0 +1,1 @@
+"""Every figure, in one style, returned as an image."""

@@ -1,0 +1,48 @@
+"""The record of one image: the pixels as stored, how large they are, and what is known of how they were made."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from passband.recipe import PassbandError
+
+if TYPE_CHECKING:
+    from passband.microscope.conditions import Conditions
+
+
+@dataclass(frozen=True, eq=False)
+class Micrograph:
+    """One real-space image.
+
+    Attributes
+    ----------
+    array
+        (y, x), in the stored type and the machine's byte order; a note in `provenance` counts replaced outliers.
+    pixel_size
+        (y, x) in Å, or None where the file does not say.
+    energy
+        Beam energy in eV, or None.
+    instrument
+        Name of the microscope, or None.
+    mode
+        "TEM", "STEM" or "SEM", or None.
+    conditions
+        Imaging conditions, where they are known (simulated images).
+    provenance
+        Where it came from and how it was understood: `path`, `format`, `frame`, `notes`.
+    """
+
+    array: NDArray[Any]
+    pixel_size: tuple[float, float] | None = None
+    energy: float | None = None
+    instrument: str | None = None
+    mode: str | None = None
+    conditions: "Conditions | None" = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.array.ndim != 2 or 0 in self.array.shape:
+            raise PassbandError(f"a micrograph of shape {self.array.shape} is not an image; it must be (y, x)")
+        if self.pixel_size is not None and not all(0 < side < float("inf") for side in self.pixel_size):
+            raise PassbandError(f"pixel_size={self.pixel_size} Å must be finite and above 0")

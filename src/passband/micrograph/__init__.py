@@ -1,1 +1,0 @@
-"""An image with its truth and how it was made: reading, storing, acquiring."""

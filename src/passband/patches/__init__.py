@@ -1,0 +1,1 @@
+"""Images on their way to a network: resampled, standardised, cut into tiles, turned and mirrored."""

@@ -1,0 +1,192 @@
+"""What is known of a trained network after it was measured under many conditions: the table that trust rests on.
+
+The table is part of the model's card: one row per data set with its conditions, its distances to the training and the
+loss and Dice of the network there; signals of some single images; and what is usual for the network. Numbers only.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError, model_validator
+
+from passband.durable import write_atomically
+from passband.microscope.conditions import ConditionDistribution
+from passband.performance.gaussian_process import Kernel
+from passband.performance.signals import Reference
+from passband.recipe import PassbandError, Recipe
+from passband.segmentation.model import CARD, ModelCard, ModelError
+
+Columns = dict[str, tuple[float, ...]]
+Array = NDArray[np.float64]
+
+REMEDY = "run passband calibrate"
+SET_COLUMNS = (
+    "C10",
+    "C12",
+    "C21",
+    "C23",
+    "C30",
+    "focal_spread",
+    "angular_spread",
+    "dose",
+    "pixel_size",
+    "epsilon",
+    "sigma",
+    "delta_epsilon",
+    "inside",
+    "loss",
+    "loss_spread",
+    "dice",
+    "dice_spread",
+)
+FEWEST = 20  # data sets
+
+
+class CalibrationError(PassbandError):
+    """A calibration that is missing, damaged or cannot be made."""
+
+
+class CalibrationRecipe(Recipe):
+    """How much is measured, and from which conditions.
+
+    Attributes
+    ----------
+    data_sets
+        Settings of the microscope; half of them as the training, the others partly or mostly beyond it.
+    images
+        Micrographs of each, of structures drawn at random from those the network never saw.
+    seed
+        Of settings, structures and noise.
+    wider
+        Conditions beyond the training; by default `widening.widened` of it.
+    """
+
+    data_sets: int = Field(default=400, ge=FEWEST, le=100_000)
+    images: int = Field(default=10, ge=2, le=1000)
+    seed: int = Field(default=0, ge=0)
+    wider: ConditionDistribution | None = None
+
+
+class Kernels(Recipe):
+    """Covariances of the two quantities that are predicted from a table, see `performance.prediction`."""
+
+    loss: Kernel
+    dice: Kernel
+
+
+class Calibration(Recipe):
+    """A calibrated network's table.
+
+    Attributes
+    ----------
+    recipe
+        What was measured.
+    store, structures
+        Identity of the exit waves, and how many structures of them were used.
+    patch
+        Side in pixels, at the network's pixel size, of the images that signals were measured on.
+    sets
+        Columns over data sets, at least `SET_COLUMNS`: Å, rad, e⁻/Å² (0: no noise). `loss` is the mean over images on
+        the scale of arXiv 2512.09067, `dice` from the areas of all images together, the spreads are standard deviations
+        over images, `inside` is 1 where every quantity is one that the training covered.
+    images
+        Columns over some single images: the signals, `loss`, `dice` (−1 where neither truth nor prediction has a
+        particle) and `set`, the row in `sets`.
+    reference
+        What is usual for the network on the images inside.
+    kernels
+        Of the Gaussian processes that predict loss and Dice from the table; an older card has none, and they are then
+        searched for each time that it is read. `passband calibrate MODEL -o DIR` adds them.
+    """
+
+    version: int = Field(default=1, ge=1, le=1)
+    recipe: CalibrationRecipe
+    store: str
+    structures: int = Field(ge=1)
+    patch: int = Field(ge=8)
+    sets: Columns
+    images: Columns
+    reference: Reference
+    kernels: Kernels | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        missing = [name for name in SET_COLUMNS if name not in self.sets]
+        if missing:
+            raise ValueError(f"the table lacks {', '.join(missing)}; {REMEDY} again")
+        for columns in (self.sets, self.images):
+            lengths = {name: len(values) for name, values in columns.items()}
+            if len(set(lengths.values())) > 1:
+                raise ValueError(f"columns of different length {lengths}; {REMEDY} again")
+        return self
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which data sets the training covered."""
+        return self.column("inside") > 0.5
+
+    def column(self, name: str) -> Array:
+        """One column over data sets."""
+        return np.asarray(self.sets[name], dtype=np.float64)
+
+    def usual_signals(self) -> dict[str, Array]:
+        """Signals of the single images inside, ascending, by name."""
+        row = np.asarray(self.images.get("set", ()), dtype=int)
+        inside = self.inside[row] if len(row) else np.zeros(0, dtype=bool)
+        skipped = ("set", "loss", "dice")
+        return {
+            name: np.sort(np.asarray(values)[inside]) for name, values in self.images.items() if name not in skipped
+        }
+
+
+def calibration_of(card: ModelCard) -> Calibration | None:
+    """Calibration on a card; None where the model was never calibrated.
+
+    Raises
+    ------
+    CalibrationError
+        There is one, but it is damaged or of another version.
+    """
+    if not card.calibration:
+        return None
+    try:
+        return Calibration.model_validate(card.calibration)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the table"
+        raise CalibrationError(
+            f"the calibration of {card.name} is damaged: {where}: {first['msg']}; {REMEDY}"
+        ) from error
+
+
+def write_calibrated_card(folder: Path, card: ModelCard, calibration: Calibration) -> ModelCard:
+    """Write the card of a model with its calibration; the weights beside it stay as they are.
+
+    Each column of the table is one line, so that the card can be read and compared.
+    """
+    values = calibration.model_dump(mode="json", exclude_defaults=False)
+    complete = card.model_copy(update={"calibration": values})
+    fields = json.loads(complete.model_dump_json())
+    text = json.dumps(fields | {"calibration": None}, indent=1, ensure_ascii=False, allow_nan=False)
+    text = text.replace(' "calibration": null', f' "calibration": {_lines(values, 1)}')
+    write_atomically(folder / CARD, (text + "\n").encode(), error=ModelError)
+    return complete
+
+
+def _lines(values: Mapping[str, object], depth: int) -> str:
+    """JSON of nested mappings, one line for each list or value."""
+    parts = [
+        f"{' ' * (depth + 1)}{json.dumps(name)}: "
+        + (_lines(value, depth + 1) if isinstance(value, dict) and value else json.dumps(value, separators=(",", ":")))
+        for name, value in values.items()
+    ]
+    return "{\n" + ",\n".join(parts) + "\n" + " " * depth + "}"
+
+
+def rounded(value: float, digits: int = 4) -> float:
+    """Round a number to as many digits as a calibration keeps."""
+    return float(f"{value:.{digits}g}")

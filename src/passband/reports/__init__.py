@@ -1,0 +1,1 @@
+"""Pages for a person: HTML with text, tables and figures inline."""

@@ -1,0 +1,253 @@
+"""calibrate, trust and advise: what scripts rely on, from a network that was trained for a second."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from passband.commands.calibrate import unseen_structures
+from passband.commands.cli import app
+from passband.dataset.simulation import Simulation
+from passband.dataset.store import split_structures
+from passband.experiment.plan import Split
+from passband.performance.calibration import SET_COLUMNS, Calibration, CalibrationError, calibration_of
+from passband.recipe import PassbandError
+from passband.segmentation.model import read_card
+
+Run = Callable[..., Any]  # the fixture `run`, see conftest
+KEYS = {"verdict", "predicted_loss", "predicted_dice", "conditions", "sigma", "delta_epsilon", "reasons", "advice"}
+
+
+def call(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as left:
+        app([str(argument) for argument in arguments], prog_name="passband")
+    return int(left.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory, micro: list[str]) -> Path:
+    """Folder of a run and its store, and of the calibrated model."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    assert call("train", "demo", "-o", folder / "run", "-q", *micro) == 0
+    assert call("calibrate", *options(folder), "-q") == 0
+    return folder
+
+
+def options(folder: Path, *, sets: int = 20) -> tuple[object, ...]:
+    store = ("--store", folder / "run" / "store", "-o", folder / "out")
+    return (folder / "run", *store, "--data-sets", sets, "--images", 2)
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Noise of 96 × 96 pixels of 0.8 Å."""
+    path = tmp_path / "film.tif"
+    values = np.random.default_rng(0).poisson(100.0, size=(96, 96)).astype(np.float32)
+    tifffile.imwrite(path, values, imagej=True, resolution=(12.5, 12.5), metadata={"unit": "nm", "axes": "YX"})
+    return path
+
+
+def test_a_calibration_is_on_the_card_beside_the_same_weights(calibrated: Path) -> None:
+    before, after = (folder / "model" for folder in (calibrated / "run", calibrated / "out"))
+    assert (before / "weights.safetensors").read_bytes() == (after / "weights.safetensors").read_bytes()
+    old, new = read_card(before), read_card(after)
+    assert new.model_copy(update={"calibration": {}}) == old
+    found = calibration_of(new)
+    assert isinstance(found, Calibration)
+    assert set(found.sets) >= set(SET_COLUMNS)
+    assert len(found.sets["loss"]) == 20
+    assert 0 < found.inside.sum() < 20
+    assert all(value >= 0.0 for value in found.sets["loss"])
+    assert calibration_of(old) is None
+    with (calibrated / "out" / "calibration.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 20
+
+
+def test_the_same_command_continues_and_measures_nothing_twice(run: Run, calibrated: Path) -> None:
+    card = calibrated / "out" / "model" / "card.json"
+    before, parts = card.read_bytes(), {path: path.stat().st_mtime_ns for path in calibrated.glob("out/parts/*/*")}
+    first = min(parts)
+    first.unlink()
+    outcome = run("calibrate", *options(calibrated), "--json")
+    assert json.loads(outcome.out)["data_sets"] == 20
+    assert card.read_bytes() == before
+    assert [path for path, time in parts.items() if path.stat().st_mtime_ns != time] == [first]
+
+
+def test_the_card_of_an_older_version_is_fitted_again_without_a_measurement(
+    run: Run, calibrated: Path, film: Path, tmp_path: Path
+) -> None:
+    now = calibrated / "out" / "model"
+    older = tmp_path / "older"
+    shutil.copytree(now, older)
+    card = json.loads((now / "card.json").read_text())
+    assert set(card["calibration"].pop("kernels")) == {"loss", "dice"}
+    (older / "card.json").write_text(json.dumps(card))
+    said = [run("trust", film, "--model", model, "--c10", "-80", "--json").out for model in (older, now)]
+    loss, other = (json.loads(one)["predicted_loss"]["value"] for one in said)
+    assert loss == pytest.approx(other, rel=1e-9)
+    outcome = run("calibrate", older, "-o", tmp_path / "again")
+    assert (outcome.code, "nothing is measured" in outcome.err) == (0, True)
+    assert (tmp_path / "again" / "model" / "card.json").read_bytes() == (now / "card.json").read_bytes()
+    assert not (tmp_path / "again" / "parts").exists()
+
+
+def test_a_model_that_was_never_calibrated_needs_a_store(run: Run, untrained: Path, tmp_path: Path) -> None:
+    outcome = run("calibrate", untrained, "-o", tmp_path / "out")
+    assert (outcome.code, len(outcome.error_lines)) == (2, 1)
+    assert "was never calibrated; name exit waves to measure it on with --store DIR" in outcome.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_trust_prints_what_scripts_rely_on(run: Run, calibrated: Path, film: Path, tmp_path: Path) -> None:
+    model = ("--model", calibrated / "out")
+    outcome = run("trust", film, *model, "--c10", "-8nm", "--dose", "400", "--figure", tmp_path / "f.png", "--json")
+    assert outcome.code == 0, outcome.err
+    result = json.loads(outcome.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert set(result) >= {*KEYS, "signals"}
+    assert result["verdict"] in ("holds", "degraded", "outside")
+    low, high = result["predicted_loss"]["interval"]
+    assert low <= result["predicted_loss"]["value"] <= high
+    assert result["conditions"]["values"] == {"C10": -80.0, "dose": 400.0}
+    assert {"entropy", "feature_distance", "spectrum_distance"} <= set(result["signals"])
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_trust_writes_a_page(run: Run, calibrated: Path, film: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    outcome = run("trust", film, "--model", calibrated / "out", "--no-fit", "--report", page)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.splitlines()[0] in ("holds", "degraded", "outside")
+    assert "rests on the signals alone" in outcome.out
+    assert page.read_text().count("data:image/png;base64,") == 2
+
+
+def test_segment_gives_the_verdict_of_every_image(run: Run, calibrated: Path, film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "masks"
+    outcome = run("segment", film, "--model", calibrated / "out", "-o", out)
+    row = json.loads((out / "summary.json").read_text())["images"][0]
+    assert row["verdict"] in ("holds", "degraded", "outside")
+    assert f"  {row['trust']}" in outcome.out
+    with (out / "summary.csv").open() as file:
+        assert next(csv.DictReader(file))["verdict"] == row["verdict"]
+
+
+def test_a_model_without_calibration_says_what_to_do(run: Run, untrained: Path, film: Path, tmp_path: Path) -> None:
+    printed = run("trust", film, "--model", untrained, "--json")
+    assert json.loads(printed.out)["verdict"] == "not calibrated"
+    assert "run passband calibrate" in json.loads(printed.out)["advice"][0]
+    assert "not calibrated: run passband calibrate" in run("segment", film, "-M", untrained, "-o", tmp_path).out
+    drawn = run("trust", film, "--model", untrained, "--figure", tmp_path / "f.png")
+    assert (drawn.code, len(drawn.error_lines)) == (2, 1)
+    refused = run("advise", "--model", untrained, "-o", tmp_path / "advice")
+    assert refused.code == 2
+    assert "untrained is not calibrated; run passband calibrate" in refused.err
+
+
+def test_advice_is_a_figure_tables_and_conditions(run: Run, calibrated: Path, tmp_path: Path) -> None:
+    out = tmp_path / "advice"
+    spans = ("--c10", "-30nm,30nm", "--cs", "-20um,20um", "--c12", "0,10nm", "--dose", "400")
+    outcome = run("advise", "--model", calibrated / "out", *spans, "--budget", "2", "-o", out, "--json")
+    assert outcome.code == 0, outcome.err
+    result = json.loads(outcome.out)
+    assert result == json.loads((out / "advice.json").read_text())
+    assert all(Path(file).is_file() for file in result["files"])
+    assert len(result["train_on"]) == 2
+    with (out / "loss_C10_C30.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 31 * 13
+    assert {row["C10_A"] for row in rows} >= {"-300", "300"}
+    best = min(float(row["loss"]) for row in rows)
+    assert result["best"][0]["predicted_loss"] == pytest.approx(best, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--c10", "soon"), "c10='soon' is not a length"),
+        (("--c10", "5", "--defocus", "3"), "gives C10 a second time"),
+        (("--c10", "5", "--dose", "0"), "dose=0 e⁻/Å² leaves no electrons"),
+        (("--c10", "5", "--level", "80"), "level=80 is not between 0 and 1"),
+        (("-a", "C19=4"), "'C19' is not an aberration known here"),
+    ],
+)
+def test_wrong_values_are_one_line(run: Run, calibrated: Path, film: Path, arguments, said: str) -> None:
+    outcome = run("trust", film, "--model", calibrated / "out", *arguments)
+    assert outcome.code == 2
+    assert len(outcome.error_lines) == 1
+    assert said in outcome.err
+
+
+def test_a_training_store_needs_to_know_what_was_held_back(run: Run, calibrated: Path, tmp_path: Path) -> None:
+    model = tmp_path / "alone"
+    model.mkdir()
+    for name in ("weights.safetensors", "card.json"):
+        (model / name).write_bytes((calibrated / "run" / "model" / name).read_bytes())
+    card = json.loads((model / "card.json").read_text())
+    (model / "card.json").write_text(json.dumps({**card, "name": "nobody"}))
+    outcome = run("calibrate", model, "--store", calibrated / "run" / "store", "-o", tmp_path / "out")
+    assert outcome.code == 2
+    assert "name the plan of the training with --plan" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("changes", "structures", "unseen"),
+    [
+        ({}, 20, "held back"),
+        ({"pixel_size": 0.3}, 20, "held back"),  # other pixels, the same atoms
+        ({"energy": 80e3, "structures": 10}, 10, "held back"),
+        ({"seed": 8}, 20, "all"),
+    ],
+)
+def test_whatever_the_pixels_structures_of_the_training_are_not_measured(
+    calibrated: Path, changes: dict[str, object], structures: int, unseen: str
+) -> None:
+    recipe = Simulation.model_validate({"scene": {}, "structures": 20, "seed": 7, "pixel_size": 0.2})
+    card = read_card(calibrated / "run" / "model")
+    card = card.model_copy(update={"simulation": recipe.model_dump(mode="json")})
+    store = Listed(Simulation.model_validate({**recipe.model_dump(), **changes}))
+    training = split_structures(20, seed=7, validation=0.2, test=0.2)["train"]
+    every = range(structures)
+    expected = list(every) if unseen == "all" else [index for index in every if index not in training]
+    assert list(unseen_structures(card, store, Split(validation=0.2, test=0.2))) == expected
+
+
+def test_a_store_without_any_structure_that_was_held_back_is_refused(calibrated: Path) -> None:
+    card = read_card(calibrated / "run" / "model")
+    recipe = Simulation.model_validate({"scene": {}, "structures": 20, "seed": 7})
+    card = card.model_copy(update={"simulation": recipe.model_dump(mode="json")})
+    first = min(
+        index
+        for name, part in split_structures(20, seed=7, validation=0.2, test=0.2).items()
+        for index in part
+        if name != "train"
+    )
+    with pytest.raises(PassbandError, match="none of the structures held back"):
+        unseen_structures(
+            card, Listed(recipe.model_copy(update={"structures": int(first)})), Split(validation=0.2, test=0.2)
+        )
+
+
+class Listed:
+    """A store as far as its structures are counted."""
+
+    directory = Path("store")
+
+    def __init__(self, recipe: Simulation) -> None:
+        self.recipe = recipe
+
+    def __len__(self) -> int:
+        return self.recipe.structures
+
+
+def test_a_damaged_calibration_is_named(calibrated: Path) -> None:
+    card = read_card(calibrated / "out" / "model")
+    short = {**card.calibration, "sets": {**card.calibration["sets"], "loss": [0.1]}}
+    with pytest.raises(CalibrationError, match="columns of different length"):
+        calibration_of(card.model_copy(update={"calibration": short}))

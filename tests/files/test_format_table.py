@@ -1,0 +1,159 @@
+"""One table of formats: what it lists is what is read, and what it does not read it names with a cure."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from passband.commands.cli import app
+from passband.commands.options import find_images
+from passband.files.format_table import FORMATS, KNOWN_FORMATS, SUFFIXES, Format, identify
+from passband.files.reading import FormatError, inspect_file, read_micrograph
+from passband.recipe import PassbandError
+
+READ = [entry for entry in FORMATS if entry.reader]
+NOT_READ = [(entry, suffix) for entry in FORMATS if not entry.reader for suffix in entry.suffixes]
+IMAGE = np.arange(96 * 128, dtype=np.uint16).reshape(96, 128)
+
+
+@pytest.mark.parametrize("entry", READ, ids=lambda entry: entry.name)
+def test_an_entry_that_reads_names_a_function_that_is_there(entry: Format) -> None:
+    assert callable(entry.load())
+    assert entry.suffixes
+    assert not entry.advice
+    assert entry.marks
+    assert entry.name in KNOWN_FORMATS
+
+
+def test_no_ending_belongs_to_two_entries() -> None:
+    endings = [suffix for entry in FORMATS for suffix in entry.suffixes]
+    assert len(endings) == len(set(endings))
+    assert all(ending.startswith(".") and ending == ending.lower() for ending in endings)
+
+
+@pytest.mark.parametrize(("entry", "suffix"), NOT_READ, ids=[suffix for _, suffix in NOT_READ])
+def test_a_kind_that_is_not_read_says_what_it_is_and_what_to_do(tmp_path: Path, entry: Format, suffix: str) -> None:
+    path = tmp_path / f"a{suffix.upper()}"
+    path.write_bytes(b"\x01\x00\x00\x01 what such files begin with is not looked at here")
+    for read in (read_micrograph, inspect_file):
+        with pytest.raises(FormatError) as caught:
+            read(path)
+        said = str(caught.value)
+        assert said == f"{path}: {entry.advice}"
+        assert ";" in said  # what it is; the cure
+        assert "\n" not in said
+    assert suffix not in SUFFIXES
+
+
+@pytest.mark.parametrize(
+    ("suffix", "words"),
+    [
+        (".tvips", "EMMENU"), (".bcf", "Esprit"), (".asw", "open the .img files"), (".zspy", "save it as .hspy"),
+        (".unf", "SEMPER"), (".msa", "spectrum"), (".eds", "spectra"), (".spc", "spectra"), (".czi", "Zeiss CZI"),
+        (".lif", "Leica"), (".sxm", "Nanonis"), (".ibw", "Igor"), (".raw", "numpy.fromfile"),
+        (".dat", "numpy.fromfile"),
+        (".nd2", "Nikon"), (".mib", "Merlin"), (".hdr", "name the image file"), (".oif", "Olympus"),
+    ],
+)  # fmt: skip
+def test_kinds_that_laboratories_have_are_known(tmp_path: Path, suffix: str, words: str) -> None:
+    (tmp_path / f"a{suffix}").write_bytes(b"\1\2\3\4")
+    with pytest.raises(FormatError, match=words):
+        read_micrograph(tmp_path / f"a{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("mark", "words"),
+    [
+        (b"AAMVHFSS", "Bruker"), (b"ZISRAWFILE\0", "CZI"), (b"\xda\xce\xbe\x0a", "ND2"),
+        (b":NANONIS_VERSION:\n", "Nanonis"),
+        (b"#FORMAT      : EMSA/MAS", "EMSA"), (b"SIMPLE  =   T", "FITS"),
+        (b"\x1f\x8b\x08", "gzip"), (b"BZh9", "unpack it"),
+        (b"\x80\x02]q\0", "pickle"), (b"\x80\x05\x95", "pickle"), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "OLE"),
+    ],
+)  # fmt: skip
+def test_a_mark_is_known_whatever_the_name(tmp_path: Path, mark: bytes, words: str) -> None:
+    for name in ("a.tif", "a", "a.xyz"):
+        (tmp_path / name).write_bytes(mark + bytes(600))
+        with pytest.raises(FormatError, match=words):
+            read_micrograph(tmp_path / name)
+
+
+def test_content_wins_over_a_name_of_another_kind(tmp_path: Path) -> None:
+    for name in ("a.raw", "a.dat", "a.tvips", "a.map", "a"):
+        with (tmp_path / name).open("wb") as file:
+            np.save(file, IMAGE)
+        np.testing.assert_array_equal(read_micrograph(tmp_path / name).array, IMAGE)
+
+
+def test_an_mrc_whose_width_looks_like_a_pickle_is_an_mrc() -> None:
+    for width in (640, 1152, 1408):  # 80 02 00 00, 80 04 00 00, 80 05 00 00
+        found = identify(Path("a.mrc"), width.to_bytes(4, "little") + bytes(508))
+        assert found is not None
+        assert found.name == "MRC"
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_a_folder_is_searched_for_every_ending_that_is_read(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"a{suffix.upper()}").write_bytes(b"")
+    (tmp_path / "a.tvips").write_bytes(b"")
+    (tmp_path / "notes.txt").write_bytes(b"")
+    assert find_images([str(tmp_path)]) == [tmp_path / f"a{suffix.upper()}"]
+
+
+@pytest.mark.parametrize("name", ["map.bcf", "store.zspy", "movie.tvips"])
+def test_a_folder_of_what_is_not_read_says_what_it_holds(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir() if name.endswith("zspy") else (tmp_path / name).write_bytes(b"")
+    with pytest.raises(PassbandError, match=rf"holds no micrograph that can be read; {name} is .*; .*(save|export)"):
+        find_images([str(tmp_path)])
+
+
+@pytest.mark.parametrize("name", ["a.zspy", "a.zarr"])
+def test_a_store_that_is_a_folder_is_one_data_set(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "image.tif").write_bytes(b"")
+    assert find_images([str(tmp_path / name)]) == [tmp_path / name]
+    for command in (["inspect"], ["segment", "-o", str(tmp_path / "out")]):
+        result = CliRunner().invoke(app, [*command, str(tmp_path / name)])
+        assert result.exit_code == 2
+        assert "Zarr" in result.stderr
+        assert "TIFF" in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def _line(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        group = file.create_group("data/line")
+        group.attrs["emd_group_type"] = 1
+        group["data"] = np.arange(10)
+        group["dim1"] = np.arange(10)
+
+
+UNFIT = [
+    ("line.emd", _line, "a line or a number, not an image"),
+    ("line.npy", lambda path: np.save(path, np.zeros(7)), "a line or a number"),
+    ("4d.npy", lambda path: np.save(path, np.zeros((2, 3, 4, 5))), "4-dimensional"),
+    ("wave.npy", lambda path: np.save(path, np.zeros((4, 4), complex)), "complex array"),
+    ("nan.npy", lambda path: np.save(path, np.array([[1.0, np.nan]])), "NaN or infinite"),
+    ("stack.npy", lambda path: np.save(path, np.zeros((5, 4, 6))), "holds 5 frames"),
+    ("colour.npy", lambda path: np.save(path, np.full((10, 10, 3), (200, 0, 0), "u1")),
+     "colour picture"),
+    ("image.npy", lambda path: np.save(path, IMAGE), None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "make", "reason"), UNFIT, ids=[case[0] for case in UNFIT])
+def test_inspect_says_usable_where_it_can_be_read(tmp_path: Path, name: str, make: object, reason: str | None) -> None:
+    make(tmp_path / name)  # type: ignore[operator]
+    described = inspect_file(tmp_path / name)
+    json.dumps(described, allow_nan=False)
+    assert described["usable"] == (reason is None)
+    if reason is None:
+        read_micrograph(tmp_path / name)
+        return
+    assert reason in described["reason"]
+    with pytest.raises(FormatError, match=reason) as caught:
+        read_micrograph(tmp_path / name)
+    assert str(caught.value) == f"{tmp_path / name}: {described['reason']}"

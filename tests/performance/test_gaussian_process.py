@@ -1,0 +1,80 @@
+"""A Gaussian process agrees with scikit-learn's where that has all it needs, and needs less."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+from passband.performance.gaussian_process import JITTER, GaussianProcess, Kernel, fitted_kernel
+
+Array = NDArray[np.float64]
+KERNEL = Kernel(variance=2.0, length=3.0, noise=0.3)
+
+
+@pytest.fixture(scope="module")
+def cases() -> tuple[Array, Array]:
+    """Features of unlike scales, one of which never varies, and noisy values far from 0."""
+    rng = np.random.default_rng(4)
+    features = rng.normal(size=(60, 4)) * (100.0, 1.0, 1e-3, 0.0) + (0.0, 5.0, 0.0, 7.0)
+    values = 20.0 + 3.0 * np.sin(features[:, 0] / 80.0) + features[:, 1] + 0.5 * rng.normal(size=60)
+    return features, values
+
+
+def oracle(features: Array, values: Array, *, scale: bool = True) -> GaussianProcessRegressor:
+    kernel = ConstantKernel(KERNEL.variance) * Matern(KERNEL.length, nu=2.5) + WhiteKernel(KERNEL.noise)
+    return GaussianProcessRegressor(kernel, alpha=JITTER, optimizer=None, normalize_y=scale).fit(features, values)
+
+
+def scaled(features: Array, told: Array) -> Array:
+    return (features - told.mean(axis=0)) / np.array([*told.std(axis=0)[:3], 1.0])
+
+
+def test_predictions_are_those_of_scikit_learn(cases: tuple[Array, Array]) -> None:
+    features, values = cases
+    new = features[:9] + np.array([30.0, -0.5, 0.0, 0.0])
+    found = GaussianProcess.told(KERNEL, features, values).predict(new)
+    expected = oracle(scaled(features, features), values).predict(scaled(new, features), return_std=True)
+    np.testing.assert_allclose(np.array(found), np.array(expected), rtol=1e-8)
+
+
+def test_leaving_out_in_closed_form_is_leaving_out(cases: tuple[Array, Array]) -> None:
+    """Against scikit-learn, told all cases but one; features and values are scaled as with it."""
+    features, values = cases
+    predicted, deviations = GaussianProcess.told(KERNEL, features, values).left_out()
+    unit = (values - values.mean()) / values.std()
+    for left in (0, 7, 59):
+        others = np.arange(len(values)) != left
+        again = oracle(scaled(features, features)[others], unit[others], scale=False)
+        value, deviation = again.predict(scaled(features, features)[left : left + 1], return_std=True)
+        assert predicted[left] == pytest.approx(value[0] * values.std() + values.mean(), rel=1e-8)
+        assert deviations[left] == pytest.approx(deviation[0] * values.std(), rel=1e-8)
+
+
+def test_the_kernel_that_is_found_is_likelier_than_its_neighbours(cases: tuple[Array, Array]) -> None:
+    features, values = cases
+    found = fitted_kernel(features, values)
+    unit = (values - values.mean()) / values.std()
+
+    def likelihood(kernel: Kernel) -> float:
+        points = scaled(features, features)
+        covariance = kernel.covariance(points, points) + (kernel.noise + JITTER) * np.eye(len(unit))
+        return float(-0.5 * unit @ np.linalg.solve(covariance, unit) - 0.5 * np.linalg.slogdet(covariance)[1])
+
+    for name, value in found.model_dump().items():
+        for factor in (0.8, 1.25):
+            assert likelihood(found.model_copy(update={name: value * factor})) < likelihood(found)
+
+
+def test_values_that_are_all_the_same_are_predicted_without_a_division_by_zero() -> None:
+    features = np.arange(12.0).reshape(6, 2)
+    value, deviation = GaussianProcess.told(KERNEL, features, np.full(6, 3.0)).predict(features + 0.5)
+    np.testing.assert_allclose(value, 3.0)
+    assert (deviation > 0).all()
+
+
+@pytest.mark.parametrize("name", ["variance", "length", "noise"])
+def test_a_kernel_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Kernel.model_validate({**KERNEL.model_dump(), name: 0.0})
