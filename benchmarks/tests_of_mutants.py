@@ -16,8 +16,8 @@ microscope/frequencies
 microscope/imaging                            | dataset/test_acquisition
 microscope/information
 microscope/multislice
-microscope/phasor                             | microscope/test_imaging microscope/test_multislice
-microscope/phase_polynomial                   | microscope/test_imaging
+microscope/overlaps                           | microscope/test_information
+microscope/phase_polynomial                   | microscope/test_imaging microscope/test_multislice
 microscope/polar                              | microscope/test_information
 microscope/potential
 microscope/power_spectrum                     | microscope/test_fitting

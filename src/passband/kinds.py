@@ -6,9 +6,9 @@ read the table.
 """
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
+from passband.entries import suggestion
 from passband.recipe import PassbandError, Recipe
 
 T = TypeVar("T", bound=Recipe)
@@ -58,9 +58,7 @@ class Kinds(Generic[T]):
             There is none; a near one is suggested.
         """
         if kind not in self._classes:
-            near = get_close_matches(str(kind), self._classes, n=1)
-            cure = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(self._classes)}"
-            raise PassbandError(f"kind={kind!r} is no {self.what}; {cure}")
+            raise PassbandError(f"kind={kind!r} is no {self.what}; {suggestion(str(kind), self)}")
         return self._classes[kind]
 
     def register(self, cls: type[T]) -> type[T]:

@@ -16,8 +16,7 @@ from passband.electron import wavelength
 from passband.figures.micrographs import to_png
 from passband.figures.optics import information_line_figure, information_map_figure, overlap_figure
 from passband.microscope.conditions import Conditions
-from passband.microscope.information import Metric
-from passband.microscope.maps import information_map, overlap_map
+from passband.microscope.information import Metric, information_map, overlap_map
 from passband.tabular import write_csv
 
 Array = NDArray[np.float64]

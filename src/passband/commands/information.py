@@ -9,10 +9,15 @@ import typer
 from passband.commands.explaining import printable
 from passband.commands.options import AsJson
 from passband.documents import json_text
+from passband.microscope.overlaps import OVERLAPS
 
 if TYPE_CHECKING:
     from passband.microscope.conditions import Conditions
     from passband.microscope.information import Metric
+
+    OverlapName = str
+else:
+    OverlapName = Literal[tuple(OVERLAPS)]
 
 EXAMPLES = """
 passband information --energy 300e3 --focal-spread 10 --c10 -80 --c30 2.5e5
@@ -56,10 +61,7 @@ def information(
     ] = "radial",
     power: Annotated[int, typer.Option(min=1, max=2, help="p in ε = ⟨|T|^p⟩/⟨E^p⟩.")] = 1,
     odd: Annotated[Literal["exact", "naive"], typer.Option(help="Treatment of coma, trefoil …")] = "exact",
-    overlap: Annotated[
-        Literal["cosine", "cosine_squares", "signed_cosine", "one_minus_l1", "min_overlap"],
-        typer.Option(help="Variant of σ."),
-    ] = "cosine",
+    overlap: Annotated[OverlapName, typer.Option(help="Variant of σ.")] = "cosine",
     qmax: Annotated[float, typer.Option(help="Largest spatial frequency, Å⁻¹.")] = 2.5,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Draw the CTFs and the map of ε here.")
@@ -147,7 +149,7 @@ def draw(folder: Path, here: "Conditions", there: "Conditions | None", metric: "
 
     from passband.figures.micrographs import to_png
     from passband.figures.optics import ctf_figure, information_map_figure
-    from passband.microscope.maps import information_map
+    from passband.microscope.information import information_map
     from passband.tabular import write_csv
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -26,8 +26,7 @@ from torch import Tensor
 from passband.electron import wavelength
 from passband.microscope.band import Band, exact_grid, highest_frequency, highest_indices, spectral_power
 from passband.microscope.conditions import Conditions
-from passband.microscope.phase_polynomial import evaluate, gradient_squared, phase_coefficients
-from passband.microscope.phasor import phasor
+from passband.microscope.phase_polynomial import evaluate, gradient_squared, phase_coefficients, phasor
 from passband.recipe import PassbandError
 
 Quadrature = Literal["gauss", "equidistant"]

@@ -10,24 +10,28 @@ formula here is an inference** that reproduces the captions of their figures. So
 * ε(χ) = ⟨|T|^p⟩ / ⟨E^p⟩, in [0, 1], 0 for a lens without phase;
 * σ(χ, χ′) = ⟨|T||T′|⟩ / √(⟨T²⟩⟨T′²⟩), in [0, 1], 1 when |T| ∝ |T′|, symmetric;
 * Δε(χ, χ′) = ε(χ′) − ε(χ), χ being the training and χ′ the evaluation.
+
+`information_map` and `overlap_map` are the maps of their Figs. 1 and 2.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
+import numpy as np
 import torch
-from pydantic import Field
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
 from torch import Tensor
 
+from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
+from passband.microscope.overlaps import OVERLAPS, Overlap, weighted_square
 from passband.microscope.polar import DataSet, PolarLenses, Transfer, polar_grid
 from passband.microscope.transfer import OddTreatment
 from passband.recipe import PassbandError, Recipe
 
 BLOCK = 1 << 21  # conditions × radial points held at once: 16 MB per array in double precision
-
-Overlap = Literal["cosine", "cosine_squares", "signed_cosine", "one_minus_l1", "min_overlap"]
 
 
 class Metric(Recipe):
@@ -40,9 +44,7 @@ class Metric(Recipe):
     power
         p in ε, 1 or 2. (σ has its variants in `overlap`.)
     overlap
-        σ as "cosine" of |T|; "cosine_squares", of T²; "signed_cosine", of T, in [−1, 1], where reversed contrast counts
-        as different; "one_minus_l1", 1 − ½⟨| |T|/⟨|T|⟩ − |T′|/⟨|T′|⟩ |⟩; "min_overlap", ⟨min(|T|, |T′|)⟩ over
-        ⟨max(|T|, |T′|)⟩, which is the only one to feel a difference in strength alone.
+        Name of the variant of σ, one of `passband.microscope.overlaps.OVERLAPS`, where each says what it compares.
     odd
         Treatment of coma, trefoil …: see `passband.microscope.transfer.contrast_transfer`.
     qmax
@@ -54,7 +56,7 @@ class Metric(Recipe):
 
     weight: Literal["radial", "area"] = "radial"
     power: Literal[1, 2] = 1
-    overlap: Overlap = "cosine"
+    overlap: Annotated[str, AfterValidator(OVERLAPS.known)] = "cosine"
     odd: OddTreatment = "exact"
     qmax: float = Field(default=2.5, gt=0.0, le=20.0)
     radial_points: int | None = Field(default=None, ge=16, le=1_000_000)
@@ -92,9 +94,9 @@ def _as_sets(items: Sequence[Conditions | DataSet]) -> list[DataSet]:
 
 def _check_signed(sets: Sequence[DataSet], metric: Metric) -> None:
     averaged = any(len(one.conditions) > 1 or one.defocus_jitter > 0.0 for one in sets)
-    if averaged and metric.overlap == "signed_cosine":
+    if averaged and OVERLAPS[metric.overlap].signed:
         cure = "use overlap='cosine'"
-        raise PassbandError(f"overlap='signed_cosine' of a data set: its rms transfer has no sign; {cure}")
+        raise PassbandError(f"overlap={metric.overlap!r} of a data set: its rms transfer has no sign; {cure}")
 
 
 def _blocks(sets: Sequence[DataSet], metric: Metric, points: int, dtype: torch.dtype) -> list[_Block]:
@@ -108,29 +110,19 @@ def _blocks(sets: Sequence[DataSet], metric: Metric, points: int, dtype: torch.d
     return [*blocks, _Block(slice(start, len(sets)), PolarLenses(sets[start:], odd=metric.odd, dtype=dtype))]
 
 
-def _feature(transfer: Transfer, overlap: Overlap) -> Tensor:
-    """Return the function of T that σ compares."""
-    if overlap == "signed_cosine":
-        return transfer.amplitude
-    return transfer.amplitude.square() if overlap == "cosine_squares" else transfer.amplitude.abs()
-
-
 class _Sums:
-    """What one azimuth after the other adds up to for n data sets: ⟨|T|^p⟩, ⟨E^p⟩, and ⟨f²⟩ or ⟨f⟩ of the feature f."""
+    """What one azimuth after the other adds up to for n data sets: ⟨|T|^p⟩, ⟨E^p⟩, and the size of the feature f."""
 
     def __init__(self, count: int, weight: Tensor, metric: Metric) -> None:
-        self.weight, self.metric = weight, metric
+        self.weight, self.squared, self.overlap = weight, metric.power == 2, OVERLAPS[metric.overlap]
         self.transferred, self.passed, self.compared = torch.zeros((3, count), dtype=torch.float64)
 
     def add(self, rows: slice, transfer: Transfer, feature: Tensor) -> None:
-        squared, weight = self.metric.power == 2, self.weight
-        if "cosine" in self.metric.overlap:
-            self.compared[rows] += _weighted_square(feature, weight)
-        else:
-            self.compared[rows] += feature @ weight
+        squared, weight = self.squared, self.weight
+        self.compared[rows] += self.overlap.added(feature, weight)
         amplitude, envelope = transfer.amplitude, transfer.envelope
-        self.transferred[rows] += _weighted_square(amplitude, weight) if squared else amplitude.abs() @ weight
-        self.passed[rows] += _weighted_square(envelope, weight) if squared else envelope @ weight
+        self.transferred[rows] += weighted_square(amplitude, weight) if squared else amplitude.abs() @ weight
+        self.passed[rows] += weighted_square(envelope, weight) if squared else envelope @ weight
 
     @property
     def epsilon(self) -> Tensor:
@@ -139,14 +131,8 @@ class _Sums:
 
     @property
     def size(self) -> Tensor:
-        """√⟨f²⟩ for the cosines, ⟨f⟩ for the other overlaps; 0 for a CTF that vanishes."""
-        size: Tensor = self.compared.sqrt() if "cosine" in self.metric.overlap else self.compared
-        return size
-
-
-def _weighted_square(values: Tensor, weight: Tensor) -> Tensor:
-    """Σ_r w_r v² for each row."""
-    return torch.bmm((values * weight)[:, None, :], values[:, :, None])[:, 0, 0]
+        """Size of the feature of each data set; 0 for a CTF that vanishes."""
+        return self.overlap.size(self.compared)
 
 
 class _Integral:
@@ -158,7 +144,7 @@ class _Integral:
         self.grid = polar_grid(lenses, qmax=metric.qmax, radial_points=metric.radial_points, azimuths=metric.azimuths)
         weight = self.grid.q if metric.weight == "area" else torch.ones_like(self.grid.q)
         self.weight = weight / (weight.sum() * len(self.grid.azimuths))  # ⟨1⟩ = 1
-        self.cosine = "cosine" in metric.overlap
+        self.overlap: Overlap = OVERLAPS[metric.overlap]
 
     def blocks(self, sets: Sequence[DataSet]) -> list[_Block]:
         return _blocks(sets, self.metric, len(self.grid.q), self.grid.q.dtype)
@@ -173,40 +159,28 @@ class _Integral:
         sums = _Sums(len(sets), self.weight, self.metric)
         for block in self.blocks(sets):
             for transfer in self.slices(block.lenses):
-                sums.add(block.rows, transfer, _feature(transfer, self.metric.overlap))
+                sums.add(block.rows, transfer, self.overlap.feature(transfer.amplitude))
         return sums
 
     def pairs(self, training: Sequence[DataSet], evaluation: Sequence[DataSet]) -> tuple[_Sums, _Sums, Tensor]:
         """Return the sums of both sides, and σ of every pair (n, m)."""
-        second_sums = self.sums(evaluation)
-        relative = self.metric.overlap == "one_minus_l1"  # the only one that needs the sizes before it compares
-        first_sums = self.sums(training) if relative else _Sums(len(training), self.weight, self.metric)
+        overlap, second_sums = self.overlap, self.sums(evaluation)
+        first_sums = self.sums(training) if overlap.relative else _Sums(len(training), self.weight, self.metric)
         shared = torch.zeros((len(training), len(evaluation)), dtype=torch.float64)
         for first, (index, second) in product(self.blocks(training), enumerate(self.blocks(evaluation))):
             for one, other in zip(self.slices(first.lenses), self.slices(second.lenses), strict=True):
-                here, there = _feature(one, self.metric.overlap), _feature(other, self.metric.overlap)
-                if relative:
+                here, there = overlap.feature(one.amplitude), overlap.feature(other.amplitude)
+                if overlap.relative:
                     here = here / first_sums.size[first.rows, None].to(here.dtype)
                     there = there / second_sums.size[second.rows, None].to(there.dtype)
                 elif index == 0:
                     first_sums.add(first.rows, one, here)
-                shared[first.rows, second.rows] += self._common(here, there)
-        return first_sums, second_sums, self._normalised(shared, first_sums.size, second_sums.size)
+                shared[first.rows, second.rows] += overlap.shared(here, there, self.weight)
+        return first_sums, second_sums, self._sigma(shared, first_sums.size[:, None], second_sums.size[None, :])
 
-    def _common(self, first: Tensor, second: Tensor) -> Tensor:
-        """One azimuth's part of ⟨f f′⟩, or of ⟨min(f, f′)⟩; (n, m)."""
-        if self.cosine:
-            return (first * self.weight) @ second.T
-        return torch.stack([torch.minimum(first, row) @ self.weight for row in second], dim=1)
-
-    def _normalised(self, shared: Tensor, size: Tensor, other_size: Tensor) -> Tensor:
-        first, second = size[:, None], other_size[None, :]
-        if self.cosine:
-            sigma = shared / (first * second)
-        elif self.metric.overlap == "one_minus_l1":
-            sigma = shared  # ⟨min(p, p′)⟩ = 1 − ½⟨|p − p′|⟩ where ⟨p⟩ = ⟨p′⟩ = 1
-        else:
-            sigma = shared / (first + second - shared)  # ⟨max⟩ = ⟨f⟩ + ⟨f′⟩ − ⟨min⟩
+    def _sigma(self, shared: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        """σ without what rounding puts above 1; NaN where a CTF vanishes."""
+        sigma = self.overlap.sigma(shared, first, second)
         rounding = (sigma - 1.0).clamp(min=0.0, max=1e-6)
         return torch.where((first > 0) & (second > 0), sigma - rounding, torch.nan)
 
@@ -284,3 +258,36 @@ def information_difference(
     """Δε = ε(evaluation) − ε(training) of every pair, shape (n, m); antisymmetric."""
     here = transfer_information(training, metric=metric, dtype=dtype)
     return transfer_information(evaluation, metric=metric, dtype=dtype)[None, :] - here[:, None]
+
+
+class OverlapMap(NamedTuple):
+    """σ and Δε between every two defoci; rows are the evaluation, columns the training."""
+
+    sigma: NDArray[np.float64]
+    delta_epsilon: NDArray[np.float64]
+
+
+def _round(conditions: Conditions, c10: float, c30: float) -> DataSet:
+    changed = conditions.model_copy(update={"aberrations": Aberrations(C10=c10, C30=c30)})
+    return DataSet(conditions=(changed,))
+
+
+def information_map(
+    c10: NDArray[np.float64], c30: NDArray[np.float64], *, conditions: Conditions, metric: Metric = _DEFAULT
+) -> NDArray[np.float64]:
+    """Return ε for every C30 (rows) and C10 (columns), in Å; everything else but the aberrations as in `conditions`.
+
+    The other aberrations are zero, so that one azimuth is enough. Single precision, good to 1e-5.
+    """
+    sets = [_round(conditions, float(x), float(y)) for y in c30 for x in c10]
+    epsilon = transfer_information(sets, metric=metric, dtype=torch.float32)
+    return epsilon.reshape(len(c30), len(c10)).numpy()
+
+
+def overlap_map(
+    c10: NDArray[np.float64], c30: float, *, conditions: Conditions, metric: Metric = _DEFAULT
+) -> OverlapMap:
+    """Return σ and Δε between every two C10 (Å) at one C30 (Å); NaN in σ where the CTF vanishes."""
+    sets = [_round(conditions, float(x), c30) for x in c10]
+    compared = compare_information(sets, sets, metric=metric)
+    return OverlapMap(compared.sigma.T.numpy(), compared.delta_epsilon.T.numpy())

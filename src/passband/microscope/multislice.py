@@ -19,7 +19,7 @@ from torch import Tensor
 
 from passband.electron import interaction_constant, wavelength
 from passband.microscope.band import Band
-from passband.microscope.phasor import phasor
+from passband.microscope.phase_polynomial import phasor
 from passband.microscope.potential import (
     CUTOFF,
     Displacement,

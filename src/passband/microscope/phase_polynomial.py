@@ -5,7 +5,7 @@ With x + iy = λ(q_x + iq_y), each term of χ (`aberrations`) is a polynomial of
     α^(n+1) cos m(φ − φ_nm) = (x² + y²)^((n+1−m)/2) · Re{(x + iy)^m exp(−imφ_nm)}.
 
 Nothing is approximated, and no sine or power is taken at each pixel: a lens with every coefficient on 512 × 512 pixels
-takes 0.9 ms, its polar form 25 ms, on one core.
+takes 0.9 ms, its polar form 25 ms, on one core. `phasor` makes exp(iχ) of it.
 """
 
 from collections.abc import Mapping
@@ -61,3 +61,15 @@ def gradient_squared(polynomial: NDArray[np.float64], x: Tensor, y: Tensor) -> T
     """|∇χ|² with respect to the angle, (nx, ny): what `aberrations.phase_gradient_squared` gives in polar form."""
     along_x, along_y = gradient(polynomial)
     return evaluate(along_x, x, y).square_() + evaluate(along_y, x, y).square_()
+
+
+def phasor(phase: Tensor) -> Tensor:
+    """exp(i·phase), complex and of the precision of `phase` in rad.
+
+    On the CPU by NumPy, whose sine and cosine of single precision take 0.4 of the time of torch's on one thread.
+    """
+    if phase.device.type != "cpu":
+        return torch.complex(torch.cos(phase), torch.sin(phase))
+    values = phase.numpy()
+    with np.errstate(invalid="ignore"):  # infinite phases are NaN, as in torch
+        return torch.complex(torch.from_numpy(np.cos(values)), torch.from_numpy(np.sin(values)))
