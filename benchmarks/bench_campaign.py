@@ -31,7 +31,7 @@ def make(directory: Path, runs: int, evaluations: int) -> list[str]:
         folder = directory / "runs" / name
         folder.mkdir(parents=True)
         scores = {
-            score: rng.uniform(size=evaluations) for score in ("loss", "training_loss", "dice", "iou", "accuracy")
+            score: rng.uniform(size=evaluations) for score in ("paper_loss", "training_loss", "dice", "iou", "accuracy")
         }
         fixed = {
             "run": name,

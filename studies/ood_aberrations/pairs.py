@@ -17,6 +17,7 @@ from scipy.stats import rankdata
 from passband.campaign.experiment import store_path
 from passband.campaign.folder import CONFIG, METRICS
 from passband.campaign.grid import Evaluation, Experiment
+from passband.campaign.tables import read_scores
 from passband.dataset.acquisition import Simulation
 from passband.dataset.memory import Memory
 from passband.dataset.store import WaveStore
@@ -32,7 +33,6 @@ from passband.forecast.ranking import (
 )
 from passband.forecast.tables import DIRECTIONS, ForecastRecipe, Source, forecast_tables
 from passband.tabular import write_csv
-from passband.training.history import read_history
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]
@@ -90,7 +90,7 @@ def read_campaign(campaign: Path) -> tuple[list[Experiment], list[Row]]:
     experiments, rows = [], []
     for path in sorted(campaign.glob(f"runs/*/{METRICS}")):
         experiments.append(Experiment.model_validate_json((path.parent / CONFIG).read_text()))
-        measured = read_history(path)
+        measured = read_scores(path)
         last = max(row["epoch"] for row in measured)
         rows += [row for row in measured if row["epoch"] == last]
     if not rows:
@@ -105,14 +105,15 @@ def make_pairs(campaign: Path, recipe: ForecastRecipe | None = None) -> Pairs:
     evaluations = {(one.structures, one.name): one for each in experiments for one in each.evaluations}
     tables, seconds = _forecasts(campaign, trainings, evaluations, recipe or ForecastRecipe())
     rows_of, columns_of = list(trainings), list(evaluations)
-    own = {(row["run"], row["seed"]): row["loss"] for row in measured if _is_own(row)}
+    own = {(row["run"], row["seed"]): row["paper_loss"] for row in measured if _is_own(row)}
     rows = []
     for row in measured:
         place = rows_of.index(row["trained_on"]), columns_of.index((row["structures"], row["evaluation"]))
         name = f"{row['structures']} {row['evaluation']}".strip()
         known = {"model": row["trained_on"], "dataset": name, "seed": row["seed"], "own": int(_is_own(row))}
         measures = {measure: float(table[place]) for measure, table in tables.items()}
-        loss = {"loss": row["loss"], "induced_loss": row["loss"] - own.get((row["run"], row["seed"]), np.nan)}
+        own_loss = own.get((row["run"], row["seed"]), np.nan)
+        loss = {"loss": row["paper_loss"], "induced_loss": row["paper_loss"] - own_loss}
         rows.append(known | {"run": row["run"]} | measures | loss | {"dice": row["dice"]})
     return Pairs(rows, seconds)
 

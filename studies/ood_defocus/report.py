@@ -17,10 +17,10 @@ from scipy.stats import spearmanr
 
 from passband.campaign.folder import METRICS, run_folder
 from passband.campaign.grid import CampaignPlan
+from passband.campaign.tables import read_scores
 from passband.figures.micrographs import COLOURS, to_png
 from passband.reports.study import provenance, report_command
 from passband.tabular import write_csv
-from passband.training.history import read_history
 
 Array = NDArray[np.float64]
 LOSS = "loss (scale of the paper)"
@@ -32,8 +32,9 @@ def read_rows(plan: CampaignPlan, part: str, directory: Path) -> list[dict[str, 
     for experiment in plan.part_experiments(part):
         defocus = {one.name: _defocus_nm(one.conditions) for one in experiment.evaluations}
         trained = _defocus_nm(experiment.imaging.conditions)
-        for row in read_history(run_folder(experiment, directory) / METRICS):
-            rows.append(row | {"train_defocus_nm": trained, "eval_defocus_nm": defocus[row["evaluation"]]})
+        for row in read_scores(run_folder(experiment, directory) / METRICS):
+            place = {"train_defocus_nm": trained, "eval_defocus_nm": defocus[row["evaluation"]]}
+            rows.append(row | place | {"loss": row["paper_loss"]})  # as the published tables call it
     return rows
 
 

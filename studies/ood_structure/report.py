@@ -56,9 +56,9 @@ from passband.campaign.experiment import evaluation_set
 from passband.campaign.folder import METRICS, TRAININGS, finished, run_folder
 from passband.campaign.grid import CampaignPlan, Experiment, load_campaign
 from passband.campaign.networks import model_folder, training_folder
+from passband.campaign.tables import read_scores
 from passband.segmentation.model import load_model
 from passband.tabular import write_csv
-from passband.training.history import read_history
 
 FLAGS = ("entropy", "ensemble_disagreement", "feature_distance", "spectrum_distance")  # that the table of sets shows
 SCATTERED = ("expected_loss", "ensemble_disagreement", "feature_distance", "spectrum_distance")
@@ -109,8 +109,8 @@ def agreement(table: Table, done: Sequence[Experiment], directory: Path) -> floa
         trained = defocus_nm(experiment.imaging.conditions)
         names = {one.name: defocus_nm(one.conditions) for one in experiment.evaluations}
         recorded = {
-            (row["seed"], row["structures"] or OWN, names[row["evaluation"]]): row["loss"]
-            for row in read_history(run_folder(experiment, directory) / METRICS)
+            (row["seed"], row["structures"] or OWN, names[row["evaluation"]]): row["paper_loss"]
+            for row in read_scores(run_folder(experiment, directory) / METRICS)
         }
         for network in networks(table):
             if network[0] != trained:

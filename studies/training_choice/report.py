@@ -32,12 +32,12 @@ from scipy.stats import spearmanr
 
 from passband.campaign.folder import METRICS, finished, run_folder
 from passband.campaign.grid import OWN, CampaignPlan
+from passband.campaign.tables import read_scores
 from passband.distribution import Normal, limits
 from passband.figures.micrographs import to_png
 from passband.microscope.conditions import ConditionDistribution
 from passband.reports.study import provenance, report_command
 from passband.tabular import write_csv
-from passband.training.history import read_history
 
 Array = NDArray[np.float64]
 
@@ -59,8 +59,9 @@ def read_rows(plan: CampaignPlan, directory: Path) -> list[dict[str, Any]]:
     for experiment in plan.part_experiments(PART):
         folder = run_folder(experiment, directory)
         places = {one.name: _place(one.conditions) for one in experiment.evaluations if one.name != OWN}
-        for row in read_history(folder / METRICS) if finished(folder) else []:
-            rows.append(row | {"strategy": row["trained_on"]} | places.get(row["evaluation"], {}))
+        for row in read_scores(folder / METRICS) if finished(folder) else []:
+            named = {"strategy": row["trained_on"], "loss": row["paper_loss"]}  # as the published tables call it
+            rows.append(row | named | places.get(row["evaluation"], {}))
     return rows
 
 

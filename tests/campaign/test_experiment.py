@@ -48,7 +48,7 @@ def test_rows_are_one_per_network_evaluation_and_epoch(smallest, stores, tmp_pat
     assert len(keys) == len(rows)
     assert {row["run"] for row in rows} == {one.identity}
     assert {row["structures"] for row in rows} == {"", "gold"}
-    assert len({row["loss"] for row in rows}) == len(rows)
+    assert len({row["paper_loss"] for row in rows}) == len(rows)
     model = load_model(model_folder(training_folder(one, tmp_path / "run trainings"), 1))
     assert model.card.conditions["aberrations"]["C10"] == {"normal": [-100.0, 10.0]}
 
@@ -67,8 +67,8 @@ def test_measuring_at_the_end_and_after_every_epoch_agree(smallest, stores, tmp_
     end, curve = (
         run(CampaignPlan.model_validate(each).experiments()[0], tmp_path / str(k), stores) for k, each in enumerate(raw)
     )
-    last = {(row["seed"], row["evaluation"]): row["loss"] for row in curve if row["epoch"] == 2}
-    assert last == {(row["seed"], row["evaluation"]): row["loss"] for row in end}
+    last = {(row["seed"], row["evaluation"]): row["paper_loss"] for row in curve if row["epoch"] == 2}
+    assert last == {(row["seed"], row["evaluation"]): row["paper_loss"] for row in end}
 
 
 def test_a_finished_run_is_read_and_a_half_one_continued(smallest, stores, tmp_path, monkeypatch) -> None:
@@ -97,7 +97,7 @@ def test_networks_that_share_a_run_have_the_rows_they_have_alone(smallest, store
     second = both.model_copy(update={"seeds": (1,)})
     together = [row for row in run(both, tmp_path / "both", stores) if row["seed"] == 1]
     alone = run(second, tmp_path / "one", stores)
-    assert [row["loss"] for row in alone] == [row["loss"] for row in together]
+    assert [row["paper_loss"] for row in alone] == [row["paper_loss"] for row in together]
 
 
 def test_every_experiment_is_measured_on_the_same_micrographs(smallest, stores) -> None:

@@ -131,7 +131,7 @@ def test_what_weights_depend_on_names_them(smallest: Raw, change: Callable[[Raw]
 
 @pytest.mark.parametrize("judge", [{"stop_below": 0.1}, {"patience": 2}, {"keep": "best"}])
 @pytest.mark.parametrize(
-    "how", [{"images": 4}, {"training": {"validate_every": 2}}, {"training": {"monitor": "paper_scale_loss"}}]
+    "how", [{"images": 4}, {"training": {"validate_every": 2}}, {"training": {"monitor": "paper_loss"}}]
 )
 def test_how_networks_are_judged_names_them_where_it_decides(smallest: Raw, judge: Raw, how: Raw) -> None:
     def identity(raw: Raw) -> str:

@@ -15,7 +15,7 @@ from passband.locking import exclusive
 def make_run(directory, name, *, seconds=10.0, **columns):
     folder = directory / "runs" / name
     folder.mkdir(parents=True, exist_ok=True)
-    rows = {"run": [name] * 3, "evaluation": ["c", "a", "b"], "loss": [0.3, 0.1, 0.2], **columns}
+    rows = {"run": [name] * 3, "evaluation": ["c", "a", "b"], "paper_loss": [0.3, 0.1, 0.2], **columns}
     pq.write_table(pa.table(rows), folder / METRICS)
     cost = {"training_seconds": seconds, "evaluation_seconds": 1.0, "networks": 2, "evaluations": 3}
     (folder / COST).write_text(json.dumps(cost))
@@ -45,15 +45,19 @@ def test_rows_are_ordered_by_run_and_stay_in_their_order(tmp_path):
 
 
 def test_scores_of_an_older_version_are_read_under_the_names_of_this_one(tmp_path):
-    """What was called a cross entropy is the loss of the training's recipe; also in the cache that is there."""
+    """A loss was one on the scale of the paper, a cross entropy that of the training; also in the cache there."""
     older = make_run(tmp_path, "aa", cross_entropy=[1.0, 2.0, 3.0])
+    table = pq.read_table(older / METRICS)
+    was = {"paper_loss": "loss"}
+    pq.write_table(table.rename_columns([was.get(name, name) for name in table.column_names]), older / METRICS)
     make_run(tmp_path, "bb", training_loss=[4.0, 5.0, 6.0])
     found = collect(tmp_path)
     assert found["training_loss"].to_pylist() == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
-    assert set(found.column_names) == {"run", "evaluation", "loss", "training_loss"}
-    assert read_scores(older / METRICS)[1] == {"run": "aa", "evaluation": "a", "loss": 0.1, "training_loss": 2.0}
+    assert set(found.column_names) == {"run", "evaluation", "paper_loss", "training_loss"}
+    assert read_scores(older / METRICS)[1] == {"run": "aa", "evaluation": "a", "paper_loss": 0.1, "training_loss": 2.0}
     cache = pq.read_table(tmp_path / RESULTS)
-    names = ["cross_entropy" if name == "training_loss" else name for name in cache.column_names]
+    was |= {"training_loss": "cross_entropy"}
+    names = [was.get(name, name) for name in cache.column_names]
     pq.write_table(cache.rename_columns(names).replace_schema_metadata(cache.schema.metadata), tmp_path / RESULTS)
     (older / METRICS).touch()  # read anew, beside a cache with the older name
     assert collect(tmp_path).equals(found)
@@ -68,11 +72,11 @@ def test_the_cache_says_what_the_folders_say(tmp_path):
     assert (tmp_path / RESULTS).exists()
     assert cached.equals(first)
     make_run(tmp_path, "bb")  # added
-    make_run(tmp_path, "cc", loss=[0.5, 0.6, 0.7])  # done again
+    make_run(tmp_path, "cc", paper_loss=[0.5, 0.6, 0.7])  # done again
     (tmp_path / "runs" / "aa" / METRICS).unlink()  # removed
     found = collect(tmp_path)
     assert found["run"].to_pylist() == ["bb"] * 3 + ["cc"] * 3
-    assert found["loss"].to_pylist() == [0.3, 0.1, 0.2, 0.5, 0.6, 0.7]
+    assert found["paper_loss"].to_pylist() == [0.3, 0.1, 0.2, 0.5, 0.6, 0.7]
     (tmp_path / RESULTS).unlink()
     assert collect(tmp_path).equals(found)
 
@@ -169,5 +173,5 @@ def test_costs_leave_out_what_cannot_be_read(tmp_path):
 
 def test_collecting_leaves_losses_to_the_last_bit(tmp_path):
     losses = np.random.default_rng(0).normal(size=3).tolist()
-    make_run(tmp_path, "aa", loss=losses)
-    assert collect(tmp_path)["loss"].to_pylist() == collect(tmp_path)["loss"].to_pylist() == losses
+    make_run(tmp_path, "aa", paper_loss=losses)
+    assert collect(tmp_path)["paper_loss"].to_pylist() == collect(tmp_path)["paper_loss"].to_pylist() == losses

@@ -48,7 +48,8 @@ def draw(experiment, folder, *, mode="quiet"):
         raise ValueError("diverged:\nloss is nan")
     time.sleep(0.03)
     digest = hashlib.sha256(experiment.identity.encode()).digest()
-    rows = {"run": [experiment.identity] * 4, "evaluation": list("abcd"), "loss": [byte / 255 for byte in digest[:4]]}
+    losses = [byte / 255 for byte in digest[:4]]
+    rows = {"run": [experiment.identity] * 4, "evaluation": list("abcd"), "paper_loss": losses}
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(rows), sink)
     temporary = folder / ".metrics.tmp"

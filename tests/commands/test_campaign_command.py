@@ -54,7 +54,7 @@ def plan(tmp_path: Path) -> Path:
 
 def row(**changed: Any) -> dict[str, Any]:
     fixed = {"run": "r", "trained_on": "a", "seed": 0, "optimiser": "adam", "learning_rate": 0.01, "batch_size": 8}
-    return {**fixed, "epoch": 1, "step": 4, "evaluation": "a", "structures": "", "loss": 1.0, **changed}
+    return {**fixed, "epoch": 1, "step": 4, "evaluation": "a", "structures": "", "paper_loss": 1.0, **changed}
 
 
 def make_campaign(folder: Path) -> None:
@@ -63,7 +63,14 @@ def make_campaign(folder: Path) -> None:
     for number, trained in enumerate(("defocus=100", "defocus=-20")):
         run = f"{number:016d}"
         rows = [
-            row(run=run, trained_on=trained, seed=seed, epoch=epoch, evaluation=name, loss=float(rng.uniform(1, 9)))
+            row(
+                run=run,
+                trained_on=trained,
+                seed=seed,
+                epoch=epoch,
+                evaluation=name,
+                paper_loss=float(rng.uniform(1, 9)),
+            )
             for epoch in (1, 2)
             for name in ("defocus=100", "defocus=-20")
             for seed in range(3)
@@ -221,7 +228,7 @@ def test_every_command_shows_examples_of_itself(run: Run, command: str) -> None:
 def test_mean_losses_are_of_the_last_epoch_of_each_run() -> None:
     losses = {"x": (2.0, 4.0, 9.0), "y": (5.0,)}
     rows = [
-        row(run=run, trained_on=run, seed=seed, epoch=epoch, loss=value + 100.0 * (epoch < last))
+        row(run=run, trained_on=run, seed=seed, epoch=epoch, paper_loss=value + 100.0 * (epoch < last))
         for (run, values), last in zip(losses.items(), (3, 2), strict=True)  # run y stopped earlier
         for epoch in range(1, last + 1)
         for seed, value in enumerate(values)
@@ -233,7 +240,8 @@ def test_mean_losses_are_of_the_last_epoch_of_each_run() -> None:
 
 
 def test_series_are_not_mixed() -> None:
-    rows = [row(run=str(k), learning_rate=rate, loss=loss) for k, (rate, loss) in enumerate(((0.1, 1.0), (0.2, 3.0)))]
+    series = enumerate(((0.1, 1.0), (0.2, 3.0)))
+    rows = [row(run=str(k), learning_rate=rate, paper_loss=loss) for k, (rate, loss) in series]
     assert [one["loss"] for one in mean_losses(pa.Table.from_pylist(rows))] == [1.0, 3.0]
 
 

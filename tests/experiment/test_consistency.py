@@ -76,7 +76,12 @@ SHARED: dict[str, tuple[dict[str, Any], str]] = {  # what a study and a campaign
     "too few class weights": ({"loss": {"class_weights": [1.0]}}, "has 1 numbers and the network 2 classes"),
     "too many class weights": ({"loss": {"class_weights": [1.0, 2.0, 3.0]}}, "has 3 numbers and the network 2 classes"),
     "class weights of nothing": ({"loss": {"class_weights": [0.0, 0.0]}}, "leave nothing to learn"),
-    "monitor": ({"training.monitor": "f1"}, "monitor='f1' is no score; choose one of loss, paper_scale_loss"),
+    "monitor": ({"training.monitor": "f1"}, "monitor='f1' is no score; choose one of training_loss, paper_loss"),
+    "monitor of an older version": (
+        {"training.monitor": "paper_scale_loss"},
+        "training.monitor='paper_scale_loss' is called 'paper_loss' now; write that",
+    ),
+    "loss of an older version": ({"training.monitor": "loss"}, "monitor='loss' is called 'training_loss' now"),
     "monitor that grows": ({"training.monitor": "dice", "training.patience": 3}, "monitor='dice' grows as a network"),
     "monitor set": ({"training.monitor_set": "far"}, "monitor_set='far' is no validation set; choose one of"),
     "split without a training": ({"split": {"validation": 0.5, "test": 0.45}}, "leave none to train on"),

@@ -126,12 +126,12 @@ def test_scores_on_the_card_are_of_the_weights_that_are_kept(
 
     def worse_and_worse(self: Any, name: str, batches: Any) -> dict[str, float]:
         seen.append(name)
-        return validate(self, name, batches) | {"loss": float(len(seen))}
+        return validate(self, name, batches) | {"training_loss": float(len(seen))}
 
     monkeypatch.setattr(SegmentationLearner, "validate", worse_and_worse)
     best = study | {"training": study["training"] | {"keep": "best", "learning_rate": 0.1}}
     run = train(best, store, tmp_path)
     (row, last) = run.history.rows
     assert (run.history.best_epoch, row["epoch"]) == (1, 1)
-    assert row["paper_scale_loss"] != last["paper_scale_loss"]
-    assert scores(tmp_path)["near"]["paper_scale_loss"] == row["paper_scale_loss"]
+    assert row["paper_loss"] != last["paper_loss"]
+    assert scores(tmp_path)["near"]["paper_loss"] == row["paper_loss"]

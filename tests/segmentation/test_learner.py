@@ -102,7 +102,7 @@ def test_empty_fields_have_no_overlap_and_empty_sets_are_refused():
 
 
 def test_it_learns_and_resumes_bit_for_bit(tmp_path):
-    recipe = TrainingRecipe(epochs=3, steps_per_epoch=10, batch_size=8, learning_rate=8e-3, monitor="paper_scale_loss")
+    recipe = TrainingRecipe(epochs=3, steps_per_epoch=10, batch_size=8, learning_rate=8e-3, monitor="paper_loss")
     sets = {"discs": [discs(10**6, 16)]}
     whole, first, rest = learner(), learner(), learner()
     history = fit(whole, discs, sets, recipe, tmp_path / "a")

@@ -11,7 +11,7 @@ from passband.segmentation.losses import (
     cross_entropy,
     dice,
     focal,
-    paper_scale_loss,
+    paper_loss,
     segmentation_loss,
 )
 
@@ -65,7 +65,7 @@ def one_hot_logits(target, size, classes=2):
 @pytest.mark.parametrize("classes", [2, 4])
 def test_perfect_answer_scores_zero_on_the_scale_of_the_paper(classes):
     target = torch.randint(classes, (2, 8, 8), generator=torch.Generator().manual_seed(1))
-    assert abs(float(paper_scale_loss(one_hot_logits(target, 50.0, classes), target))) < 1e-6
+    assert abs(float(paper_loss(one_hot_logits(target, 50.0, classes), target))) < 1e-6
     for loss in (cross_entropy, dice, focal):
         assert float(loss(one_hot_logits(target, 50.0, classes), target)) < 1e-6
 
@@ -74,15 +74,15 @@ def test_paper_scale_of_undecided_and_of_wrong_pixels():
     target = torch.ones(1, 4, 4, dtype=torch.int64)
     floor = np.log1p(np.exp(-1.0))
     assert floor == pytest.approx(0.31326, abs=1e-5)  # spec, section 5
-    assert float(paper_scale_loss(torch.zeros(1, 2, 4, 4), target)) == pytest.approx(np.log(2) - floor, abs=1e-6)
-    assert float(paper_scale_loss(-one_hot_logits(target, 50.0), target)) == pytest.approx(1.0, abs=1e-6)
+    assert float(paper_loss(torch.zeros(1, 2, 4, 4), target)) == pytest.approx(np.log(2) - floor, abs=1e-6)
+    assert float(paper_loss(-one_hot_logits(target, 50.0), target)) == pytest.approx(1.0, abs=1e-6)
 
 
 def test_paper_threshold_is_a_mean_error_of_nine_percent():
     """Spec, section 5: 0.05 on this scale is about 0.09 mean absolute error."""
     target = torch.ones(1, 1, 1, dtype=torch.int64)
     logit = float(np.log(0.91 / 0.09))
-    assert float(paper_scale_loss(one_hot_logits(target, logit), target)) == pytest.approx(0.05, abs=0.003)
+    assert float(paper_loss(one_hot_logits(target, logit), target)) == pytest.approx(0.05, abs=0.003)
 
 
 @given(st.floats(-60, 60), st.sampled_from([0.5, 2.0]))

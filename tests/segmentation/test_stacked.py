@@ -37,7 +37,7 @@ def test_a_network_in_a_stack_ends_with_the_bits_it_has_alone(tmp_path) -> None:
         own = fit(alone, batches, VALIDATION, TRAINING, tmp_path / str(seed))
         assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), _state(alone), strict=True))
         assert own.column("dice") == history.column(f"dice.{k}")
-        assert own.column("paper_scale_loss") == history.column(f"paper_scale_loss.{k}")
+        assert own.column("paper_loss") == history.column(f"paper_loss.{k}")
 
 
 def _state(alone: SegmentationLearner):
@@ -63,9 +63,9 @@ def test_scores_are_of_each_network_their_mean_and_the_worst(together) -> None:
             SegmentationLearner(network, LossRecipe()).eval().validate("set", VALIDATION["set"])
             for network in learner.separate()
         ]
-    losses = [row["paper_scale_loss"] for row in alone]
-    assert [scores[f"paper_scale_loss.{k}"] for k in range(3)] == pytest.approx(losses, rel=1e-5)
-    assert scores["paper_scale_loss"] == pytest.approx(sum(losses) / 3, rel=1e-5)
+    losses = [row["paper_loss"] for row in alone]
+    assert [scores[f"paper_loss.{k}"] for k in range(3)] == pytest.approx(losses, rel=1e-5)
+    assert scores["paper_loss"] == pytest.approx(sum(losses) / 3, rel=1e-5)
     assert scores[WORST] == pytest.approx(max(losses), rel=1e-5)
     assert max(losses) > min(losses)
 

@@ -65,7 +65,8 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (run / "config.json").write_text(experiment.to_json())
         rows = [
             {"run": experiment.identity, "trained_on": experiment.trained_on, "seed": seed, "epoch": epoch,
-             "evaluation": one.name, "structures": "", "loss": loss_of(trained, met, seed) + (epoch == 1), "dice": 0.9}
+             "evaluation": one.name, "structures": "", "dice": 0.9,
+             "paper_loss": loss_of(trained, met, seed) + (epoch == 1)}
             for seed in (0, 1)
             for epoch in (1, 2)
             for met, one in zip(FOCI, experiment.evaluations, strict=True)

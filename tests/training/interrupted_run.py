@@ -36,7 +36,7 @@ class Regression(nn.Module):
         return (self.layers(batch[0]) - batch[1]).square().mean()
 
     def validate(self, name, batches):
-        return {"loss": float(sum(self.loss(batch, step=0) for batch in batches))}
+        return {"training_loss": float(sum(self.loss(batch, step=0) for batch in batches))}
 
 
 def batches(step, size):

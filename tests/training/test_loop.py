@@ -28,7 +28,7 @@ class Regression(nn.Module):
 
     def validate(self, name, batches):
         assert not self.training
-        return {"loss": float(np.mean([float(self.loss(batch, step=0)) for batch in batches])), "sets": 1.0}
+        return {"training_loss": float(np.mean([float(self.loss(batch, step=0)) for batch in batches])), "sets": 1.0}
 
 
 def batches(step, size):
@@ -104,6 +104,20 @@ def test_finished_training_is_found_not_repeated(tmp_path):
     assert not learner.training
 
 
+def test_a_training_of_an_older_version_goes_on_under_the_names_of_this_one(tmp_path):
+    """Rejects a loop that refuses the monitor of an older recipe, or mixes old and new columns."""
+    judged = RECIPE.model_copy(update={"patience": 100})
+    fit(Regression(), batches, VALIDATION, judged.model_copy(update={"epochs": 2}), tmp_path / "older")
+    path = tmp_path / "older" / "checkpoint.safetensors"
+    tensors, state = read_checkpoint(path)
+    state["rows"] = [{{"training_loss": "loss"}.get(name, name): row[name] for name in row} for row in state["rows"]]
+    write_checkpoint(path, tensors, {name: state[name] for name in state if name != "format"})
+    recorded = (tmp_path / "older" / "training.json").read_text()
+    (tmp_path / "older" / "training.json").write_text(recorded.replace('"training_loss"', '"loss"'))
+    history = fit(Regression(), batches, VALIDATION, judged, tmp_path / "older")
+    assert history.rows == fit(Regression(), batches, VALIDATION, judged, tmp_path / "whole").rows
+
+
 def test_history_has_a_row_for_every_epoch_and_set(tmp_path):
     history = fit(Regression(), batches, VALIDATION, RECIPE, tmp_path)
     assert [(row["epoch"], row["set"]) for row in history.rows] == [
@@ -129,7 +143,7 @@ def test_training_lowers_the_loss_and_leaves_the_callers_random_state(tmp_path):
 
 def test_stops_below_the_threshold_of_the_named_set(tmp_path):
     free = fit(Regression(), batches, VALIDATION, RECIPE, tmp_path / "free")
-    near = free.column("loss", set_name="near")
+    near = free.column("training_loss", set_name="near")
     assert near == sorted(near, reverse=True)  # the case below needs a falling loss
     limit = (near[1] + near[2]) / 2
     recipe = RECIPE.model_copy(update={"stop_below": limit, "monitor_set": "near"})
@@ -146,7 +160,7 @@ class Scripted(Regression):
         self.scores = iter(scores)
 
     def validate(self, name, batches):
-        return {"loss": next(self.scores)}
+        return {"training_loss": next(self.scores)}
 
 
 def test_patience_counts_epochs_since_the_best_and_best_weights_are_kept(tmp_path):
@@ -187,7 +201,7 @@ def test_running_average_is_validated_and_returned(tmp_path):
     assert state_bytes(averaged) != state_bytes(plain)
     with torch.no_grad():
         again = averaged.validate("near", VALIDATION["near"])
-    assert history.rows[-2]["loss"] == again["loss"]
+    assert history.rows[-2]["training_loss"] == again["training_loss"]
     raw = read_checkpoint(tmp_path / "a" / "checkpoint.safetensors")[0]
     for name, tensor in plain.state_dict().items():  # averaging watches the training, it does not steer it
         assert torch.equal(raw[f"learner.{name}"], tensor), name
@@ -267,7 +281,7 @@ def test_infinite_score_is_a_divergence(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"monitor": "dice"}, "monitor='dice' is no score of this learner; choose one of loss, sets"),
+        ({"monitor": "dice"}, "monitor='dice' is no score of this learner; choose one of training_loss, sets"),
         ({"monitor_set": "mars"}, "monitor_set='mars' is no validation set; choose one of near, far"),
         ({"precision": "float16"}, "float16.*needs a CUDA device"),
     ],

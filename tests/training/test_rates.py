@@ -63,7 +63,7 @@ class Parabola(nn.Module):
         return 0.5 * self.stiffness * self.weight.square().sum() + 1.0
 
     def validate(self, name, batches):
-        return {"loss": 0.0}
+        return {"training_loss": 0.0}
 
 
 @pytest.mark.parametrize("stiffness", [1.0, 100.0])

@@ -26,8 +26,8 @@ from passband.recipe import Recipe
 from passband.training.history import to_parquet
 
 Row = dict[str, Any]
-#: Column of a campaign → score of a learner; the training's own loss is whatever its recipe weighs together.
-SCORES = {"loss": "paper_scale_loss", "training_loss": "loss", "dice": "dice", "iou": "iou", "accuracy": "accuracy"}
+#: Scores of each network; `training_loss` is the weighted sum of its recipe.
+SCORES = ("paper_loss", "training_loss", "dice", "iou", "accuracy")
 
 
 class Measurement(Recipe):
@@ -97,7 +97,7 @@ def run_experiment(
     -------
     list of dict
         One per network, evaluation and measured epoch: `run`, `trained_on`, `seed`, `optimiser`, `learning_rate`,
-        `batch_size`, `epoch`, `step`, `evaluation`, `structures`, `images`, `loss` (scale of arXiv 2512.09067),
+        `batch_size`, `epoch`, `step`, `evaluation`, `structures`, `images`, `paper_loss` (scale of arXiv 2512.09067),
         `training_loss` (that of the training's recipe), `dice`, `iou`, `accuracy`, `stopped`.
 
     Raises
@@ -193,7 +193,7 @@ def _scored(
             scores = learner.validate(evaluation.name, micrographs)
         common = {"epoch": networks.final if epoch is None else epoch}
         for k in range(len(experiment.seeds)):
-            rows.append({**common, "network": k, **{name: scores[f"{score}.{k}"] for name, score in SCORES.items()}})
+            rows.append({**common, "network": k, **{name: scores[f"{name}.{k}"] for name in SCORES}})
     write_atomically(path, to_parquet(rows), error=CampaignError)
     return rows
 

@@ -26,8 +26,8 @@ from passband.durable import write_atomically
 from passband.locking import exclusive, is_held
 from passband.recipe import PassbandError
 
-#: Columns of older versions: the loss that a training's recipe weighs together is not always a cross entropy.
-RENAMED = {"cross_entropy": "training_loss"}
+#: Columns of older versions, and what they are called now.
+RENAMED = {"cross_entropy": "training_loss", "loss": "paper_loss"}
 _MAGIC = b"PAR1"  # a Parquet file begins and ends with it
 _KEY = b"passband.runs"
 

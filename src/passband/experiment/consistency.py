@@ -16,12 +16,13 @@ from passband.recipe import PassbandError
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.unet import STRIDE, UNetRecipe
 from passband.training import TrainingRecipe
+from passband.training.history import RENAMED
 
 if TYPE_CHECKING:
     from passband.experiment.plan import Split
 
 IMAGE_CHANNELS, MASK_CLASSES = 1, 2  # a micrograph is grey; a pixel is background or particle
-SCORES = ("loss", "paper_scale_loss", "accuracy", "dice", "iou")
+SCORES = ("training_loss", "paper_loss", "accuracy", "dice", "iou")
 RISING = ("accuracy", "dice", "iou")  # scores that grow as networks get better
 MOST_STEPS = 10**9
 MOST_BATCH = 2e12  # bytes of the activations of one step
@@ -121,12 +122,14 @@ def _training_problems(study: Study) -> Iterator[str]:
             f"{memory / 1e9:,.0f} GB a step; {MOST_BATCH / 1e9:,.0f} GB is the bound, so make batch or patches smaller"
         )
     known = (*SCORES, *study.scores)
-    if training.monitor not in known:
+    if training.monitor in RENAMED:
+        yield f"training.monitor={training.monitor!r} is called {RENAMED[training.monitor]!r} now; write that"
+    elif training.monitor not in known:
         yield f"training.monitor={training.monitor!r} is no score; choose one of {', '.join(known)}"
     elif training.is_judged and training.monitor.split(".")[0] in RISING:
         yield (
             f"training.monitor={training.monitor!r} grows as a network gets better and the smallest is kept; "
-            "choose loss or paper_scale_loss"
+            "choose training_loss or paper_loss"
         )
     if training.monitor_set is not None and training.monitor_set not in study.judges:
         yield (

@@ -22,7 +22,7 @@ from passband.microscope.information import Metric, compare_information
 from passband.microscope.polar import DataSet
 from passband.scores.overlap import overlap_scores
 from passband.segmentation.learner import SegmentationLearner
-from passband.segmentation.losses import paper_scale_loss
+from passband.segmentation.losses import paper_loss
 from passband.segmentation.model import Model, ModelCard, save_model
 from passband.segmentation.unet import build_unet
 from passband.training import History, Progress, fit
@@ -180,7 +180,7 @@ def _card(plan: Plan, history: History, device: str) -> ModelCard:
     last = history.best_epoch if plan.training.keep == "best" else history.rows[-1]["epoch"]
     low, high = limits(plan.imaging.pixel_size)
     scores = {
-        str(row["set"]): {key: _known(row[key]) for key in ("dice", "iou", "paper_scale_loss") if key in row}
+        str(row["set"]): {key: _known(row[key]) for key in ("dice", "iou", "paper_loss") if key in row}
         for row in history.rows
         if row["epoch"] == last
     }
@@ -249,7 +249,7 @@ def _scores(model: Model, micrographs: NamedSet) -> dict[str, float]:
 
 
 def _paper_loss(probabilities: Tensor, mask: Tensor) -> float:
-    return float(paper_scale_loss(probabilities.clamp_min(1e-12).log()[None], mask[None]))
+    return float(paper_loss(probabilities.clamp_min(1e-12).log()[None], mask[None]))
 
 
 def information_rows(plan: Plan, trained: AnyConditions) -> list[dict[str, float]]:

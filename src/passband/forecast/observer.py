@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from passband.dataset.acquisition import Acquisition
 from passband.forecast.channels import ChannelRecipe, channel_images
 from passband.recipe import PassbandError, Recipe
-from passband.segmentation.losses import paper_scale_loss
+from passband.segmentation.losses import paper_loss
 
 Array = NDArray[np.float64]
 
@@ -170,7 +170,7 @@ def observer_scores(
 
 def _scores(logits: Array, truth: NDArray[np.bool_]) -> tuple[float, float, float]:
     both = torch.from_numpy(np.stack((np.zeros_like(logits), logits), axis=1))
-    paper = float(paper_scale_loss(both, torch.from_numpy(truth.astype(np.int64))))
+    paper = float(paper_loss(both, torch.from_numpy(truth.astype(np.int64))))
     entropy = float(np.logaddexp(0.0, np.where(truth, -logits, logits)).mean())
     return paper, entropy, area_under_curve(logits, truth)
 

@@ -30,7 +30,7 @@ from passband.performance.prediction import with_kernels
 from passband.performance.signals import Reference, distances, doubts, look, spectrum_profile, whole_side
 from passband.performance.subspace import Subspace
 from passband.performance.widening import camera_pixels, draw_settings, widened
-from passband.segmentation.losses import paper_scale_loss
+from passband.segmentation.losses import paper_loss
 from passband.segmentation.model import Model
 
 Report = Callable[..., None]
@@ -175,7 +175,7 @@ def scores_of(logits: Tensor, mask: Tensor) -> dict[str, float]:
     """Loss on the scale of the paper, twice the shared area and the sum of both areas of one image."""
     found, truth = logits.argmax(dim=0) > 0, mask > 0
     return {
-        "loss": float(paper_scale_loss(logits[None], mask[None])),
+        "loss": float(paper_loss(logits[None], mask[None])),
         "both": 2.0 * float((found & truth).sum()),
         "either": float(found.sum() + truth.sum()),
     }

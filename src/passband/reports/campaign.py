@@ -67,9 +67,9 @@ def mean_losses(rows: pa.Table) -> list[dict[str, Any]]:
     rows = rows.join(last, "run", use_threads=False).filter(pc.field("epoch") == pc.field("epoch_max"))
     keys = ["trained_on", "evaluation", *SERIES]
     sample = pc.VarianceOptions(ddof=1, min_count=2)
-    aggregates = [("loss", "mean"), ("loss", "stddev", sample), ("loss", "count")]
+    aggregates = [("paper_loss", "mean"), ("paper_loss", "stddev", sample), ("paper_loss", "count")]
     grouped = rows.group_by(keys, use_threads=False).aggregate(aggregates)  # groups in the order of the rows
-    renamed = {"loss_mean": "loss", "loss_stddev": "spread", "loss_count": "networks"}
+    renamed = {"paper_loss_mean": "loss", "paper_loss_stddev": "spread", "paper_loss_count": "networks"}
     found = [{renamed.get(key, key): value for key, value in row.items()} for row in grouped.to_pylist()]
     return sorted(found, key=lambda row: [_natural_key(str(row[key])) for key in keys])
 

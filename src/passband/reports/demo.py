@@ -118,7 +118,7 @@ def _learned(page: Report, findings: Findings) -> None:
     first = str(rows[0]["set"])
     losses = {
         "training": [float(row["train_loss"]) for row in rows if row["set"] == first],
-        f"validation, {first}": [float(row.get("loss", float("nan"))) for row in rows if row["set"] == first],
+        f"validation, {first}": [float(row.get("training_loss", float("nan"))) for row in rows if row["set"] == first],
     }
     png = figures.learning_curves(epochs, losses, by_set)
     recipe = findings.plan.training

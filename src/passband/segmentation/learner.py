@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from passband.patches.symmetry import augment_dihedral
-from passband.segmentation.losses import LossRecipe, paper_scale_loss, segmentation_loss
+from passband.segmentation.losses import LossRecipe, paper_loss, segmentation_loss
 
 
 class LabelledBatch(Protocol):
@@ -80,7 +80,7 @@ def augmented(images: Tensor, masks: Tensor, *, seed: int, step: int) -> tuple[T
 
 
 class Tally:
-    """Scores of a network, summed batch by batch: `loss`, `paper_scale_loss`, `accuracy`, `dice` and `iou`.
+    """Scores of a network, summed batch by batch: `training_loss`, `paper_loss`, `accuracy`, `dice` and `iou`.
 
     Means are over images, batches of different size weighing by their images. Dice and IoU are of the foreground: they
     sum the areas of all images first and average over the classes but 0; a class that neither occurs nor is predicted
@@ -98,7 +98,7 @@ class Tally:
         predicted = logits.argmax(1)
         scores = (
             segmentation_loss(logits, masks, self.recipe),
-            paper_scale_loss(logits, masks),
+            paper_loss(logits, masks),
             (predicted == masks).double().mean(),
         )
         self.sums += len(masks) * torch.stack([score.double().cpu() for score in scores])
@@ -113,7 +113,7 @@ class Tally:
             raise ValueError(f"validation set {name!r} holds no batch; give it one image or more")
         loss, paper, accuracy = (self.sums / self.images).tolist()
         dice, iou = _foreground_overlap(self.confusion)
-        return {"loss": loss, "paper_scale_loss": paper, "accuracy": accuracy, "dice": dice, "iou": iou}
+        return {"training_loss": loss, "paper_loss": paper, "accuracy": accuracy, "dice": dice, "iou": iou}
 
 
 def _foreground_overlap(confusion: Tensor) -> tuple[float, float]:

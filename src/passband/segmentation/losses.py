@@ -75,7 +75,7 @@ def focal(logits: Tensor, target: Tensor, *, gamma: float = 2.0, class_weights: 
     return -(per_pixel * weight * log_probability).sum() / per_pixel.sum()
 
 
-def paper_scale_loss(logits: Tensor, target: Tensor) -> Tensor:
+def paper_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Score on the scale of arXiv 2512.09067: 0 is perfect, 0.05 the threshold at which its trainings stop.
 
     Their networks end in a softmax and their cross-entropy applies another one, so that even a perfect answer costs

@@ -21,7 +21,7 @@ from passband.segmentation.unet import UNet, UNetRecipe, build_unet
 
 Together = Literal["turns", "vmap"]
 
-WORST = "worst_paper_scale_loss"
+WORST = "worst_paper_loss"
 
 
 def seeded_networks(recipe: UNetRecipe, seeds: Sequence[int]) -> list[UNet]:
@@ -85,9 +85,9 @@ class StackedLearner(nn.Module):
         return torch.stack([segmentation_loss(logits, masks, self.recipe) for logits in self.networks(images)]).sum()
 
     def validate(self, name: str, batches: Iterable[LabelledBatch]) -> dict[str, float]:
-        """Scores of each network k as `loss.k`, `dice.k` …, their means without a number, and the worst network's loss.
+        """Scores of each network k as `paper_loss.k`, `dice.k` …, their means without a number, and the worst loss.
 
-        `worst_paper_scale_loss` is what to stop by when all of them must reach a threshold.
+        `worst_paper_loss` is what to stop by when all of them must reach a threshold.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class StackedLearner(nn.Module):
                 tally.add(logits, masks)
         each = [tally.scores(name) for tally in tallies]
         means = {score: float(np.mean([row[score] for row in each])) for score in each[0]}
-        means[WORST] = max(row["paper_scale_loss"] for row in each)
+        means[WORST] = max(row["paper_loss"] for row in each)
         return means | {f"{score}.{k}": value for k, row in enumerate(each) for score, value in row.items()}
 
     def separate(self) -> list[UNet]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from passband.documents import parse_json, read_document
 from passband.durable import write_atomically
 from passband.recipe import PassbandError
+from passband.training.history import RENAMED
 from passband.training.recipe import TrainingRecipe
 
 FORMAT = 1
@@ -104,7 +105,9 @@ def refuse_other_run(path: Path, recipe: TrainingRecipe, identity: str) -> None:
     directory = path.parent
     try:
         theirs = parse_json(read_document(path))
-        old, new = TrainingRecipe.model_validate(theirs["recipe"]), recipe
+        monitor = theirs["recipe"]["monitor"]
+        named = theirs["recipe"] | {"monitor": RENAMED.get(monitor, monitor)}
+        old, new = TrainingRecipe.model_validate(named), recipe
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"{directory} holds a checkpoint but no readable {path.name}; use another directory"

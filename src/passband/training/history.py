@@ -11,6 +11,9 @@ import pyarrow.parquet as pq
 
 Row = dict[str, Any]
 
+#: Scores of older versions, and what they are called now.
+RENAMED = {"loss": "training_loss", "paper_scale_loss": "paper_loss", "worst_paper_scale_loss": "worst_paper_loss"}
+
 
 @dataclass(frozen=True)
 class History:
@@ -41,6 +44,11 @@ def to_parquet(rows: Sequence[Row]) -> bytes:
 
 
 def read_history(path: str | Path) -> list[Row]:
-    """Return the rows of a `history.parquet`."""
-    rows: list[Row] = pq.read_table(path).to_pylist()
-    return rows
+    """Return the rows of a `history.parquet`, with the names that its columns have now."""
+    return [renamed(row) for row in pq.read_table(path).to_pylist()]
+
+
+def renamed(row: Row) -> Row:
+    """Return a row of an older version with the names of this one; `loss.3` is that of network 3."""
+    parts = [(*name.partition("."), value) for name, value in row.items()]
+    return {f"{RENAMED.get(score, score)}{dot}{number}": value for score, dot, number, value in parts}

@@ -25,7 +25,7 @@ from passband.training.checkpoint import (
     without_prefix,
     write_checkpoint,
 )
-from passband.training.history import History, Row, to_parquet
+from passband.training.history import History, Row, renamed, to_parquet
 from passband.training.optimising import WeightAverage, copy_into, learning_rate, make_optimiser, set_rate, snapshot
 from passband.training.recipe import Batches, Learner, TrainingRecipe
 from passband.training.source import BatchSource
@@ -171,7 +171,8 @@ class _Run:
             raise TrainingError(f"{path} does not fit this network: {reason}; use another directory") from error
         if state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
-        self.epoch, self.rows, self.stopped = state["epoch"], state["rows"], state["stopped"]
+        self.epoch, self.stopped = state["epoch"], state["stopped"]
+        self.rows = [renamed(row) for row in state["rows"]]
         self.measured = state.get("sets", {})
         self.best_epoch, self.best_score = state["best_epoch"], state["best_score"]
         if self.stopped == "epochs" and self.epoch < self.recipe.epochs:

@@ -20,7 +20,7 @@ class Learner(Protocol):
         """Return the scalar to descend; what is random in it follows from `step`."""
 
     def validate(self, name: str, batches: Iterable[Any]) -> Mapping[str, float]:
-        """Return scores on one named set, `loss` among them; called in evaluation mode without gradients."""
+        """Return scores on one named set, `training_loss` among them; called in evaluation mode without gradients."""
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Return what is trained."""
@@ -79,7 +79,7 @@ class TrainingRecipe(Recipe):
     average: float = Field(default=0.0, ge=0.0, lt=1.0)
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     validate_every: int = Field(default=1, ge=1)
-    monitor: str = "loss"
+    monitor: str = "training_loss"
     monitor_set: str | None = None
     stop_below: float | None = None
     patience: int | None = Field(default=None, ge=1)
