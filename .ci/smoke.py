@@ -67,6 +67,7 @@ _atom_site_fract_y
 _atom_site_fract_z
 Si 0.125 0.125 0.125
 """
+PUBLIC = "import passband; assert all(getattr(passband, name) for name in passband.__all__)"
 READ_CIF = "from passband.specimen.crystal import read_cif, unit_cell; assert len(unit_cell(read_cif('si.cif'))) == 8"
 SET = " ".join(f"--set {key}={value}" for key, value in MICRO.items())
 SUBCOMMANDS = "advise calibrate campaign cite demo evaluate fit information inspect segment simulate train trust"
@@ -117,7 +118,8 @@ def main() -> None:
         grey = np.random.default_rng(0).normal(1000.0, 30.0, (192, 192)).astype(np.float32)
         unit = {"unit": "nm", "axes": "YX"}
         tifffile.imwrite(folder / "image.tif", grey, imagej=True, resolution=(12.5, 12.5), metadata=unit)
-        warned.update(step([sys.executable, "-c", READ_CIF], folder, []))
+        for code in (READ_CIF, PUBLIC):
+            warned.update(step([sys.executable, "-c", code], folder, []))
         for command, files in STEPS:
             warned.update(step([str(program), *command.split()], folder, files))
     for text, count in warned.most_common():

@@ -1,3 +1,24 @@
-"""Neural networks for electron micrographs that know what they can see."""
+"""Neural networks for electron micrographs that know what they can see.
+
+These names are public; each is loaded when it is first used. Lengths are in Å, energies in eV, angles in rad, doses in
+e⁻/Å², and arrays end (..., y, x).
+
+Micrographs
+    `read_micrograph`, `Micrograph`
+Segmentation
+    `load_model`, `Model`, `measure_particles`
+A network of one's own
+    `load_plan`, `Plan`, `simulate`, `Simulation`, `WaveStore`, `Imaging`, `Acquisition`, `calibrate`
+The microscope
+    `Conditions`, `ConditionDistribution`, `Aberrations`, `contrast_transfer`, `compare_information`, `fit_conditions`,
+    `exit_waves`, `form_images`
+Errors
+    `PassbandError`
+
+Everything else may change without notice, but for the modules in the reference of the documentation.
+"""
+
+import lazy_loader
 
 __version__ = "0.1.0"
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)  # the names are in __init__.pyi

@@ -241,6 +241,13 @@ def _holds(path: Path, content: bytes) -> bool:
 def load_model(directory: str | Path, *, device: torch.device | str | None = None) -> Model:
     """Read a model.
 
+    Parameters
+    ----------
+    directory
+        That holds weights and card.
+    device
+        Of the network, such as "cuda"; the CPU by default.
+
     Raises
     ------
     ModelError

@@ -1,0 +1,44 @@
+from .dataset.acquisition import Acquisition, Imaging
+from .dataset.simulate import simulate
+from .dataset.simulation import Simulation
+from .dataset.store import WaveStore
+from .description.particles import measure_particles
+from .experiment.plan import Plan, load_plan
+from .files.micrograph import Micrograph
+from .files.reading import read_micrograph
+from .microscope.aberrations import Aberrations
+from .microscope.conditions import ConditionDistribution, Conditions
+from .microscope.fitting import fit_conditions
+from .microscope.imaging import form_images
+from .microscope.information import compare_information
+from .microscope.multislice import exit_waves
+from .microscope.transfer import contrast_transfer
+from .performance.measuring import calibrate
+from .recipe import PassbandError
+from .segmentation.model import Model, load_model
+
+__version__: str
+__all__ = [
+    "Aberrations",
+    "Acquisition",
+    "ConditionDistribution",
+    "Conditions",
+    "Imaging",
+    "Micrograph",
+    "Model",
+    "PassbandError",
+    "Plan",
+    "Simulation",
+    "WaveStore",
+    "calibrate",
+    "compare_information",
+    "contrast_transfer",
+    "exit_waves",
+    "fit_conditions",
+    "form_images",
+    "load_model",
+    "load_plan",
+    "measure_particles",
+    "read_micrograph",
+    "simulate",
+]

@@ -1,0 +1,20 @@
+"""What a type checker sees through `import passband`; the gates check it, and nothing runs it."""
+
+from typing import assert_type
+
+import passband
+
+
+def micrograph_to_numbers(path: str) -> None:
+    micrograph = passband.read_micrograph(path, pixel_size="50pm")
+    assert_type(micrograph, passband.Micrograph)
+    assert_type(passband.load_model("au_hrtem"), passband.Model)
+
+
+def plan_to_store(folder: str) -> None:
+    plan = passband.load_plan("demo")
+    assert_type(plan, passband.Plan)
+    assert_type(passband.simulate(plan.simulation, folder), passband.WaveStore)
+    assert_type(plan.simulation, passband.Simulation)
+    assert_type(plan.imaging, passband.Imaging)
+    passband.simulate(plan.imaging, folder)  # type: ignore[arg-type]  # refused, because the types are seen
