@@ -22,7 +22,7 @@ from passband.dataset.acquisition import Simulation
 from passband.dataset.memory import Memory
 from passband.dataset.store import WaveStore
 from passband.figures.generalisation import forecast_figure, ranking_figure, transfer_loss_figure
-from passband.figures.micrographs import to_png
+from passband.figures.style import to_png
 from passband.forecast.ranking import (
     Estimate,
     explained_variance,

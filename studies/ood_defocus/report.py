@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 from passband.campaign.folder import METRICS, run_folder
 from passband.campaign.grid import CampaignPlan
 from passband.campaign.tables import read_scores
-from passband.figures.micrographs import COLOURS, to_png
+from passband.figures.style import COLOURS, to_png
 from passband.reports.study import provenance, report_command
 from passband.tabular import write_csv
 

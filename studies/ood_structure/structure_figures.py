@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from structure_ranking import POOLS, Table, mean_sd, set_means
 
-from passband.figures.micrographs import COLOURS, INK, PREDICTED, TRUTH, draw_micrograph, to_png
+from passband.figures.segmentation import draw_micrograph
+from passband.figures.style import COLOURS, INK, PREDICTED, TRUTH, to_png
 
 Array = NDArray[np.float64]
 POOL_NAMES = {"structure": "structure changed", "optics": "optics changed", "both": "either or both changed"}

@@ -34,7 +34,7 @@ from passband.campaign.folder import METRICS, finished, run_folder
 from passband.campaign.grid import OWN, CampaignPlan
 from passband.campaign.tables import read_scores
 from passband.distribution import Normal, limits
-from passband.figures.micrographs import to_png
+from passband.figures.style import to_png
 from passband.microscope.conditions import ConditionDistribution
 from passband.reports.study import provenance, report_command
 from passband.tabular import write_csv

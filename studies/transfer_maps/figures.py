@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.electron import wavelength
-from passband.figures.micrographs import to_png
-from passband.figures.optics import information_line_figure, information_map_figure, overlap_figure
+from passband.figures.information import information_line_figure, information_map_figure, overlap_figure
+from passband.figures.style import to_png
 from passband.microscope.conditions import Conditions
 from passband.microscope.information import Metric, information_map, overlap_map
 from passband.tabular import write_csv

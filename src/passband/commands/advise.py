@@ -103,8 +103,8 @@ def draw(
     predictor: "Predictor", base: "Conditions", axes: dict[str, "Axis"], output: Path, *, name: str
 ) -> dict[str, Any]:
     """Write the maps, their tables and what they say; return the last."""
-    from passband.figures.micrographs import to_png
-    from passband.figures.verdict import loss_maps_figure
+    from passband.figures.advice import loss_maps_figure
+    from passband.figures.style import to_png
     from passband.tabular import write_csv
     from passband.verdict.advice import loss_map
     from passband.verdict.verdict import yardstick

@@ -17,7 +17,8 @@ from passband.dataset.store import WaveStore
 from passband.documents import json_text
 from passband.experiment.plan import Plan
 from passband.experiment.run import TrainedRun, evaluate_model, simulate_plan, splits, train_plan
-from passband.figures.micrographs import overlay
+from passband.figures.segmentation import overlay_figure
+from passband.figures.style import to_png
 from passband.files.reading import write_image_tiff
 from passband.reports.demo import Findings, write_report
 from passband.segmentation.model import load_model
@@ -69,13 +70,13 @@ def run_demo(plan: Plan, output: Path, target: Target, *, workers: int, device: 
     seconds = time.monotonic() - started
     times = {"simulate": simulated - started, "train": run.seconds, "all": seconds}
     findings = Findings(plan, store, run, rows, segmented, provenance(plan, device, workers, times))
-    picture = overlay(
+    picture = overlay_figure(
         segmented["micrograph"].array,
         segmented["result"].mask,
         segmented["micrograph"].pixel_size,
         truth=segmented["truth"],
     )
-    (output / "overlay.png").write_bytes(picture)
+    (output / "overlay.png").write_bytes(to_png(picture))
     report = output / "report.html"
     write_report(findings, report)
     result = {

@@ -155,8 +155,8 @@ def report(found: "Fit | Refusal") -> None:
 
 def draw(path: Path, found: "Fit") -> str:
     """Write the figure of the rings and return its path."""
-    from passband.figures.fit import ring_figure
-    from passband.figures.micrographs import to_png
+    from passband.figures.rings import ring_figure
+    from passband.figures.style import to_png
 
     path.write_bytes(to_png(ring_figure(found), dpi=120))
     return str(path)

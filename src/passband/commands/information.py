@@ -147,8 +147,10 @@ def draw(folder: Path, here: "Conditions", there: "Conditions | None", metric: "
     """Write the CTFs and the map of ε over C10 and C30, as PNG and CSV, and return their paths."""
     import numpy as np
 
-    from passband.figures.micrographs import to_png
-    from passband.figures.optics import ctf_figure, information_map_figure
+    from passband.figures.information import information_map_figure
+    from passband.figures.style import to_png
+    from passband.figures.transfer import ctf_figure
+    from passband.microscope.curves import transfer_curve
     from passband.microscope.information import information_map
     from passband.tabular import write_csv
 
@@ -171,26 +173,6 @@ def draw(folder: Path, here: "Conditions", there: "Conditions | None", metric: "
     rows = [{"C10_A": x, "C30_A": y, "epsilon": epsilon[j, i]} for j, y in enumerate(c30) for i, x in enumerate(c10)]
     write_csv(paths[3], [{name: float(value) for name, value in row.items()} for row in rows])
     return paths
-
-
-def transfer_curve(q: Any, conditions: "Conditions", odd: Literal["exact", "naive"]) -> Any:
-    """CTF along azimuth 0, its envelope there, and the extremes over 72 azimuths."""
-    import torch
-
-    from passband.electron import wavelength
-    from passband.figures.optics import Curve
-    from passband.microscope.transfer import aperture_function, contrast_transfer, spatial_envelope, temporal_envelope
-
-    azimuth = torch.arange(72, dtype=torch.float64)[:, None] * (2.0 * math.pi / 72)
-    grid, turned = torch.broadcast_tensors(torch.as_tensor(q, dtype=torch.float64)[None, :], azimuth)  # type: ignore[no-untyped-call]
-    transfer = contrast_transfer(grid, turned, conditions, odd=odd)
-    length = wavelength(conditions.energy)
-    envelope = temporal_envelope(grid[0], conditions.focal_spread, length) * spatial_envelope(
-        grid[0], turned[0], conditions.aberrations.nonzero(), conditions.angular_spread, length
-    )
-    envelope = envelope * aperture_function(grid[0], conditions.aperture, length)
-    lowest, highest = transfer.amin(dim=0), transfer.amax(dim=0)
-    return Curve(*(part.numpy() for part in (transfer[0], envelope, lowest, highest)))
 
 
 def describe(conditions: "Conditions") -> str:

@@ -117,7 +117,7 @@ def text(verdict: "Verdict") -> str:
 def _draw(
     judge: "Judge", micrograph: "Micrograph", verdict: "Verdict", image: Path, figure: Path | None, report: Path | None
 ) -> None:
-    from passband.figures.micrographs import to_png
+    from passband.figures.style import to_png
     from passband.figures.verdict import verdict_figure
     from passband.verdict.known import settings_of
 
@@ -144,7 +144,8 @@ def _draw(
 
 
 def _page(judge: "Judge", micrograph: "Micrograph", verdict: "Verdict", image: Path, png: bytes, report: Path) -> None:
-    from passband.figures.micrographs import overlay
+    from passband.figures.segmentation import overlay_figure
+    from passband.figures.style import to_png
     from passband.reports.page import Report, folded, paragraph, table
     from passband.reports.page import image as picture
 
@@ -169,7 +170,7 @@ def _page(judge: "Judge", micrograph: "Micrograph", verdict: "Verdict", image: P
         "Conditions", conditions, table(rows, {"quantity": "quantity", "value": "value"}), picture(png, caption)
     )
     mask = judge.model.segment(micrograph.array, scale(micrograph))
-    seen = overlay(micrograph.array, mask, scale(micrograph))
+    seen = to_png(overlay_figure(micrograph.array, mask, scale(micrograph)))
     page.section(
         "What the network says", picture(seen, "The micrograph, and the network's outlines on it; axes in nm.")
     )

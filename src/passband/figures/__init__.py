@@ -1,1 +1,1 @@
-"""Every figure, in one style, returned as an image."""
+"""Every figure, in one style, returned as a matplotlib figure."""

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from matplotlib.figure import Figure
 
 from passband.campaign.folder import read_campaign
 from passband.campaign.tables import Status, collect, costs, status
-from passband.figures.micrographs import to_png
+from passband.figures.generalisation import loss_matrix_figure
+from passband.figures.style import to_png
 from passband.reports.page import Report, image, paragraph, table
 from passband.tabular import write_csv
 
@@ -20,7 +20,6 @@ from passband.tabular import write_csv
 SERIES = ("optimiser", "learning_rate", "batch_size", "structures")
 PAPER_NETWORKS = 12_000
 _SHOWN = 600  # rows of the table on the page; the CSV has all
-_LABELS = 45  # along an axis of the heat map; more cannot be read
 
 Row = Mapping[str, Any]
 
@@ -96,28 +95,6 @@ def loss_matrix(rows: Sequence[Row]) -> tuple[list[str], list[str], np.ndarray[A
     return trainings, evaluations, matrix
 
 
-def matrix_figure(rows: Sequence[Row], title: str) -> bytes:
-    """Return the loss matrix as a heat map, as PNG."""
-    trainings, evaluations, matrix = loss_matrix(rows)
-    height, width = (min(9.0, 2.2 + 0.24 * len(names)) for names in (trainings, evaluations))
-    figure = Figure(figsize=(max(4.8, width + 1.6), max(3.2, height)), layout="constrained")
-    axes = figure.subplots()
-    shown = axes.imshow(matrix, cmap="viridis", aspect="auto", interpolation="nearest")
-    _label(axes, "y", trainings)
-    _label(axes, "x", evaluations)
-    axes.set_ylabel("trained on", fontsize=9)
-    axes.set_xlabel("evaluated on", fontsize=9)
-    axes.set_title(title, fontsize=9)
-    figure.colorbar(shown, ax=axes, label="mean loss (scale of arXiv 2512.09067)")
-    return to_png(figure)
-
-
-def _label(axes: Any, axis: str, names: Sequence[str]) -> None:
-    every = -(-len(names) // _LABELS)
-    options = {"rotation": 90} if axis == "x" else {}
-    getattr(axes, f"set_{axis}ticks")(range(0, len(names), every), names[::every], fontsize=7, **options)
-
-
 def cost_rows(found: Sequence[Row]) -> list[dict[str, Any]]:
     """Seconds per network and per evaluation of a network, for each device, and hours for 12,000 networks.
 
@@ -169,7 +146,7 @@ def _losses(report: Report, losses: Sequence[Row]) -> None:
         members = [row for row in losses if tuple(row[name] for name in SERIES) == series]
         title = _series_title(series)
         caption = f"Mean loss at the end of training, {title}; white where nothing was measured."
-        figures.append(image(matrix_figure(members, title), caption))
+        figures.append(image(to_png(loss_matrix_figure(*loss_matrix(members), title)), caption))
     report.section("Loss matrix", *figures)
     columns = {
         "trained_on": "trained on",

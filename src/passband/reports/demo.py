@@ -3,18 +3,19 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from passband.dataset.acquisition import Acquisition
 from passband.dataset.store import WaveStore
 from passband.documents import json_text, parse_json, read_document
 from passband.experiment.plan import Plan
 from passband.experiment.run import TrainedRun, nyquist, splits
-from passband.figures import micrographs as figures
-from passband.microscope.conditions import AnyConditions
-from passband.microscope.transfer import contrast_transfer
+from passband.figures.generalisation import score_figure
+from passband.figures.segmentation import examples_figure, overlay_figure
+from passband.figures.style import to_png
+from passband.figures.training import learning_figure
+from passband.figures.transfer import mean_transfer_figure
+from passband.microscope.curves import Array, mean_transfer
 from passband.reports.page import Report, folded, image, paragraph, table
 
 SCORE_COLUMNS = {
@@ -84,12 +85,8 @@ def _simulated(page: Report, findings: Findings) -> None:
     )
     batch = acquisition.batch(0, 8)
     titles = [_title(row["conditions"]) for row in batch.rows]
-    png = figures.gallery(
-        [one[0].numpy() for one in batch.images],
-        [mask.numpy() for mask in batch.masks],
-        titles,
-        batch.rows[0]["pixel_size"],
-    )
+    images, masks = [one[0].numpy() for one in batch.images], [mask.numpy() for mask in batch.masks]
+    png = to_png(examples_figure(images, masks, titles, batch.rows[0]["pixel_size"]))
     text = (
         f"{len(findings.store)} structures: {', '.join(scene.materials)} particles on amorphous "
         f"{scene.film_symbol}, {scene.field / 10:g} nm wide, each with its own seed. Their exit waves at "
@@ -120,7 +117,7 @@ def _learned(page: Report, findings: Findings) -> None:
         "training": [float(row["train_loss"]) for row in rows if row["set"] == first],
         f"validation, {first}": [float(row.get("training_loss", float("nan"))) for row in rows if row["set"] == first],
     }
-    png = figures.learning_curves(epochs, losses, by_set)
+    png = to_png(learning_figure(epochs, losses, by_set))
     recipe = findings.plan.training
     text = (
         f"A residual U-Net, {recipe.epochs} epochs of {recipe.steps_per_epoch} batches of {recipe.batch_size} "
@@ -149,23 +146,16 @@ def _measured(page: Report, findings: Findings) -> None:
         paragraph(intro),
         table(findings.scores, SCORE_COLUMNS, marked="trained"),
         paragraph("The marked row is what the network was trained through."),
-        image(figures.transfer_curves(q, curves, trained), curves_caption),
-        image(figures.transfer_against_score(findings.scores), score_caption),
+        image(to_png(mean_transfer_figure(q, curves, trained)), curves_caption),
+        image(to_png(score_figure(findings.scores)), score_caption),
     )
 
 
-def transfer(plan: Plan) -> tuple[NDArray[Any], dict[str, NDArray[Any]], NDArray[Any]]:
+def transfer(plan: Plan) -> tuple[Array, dict[str, Array], Array]:
     """Frequencies in Å⁻¹, the rms |T| of each named condition, and that of the training, along q at azimuth 0."""
-    q = torch.linspace(0.0, nyquist(plan), 600, dtype=torch.float64)
-    curves = {named.name: _rms(q, named.conditions) for named in plan.validation}
-    return q.numpy(), curves, _rms(q, plan.imaging.conditions)
-
-
-def _rms(q: torch.Tensor, distribution: AnyConditions) -> NDArray[Any]:
-    drawn = distribution.sample(64, np.random.default_rng(0))
-    values = contrast_transfer(q, torch.zeros_like(q), drawn)
-    curve: NDArray[Any] = values.square().mean(dim=0).sqrt().numpy()
-    return curve
+    q = torch.linspace(0.0, nyquist(plan), 600, dtype=torch.float64).numpy()
+    curves = {named.name: mean_transfer(q, named.conditions) for named in plan.validation}
+    return q, curves, mean_transfer(q, plan.imaging.conditions)
 
 
 def _found(page: Report, findings: Findings) -> None:
@@ -180,7 +170,7 @@ def _found(page: Report, findings: Findings) -> None:
     parts = [paragraph(text)]
     if segmented["warning"]:
         parts.append(paragraph(segmented["warning"], kind="warning"))
-    png = figures.overlay(micrograph.array, result.mask, micrograph.pixel_size, truth=truth)
+    png = to_png(overlay_figure(micrograph.array, result.mask, micrograph.pixel_size, truth=truth))
     parts.append(image(png, "The micrograph, and the outlines on it; axes in nm."))
     parts.append(table(result.particles[:50], PARTICLE_COLUMNS))
     page.section("What it found in a micrograph", *parts)

@@ -2,14 +2,13 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from passband.figures.style import BLUE, ORANGE, SHADE, Array, draw_grid, label_axes, signed
 from passband.microscope.fitting import Fit, RingSpectrum
 
-MEASURED, FITTED, INK = "#2563eb", "#ff7a00", "#1f2a37"
-SHOWN = 20  # rings in the average; beyond, they are finer than a line
-PER_RING = 16
-Array = NDArray[np.float64]
+_MEASURED, _FITTED = BLUE, ORANGE
+_MOST_RINGS = 20  # in the average; beyond, they are finer than a line
+_PER_RING = 16
 
 
 def ring_figure(fit: Fit) -> Figure:
@@ -18,27 +17,22 @@ def ring_figure(fit: Fit) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.25))
     picture, extent = half_and_half(fit.spectrum)
     left.imshow(picture, cmap="gray", extent=extent, vmin=0.0, vmax=1.0, interpolation="nearest", rasterized=True)
-    left.set_facecolor("#cbd5e1")  # where the fit did not look
-    left.set_xlabel("q_x (Å⁻¹)", fontsize=9)
-    left.set_ylabel("q_y (Å⁻¹)", fontsize=9)
-    left.set_title("measured | fitted", fontsize=9, loc="center", color=INK)
+    left.set_facecolor(SHADE)  # where the fit did not look
+    label_axes(left, "q_x (Å⁻¹)", "q_y (Å⁻¹)", "measured | fitted", loc="center")
     phase, power, rings = phase_average(fit.spectrum)
-    right.plot(phase, power, color=MEASURED, linewidth=1.0, marker="o", markersize=2.0, label="measured")
-    right.plot(phase, rings, color=FITTED, linewidth=1.4, label="fitted")
-    right.set_xlabel("phase of the lens |χ| / π (the transfer vanishes at 1, 2, 3 …)", fontsize=9)
-    right.set_ylabel("power over a smooth spectrum (no unit)", fontsize=9)
-    right.grid(color="#e5e7eb", linewidth=0.6)
+    right.plot(phase, power, color=_MEASURED, linewidth=1.0, marker="o", markersize=2.0, label="measured")
+    right.plot(phase, rings, color=_FITTED, linewidth=1.4, label="fitted")
+    phases = "phase of the lens |χ| / π (the transfer vanishes at 1, 2, 3 …)"
+    label_axes(right, phases, "power over a smooth spectrum (no unit)", _title(fit))
+    draw_grid(right)
     right.legend(fontsize=8, frameon=False)
-    right.set_title(_title(fit), fontsize=9, loc="left", color=INK)
-    for axes in (left, right):
-        axes.tick_params(labelsize=8, colors=INK)
     return figure
 
 
 def _title(fit: Fit) -> str:
     half = 0.5 * (fit.c10_interval[1] - fit.c10_interval[0]) / 10.0
     sign = "±" if fit.sign_ambiguous else ""
-    c10 = f"{abs(fit.c10) / 10.0:.2f}" if fit.sign_ambiguous else f"{fit.c10 / 10.0:.2f}".replace("-", "\u2212")
+    c10 = f"{abs(fit.c10) / 10.0:.2f}" if fit.sign_ambiguous else signed(f"{fit.c10 / 10.0:.2f}")
     return f"C10 = {sign}{c10} nm (± {half:.2f}), C12 = {fit.c12 / 10.0:.2f} nm, φ12 = {fit.phi12:.2f} rad"
 
 
@@ -87,8 +81,8 @@ def _smoothed(values: Array) -> Array:
 def phase_average(spectrum: RingSpectrum) -> tuple[Array, Array, Array]:
     """|χ|/π, and the measured and the fitted power there over their mean across one ring: (n,) each."""
     turns = np.abs(spectrum.phase) / np.pi
-    last = min(float(turns.max()), SHOWN)
-    edges = np.linspace(0.0, last, max(int(last * PER_RING), PER_RING) + 1)
+    last = min(float(turns.max()), _MOST_RINGS)
+    edges = np.linspace(0.0, last, max(int(last * _PER_RING), _PER_RING) + 1)
     inside = turns < last
     index = np.clip(np.digitize(turns[inside], edges) - 1, 0, len(edges) - 2)
     smooth = _radial_smooth(spectrum)[inside]
