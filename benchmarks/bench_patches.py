@@ -34,7 +34,6 @@ from passband.dataset.store import WaveStore
 from passband.experiment.plan import Plan, load_plan
 from passband.experiment.run import NamedSet
 from passband.segmentation.learner import SegmentationLearner
-from passband.segmentation.unet import build_unet
 from passband.training.optimising import WeightAverage
 
 SIZE = 8
@@ -50,7 +49,7 @@ def learn(plan: Plan, store: WaveStore, patches: int, seed: int, steps: int) -> 
     held = parts["test"].tolist()
     measured = NamedSet(Acquisition(store, imaging, indices=held, seed=1234, in_turn=True), 4 * len(held), at_most=SIZE)
     torch.manual_seed(seed)
-    learner = SegmentationLearner(build_unet(plan.network), plan.loss, seed=seed)
+    learner = SegmentationLearner(plan.network.build(), plan.loss, seed=seed)
     optimiser = torch.optim.Adam(learner.parameters(), lr=plan.training.learning_rate)
     average = WeightAverage(learner, 0.98)
     seconds = 0.0

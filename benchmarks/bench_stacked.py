@@ -21,16 +21,17 @@ import torch
 
 from passband.campaign.grid import load_campaign
 from passband.dataset.acquisition import Acquisition, simulate
+from passband.segmentation.architecture import Architecture
 from passband.segmentation.losses import LossRecipe
-from passband.segmentation.stacked import StackedLearner, seeded_networks
-from passband.segmentation.unet import UNetRecipe
+from passband.segmentation.networks import named_architecture, seeded_networks
+from passband.segmentation.stacked import StackedLearner
 
 PLAN = Path(__file__).parents[1] / "studies" / "ood_defocus" / "plan_small.toml"
 BATCH = 8
 
 
 class Contender:
-    def __init__(self, acquisition: Acquisition, recipe: UNetRecipe, count: int, together: str, device: str) -> None:
+    def __init__(self, acquisition: Acquisition, recipe: Architecture, count: int, together: str, device: str) -> None:
         self.acquisition, self.device = acquisition, device
         shared = together != "alone"
         stacks = [tuple(range(count))] if shared else [(seed,) for seed in range(count)]
@@ -67,7 +68,7 @@ def main() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     plan = load_campaign(PLAN, ["simulation.structures=8"])
     imaging = plan.experiments()[0].imaging
-    recipe = UNetRecipe.preset(options.architecture)
+    recipe = named_architecture(options.architecture)
     print(f"device: {device}, network: {options.architecture}, batch {BATCH} of {imaging.patch}²")
     columns = "networks", "own streams (ms)", "one stream, in turns (ms)", "one stream, vmap (ms)"
     print(f"| {' | '.join(columns)} | gain in turns | gain of vmap |")

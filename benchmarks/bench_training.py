@@ -22,13 +22,13 @@ from passband.dataset.acquisition import Acquisition, simulate
 from passband.experiment.plan import load_plan
 from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.losses import LossRecipe
-from passband.segmentation.unet import PRESETS, UNetRecipe, build_unet
+from passband.segmentation.unet import UNetRecipe
 
 BATCH = 16
 
 
 def measure(acquisition: Acquisition, network: str, repeats: int) -> str:
-    learner = SegmentationLearner(build_unet(UNetRecipe.preset(network)), LossRecipe())  # type: ignore[arg-type]
+    learner = SegmentationLearner(UNetRecipe.preset(network).build(), LossRecipe())
     optimiser = torch.optim.Adam(learner.parameters(), lr=1e-3)
     imaging, step = [], []
     for number in range(repeats + 2):
@@ -59,7 +59,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         store = simulate(plan.simulation, Path(folder) / "store")
-        for network in PRESETS:
+        for network in UNetRecipe.PRESETS:
             acquisition = Acquisition(store, plan.imaging, seed=1)
             print(measure(acquisition, network, options.repeats if network != "paper" else 3), flush=True)
 

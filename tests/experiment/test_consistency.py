@@ -17,7 +17,7 @@ from passband.experiment.errors import error_lines
 from passband.experiment.plan import Plan, PlanError, load_plan, plan_from, shipped_plans
 from passband.segmentation.footprint import training_footprint
 from passband.segmentation.losses import LossRecipe
-from passband.segmentation.unet import UNetRecipe, build_unet, parameter_count
+from passband.segmentation.unet import UNetRecipe
 from passband.specimen.sampling import sample_scene
 from passband.training import TrainingRecipe
 
@@ -268,7 +268,7 @@ def test_bounds_of_memory_are_below_what_is_measured() -> None:
 def test_parameters_are_counted_without_the_network() -> None:
     odd = UNetRecipe(channels=3, classes=5, stem=7, encoder=(3, 4, 5, 6), decoder=(9, 8, 7, 6, 5), blocks=3)
     for recipe in (odd, *(UNetRecipe.preset(name) for name in ("tiny", "small"))):
-        assert recipe.parameters == parameter_count(build_unet(recipe))
+        assert recipe.parameters == sum(one.numel() for one in recipe.build().parameters())
 
 
 def test_atoms_are_estimated_from_above(smallest: Raw) -> None:

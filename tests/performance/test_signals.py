@@ -21,7 +21,7 @@ from passband.performance.signals import (
 from passband.performance.subspace import Subspace
 from passband.recipe import PassbandError
 from passband.segmentation.model import Model, ModelCard, ModelError
-from passband.segmentation.unet import UNetRecipe, build_unet
+from passband.segmentation.unet import UNetRecipe
 
 TINY = UNetRecipe.preset("tiny")
 
@@ -29,7 +29,7 @@ TINY = UNetRecipe.preset("tiny")
 def model(seed: int = 1) -> Model:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = build_unet(TINY)
+        network = TINY.build()
         nn.init.normal_(network.head.weight, std=0.3)
         with torch.no_grad():
             for _ in range(3):
@@ -134,12 +134,14 @@ def test_many_images_of_many_shapes_give_what_each_gives_alone() -> None:
 
 def test_a_micrograph_is_seen_in_whole_squares() -> None:
     image = np.zeros((300, 201), np.float32)
-    assert squares(image, side=128, most=9).shape == (2, 128, 128)
-    assert squares(image, side=64, most=4).shape[0] <= 4
-    assert squares(image[:100, :90], side=128, most=9).shape == (1, 64, 64)  # padding would be news to the network
-    assert squares(image[:20, :20], side=128, most=9).shape == (1, 20, 20)
+    assert squares(image, side=128, most=9, stride=32).shape == (2, 128, 128)
+    assert squares(image, side=64, most=4, stride=32).shape[0] <= 4
+    # padding would be news to the network
+    assert squares(image[:100, :90], side=128, most=9, stride=32).shape == (1, 64, 64)
+    assert squares(image[:100, :90], side=128, most=9, stride=20).shape == (1, 80, 80)
+    assert squares(image[:20, :20], side=128, most=9, stride=32).shape == (1, 20, 20)
     with pytest.raises(PassbandError, match="both must be at least 1"):
-        squares(image, side=0, most=9)
+        squares(image, side=0, most=9, stride=32)
 
 
 def test_signals_of_a_file_at_another_pixel_size() -> None:

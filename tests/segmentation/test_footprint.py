@@ -5,7 +5,7 @@ import torch
 
 from passband.segmentation.footprint import training_footprint
 from passband.segmentation.losses import LossRecipe, segmentation_loss
-from passband.segmentation.unet import UNetRecipe, build_unet, parameter_count
+from passband.segmentation.unet import UNetRecipe
 from passband.training import TrainingRecipe
 
 TINY = UNetRecipe.preset("tiny")
@@ -14,7 +14,7 @@ BOTH = LossRecipe(terms={"cross_entropy": 1.0, "dice": 0.5})
 
 def really_kept(loss: LossRecipe, size: int, patch: int) -> int:
     """Bytes that a pass on the CPU keeps for the backward pass."""
-    network = build_unet(TINY)
+    network = TINY.build()
     own = {one.data_ptr() for one in (*network.parameters(), *network.buffers())}
     kept: dict[int, int] = {}
 
@@ -40,8 +40,8 @@ def test_activations_are_those_of_a_real_pass(loss: LossRecipe, size: int, patch
 
 
 def test_what_stays_is_weights_gradients_and_copies() -> None:
-    network = build_unet(TINY)
-    parameters = 4 * parameter_count(network)
+    network = TINY.build()
+    parameters = 4 * sum(one.numel() for one in network.parameters())
     weights = sum(tensor.nbytes for tensor in network.state_dict().values())
 
     def resident(**recipe: object) -> int:

@@ -10,7 +10,7 @@ from torch import nn
 
 from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.losses import LossRecipe
-from passband.segmentation.unet import UNetRecipe, build_unet
+from passband.segmentation.unet import UNetRecipe
 from passband.training import TrainingRecipe, fit
 
 
@@ -32,7 +32,7 @@ def discs(step, size, side=64):
 
 def learner(**options):
     torch.manual_seed(0)
-    return SegmentationLearner(build_unet(UNetRecipe.preset("tiny")), LossRecipe(), **options)
+    return SegmentationLearner(UNetRecipe.preset("tiny").build(), LossRecipe(), **options)
 
 
 def test_augmentation_follows_from_step_and_seed_alone():

@@ -14,7 +14,7 @@ from torch import nn
 
 from passband.recipe import PassbandError
 from passband.segmentation.model import Model, ModelCard, ModelError, load_model, read_card, save_model
-from passband.segmentation.unet import UNetRecipe, build_unet
+from passband.segmentation.unet import UNetRecipe
 
 TINY = UNetRecipe.preset("tiny")
 
@@ -26,7 +26,7 @@ def card(**fields):
 def lively_network():
     """A tiny network whose answer varies over the image, so that tests can fail."""
     torch.manual_seed(1)
-    network = build_unet(TINY)
+    network = TINY.build()
     nn.init.normal_(network.head.weight, std=0.3)
     with torch.no_grad():
         for _ in range(5):

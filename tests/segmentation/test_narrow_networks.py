@@ -11,15 +11,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.losses import LossRecipe
-from passband.segmentation.stacked import StackedLearner, seeded_networks
-from passband.segmentation.unet import PRESETS, ResidualBlock, UNetRecipe
+from passband.segmentation.networks import seeded_networks
+from passband.segmentation.stacked import StackedLearner
+from passband.segmentation.unet import ResidualBlock, UNetRecipe
 
 
 def narrow(width, **options):
     return UNetRecipe(stem=width, encoder=(width,) * 4, decoder=(width,) * 5, blocks=2, **options)
 
 
-RECIPES = {name: UNetRecipe.preset(name) for name in PRESETS} | {
+RECIPES = {name: UNetRecipe.preset(name) for name in UNetRecipe.PRESETS} | {
     "1 wide": narrow(1),
     "3 wide, 2 channels": narrow(3, channels=2),
     "7 wide": narrow(7),

@@ -7,7 +7,8 @@ import torch
 
 from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.losses import LossRecipe
-from passband.segmentation.stacked import WORST, StackedLearner, seeded_networks
+from passband.segmentation.networks import seeded_networks
+from passband.segmentation.stacked import WORST, StackedLearner
 from passband.segmentation.unet import UNetRecipe
 from passband.training import TrainingRecipe, fit
 

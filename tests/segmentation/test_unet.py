@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from passband.segmentation.unet import STRIDE, UNetRecipe, build_unet, parameter_count
+from passband.segmentation.unet import STRIDE, UNetRecipe
 
 
 def network(name, **options):
     torch.manual_seed(0)
-    return build_unet(UNetRecipe.preset(name, **options))
+    return UNetRecipe.preset(name, **options).build()
 
 
 def counted_by_hand(stem, encoder, decoder, blocks, classes=2):
@@ -30,7 +30,7 @@ def counted_by_hand(stem, encoder, decoder, blocks, classes=2):
 def test_parameter_count(name, count):
     recipe = UNetRecipe.preset(name)
     assert counted_by_hand(recipe.stem, recipe.encoder, recipe.decoder, recipe.blocks) == count
-    assert parameter_count(build_unet(recipe)) == count
+    assert sum(one.numel() for one in recipe.build().parameters()) == count
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (64, 96), (1, 1), (33, 70), (50, 31)])

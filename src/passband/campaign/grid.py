@@ -22,14 +22,14 @@ from passband.campaign.families import ConditionFamily
 from passband.dataset.acquisition import Imaging, Simulation
 from passband.experiment.consistency import MOST_IMAGES, Study, check
 from passband.experiment.errors import error_lines
-from passband.experiment.plan import FolderName, NamedNetwork, PlanError, Split, read_plan
+from passband.experiment.plan import FolderName, PlanError, Split, read_plan
 from passband.microscope.conditions import (
     AnyConditions,
 )
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.losses import LossRecipe
+from passband.segmentation.networks import DEFAULT_ARCHITECTURE, AnyArchitecture, NamedArchitecture
 from passband.segmentation.stacked import WORST
-from passband.segmentation.unet import UNetRecipe
 from passband.training import TrainingRecipe
 
 JUDGE = "trained"  # the one set that may stop a training of a campaign: its own condition, on validation structures
@@ -82,7 +82,7 @@ class Experiment(Recipe):
     trained_on: str
     simulation: Simulation
     imaging: Imaging
-    network: UNetRecipe
+    network: AnyArchitecture
     loss: LossRecipe
     training: TrainingRecipe
     split: Split
@@ -166,7 +166,7 @@ class CampaignPlan(Recipe):
     name: FolderName
     simulation: Simulation
     imaging: Imaging
-    network: NamedNetwork = UNetRecipe()
+    network: NamedArchitecture = DEFAULT_ARCHITECTURE
     loss: LossRecipe = LossRecipe()
     training: TrainingRecipe = TrainingRecipe()
     split: Split = Split()

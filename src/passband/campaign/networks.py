@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import torch
 from pydantic import Field, JsonValue
 from safetensors.torch import load_file, save
+from torch import nn
 
 from passband.campaign.folder import CONFIG, LOCK, CampaignError, read_json
 from passband.campaign.grid import JUDGE, Experiment
@@ -35,8 +36,8 @@ from passband.locking import exclusive_in_turn
 from passband.recipe import Recipe
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.model import ModelCard, load_model, save_model
-from passband.segmentation.stacked import StackedLearner, Together, seeded_networks
-from passband.segmentation.unet import UNet, UNetRecipe, build_unet
+from passband.segmentation.networks import AnyArchitecture, seeded_networks
+from passband.segmentation.stacked import StackedLearner, Together
 from passband.training import History, Progress, fit
 from passband.training.loop import CHECKPOINT
 
@@ -58,7 +59,7 @@ class NetworkTraining(Recipe):
 
     simulation: Simulation
     imaging: Imaging
-    network: UNetRecipe
+    network: AnyArchitecture
     loss: LossRecipe
     split: Split
     seeds: tuple[int, ...]
@@ -91,7 +92,7 @@ class TrainedNetworks(NamedTuple):
     stopped: str
     seconds: float
 
-    def weights(self, experiment: Experiment, epoch: int | None = None) -> list[UNet]:
+    def weights(self, experiment: Experiment, epoch: int | None = None) -> list[nn.Module]:
         """Return the networks in the order of the seeds: as they are in the end, or after an epoch.
 
         Raises
@@ -100,9 +101,8 @@ class TrainedNetworks(NamedTuple):
             The weights of that epoch were not kept.
         """
         if epoch is None:
-            made = [load_model(model_folder(self.folder, seed)).network for seed in experiment.seeds]
-            return [one for one in made if isinstance(one, UNet)]
-        networks = [build_unet(experiment.network) for _ in experiment.seeds]
+            return [load_model(model_folder(self.folder, seed)).network for seed in experiment.seeds]
+        networks = [experiment.network.build() for _ in experiment.seeds]
         for network, seed in zip(networks, experiment.seeds, strict=True):
             path = _snapshot(self.folder, epoch, seed)
             if not path.exists():
@@ -206,7 +206,7 @@ def structures(experiment: Experiment, store: WaveStore, part: str) -> list[int]
     return [int(index) for index in parts[part]]
 
 
-def stacked(networks: Sequence[UNet], experiment: Experiment, device: str) -> StackedLearner:
+def stacked(networks: Sequence[nn.Module], experiment: Experiment, device: str) -> StackedLearner:
     """Return networks as one learner, computed together where that is faster."""
     together: Together = "vmap" if torch.device(device).type == "cuda" and len(networks) > 1 else "turns"
     learner = StackedLearner(networks, experiment.loss, seed=experiment.training.seed, together=together)

@@ -13,8 +13,8 @@ from passband.dataset.feasible import imaging_problems
 from passband.dataset.store import split_sizes
 from passband.microscope.conditions import AnyConditions
 from passband.recipe import PassbandError
+from passband.segmentation.architecture import Architecture
 from passband.segmentation.losses import LossRecipe
-from passband.segmentation.unet import STRIDE, UNetRecipe
 from passband.training import TrainingRecipe
 from passband.training.history import RENAMED
 
@@ -50,7 +50,7 @@ class Study(NamedTuple):
 
     simulation: Simulation
     imaging: Imaging
-    network: UNetRecipe
+    network: Architecture
     loss: LossRecipe
     training: TrainingRecipe
     split: "Split"
@@ -102,11 +102,11 @@ def _network_problems(study: Study) -> Iterator[str]:
             f"loss.class_weights={list(weights)} has {len(weights)} numbers and the network {network.classes} classes; "
             "give one for each"
         )
-    deepest = study.training.batch_size * (-(-study.imaging.patch // STRIDE)) ** 2
+    deepest = study.training.batch_size * (-(-study.imaging.patch // network.stride)) ** 2
     if deepest < 2:
         yield (
             f"training.batch_size=1 of patches of {study.imaging.patch} pixels leaves one pixel at the deepest level, "
-            f"which cannot be normalised; use a batch of 2, or patches of more than {STRIDE} pixels"
+            f"which cannot be normalised; use a batch of 2, or patches of more than {network.stride} pixels"
         )
 
 
@@ -138,10 +138,6 @@ def _training_problems(study: Study) -> Iterator[str]:
         )
 
 
-def step_bytes(network: UNetRecipe, batch: int, patch: int) -> float:
-    """Bytes of the activations that one step cannot do without: one copy of what each convolution gives."""
-    sides = [patch / 2.0, *(patch / 2.0 ** (level + 2) for level in range(4))]
-    maps = [network.stem * sides[0] ** 2]
-    maps += [2 * network.blocks * width * side**2 for width, side in zip(network.encoder, sides[1:], strict=True)]
-    maps += [2 * width * (patch / 2.0 ** (4 - level)) ** 2 for level, width in enumerate(network.decoder)]
-    return 4.0 * batch * sum(maps)
+def step_bytes(network: Architecture, batch: int, patch: int) -> float:
+    """Bytes of the activations that one step cannot do without, in single precision."""
+    return 4.0 * batch * network.activations(patch)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from inspect import isabstract
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -142,9 +143,10 @@ def unknown_key(path: str, key: str, known: Sequence[str]) -> str:
 
 def _names_at(annotation: Any, path: Sequence[str]) -> list[str]:
     """Field names that a place in the recipe may have."""
-    for model in _models(annotation):
-        if not path:
-            return list(model.model_fields)
+    models = _models(annotation)
+    if models and not path:
+        return list(dict.fromkeys(name for model in models for name in model.model_fields))
+    for model in models:
         if path[0] in model.model_fields:
             return _names_at(model.model_fields[path[0]].annotation, path[1:])
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -159,4 +161,7 @@ def _names_at(annotation: Any, path: Sequence[str]) -> list[str]:
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
-    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+    """Class of a recipe, and with the parent of an open union the classes of all its kinds."""
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return []
+    return [annotation, *(annotation.__subclasses__() if isabstract(annotation) else [])]

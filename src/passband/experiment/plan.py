@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from passband.dataset.acquisition import Imaging, Simulation
 from passband.documents import DocumentError, naming, parse_toml, read_document
@@ -16,20 +16,12 @@ from passband.experiment.errors import error_lines
 from passband.microscope.conditions import NamedConditions
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.losses import LossRecipe
-from passband.segmentation.unet import UNetRecipe
+from passband.segmentation.networks import DEFAULT_ARCHITECTURE, NamedArchitecture
 from passband.training import TrainingRecipe
 
 
 class PlanError(PassbandError):
     """A plan that cannot be used; the message holds one line per wrong value."""
-
-
-def _by_name(value: Any) -> Any:
-    return UNetRecipe.preset(value) if isinstance(value, str) else value  # type: ignore[arg-type]
-
-
-#: A network by the name of its preset, or by its widths.
-NamedNetwork = Annotated[UNetRecipe, BeforeValidator(_by_name)]
 
 
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{number}" for kind in ("com", "lpt") for number in range(10))}
@@ -77,7 +69,7 @@ class Plan(Recipe):
     validation
         Named conditions that every network is measured on.
     network
-        Architecture: `"tiny"`, `"small"` or `"paper"`, or the widths of a `UNetRecipe`.
+        Architecture: `"tiny"`, `"small"` or `"paper"`, or the values of an `Architecture`, such as `UNetRecipe`.
     loss, training
         What training makes small, and its protocol.
     split
@@ -90,7 +82,7 @@ class Plan(Recipe):
     simulation: Simulation
     imaging: Imaging
     validation: tuple[NamedConditions, ...] = Field(min_length=1)
-    network: NamedNetwork = UNetRecipe()
+    network: NamedArchitecture = DEFAULT_ARCHITECTURE
     loss: LossRecipe = LossRecipe()
     training: TrainingRecipe = TrainingRecipe()
     split: Split = Split()

@@ -24,7 +24,6 @@ from passband.scores.overlap import overlap_scores
 from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.losses import paper_loss
 from passband.segmentation.model import Model, ModelCard, save_model
-from passband.segmentation.unet import build_unet
 from passband.training import History, Progress, fit
 
 #: Called with what is done, what there is to do, and a note.
@@ -133,7 +132,7 @@ def train_plan(
     validation = named_sets(plan, store, parts["validation"], device=device)
     with torch.random.fork_rng():
         torch.manual_seed(plan.training.seed)
-        learner = SegmentationLearner(build_unet(plan.network), plan.loss, seed=plan.training.seed)
+        learner = SegmentationLearner(plan.network.build(), plan.loss, seed=plan.training.seed)
     identities = [one.identity for one in (store.recipe, plan.imaging, plan.network, plan.loss, plan.split)]
     identities += _judges(plan, validation)
     history = fit(

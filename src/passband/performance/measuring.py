@@ -55,7 +55,7 @@ class Examiner:
             raise CalibrationError(f"the card of {model.card.name} does not say how it was trained; train it again")
         self.model, self.store, self.indices, self.recipe = model, store, list(indices), recipe
         self.imaging = Imaging.model_validate({**model.card.imaging, "physics": IMAGES})  # measured as of now
-        self.side = whole_side(self.imaging.patch)
+        self.side = whole_side(self.imaging.patch, stride=model.card.architecture.stride)
         self.trained = validate_conditions(model.card.conditions)
         self._camera = Acquisition(store, self.imaging, indices=self.indices, seed=recipe.seed, device=model.device)
         self.wider = recipe.wider or widened(self.trained)

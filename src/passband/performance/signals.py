@@ -22,7 +22,6 @@ from passband.patches.symmetry import dihedral, dihedral_inverse
 from passband.performance.subspace import Subspace
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.model import Model
-from passband.segmentation.unet import STRIDE
 
 Array = NDArray[np.float64]
 
@@ -77,7 +76,7 @@ def look(model: Model, images: ArrayLike | Tensor, *, symmetries: int = SYMMETRI
     Parameters
     ----------
     model
-        Any network; features are read where it has a `norm_deep`, as `segmentation.unet.UNet` has.
+        Any network; features are those that its architecture names, where it does.
     images
         (n, y, x), standardised, at the network's pixel size.
     symmetries
@@ -89,7 +88,7 @@ def look(model: Model, images: ArrayLike | Tensor, *, symmetries: int = SYMMETRI
     logits, features = [], []
     for start in range(0, len(stack), batch):
         part = stack[start : start + batch].to(model.device)
-        turned = [_forward(model.network, dihedral(part, element)) for element in range(symmetries)]
+        turned = [_forward(model, dihedral(part, element)) for element in range(symmetries)]
         logits.append(torch.stack([dihedral(out, dihedral_inverse(k)).cpu() for k, (out, _) in enumerate(turned)]))
         deep = [found for _, found in turned if found is not None]
         features += [torch.stack(deep).mean(dim=0).double().cpu().numpy()] if deep else []
@@ -97,17 +96,17 @@ def look(model: Model, images: ArrayLike | Tensor, *, symmetries: int = SYMMETRI
 
 
 @torch.inference_mode()
-def _forward(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor | None]:
+def _forward(model: Model, images: Tensor) -> tuple[Tensor, Tensor | None]:
     """Logits, and features (n, d) where the network shows them."""
     found: list[Tensor] = []
 
     def keep(_module: nn.Module, _given: object, output: Tensor) -> None:
         found.append(F.relu(output).mean(dim=(-2, -1)))
 
-    deepest = getattr(network, "norm_deep", None)
-    hook = deepest.register_forward_hook(keep) if isinstance(deepest, nn.Module) else None
+    deepest = model.card.architecture.features(model.network)
+    hook = deepest.register_forward_hook(keep) if deepest is not None else None
     try:
-        out: Tensor = network(images.contiguous(memory_format=torch.channels_last)).float()
+        out: Tensor = model.network(images.contiguous(memory_format=torch.channels_last)).float()
     finally:
         if hook is not None:
             hook.remove()
@@ -248,21 +247,21 @@ def signals(
     """
     model.check_size(check_image(image).shape, pixel_size)
     ready = standardised(resample_to_pixel(image, pixel_size, model.card.pixel_size))
-    stack = squares(ready, side=side, most=most)
+    stack = squares(ready, side=side, most=most, stride=model.card.architecture.stride)
     columns = _signals(model, stack, reference=reference, others=others, symmetries=SYMMETRIES)
     return {name: float(np.median(values)) for name, values in columns.items()}
 
 
-def whole_side(side: int) -> int:
+def whole_side(side: int, *, stride: int) -> int:
     """Largest multiple of the network's coarsest pixel that fits: padding is something that it was not trained on."""
-    return max(side // STRIDE * STRIDE, min(side, STRIDE))
+    return max(side // stride * stride, min(side, stride))
 
 
-def squares(image: NDArray[np.float32], *, side: int, most: int) -> NDArray[np.float32]:
+def squares(image: NDArray[np.float32], *, side: int, most: int, stride: int) -> NDArray[np.float32]:
     """Squares (n, side, side) of an image (y, x) on an even grid, at most `most`; its own side where it is shorter."""
     if side < 1 or most < 1:
         raise PassbandError(f"side={side}, most={most}: both must be at least 1")
-    extent = whole_side(min(side, *image.shape))
+    extent = whole_side(min(side, *image.shape), stride=stride)
     counts = [max(1, length // extent) for length in image.shape]
     while counts[0] * counts[1] > most:
         counts[counts.index(max(counts))] -= 1

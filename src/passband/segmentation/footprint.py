@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from passband.segmentation.architecture import Architecture
 from passband.segmentation.losses import LossRecipe, segmentation_loss
-from passband.segmentation.unet import UNetRecipe, build_unet
 from passband.training import TrainingRecipe
 
 FLOAT = 4  # bytes
@@ -45,7 +45,7 @@ class Footprint(NamedTuple):
 
 
 def training_footprint(
-    network: UNetRecipe, loss: LossRecipe, training: TrainingRecipe, *, patch: int, count: int = 1
+    network: Architecture, loss: LossRecipe, training: TrainingRecipe, *, patch: int, count: int = 1
 ) -> Footprint:
     """Footprint of `count` networks that learn from batches of patches, `patch` pixels wide.
 
@@ -53,8 +53,7 @@ def training_footprint(
     `tests/campaign/test_estimate.py` holds the peak of a whole run to a factor of 1.5, and to 1.75
     on processors without AVX-512, where oneDNN takes more work space.
     """
-    with torch.device("meta"):
-        made = build_unet(network)
+    made = network.build_meta()
     parameters = FLOAT * sum(one.numel() for one in made.parameters())
     weights = parameters + sum(one.nbytes for one in made.buffers())
     moments = parameters * (2 if training.optimiser != "sgd" else int(training.momentum > 0.0))
@@ -69,11 +68,11 @@ def training_footprint(
     )
 
 
-def _activations(network: UNetRecipe, loss: LossRecipe, shape: tuple[int, int, int, int]) -> tuple[int, int]:
+def _activations(network: Architecture, loss: LossRecipe, shape: tuple[int, int, int, int]) -> tuple[int, int]:
     """Bytes that a forward pass of one network keeps for the backward pass, and those of its largest tensor."""
-    with torch.device("meta"):
-        made = build_unet(network)
-        images, masks = torch.empty(shape), torch.zeros((shape[0], *shape[2:]), dtype=torch.int64)
+    made = network.build_meta()
+    images = torch.empty(shape, device="meta")
+    masks = torch.zeros((shape[0], *shape[2:]), dtype=torch.int64, device="meta")
     own = {one.untyped_storage()._cdata for one in (*made.parameters(), *made.buffers())}
     found: dict[int, int] = {}
 

@@ -23,7 +23,7 @@ from passband.patches.standardising import check_image, standardised
 from passband.patches.symmetry import dihedral, dihedral_inverse
 from passband.patches.tiling import predict_tiled
 from passband.recipe import Recipe
-from passband.segmentation.unet import UNetRecipe, build_unet
+from passband.segmentation.networks import AnyArchitecture
 from passband.segmentation.weights import ModelError, check_shapes, read_weights, refuse_not_finite
 
 __all__ = [
@@ -76,7 +76,7 @@ class ModelCard(Recipe):
     """
 
     name: str = "unnamed"
-    architecture: UNetRecipe
+    architecture: AnyArchitecture
     classes: tuple[str, ...] = ("background", "particle")
     pixel_size: float = Field(gt=0.0)
     mode: Literal["TEM", "STEM", "SEM"] = "TEM"
@@ -256,7 +256,7 @@ def load_model(directory: str | Path, *, device: torch.device | str | None = Non
     directory = Path(directory)
     card = read_card(directory)
     state = read_weights(directory / WEIGHTS, card.architecture, card.weights_sha256)
-    network = build_unet(card.architecture)
+    network = card.architecture.build()
     network.load_state_dict(state)
     refuse_not_finite(network.state_dict(), str(directory / WEIGHTS))  # what was finite in more bits
     return Model(network, card, device=device)

@@ -8,6 +8,7 @@ batch.
 """
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from typing import Literal
 
 import numpy as np
@@ -17,21 +18,10 @@ from torch.func import functional_call, stack_module_state
 
 from passband.segmentation.learner import LabelledBatch, Tally, augmented, tensors
 from passband.segmentation.losses import LossRecipe, segmentation_loss
-from passband.segmentation.unet import UNet, UNetRecipe, build_unet
 
 Together = Literal["turns", "vmap"]
 
 WORST = "worst_paper_loss"
-
-
-def seeded_networks(recipe: UNetRecipe, seeds: Sequence[int]) -> list[UNet]:
-    """Networks of one architecture, each with the initial weights of its seed; the global generator is left alone."""
-    networks = []
-    with torch.random.fork_rng(devices=[]):
-        for seed in seeds:
-            torch.manual_seed(seed)
-            networks.append(build_unet(recipe))
-    return networks
 
 
 class StackedLearner(nn.Module):
@@ -60,7 +50,7 @@ class StackedLearner(nn.Module):
 
     def __init__(
         self,
-        networks: Sequence[UNet],
+        networks: Sequence[nn.Module],
         loss: LossRecipe,
         *,
         augment: bool = True,
@@ -104,9 +94,9 @@ class StackedLearner(nn.Module):
         means[WORST] = max(row["paper_loss"] for row in each)
         return means | {f"{score}.{k}": value for k, row in enumerate(each) for score, value in row.items()}
 
-    def separate(self) -> list[UNet]:
+    def separate(self) -> list[nn.Module]:
         """Return the networks one by one, as they are now."""
-        apart: list[UNet] = self.networks.separate()  # type: ignore[operator]
+        apart: list[nn.Module] = self.networks.separate()  # type: ignore[operator]
         return apart
 
 
@@ -118,18 +108,17 @@ class _Turns(nn.ModuleList):
         ready = images.contiguous(memory_format=torch.channels_last)
         return [network(ready) for network in self]
 
-    def separate(self) -> list[UNet]:
-        return list(self)  # type: ignore[arg-type]
+    def separate(self) -> list[nn.Module]:
+        return list(self)
 
 
 class _Mapped(nn.Module):
     """Networks computed as one, their parameters and running statistics stacked along a first axis."""
 
-    def __init__(self, networks: Sequence[UNet]) -> None:
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
         super().__init__()
         parameters, buffers = stack_module_state(list(networks))
-        self._shape = [build_unet(networks[0].recipe).to("meta")]  # in a list: its tensors are not this module's
-        self.recipe = networks[0].recipe
+        self._shape = [deepcopy(networks[0]).to("meta")]  # in a list: its tensors are not this module's
         # Names of parameters hold dots, which a module does not take: they are kept beside.
         self._names = {_flat(name): name for name in (*parameters, *buffers)}
         for name, value in parameters.items():
@@ -150,10 +139,10 @@ class _Mapped(nn.Module):
         logits: Tensor = torch.func.vmap(one)(parameters, buffers)
         return logits.unbind()
 
-    def separate(self) -> list[UNet]:
+    def separate(self) -> list[nn.Module]:
         state = {self._names[flat]: value for flat, value in self.state_dict().items()}
         count = len(next(iter(state.values())))
-        networks = [build_unet(self.recipe) for _ in range(count)]
+        networks = [deepcopy(self._shape[0]).to_empty(device="cpu").train() for _ in range(count)]
         for k, network in enumerate(networks):
             network.load_state_dict({name: value[k] for name, value in state.items()})
         return networks

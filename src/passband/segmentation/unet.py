@@ -6,31 +6,39 @@ ResNet-18 of pre-activation blocks (He et al., arXiv 1603.05027) as the encoder 
 them thinner.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from passband.recipe import Recipe
+from passband.segmentation.architecture import ARCHITECTURES, Architecture
 
 MOST_PARAMETERS = 10**10  # 40 GB of weights, and four times that while they are trained
 STRIDE = 32  # five halvings: the input is padded to a multiple of this many pixels
 
-Preset = Literal["paper", "small", "tiny"]
 Width = Annotated[int, Field(le=10**6)]
 
 
-class UNetRecipe(Recipe):
+@ARCHITECTURES.register
+class UNetRecipe(Architecture):
     """Widths of a residual U-Net; `UNetRecipe.preset("small")` gives a tried one.
+
+    "paper" (14.3 M parameters) is for a GPU, "small" (0.6 M) trains on a CPU, "tiny" (0.1 M) is to try.
 
     `stem` is the width after the stride-2 entry, `encoder` that of the four residual levels (1/4 … 1/32 of the image
     side), `decoder` that of the five upsampling levels (1/16 … 1/1), `blocks` the residual blocks per encoder level.
     """
 
-    channels: int = Field(default=1, ge=1, le=1024)
-    classes: int = Field(default=2, ge=2, le=1024)
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"stem": 64, "encoder": (64, 128, 256, 512), "decoder": (256, 128, 64, 32, 16), "blocks": 2},
+        "small": {"stem": 16, "encoder": (16, 32, 64, 80), "decoder": (56, 40, 24, 16, 8), "blocks": 2},
+        "tiny": {"stem": 8, "encoder": (8, 16, 32, 32), "decoder": (32, 24, 16, 8, 8), "blocks": 1},
+    }
+
+    kind: Literal["unet"] = "unet"
     stem: Width = Field(default=64, ge=1)
     encoder: tuple[Width, Width, Width, Width] = (64, 128, 256, 512)
     decoder: tuple[Width, Width, Width, Width, Width] = (256, 128, 64, 32, 16)
@@ -62,28 +70,32 @@ class UNetRecipe(Recipe):
             count += 9 * (inside + skip) * width + 9 * width**2 + 4 * width
         return count + 9 * self.decoder[4] * self.classes + self.classes
 
-    @classmethod
-    def preset(cls, name: Preset, *, channels: int = 1, classes: int = 2) -> "UNetRecipe":
-        """Return "paper" (14.3 M parameters, for a GPU), "small" (0.6 M, trains on a CPU) or "tiny" (0.1 M, to try).
+    @property
+    def stride(self) -> int:
+        """Five halvings."""
+        return STRIDE
 
-        Raises
-        ------
-        ValueError
-            No preset has this name.
-        """
-        if name not in PRESETS:
-            raise ValueError(f"preset={name!r} is unknown; choose one of {', '.join(PRESETS)}")
-        stem, encoder, decoder, blocks = PRESETS[name]
-        return cls(channels=channels, classes=classes, stem=stem, encoder=encoder, decoder=decoder, blocks=blocks)
+    def build(self) -> "UNet":
+        """Build the network; its random start comes from torch's global generator (`torch.manual_seed`)."""
+        return UNet(self)
 
+    def may_have(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        """Whether no width is larger than every side of the tensors, nor the levels longer than their number."""
+        widest = max((side for shape in shapes.values() for side in shape), default=0)
+        widths = (self.channels, self.classes, self.stem, *self.encoder, *self.decoder)
+        return self.blocks <= len(shapes) and max(widths) <= widest
 
-_Widths4 = tuple[Width, Width, Width, Width]
-_Widths5 = tuple[Width, Width, Width, Width, Width]
-PRESETS: dict[str, tuple[int, _Widths4, _Widths5, int]] = {
-    "paper": (64, (64, 128, 256, 512), (256, 128, 64, 32, 16), 2),
-    "small": (16, (16, 32, 64, 80), (56, 40, 24, 16, 8), 2),
-    "tiny": (8, (8, 16, 32, 32), (32, 24, 16, 8, 8), 1),
-}
+    def activations(self, patch: int) -> float:
+        """One copy of what each convolution gives."""
+        sides = [patch / 2.0, *(patch / 2.0 ** (level + 2) for level in range(4))]
+        maps = [self.stem * sides[0] ** 2]
+        maps += [2 * self.blocks * width * side**2 for width, side in zip(self.encoder, sides[1:], strict=True)]
+        maps += [2 * width * (patch / 2.0 ** (4 - level)) ** 2 for level, width in enumerate(self.decoder)]
+        return sum(maps)
+
+    def features(self, network: nn.Module) -> nn.Module | None:
+        """Return the last normalisation of the encoder, at 1/32 of the image side."""
+        return network.norm_deep if isinstance(network, UNet) else None
 
 
 class ResidualBlock(nn.Module):
@@ -141,7 +153,7 @@ class DecoderLevel(nn.Module):
 
 
 class UNet(nn.Module):
-    """The network itself; `build_unet` makes one from its recipe."""
+    """The network itself; `UNetRecipe.build` makes one."""
 
     def __init__(self, recipe: UNetRecipe) -> None:
         super().__init__()
@@ -199,13 +211,3 @@ class UNet(nn.Module):
             x = decode(x, skips.pop())  # (n, decoder[i], Y/2^(4-i), …)
         logits: Tensor = self.head(x)  # (n, classes, Y, X)
         return logits[..., :height, :width]  # (n, classes, y, x)
-
-
-def build_unet(recipe: UNetRecipe) -> UNet:
-    """Build the network of a recipe; its random start comes from torch's global generator (`torch.manual_seed`)."""
-    return UNet(recipe)
-
-
-def parameter_count(network: nn.Module) -> int:
-    """Count the numbers that training adjusts; the running statistics of the normalisations are not among them."""
-    return sum(parameter.numel() for parameter in network.parameters())

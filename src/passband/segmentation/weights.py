@@ -13,7 +13,7 @@ from torch import Tensor
 
 from passband.documents import DocumentError, naming, parse_json, read_beginning, read_document
 from passband.recipe import PassbandError
-from passband.segmentation.unet import UNetRecipe, build_unet
+from passband.segmentation.architecture import Architecture
 
 _LONGEST_HEADER = 2**22
 _WIDEST = 8  # bytes of a number
@@ -23,7 +23,7 @@ class ModelError(PassbandError):
     """A model that cannot be read, written or used on this image."""
 
 
-def read_weights(path: Path, architecture: UNetRecipe, sha256: str) -> dict[str, Tensor]:
+def read_weights(path: Path, architecture: Architecture, sha256: str) -> dict[str, Tensor]:
     """Tensors of a safetensors file, by name.
 
     Shapes are compared with the architecture before any tensor is read, so that neither a card nor a file can ask for
@@ -76,7 +76,7 @@ def _numbers(shapes: Mapping[str, tuple[int, ...]]) -> int:
     return sum(int(torch.Size(shape).numel()) for shape in shapes.values())
 
 
-def check_shapes(architecture: UNetRecipe, shapes: Mapping[str, tuple[int, ...]], source: str) -> None:
+def check_shapes(architecture: Architecture, shapes: Mapping[str, tuple[int, ...]], source: str) -> None:
     """Compare tensors with those of an architecture, of which only the shapes are made.
 
     Raises
@@ -85,12 +85,8 @@ def check_shapes(architecture: UNetRecipe, shapes: Mapping[str, tuple[int, ...]]
         Some are missing, too many, or of another shape.
     """
     wanted: dict[str, tuple[int, ...]] = {}
-    widest = max((side for shape in shapes.values() for side in shape), default=0)
-    widths = (architecture.channels, architecture.classes, architecture.stem, *architecture.encoder)
-    # a card may ask for billions, which take memory even as mere shapes
-    if architecture.blocks <= len(shapes) and max(*widths, *architecture.decoder) <= widest:
-        with torch.device("meta"):
-            wanted = {name: tuple(tensor.shape) for name, tensor in build_unet(architecture).state_dict().items()}
+    if architecture.may_have(shapes):  # a card may ask for billions, which take memory even as mere shapes
+        wanted = {name: tuple(tensor.shape) for name, tensor in architecture.build_meta().state_dict().items()}
     missing, unexpected = sorted(wanted.keys() - shapes.keys()), sorted(shapes.keys() - wanted.keys())
     wrong = sorted(name for name in wanted.keys() & shapes.keys() if wanted[name] != shapes[name])
     problems = [

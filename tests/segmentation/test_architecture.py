@@ -1,0 +1,86 @@
+"""Architectures are told apart by their kind; the one of before leaves it out, so that identities stay."""
+
+import hashlib
+
+import pytest
+from pydantic import ValidationError
+
+from passband.experiment.errors import error_lines
+from passband.experiment.plan import load_plan
+from passband.recipe import Recipe
+from passband.segmentation.architecture import Architecture
+from passband.segmentation.model import read_card
+from passband.segmentation.networks import DEFAULT_ARCHITECTURE, AnyArchitecture, NamedArchitecture, named_architecture
+from passband.segmentation.shipped import find_model
+from passband.segmentation.unet import UNetRecipe
+
+
+class Named(Recipe):
+    network: NamedArchitecture
+
+
+class Given(Recipe):
+    network: AnyArchitecture
+
+
+# As computed before architectures had kinds (commit de28ba1).
+IDENTITIES = {"tiny": "9de17826238c5745", "small": "54b1a2f702f6eaa0", "paper": "7602df2ed1e2766b"}
+PLANS = {"demo": "6e7b03ff6a219aed", "cdse": "45cafbbc06fc1ae3", "au_hrtem": "08ba17107ecaaa83"}
+
+
+@pytest.mark.parametrize("name", IDENTITIES)
+def test_the_oldest_kind_keeps_identity_and_json(name: str) -> None:
+    """Rejects a `kind` that is written into the JSON of a U-Net, and another order of its fields."""
+    recipe = named_architecture(name)
+    assert recipe.identity == IDENTITIES[name]
+    assert list(recipe.model_dump()) == ["channels", "classes", "stem", "encoder", "decoder", "blocks"]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_plans_keep_their_identity(name: str) -> None:
+    assert load_plan(name).identity == PLANS[name]
+
+
+def test_the_shipped_card_is_written_as_before() -> None:
+    """Rejects a card whose architecture is cut to the fields that all kinds have."""
+    card = read_card(find_model(None))
+    assert card.identity == "eb5fa70573587832"
+    assert hashlib.sha256(f"{card.model_dump_json(indent=1)}\n".encode()).hexdigest() == (
+        "e98b7be76ee22653f3b3b3e91fd3828125912b89fc7c5224ebc97031b21d2a8b"
+    )
+
+
+def test_a_network_is_a_name_or_values_with_or_without_their_kind() -> None:
+    values = {"stem": 4, "encoder": [4] * 4, "decoder": [4] * 5, "blocks": 1}
+    plain = Named.model_validate({"network": values})
+    assert plain.network == UNetRecipe.model_validate(values)
+    assert Named.model_validate({"network": values | {"kind": "unet"}}) == plain
+    assert Named.model_validate({"network": "tiny"}).network == UNetRecipe.preset("tiny")
+    assert Given.model_validate_json(plain.to_json()).network == plain.network
+    assert isinstance(DEFAULT_ARCHITECTURE, UNetRecipe)
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ("huge", "network: preset='huge' is unknown; choose one of paper, small, tiny"),
+        ({"kind": "unett"}, "network: kind='unett' is no architecture; did you mean 'unet'?"),
+        ({"stme": 8}, "network.stme is not a known key; did you mean 'stem'?"),
+        ({"stem": 0}, "network.stem=0 is not accepted: it should be greater than or equal to 1; change stem"),
+        (3, "network: 3 is no architecture; write a table with kind = one of unet"),
+    ],
+)
+def test_what_is_no_architecture_is_said_at_its_place(network: object, words: str) -> None:
+    """Rejects an error that has lost the dotted name on its way through the union."""
+    raw = {"network": network}
+    with pytest.raises(ValidationError) as caught:
+        Named.model_validate(raw)
+    (line,) = error_lines(caught.value, model=Named, data=raw)
+    assert line.startswith(words)
+
+
+def test_what_an_architecture_need_not_say_is_right_for_the_unet_too() -> None:
+    """Rejects a count, or a bound of what a step keeps, that a new architecture could not rely on."""
+    recipe = UNetRecipe.preset("tiny")
+    assert Architecture.parameters.fget(recipe) == recipe.parameters  # type: ignore[attr-defined]
+    assert Architecture.activations(recipe, 64) < recipe.activations(64)
