@@ -43,6 +43,7 @@ description/particles
 forecast/channels                                | forecast/test_observer
 performance/conformal
 performance/distance                                | performance/test_widening forecast/test_tables
+forecast/pairs                                   | forecast/test_tables
 forecast/tables
 performance/gaussian_process                        | performance/test_prediction
 forecast/observer

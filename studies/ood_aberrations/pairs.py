@@ -23,6 +23,7 @@ from passband.dataset.memory import Memory
 from passband.dataset.store import WaveStore
 from passband.figures.generalisation import forecast_figure, ranking_figure, transfer_loss_figure
 from passband.figures.style import to_png
+from passband.forecast.pairs import ForecastRecipe, MicrographSet
 from passband.forecast.ranking import (
     Estimate,
     explained_variance,
@@ -31,7 +32,7 @@ from passband.forecast.ranking import (
     spearman,
     within_groups,
 )
-from passband.forecast.tables import DIRECTIONS, ForecastRecipe, Source, forecast_tables
+from passband.forecast.tables import MEASURES, forecast_tables
 from passband.tabular import write_csv
 
 Array = NDArray[np.float64]
@@ -60,6 +61,7 @@ NAMES = {
     ROBUST: "mismatched observer, loss and AUC, mean rank",
     BOTH: "mismatched observer and texture d′, mean rank",
 }
+NAMES |= {one.name: one.says for one in MEASURES.values() if one.name not in NAMES}
 REGRESSIONS = {
     "|ΔC10|": ("delta_c10_A",),
     "σ": ("sigma",),
@@ -134,7 +136,8 @@ def _forecasts(
     path = campaign / "forecasts" / f"{hashlib.sha256(' '.join(wanted).encode()).hexdigest()[:16]}.npz"
     if path.exists():
         with np.load(path) as kept:
-            return {name: kept[name] for name in DIRECTIONS}, float(kept["seconds"])
+            if set(MEASURES) <= set(kept):
+                return {name: kept[name] for name in MEASURES}, float(kept["seconds"])
     started = time.process_time()
     stores = next((one for one in (campaign / "stores", campaign.parent / "stores") if one.is_dir()), campaign)
     memory = Memory()
@@ -145,9 +148,9 @@ def _forecasts(
     split = experiment.split
     parts = opened[""].splits(validation=split.validation, test=split.test)
     indices[""] = tuple(int(index) for index in parts["train"])
-    first = [Source(opened[""], one.imaging, indices[""]) for one in trainings.values()]
+    first = [MicrographSet(opened[""], one.imaging, indices[""]) for one in trainings.values()]
     second = [
-        Source(
+        MicrographSet(
             opened[one.structures],
             experiment.imaging.model_copy(update={"conditions": one.conditions}),
             indices[one.structures],
@@ -168,7 +171,7 @@ def _other(trainings: Mapping[str, Experiment], name: str) -> Simulation:
 def columns(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
     """Return rows as columns, all measures turned so that a larger one forecasts a larger loss."""
     table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    turned: dict[str, NDArray[Any]] = {name: table[name] * sign for name, sign in DIRECTIONS.items()}
+    turned: dict[str, NDArray[Any]] = {one.name: table[one.name] * one.direction for one in MEASURES.values()}
     turned[ROBUST] = rankdata(turned["observer_loss"]) + rankdata(turned["observer_auc"])
     turned[BOTH] = rankdata(turned["observer_loss"]) + rankdata(turned["texture_separation"])
     return table | turned
@@ -240,8 +243,8 @@ def seed_ceiling(table: Mapping[str, NDArray[Any]]) -> dict[str, float]:
 
 def draw(table: Mapping[str, NDArray[Any]], ranking: Sequence[Row], ceiling: Mapping[str, float], folder: Path) -> None:
     """Write the figures."""
-    figure = transfer_loss_figure(table["sigma"] * DIRECTIONS["sigma"],
-                                  table["delta_epsilon"] * DIRECTIONS["delta_epsilon"],
+    figure = transfer_loss_figure(table["sigma"] * MEASURES["sigma"].direction,
+                                  table["delta_epsilon"] * MEASURES["delta_epsilon"].direction,
                                   table["loss"], table["induced_loss"])  # fmt: skip
     (folder / "fig5.png").write_bytes(to_png(figure))
     panels = [

@@ -29,7 +29,8 @@ from passband.dataset.store import WaveStore
 from passband.durable import write_atomically
 from passband.experiment.run import NamedSet
 from passband.forecast.observer import ObserverRecipe
-from passband.forecast.tables import DIRECTIONS, ForecastRecipe, Source, forecast_tables
+from passband.forecast.pairs import ForecastRecipe, MicrographSet
+from passband.forecast.tables import MEASURES, forecast_tables
 from passband.performance.measuring import scores_of
 from passband.performance.signals import Look, Reference, distances, doubts, look, spectrum_profile
 from passband.performance.subspace import Subspace
@@ -264,9 +265,9 @@ def _forecast_rows(plan: CampaignPlan, directory: Path, recipe: ForecastRecipe) 
     split = stores[""].splits(validation=plan.split.validation, test=plan.split.test)
     indices = {name: _untested(len(store), plan.images) for name, store in stores.items()}
     indices[""] = tuple(int(index) for index in split["train"])
-    trained = [Source(stores[""], one.imaging, indices[""]) for one in experiments]
+    trained = [MicrographSet(stores[""], one.imaging, indices[""]) for one in experiments]
     held = [
-        Source(
+        MicrographSet(
             stores[one.structures],
             plan.imaging.model_copy(update={"conditions": one.conditions}),
             indices[one.structures],
@@ -279,7 +280,7 @@ def _forecast_rows(plan: CampaignPlan, directory: Path, recipe: ForecastRecipe) 
             "trained_nm": defocus_nm(experiment.imaging.conditions),
             "structures": one.structures or OWN,
             "defocus_nm": defocus_nm(one.conditions),
-            **{name: float(DIRECTIONS[name] * table[i, j]) for name, table in tables.items()},
+            **{name: float(MEASURES[name].direction * table[i, j]) for name, table in tables.items()},
         }
         for i, experiment in enumerate(experiments)
         for j, one in enumerate(evaluations.values())

@@ -22,7 +22,7 @@ from passband.campaign.grid import CampaignPlan, load_campaign
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.forecast.observer import ObserverRecipe, PixelSample, observer_scores, sample_pixels
-from passband.forecast.tables import Source
+from passband.forecast.pairs import MicrographSet
 from passband.microscope.conditions import ConditionDistribution
 from passband.microscope.information import Metric
 from passband.tabular import write_csv
@@ -71,7 +71,7 @@ def forecast(plan: CampaignPlan, candidates: Sequence[ConditionDistribution], st
     recipe = ObserverRecipe(images=images)
     halves: list[list[PixelSample]] = [[], []]
     for one in candidates:
-        source = Source(store, plan.imaging.model_copy(update={"conditions": one}), indices)
+        source = MicrographSet(store, plan.imaging.model_copy(update={"conditions": one}), indices)
         for half in (0, 1):
             halves[half].append(sample_pixels(source.acquisition(half), recipe))
     return Forecast(*halves, recipe=recipe, loss=observer_scores(*halves, recipe).loss)

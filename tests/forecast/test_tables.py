@@ -1,5 +1,6 @@
 """All measures of a few small data sets: what they must be on the diagonal, what they share, what they refuse."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,12 @@ import pytest
 
 from passband.dataset.acquisition import Acquisition, Imaging, Simulation, simulate
 from passband.dataset.store import WaveStore
+from passband.forecast import pairs as pairs_module
 from passband.forecast.channels import ChannelRecipe
 from passband.forecast.observer import ObserverRecipe, PixelSample, sample_pixels
+from passband.forecast.pairs import ForecastRecipe, MicrographSet
 from passband.forecast.resemblance import frechet_distances, image_correlation
-from passband.forecast.tables import DIRECTIONS, ForecastRecipe, Source, forecast_tables
+from passband.forecast.tables import MEASURES, PairMeasure, forecast_tables
 from passband.microscope.conditions import ConditionDistribution, ConditionMixture
 from passband.recipe import PassbandError
 from passband.specimen.sampling import SceneDistribution
@@ -38,15 +41,15 @@ def imaging(c10: float, *, dose: float = 2000.0, pixel_size: float = 0.5) -> Ima
     return Imaging(conditions=conditions, pixel_size=pixel_size, patch=64, focal_nodes=3)
 
 
-def source(store: WaveStore, c10: float, **changes: float) -> Source:
-    return Source(store, imaging(c10, **changes), tuple(range(8)))
+def source(store: WaveStore, c10: float, **changes: float) -> MicrographSet:
+    return MicrographSet(store, imaging(c10, **changes), tuple(range(8)))
 
 
 def test_every_measure_is_there_and_right_on_the_diagonal(store: WaveStore) -> None:
     training = [source(store, -200.0), source(store, 100.0)]
     evaluation = [source(store, 100.0), source(store, -200.0), source(store, -200.0, dose=50.0)]
     tables = forecast_tables(training, evaluation, SMALL)
-    assert set(tables) == set(DIRECTIONS)
+    assert set(tables) == set(MEASURES)
     for name, table in tables.items():
         assert table.shape == (2, 3), name
         assert np.isfinite(table).all(), name
@@ -58,7 +61,7 @@ def test_every_measure_is_there_and_right_on_the_diagonal(store: WaveStore) -> N
     wrong = ([1, 0], [1, 0])  # the other training on the same evaluation: it must forecast the larger loss
     alike = ("delta_c10_A", "sigma", "sigma_area", "sigma_specimen", "image_correlation", "energy_correlation")
     for name in (*alike, "channel_distance", "observer_loss", "observer_auc", "observer_induced"):
-        assert (DIRECTIONS[name] * (tables[name][wrong] - tables[name][own]) > 0.0).all(), name
+        assert (MEASURES[name].direction * (tables[name][wrong] - tables[name][own]) > 0.0).all(), name
     np.testing.assert_array_equal(tables["observer_loss"][own], tables["observer_difficulty"][0, [1, 0]])
     assert tables["delta_c10_A"].tolist() == [[300.0, 0.0, 0.0], [0.0, 300.0, 300.0]]
     # fewer electrons leave σ alone and are harder: what the transfer function cannot say
@@ -107,18 +110,66 @@ def test_frechet_distance_of_normal_channels() -> None:
     np.testing.assert_allclose(found, [[0.0, np.sqrt(10.0)]], atol=0.03)
 
 
-def test_sources_must_fit_together(store: WaveStore) -> None:
+def test_sets_must_fit_together(store: WaveStore) -> None:
     with pytest.raises(PassbandError, match="give all of them one pixel_size"):
         forecast_tables([source(store, 0.0)], [source(store, 0.0, pixel_size=0.45)], SMALL)
     with pytest.raises(PassbandError, match="give each at least two structures"):
-        forecast_tables([Source(store, imaging(0.0), (1,))], [source(store, 0.0)], SMALL)
+        forecast_tables([MicrographSet(store, imaging(0.0), (1,))], [source(store, 0.0)], SMALL)
 
 
 def test_structures_of_another_store_have_no_common_image(store: WaveStore, tmp_path: Path) -> None:
     recipe = store.recipe.model_copy(update={"seed": 5, "structures": 4})
     other = simulate(recipe, tmp_path / "other")
-    tables = forecast_tables([source(store, -200.0)], [Source(other, imaging(-200.0), tuple(range(4)))], SMALL)
+    tables = forecast_tables([source(store, -200.0)], [MicrographSet(other, imaging(-200.0), tuple(range(4)))], SMALL)
     assert np.isnan(tables["image_correlation"]).all()
     assert tables["sigma"][0, 0] == pytest.approx(1.0)
     assert np.isfinite(tables["observer_loss"]).all()
     assert tables["channel_distance"][0, 0] > 0.0
+
+
+def test_a_toy_measure_is_one_entry_and_computes_only_what_it_needs(
+    store: WaveStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # rejects a forecast that runs every measure whatever is asked, and a list of names beside the entries
+    toy = PairMeasure(
+        name="delta_defocus_nm",
+        direction=1,
+        unit="nm",
+        needs="optics",
+        says="a length in another unit",
+        table=lambda pairs: 0.1 * abs(pairs.c10[1][None, :] - pairs.c10[0][:, None]),
+    )
+    monkeypatch.setattr("passband.forecast.pairs.specimen_spectra", None)
+    monkeypatch.setattr("passband.forecast.pairs.sample_pixels", None)
+    training, evaluation = [source(store, -200.0)], [MicrographSet(store, imaging(100.0), (1,))]
+    MEASURES.add(toy)
+    try:
+        found = forecast_tables(training, evaluation, SMALL, measures=[toy.name, "sigma"])
+        assert list(found) == [toy.name, "sigma"]
+        assert found[toy.name].tolist() == [[30.0]]
+    finally:
+        MEASURES.remove(toy.name)
+    with pytest.raises(PassbandError, match="'sigma_aera' is no pair measure; did you mean 'sigma_area'"):
+        forecast_tables(training, evaluation, SMALL, measures=["sigma_aera"])
+
+
+def test_what_several_measures_need_is_computed_once(store: WaveStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    # rejects entries that image the same micrographs again
+    counted: list[str] = []
+
+    def count(name: str) -> None:
+        whole = getattr(pairs_module, name)
+        monkeypatch.setattr(
+            pairs_module, name, lambda *given, **named: (counted.append(name), whole(*given, **named))[1]
+        )
+
+    for name in ("specimen_spectra", "image_power", "sample_pixels", "image_correlation", "compare_information"):
+        count(name)
+    forecast_tables([source(store, -200.0)], [source(store, 100.0)], SMALL)
+    assert Counter(counted) == {
+        "specimen_spectra": 1,  # one specimen
+        "image_power": 2,  # two sets
+        "sample_pixels": 4,  # of two halves each
+        "image_correlation": 1,
+        "compare_information": 2,  # two variants
+    }

@@ -14,7 +14,8 @@ from passband.campaign.experiment import prepare_stores
 from passband.campaign.grid import CampaignPlan
 from passband.forecast.channels import ChannelRecipe
 from passband.forecast.observer import ObserverRecipe
-from passband.forecast.tables import DIRECTIONS, ForecastRecipe
+from passband.forecast.pairs import ForecastRecipe
+from passband.forecast.tables import MEASURES
 
 SCRIPT = Path(__file__).parents[2] / "studies" / "ood_aberrations" / "pairs.py"
 FOCI = (-200.0, -120.0, -50.0, 60.0, 150.0)
@@ -79,7 +80,7 @@ def test_pairs_ranking_and_figures_of_a_known_campaign(pairs: ModuleType, campai
     numbers = pairs.analyse(campaign, tmp_path / "results", recipe=SMALL, draws=20)
     assert (numbers["networks"], numbers["pairs"]) == (10, 50)
     rows = list(csv.DictReader((tmp_path / "results" / "pairs.csv").read_text(encoding="utf-8").splitlines()))
-    assert {"model", "dataset", "seed", "own", *DIRECTIONS, "loss", "induced_loss"} <= set(rows[0])
+    assert {"model", "dataset", "seed", "own", *MEASURES, "loss", "induced_loss"} <= set(rows[0])
     for row in rows:
         assert int(row["own"]) == (row["model"] == row["dataset"])
         apart = abs(float(row["model"].partition("=")[2]) - float(row["dataset"].partition("=")[2]))
