@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from passband.campaign.folder import RESULTS, write_campaign
+from passband.campaign.summary import mean_losses
 from passband.campaign.tables import collect, status
-from passband.reports.campaign import mean_losses
 
 
 def make(directory: Path, runs: int, evaluations: int) -> list[str]:

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from passband.commands.explaining import printable
-from passband.commands.opening import open_micrograph, scale
+from passband.commands.opening import open_micrograph
 from passband.commands.options import AsJson, Device, Frame, ModelPath, PixelSize, parse_pixel_size, resolve_device
 from passband.documents import json_text
-from passband.recipe import PassbandError
 from passband.segmentation.shipped import find_model
 
 if TYPE_CHECKING:
@@ -118,61 +117,11 @@ def _draw(
     judge: "Judge", micrograph: "Micrograph", verdict: "Verdict", image: Path, figure: Path | None, report: Path | None
 ) -> None:
     from passband.figures.style import to_png
-    from passband.figures.verdict import verdict_figure
-    from passband.verdict.known import settings_of
+    from passband.reports.verdict import draw_verdict, write_report
 
-    predictor = judge.predictor
-    if predictor is None:
-        raise PassbandError(
-            f"{judge.model.card.name} is not calibrated, so there is nothing to draw; {verdict.advice[0]}"
-        )
-    groups = settings_of(verdict.known, predictor.trained) if "C10" in verdict.known.values else []
-    drawn = verdict_figure(
-        verdict,
-        predictor.trained,
-        groups,
-        predictor.calibration.usual_signals(),
-        nyquist=0.5 / max(*scale(micrograph), judge.model.card.pixel_size),
-        title=f"{image.name} with {judge.model.card.name}: {verdict.word}",
-    )
-    png = to_png(drawn, dpi=130)
     if figure is not None:
+        png = to_png(draw_verdict(judge, micrograph, verdict, name=image.name), dpi=130)
         figure.parent.mkdir(parents=True, exist_ok=True)
         figure.write_bytes(png)
     if report is not None:
-        _page(judge, micrograph, verdict, image, png, report)
-
-
-def _page(judge: "Judge", micrograph: "Micrograph", verdict: "Verdict", image: Path, png: bytes, report: Path) -> None:
-    from passband.figures.segmentation import overlay_figure
-    from passband.figures.style import to_png
-    from passband.reports.page import Report, folded, paragraph, table
-    from passband.reports.page import image as picture
-
-    card = judge.model.card
-    facts: dict[str, str] = {"verdict": verdict.word}
-    for name, one in (("predicted loss", verdict.loss), ("predicted Dice", verdict.dice)):
-        if one is not None:
-            facts[f"{name}, {one.level:.0%} interval {one.low:.2g} to {one.high:.2g}"] = f"{one.value:.2g}"
-    page = Report(f"Does {card.name} hold on {image.name}?", verdict.line(), facts)
-    why = [paragraph(reason, kind="warning" if verdict.word == "outside" else "") for reason in verdict.reasons]
-    page.section("Why", *why)
-    if verdict.advice:
-        page.section("What to do", *(paragraph(one) for one in verdict.advice))
-    rows: list[dict[str, Any]] = [
-        {"quantity": name, "value": f"{value:.4g}"} for name, value in verdict.known.values.items()
-    ]
-    conditions = paragraph(f"{verdict.known.source}: {verdict.known.note}. Lengths in Å, angles in rad, dose in e⁻/Å².")
-    caption = (
-        "Contrast transfer of the training and of this micrograph; signals among those of calibration micrographs."
-    )
-    page.section(
-        "Conditions", conditions, table(rows, {"quantity": "quantity", "value": "value"}), picture(png, caption)
-    )
-    mask = judge.model.segment(micrograph.array, scale(micrograph))
-    seen = to_png(overlay_figure(micrograph.array, mask, scale(micrograph)))
-    page.section(
-        "What the network says", picture(seen, "The micrograph, and the network's outlines on it; axes in nm.")
-    )
-    page.section("All numbers", folded("as JSON", json_text(verdict.as_dict(), indent=1)))
-    page.write(report)
+        write_report(judge, micrograph, verdict, name=image.name, file=report)

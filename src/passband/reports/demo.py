@@ -16,7 +16,7 @@ from passband.figures.style import to_png
 from passband.figures.training import learning_figure
 from passband.figures.transfer import mean_transfer_figure
 from passband.microscope.curves import Array, mean_transfer
-from passband.reports.page import Report, folded, image, paragraph, table
+from passband.reports.page import Page, folded, image, paragraph, table
 
 SCORE_COLUMNS = {
     "condition": "condition",
@@ -54,7 +54,7 @@ def write_report(findings: Findings, path: Path) -> None:
     """Write the page."""
     trained = next((row for row in findings.scores if row["trained"]), findings.scores[0])
     worst = min(findings.scores, key=lambda row: float(row["dice"]))
-    page = Report(
+    page = Page(
         "From atoms to a segmented micrograph",
         f"passband {findings.provenance['passband']}, plan {findings.plan.name}, {findings.provenance['date']}",
         {
@@ -77,7 +77,7 @@ def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
-def _simulated(page: Report, findings: Findings) -> None:
+def _simulated(page: Page, findings: Findings) -> None:
     simulation, scene = findings.plan.simulation, findings.plan.simulation.scene
     parts = splits(findings.plan, findings.store)
     acquisition = Acquisition(
@@ -106,7 +106,7 @@ def _title(conditions: dict[str, Any]) -> str:
     return f"defocus {defocus:+.1f} nm, " + ("no noise" if dose is None else f"{dose:.0f} e⁻/Å²")
 
 
-def _learned(page: Report, findings: Findings) -> None:
+def _learned(page: Page, findings: Findings) -> None:
     rows = findings.run.history.rows
     epochs = sorted({int(row["epoch"]) for row in rows})
     by_set: dict[str, list[float]] = {}
@@ -128,7 +128,7 @@ def _learned(page: Report, findings: Findings) -> None:
     page.section("How the network learned", paragraph(text), image(png, caption))
 
 
-def _measured(page: Report, findings: Findings) -> None:
+def _measured(page: Page, findings: Findings) -> None:
     q, curves, trained = transfer(findings.plan)
     intro = (
         "Scores on test structures, which neither training nor validation saw. Dice, IoU and boundary IoU are "
@@ -158,7 +158,7 @@ def transfer(plan: Plan) -> tuple[Array, dict[str, Array], Array]:
     return q, curves, mean_transfer(q, plan.imaging.conditions)
 
 
-def _found(page: Report, findings: Findings) -> None:
+def _found(page: Page, findings: Findings) -> None:
     segmented = findings.segmented
     micrograph, result, truth = segmented["micrograph"], segmented["result"], segmented["truth"]
     size = " × ".join(f"{side:.3g}" for side in micrograph.pixel_size)
@@ -176,7 +176,7 @@ def _found(page: Report, findings: Findings) -> None:
     page.section("What it found in a micrograph", *parts)
 
 
-def _made(page: Report, findings: Findings) -> None:
+def _made(page: Page, findings: Findings) -> None:
     facts = {name: value for name, value in findings.provenance.items() if name != "plan"}
     card = parse_json(read_document(findings.run.model / "card.json"))
     page.section(

@@ -10,12 +10,12 @@ from typing import Any
 from passband.durable import write_atomically
 
 
-class Report:
+class Page:
     """A page that grows section by section.
 
     Examples
     --------
-    >>> page = Report("A title", "A line about it")
+    >>> page = Page("A title", "A line about it")
     >>> page.section("Numbers", table([{"x": 1.0}], {"x": "length (Å)"}))
     >>> "length (Å)" in page.html()
     True
