@@ -15,8 +15,9 @@ import pytest
 import tifffile
 
 from passband import __version__
-from passband.commands.options import find_images, parse_pixel_size
+from passband.commands.options import parse_pixel_size
 from passband.commands.references import REFERENCES
+from passband.files.listing import find_images
 
 Run = Callable[..., Any]  # the fixture `run`, see conftest
 COMMANDS = ["demo", "simulate", "train", "evaluate", "segment", "information", "inspect", "cite"]

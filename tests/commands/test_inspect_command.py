@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from passband.commands.inspect import EXAMPLES, inspect
-from passband.files.reading import FormatError
+from passband.files.source_file import FormatError
 from passband.files.writing import write_image_tiff
 from passband.recipe import PassbandError
 

@@ -17,7 +17,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from passband.files.reading import SUFFIXES, FormatError, inspect_file, read_micrograph
+from passband.files.formats import readable_endings
+from passband.files.inspection import inspect_file
+from passband.files.reading import read_micrograph
+from passband.files.source_file import FormatError
 
 Maker = Callable[[Path], None]
 HUGE = 10**6  # per side: 10¹² pixels
@@ -195,13 +198,13 @@ def _nan(path: Path) -> None:
 
 BAD: list[tuple[str, Maker, str]] = [
     # empty, wrong and unknown
-    *[(f"empty{suffix}", _bytes(b""), "is empty") for suffix in sorted(SUFFIXES)],
+    *[(f"empty{suffix}", _bytes(b""), "is empty") for suffix in sorted(readable_endings())],
     *[
         (f"text{suffix}", _bytes(b"This is not an image at all, whatever the name says.\n"), f"is not a {suffix} file")
-        for suffix in sorted(SUFFIXES)
+        for suffix in sorted(readable_endings())
     ],
     ("text.mrc", _bytes(b"short"), "less than an MRC header"),
-    ("notes.xyz", _bytes(b"hello hello"), "kind that is not known; readable are TIFF"),
+    ("notes.xyz", _bytes(b"hello hello"), "kind that is not known; readable are DM3/DM4, .*TIFF, .*PNG"),
     ("paper.pdf", _bytes(b"%PDF-1.7 ..."), "is a PDF; export the image"),
     ("packed.gz", _bytes(b"\x1f\x8b\x08\0\0\0\0\0"), "compressed with gzip; unpack it first"),
     ("a.zip", _npz({"readme.txt": b"x"}), "ZIP archive; unpack it"),

@@ -18,9 +18,11 @@ import pytest
 from PIL import Image
 
 from passband.commands.optics_values import angle, signed_length
-from passband.files.format_table import SUFFIXES
+from passband.files.formats import readable_endings
+from passband.files.inspection import inspect_file
 from passband.files.lengths import parse_length
-from passband.files.reading import FormatError, inspect_file, read_micrograph
+from passband.files.reading import read_micrograph
+from passband.files.source_file import FormatError
 from passband.recipe import PassbandError
 
 
@@ -57,7 +59,7 @@ def device(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
-@pytest.mark.parametrize("suffix", [*sorted(SUFFIXES), ""])
+@pytest.mark.parametrize("suffix", [*sorted(readable_endings()), ""])
 @pytest.mark.parametrize(
     ("make", "said"),
     [

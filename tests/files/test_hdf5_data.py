@@ -11,9 +11,10 @@ import h5py
 import numpy as np
 import pytest
 
-from passband.files.readers.content import Source
-from passband.files.readers.hdf5_data import read_region
-from passband.files.reading import FormatError, inspect_file, read_micrograph
+from passband.files.inspection import inspect_file
+from passband.files.readers.hdf5.data import read_region
+from passband.files.reading import read_micrograph
+from passband.files.source_file import FormatError, SourceFile
 
 RNG = np.random.default_rng(7)
 STORED = {
@@ -65,7 +66,7 @@ def test_the_checksum_is_that_of_hdf5(tmp_path: Path, size: int, values: str) ->
     array = {"random": RNG.integers(0, 256, size), "zero": np.zeros(size), "full": np.full(size, 255)}[values]
     with h5py.File(tmp_path / "a.h5", "w") as file:
         data = file.create_dataset("a", data=array.astype("u1")[None], chunks=(1, size), fletcher32=True)
-        source = Source(tmp_path / "a.h5", 10**9)
+        source = SourceFile(tmp_path / "a.h5", 10**9)
         np.testing.assert_array_equal(read_region(data, source, ((0, 1), (0, size)))[0], array)
         _, raw = data.id.read_direct_chunk((0, 0))
         damaged = bytearray(raw)

@@ -26,7 +26,8 @@ BOMB = zlib.compress(bytes(8 * 10**8), 1)
 CHILD = """
 import json, resource, sys
 from pathlib import Path
-from passband.files.reading import inspect_file, read_micrograph
+from passband.files.inspection import inspect_file
+from passband.files.reading import read_micrograph
 
 def forget():
     try:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from passband.files.inspection import inspect_file
 from passband.files.outliers import without_outliers
-from passband.files.reading import inspect_file, read_micrograph
+from passband.files.reading import read_micrograph
 
 Y, X = np.mgrid[:201, :203].astype(float)
 PLACES = [(100, 100), (0, 0), (0, 150), (200, 202), (50, 0), (130, 60), (33, 180)]  # inside, at corners, at borders

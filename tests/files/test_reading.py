@@ -10,7 +10,9 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from passband.files.reading import FormatError, inspect_file, read_micrograph
+from passband.files.inspection import inspect_file
+from passband.files.reading import read_micrograph
+from passband.files.source_file import FormatError
 
 IMAGE = np.random.default_rng(0).integers(0, 60000, (24, 31)).astype(np.uint16)
 
@@ -312,7 +314,7 @@ def test_a_broken_sidecar_is_no_obstacle(tmp_path: Path) -> None:
 
 
 def test_statistics_are_those_of_numpy_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("passband.files.reading._BLOCK", 7)
+    monkeypatch.setattr("passband.files.inspection._BLOCK", 7)
     image = np.random.default_rng(5).normal(300, 4, (9, 11)).astype(np.float32)
     np.save(tmp_path / "a.npy", image)
     found = inspect_file(tmp_path / "a.npy")["statistics"]

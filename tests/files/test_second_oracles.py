@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from passband.files.reading import FormatError, read_micrograph
+from passband.files.reading import read_micrograph
+from passband.files.source_file import FormatError
 
 mrcfile = pytest.importorskip("mrcfile")
 

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from passband.files.reading import FormatError, inspect_file, read_micrograph
+from passband.files.inspection import inspect_file
+from passband.files.reading import read_micrograph
+from passband.files.source_file import FormatError
 
 RNG = np.random.default_rng(5)
 Tag = tuple[int, int, int, int]  # code, type, count, value or offset
@@ -84,7 +86,7 @@ def test_chains_that_go_round_are_refused_and_others_read(tmp_path: Path, places
 
 
 def test_no_more_pages_than_a_movie_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("passband.files.readers.tiff_structure._MAX_PAGES", 5)
+    monkeypatch.setattr("passband.files.readers.tiff.structure._MAX_PAGES", 5)
     (tmp_path / "a.tif").write_bytes(chain(*range(1000, 6000, 1000)))
     assert inspect_file(tmp_path / "a.tif")["frames"] == 5
     (tmp_path / "a.tif").write_bytes(chain(*range(1000, 7000, 1000)))

@@ -19,7 +19,7 @@ from passband.experiment.plan import Plan
 from passband.experiment.run import TrainedRun, evaluate_model, simulate_plan, splits, train_plan
 from passband.figures.segmentation import overlay_figure
 from passband.figures.style import to_png
-from passband.files.reading import write_image_tiff
+from passband.files.writing import write_image_tiff
 from passband.reports.demo import Findings, write_report
 from passband.segmentation.model import load_model
 from passband.tabular import write_csv

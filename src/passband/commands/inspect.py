@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from passband.commands.explaining import printable
-from passband.commands.options import find_images
 from passband.documents import json_text
-from passband.files.reading import FormatError, inspect_file
+from passband.files.inspection import inspect_file
+from passband.files.listing import find_images
+from passband.files.source_file import FormatError
 from passband.recipe import PassbandError
 
 EXAMPLES = """

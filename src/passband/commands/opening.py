@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from passband.files.micrograph import Micrograph
+from passband.files.own_files import is_result
 from passband.files.reading import read_micrograph
 from passband.recipe import PassbandError
-from passband.segmentation.results import is_result
 
 
 def open_micrograph(path: Path, *, pixel_size: float | None = None, frame: int | None = None) -> Micrograph:

@@ -1,17 +1,11 @@
 """The options that mean the same in every command, written once, and the checks that belong to them."""
 
-import glob
-import os
 import re
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from passband.files.format_table import SUFFIXES, folder_format, identify
 from passband.recipe import PassbandError
-from passband.segmentation.results import belongs_to_image
 
 PlanName = Annotated[
     str, typer.Argument(metavar="PLAN", help="A TOML plan, or the name of one that comes with passband.")
@@ -79,62 +73,3 @@ def parse_pixel_size(text: str | None) -> float | None:
     from passband.files.lengths import parse_length
 
     return parse_length(text)
-
-
-def find_images(arguments: Sequence[str]) -> list[Path]:
-    """Return the files that paths, folders and patterns stand for, each once, in order.
-
-    From folders and patterns, hidden files (macOS puts a `._a.tif` beside `a.tif`) and what passband itself wrote
-    are left out, so that a second run finds what the first did. A pattern that does not say the ending of the names
-    finds only those that a folder would. A file that is named is returned as it is, also where it is missing, so that
-    its neighbours are still read.
-
-    Raises
-    ------
-    PassbandError
-        A folder holds no micrograph or a pattern matches nothing.
-    """
-    found: dict[str, Path] = {}
-    for argument in arguments:
-        path = Path(argument)
-        if path.is_dir() and not folder_format(path):
-            matches = _in_folder(path)
-        elif glob.has_magic(argument) and not path.exists():
-            matches = _of_pattern(argument)
-        else:
-            matches = [path]
-        for match in matches:
-            found.setdefault(os.path.abspath(match), match)
-    return list(found.values())
-
-
-def _is_input(path: Path, *, any_ending: bool = False) -> bool:
-    """Whether a file of a folder is a micrograph by its name, and neither hidden nor passband's own."""
-    named = any_ending or path.suffix.lower() in SUFFIXES
-    return named and not path.name.startswith(".") and path.is_file() and not belongs_to_image(path)
-
-
-def _of_pattern(pattern: str) -> list[Path]:
-    ending = Path(pattern).suffix
-    said = bool(ending) and not glob.has_magic(ending)
-    names = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
-    matches = [path for path in names if _is_input(path, any_ending=said)]
-    if not matches:
-        what = "only hidden files, results of passband or no images" if any(map(Path.is_file, names)) else "no file"
-        raise PassbandError(f"pattern {pattern!r} matches {what}; check the folder and the ending")
-    return matches
-
-
-def _in_folder(folder: Path) -> list[Path]:
-    """Return the files of a folder whose names end like those of formats that are read."""
-    inside = sorted(folder.iterdir())
-    matches = [path for path in inside if _is_input(path)]
-    if matches:
-        return matches
-    strange = [path for path in inside if not belongs_to_image(path)]
-    others = [f"{path.name} {known.advice}" for path in strange if (known := identify(path, b"")) and known.advice]
-    endings = " ".join(sorted(SUFFIXES))
-    told = others[0] if others else f"name a file, or a folder with files in it that end in {endings}"
-    if len(strange) < len(inside):
-        told = f"what passband made is left out; {told}"
-    raise PassbandError(f"{folder} holds no micrograph that can be read; {told}")

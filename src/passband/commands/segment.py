@@ -16,14 +16,14 @@ from passband.commands.options import (
     ModelPath,
     PixelSize,
     Quiet,
-    find_images,
     parse_pixel_size,
     resolve_device,
 )
 from passband.commands.progress import Meter
 from passband.documents import json_text
+from passband.files.listing import find_images
+from passband.files.own_files import is_result
 from passband.recipe import PassbandError
-from passband.segmentation.results import is_result
 from passband.segmentation.shipped import find_model
 
 if TYPE_CHECKING:

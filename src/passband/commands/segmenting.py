@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from passband.commands.opening import scale
 from passband.description.particles import measure_particles, without_specks, write_particles
 from passband.files.micrograph import Micrograph
-from passband.files.reading import write_image_tiff, write_mask_tiff, write_overlay_png
+from passband.files.writing import write_image_tiff, write_mask_tiff, write_overlay_png
 from passband.segmentation.model import load_model
 from passband.segmentation.results import result_files
 from passband.verdict.assessment import Effort, Judge

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from passband.files.reading import FormatError, inspect_file, read_micrograph
+from passband.files.inspection import inspect_file
+from passband.files.reading import read_micrograph
+from passband.files.source_file import FormatError
 
 
 def _name(name: str) -> bytes:

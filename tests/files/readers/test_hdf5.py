@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from passband.files.reading import FormatError, inspect_file, read_micrograph
+from passband.files.inspection import inspect_file
+from passband.files.reading import read_micrograph
+from passband.files.source_file import FormatError
 
 IMAGE = np.random.default_rng(0).integers(0, 60000, (24, 31)).astype(np.uint16)
 WAVE = np.exp(1j * np.random.default_rng(1).standard_normal((24, 31))).astype(np.complex64)

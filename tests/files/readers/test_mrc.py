@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from passband.files.reading import FormatError, inspect_file, read_micrograph
+from passband.files.inspection import inspect_file
+from passband.files.reading import read_micrograph
+from passband.files.source_file import FormatError
 
 RNG = np.random.default_rng(3)
 BYTES = np.clip(128 + 40 * RNG.standard_normal((30, 41)), 0, 255).astype(np.uint8)

@@ -9,7 +9,9 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
-from passband.files.reading import FormatError, inspect_file, read_micrograph
+from passband.files.inspection import inspect_file
+from passband.files.reading import read_micrograph
+from passband.files.source_file import FormatError
 
 DEEP = (1000 + 50 * np.random.default_rng(0).standard_normal((24, 31))).astype(np.uint16)
 OPAQUE = np.full_like(DEEP, 65535)

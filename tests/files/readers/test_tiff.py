@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from passband.files.reading import FormatError, inspect_file, read_micrograph
+from passband.files.inspection import inspect_file
+from passband.files.reading import read_micrograph
+from passband.files.source_file import FormatError
 
 IMAGE = (1000 + 50 * np.random.default_rng(0).standard_normal((24, 31))).astype(np.uint16)
 

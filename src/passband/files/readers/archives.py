@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from passband.files.readers.content import Source
+from passband.files.source_file import SourceFile
 
 MAX_MEMBERS = 1000
 _MAX_HEADER = 10_000  # characters, which NumPy itself calls safe to parse
@@ -23,7 +23,7 @@ _PACKINGS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1100}  # how much long
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 
 
-def read_header(file: IO[bytes], source: Source) -> Header:
+def read_header(file: IO[bytes], source: SourceFile) -> Header:
     """Shape, Fortran order and type of a .npy stream.
 
     Raises
@@ -48,7 +48,7 @@ def read_header(file: IO[bytes], source: Source) -> Header:
     return tuple(int(side) for side in shape), bool(fortran), dtype
 
 
-def read_frame(file: IO[bytes], source: Source, shape: tuple[int, ...], frame: int | None) -> NDArray[Any]:
+def read_frame(file: IO[bytes], source: SourceFile, shape: tuple[int, ...], frame: int | None) -> NDArray[Any]:
     """One frame (y, x) of a stack (frame, y, x) in a .npy stream, or the whole array for None.
 
     `shape` is that of the header, without axes of one.
@@ -110,19 +110,19 @@ class _Sipping(io.BufferedReader):
 
 
 @contextmanager
-def open_archive(source: Source) -> Iterator[zipfile.ZipFile]:
+def open_archive(source: SourceFile) -> Iterator[zipfile.ZipFile]:
     """Open a ZIP archive whose table of contents is no bomb."""
     with _Sipping(io.FileIO(source.path)) as file, zipfile.ZipFile(file) as archive:
         yield archive
 
 
-def length(entry: zipfile.ZipInfo, source: Source) -> int:
+def length(entry: zipfile.ZipInfo, source: SourceFile) -> int:
     """Bytes that a member can have at most, whatever the archive says."""
     return min(entry.file_size, min(entry.compress_size, source.size) * _PACKINGS.get(entry.compress_type, 1))
 
 
 @contextmanager
-def open_member(archive: zipfile.ZipFile, name: str, source: Source) -> Iterator[IO[bytes]]:
+def open_member(archive: zipfile.ZipFile, name: str, source: SourceFile) -> Iterator[IO[bytes]]:
     """Open a member that is stored or deflated; other packings unpack without bounds.
 
     Raises

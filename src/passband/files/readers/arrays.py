@@ -10,7 +10,10 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from passband.documents import DocumentError, parse_json, read_document
+from passband.files.content import Content, axis_names, many_axes
+from passband.files.formats import Format, reads
 from passband.files.lengths import split_quantity
+from passband.files.metadata import AxisCalibration, beam_energy, calibrate, number, text
 from passband.files.readers.archives import (
     MAX_MEMBERS,
     Header,
@@ -20,17 +23,7 @@ from passband.files.readers.archives import (
     read_frame,
     read_header,
 )
-from passband.files.readers.content import (
-    Calibration,
-    Content,
-    Source,
-    axis_names,
-    beam_energy,
-    calibrate,
-    many_axes,
-    number,
-    text,
-)
+from passband.files.source_file import SourceFile
 from passband.recipe import PassbandError
 
 _MAX_JSON = 2**22
@@ -65,13 +58,13 @@ def _quantity(value: object, unit: object) -> tuple[float, str] | None:
     return None if found is None else (found[0], found[1] or str(unit or ""))
 
 
-def _json_calibration(keys: Mapping[str, Any], shape: tuple[int, ...]) -> Calibration:
+def _json_calibration(keys: Mapping[str, Any], shape: tuple[int, ...]) -> AxisCalibration:
     """Pixel size from `pixel_size` with a unit, or from the field of view over the number of pixels."""
     for name in _SIZE_KEYS:
         own = {"pm": "pm", "nm": "nm", "a": "Å"}.get(name.rsplit("_", 1)[-1])
         found = _quantity(keys.get(name), own or keys.get("pixel_size_units"))
         if found is not None and not found[1]:
-            return Calibration(
+            return AxisCalibration(
                 notes=(f"the JSON gives {name}={str(keys[name])[:40]} without a unit, not used; give --pixel-size",)
             )
         if found is not None:
@@ -81,7 +74,7 @@ def _json_calibration(keys: Mapping[str, Any], shape: tuple[int, ...]) -> Calibr
     if fields[0] and fields[1] and fields[0][1] and fields[1][1] and len(shape) >= 2:
         sides = fields[0][0] / shape[-2], fields[1][0] / shape[-1]
         return calibrate(sides, (fields[0][1], fields[1][1]), "the JSON field of view")
-    return Calibration()
+    return AxisCalibration()
 
 
 def _energy(keys: Mapping[str, Any]) -> float | None:
@@ -110,7 +103,17 @@ def _frames(shape: tuple[int, ...]) -> int:
     return shape[0] if "frame" in axis_names(shape) else 1
 
 
-def read_npy(source: Source) -> Content:
+@reads(
+    Format(
+        name="NPY",
+        endings=(".npy",),
+        marks=(b"\x93NUMPY",),
+        pixel_size_from="a JSON file of the same stem: pixel_size with its unit, or the field of view",
+        energy_from="the same JSON: voltage or energy with its unit",
+        remark="the first of three axes counts frames",
+    )
+)
+def read_npy(source: SourceFile) -> Content:
     """Describe a .npy array, with what the JSON of the same stem says."""
     with source.path.open("rb") as file:
         full, _, dtype = read_header(file, source)
@@ -140,7 +143,7 @@ def read_npy(source: Source) -> Content:
     )
 
 
-def _members(archive: zipfile.ZipFile, source: Source) -> dict[str, Header]:
+def _members(archive: zipfile.ZipFile, source: SourceFile) -> dict[str, Header]:
     """Headers of the plain arrays in the archive that may be images."""
     found = {}
     for entry in archive.infolist()[:MAX_MEMBERS]:
@@ -157,12 +160,12 @@ def _members(archive: zipfile.ZipFile, source: Source) -> dict[str, Header]:
     return found
 
 
-def _load_member(source: Source, name: str, shape: tuple[int, ...], frame: int | None) -> NDArray[Any]:
+def _load_member(source: SourceFile, name: str, shape: tuple[int, ...], frame: int | None) -> NDArray[Any]:
     with open_archive(source) as archive, open_member(archive, f"{name}.npy", source) as file:
         return read_frame(file, source, shape, frame)
 
 
-def _metadata(source: Source) -> Mapping[str, Any] | None:
+def _metadata(source: SourceFile) -> Mapping[str, Any] | None:
     """Return the JSON metadata of Panta Rhei ≥ 24.03; None where the archive has only the older pickled one."""
     with open_archive(source) as archive:
         names = {entry.filename: entry for entry in archive.infolist()}
@@ -180,19 +183,30 @@ def _metadata(source: Source) -> Mapping[str, Any] | None:
     return found if isinstance(found, Mapping) else {}
 
 
-def _panta_rhei(metadata: Mapping[str, Any]) -> tuple[Calibration, float | None, str | None]:
-    """Calibration, energy and mode; the length of a pixel is `value` × `pixel_factor` (binning and crop)."""
+def _panta_rhei(metadata: Mapping[str, Any]) -> tuple[AxisCalibration, float | None, str | None]:
+    """AxisCalibration, energy and mode; the length of a pixel is `value` × `pixel_factor` (binning and crop)."""
     axes = [axis for axis in metadata.get("device.calib") or [] if isinstance(axis, Mapping)]
     steps = [(number(axis.get("value")) or 0.0) * (number(axis.get("pixel_factor")) or 1.0) for axis in axes]
     units = [text(axis.get("unit")) for axis in axes]
-    calibration = Calibration()
+    calibration = AxisCalibration()
     if len(steps) >= 2 and all(steps[:2]):
         calibration = calibrate((steps[1], steps[0]), (units[1], units[0]), "the Panta Rhei metadata")
     mode = text(metadata.get("condenser.mode")) or ("STEM" if metadata.get("source.type") == "scan_generator" else None)
     return calibration, beam_energy(metadata.get("electron_gun.voltage")), mode if mode in {"STEM", "TEM"} else None
 
 
-def read_npz(source: Source) -> Content:
+@reads(
+    Format(
+        name="NPZ/PRZ",
+        endings=(".npz", ".prz"),
+        marks=(b"PK\x03\x04",),
+        shared_mark=True,
+        pixel_size_from="Panta Rhei's metadata",
+        energy_from="Panta Rhei's metadata",
+        remark="of several arrays, the one called data; pickled metadata are never loaded",
+    )
+)
+def read_npz(source: SourceFile) -> Content:
     """Describe the one image of a .npz or .prz archive."""
     with open_archive(source) as archive:
         members = _members(archive, source)

@@ -4,10 +4,21 @@ import struct
 
 import numpy as np
 
-from passband.files.readers.content import Content, Source, beam_energy, plain_pixels
+from passband.files.content import Content
+from passband.files.formats import Format, reads
+from passband.files.metadata import beam_energy
+from passband.files.source_file import SourceFile, plain_pixels
 
 
-def read_blockfile(source: Source) -> Content:
+@reads(
+    Format(
+        name="BLO",
+        endings=(".blo",),
+        marks=(b"IMGBLO",),
+        remark="4D-STEM: described by inspect, but no micrograph; make an image of it first",
+    )
+)
+def read_blockfile(source: SourceFile) -> Content:
     """Describe a block file: a diffraction pattern of side `side` at each of rows × columns positions."""
     with source.path.open("rb") as file:
         head = file.read(96)

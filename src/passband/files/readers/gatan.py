@@ -7,18 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from passband.files.readers.content import (
-    Calibration,
-    Content,
-    FileBytes,
-    Source,
-    beam_energy,
-    calibrate,
-    is_spectral,
-    number,
-    plain_pixels,
-    text,
-)
+from passband.files.content import Content
+from passband.files.formats import Format, reads
+from passband.files.metadata import AxisCalibration, beam_energy, calibrate, is_spectral, number, text
+from passband.files.source_file import FileBytes, SourceFile, plain_pixels
 
 # encoded types and image types, as C. Boothroyd describes them: https://personal.ntu.edu.sg/cbb/info/dmformat/
 _CODES = {2: "h", 3: "i", 4: "H", 5: "I", 6: "f", 7: "d", 8: "B", 9: "b", 10: "B", 11: "q", 12: "Q"}
@@ -56,7 +48,7 @@ class _Block:
 class _Tags:
     """Position in a tag tree; every length is checked against the file before it is used."""
 
-    def __init__(self, data: FileBytes, source: Source) -> None:
+    def __init__(self, data: FileBytes, source: SourceFile) -> None:
         self.data, self.source, self.position = data, source, 0
         self.tags = self.kept = 0
         self.version = int(self._take(">i"))
@@ -157,7 +149,7 @@ def _at(tree: Any, *names: str) -> Any:
     return tree
 
 
-def displayed_image(tree: dict[str, Any], source: Source) -> dict[str, Any]:
+def displayed_image(tree: dict[str, Any], source: SourceFile) -> dict[str, Any]:
     """Return the image that the file shows: the one its first source refers to, else the last that is no thumbnail."""
     images = [
         image for image in (_at(tree, "ImageList") or {}).values() if isinstance(_at(image, "ImageData"), Mapping)
@@ -171,10 +163,10 @@ def displayed_image(tree: dict[str, Any], source: Source) -> dict[str, Any]:
     return dict(images[-1])
 
 
-def _calibration(data: Mapping[str, Any]) -> Calibration:
+def _calibration(data: Mapping[str, Any]) -> AxisCalibration:
     axes = list((_at(data, "Calibrations", "Dimension") or {}).values())[:2]
     if len(axes) < 2:
-        return Calibration()
+        return AxisCalibration()
     x, y = ((number(_at(axis, "Scale")) or 0.0, _at(axis, "Units")) for axis in axes)
     units = (y[1] if isinstance(y[1], str) else None, x[1] if isinstance(x[1], str) else None)
     return calibrate((y[0], x[0]), units, "the Digital Micrograph calibration")
@@ -202,7 +194,7 @@ def _mode(info: Mapping[str, Any]) -> str | None:
 class Described(NamedTuple):
     """What the tags of an image say."""
 
-    calibration: Calibration
+    calibration: AxisCalibration
     energy: float | None
     instrument: str | None
     mode: str | None
@@ -221,7 +213,17 @@ def describe_image(image: Mapping[str, Any], shape: tuple[int, ...]) -> Describe
     )
 
 
-def read_gatan(source: Source) -> Content:
+@reads(
+    Format(
+        name="DM3/DM4",
+        endings=(".dm3", ".dm4"),
+        marks=(b"\0\0\0\x03", b"\0\0\0\x04"),
+        pixel_size_from="the calibration of the image",
+        energy_from="Microscope Info",
+        remark="the image that the file displays; image stacks too",
+    )
+)
+def read_gatan(source: SourceFile) -> Content:
     """Describe the displayed image of a .dm3 or .dm4 file."""
     with source.path.open("rb") as file:
         tags = _Tags(FileBytes(file, source.size), source)

@@ -6,16 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from passband.files.readers.content import (
-    Content,
-    FileBytes,
-    Source,
-    beam_energy,
-    calibrate,
-    number,
-    plain_pixels,
-    text,
-)
+from passband.files.content import Content
+from passband.files.formats import Format, reads
+from passband.files.metadata import beam_energy, calibrate, number, text
+from passband.files.source_file import FileBytes, SourceFile, plain_pixels
 
 _MAGIC = 52
 _MAX_DEPTH = 32
@@ -26,7 +20,7 @@ _MAX_NAME = 2**10
 class _Entries:
     """Position in the nested list; every length is checked against the file before it is used."""
 
-    def __init__(self, data: FileBytes, position: int, source: Source) -> None:
+    def __init__(self, data: FileBytes, position: int, source: SourceFile) -> None:
         self.data, self.position, self.source, self.entries = data, position, source, 0
 
     def _take(self, size: int) -> int:
@@ -69,13 +63,22 @@ def _value(data: FileBytes, entry: Any) -> Any:
     return data.unpack(code, start) if code and size >= struct.calcsize(code) else None
 
 
-def read_jeol(source: Source) -> Content:
+@reads(
+    Format(
+        name="JEOL IMG",
+        endings=(".img",),
+        marks=(b"\x34\0\0\0JED-",),
+        pixel_size_from="scan size and magnification",
+        energy_from="the accelerating voltage",
+    )
+)
+def read_jeol(source: SourceFile) -> Content:
     """Describe a JEOL .img file; the pixel size follows from the scan width and the magnification."""
     with source.path.open("rb") as file:
         return _described(FileBytes(file, source.size), source)
 
 
-def _described(data: FileBytes, source: Source) -> Content:
+def _described(data: FileBytes, source: SourceFile) -> Content:
     if len(data) < 48 or data.unpack("<I", 0) != _MAGIC:
         raise source.error("does not begin as a JEOL .img file; it is of another kind or damaged")
     start = data.unpack("<I", 44)

@@ -6,7 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.files.readers.content import Calibration, Content, Source, beam_energy, calibrate, plain_pixels, text
+from passband.files.content import Content
+from passband.files.formats import Format, reads
+from passband.files.metadata import AxisCalibration, beam_energy, calibrate, text
+from passband.files.source_file import SourceFile, plain_pixels
 
 # https://www.ccpem.ac.uk/mrc_format/mrc2014.php; mode 3 is a pair of int16 and only described
 _MODES = {0: "i1", 1: "i2", 2: "f4", 3: "i4", 4: "c8", 6: "u2", 12: "f2", 101: "u1"}
@@ -31,7 +34,7 @@ class _Header(NamedTuple):
         return (self.columns + 1) // 2 if self.mode == _NIBBLES else self.columns * np.dtype(_MODES[self.mode]).itemsize
 
 
-def _header(head: bytes, source: Source) -> _Header:
+def _header(head: bytes, source: SourceFile) -> _Header:
     """Size, mode and byte order; where the machine stamp is missing, the order in which the mode is one that exists."""
     if len(head) < _HEADER:
         raise source.error(
@@ -48,7 +51,7 @@ def _header(head: bytes, source: Source) -> _Header:
     return _Header(columns, rows, sections, mode, order, _HEADER + max(extended, 0))
 
 
-def _byte_type(head: bytes, header: _Header, source: Source) -> tuple[str, str]:
+def _byte_type(head: bytes, header: _Header, source: SourceFile) -> tuple[str, str]:
     """Sign of the pixels of mode 0, and who says so: IMOD's stamp, the header's extremes, or the pixels themselves.
 
     MRC2014 means int8, but IMOD before 4.2 and its kin wrote 0 to 255. Read with the wrong sign, neighbouring pixels
@@ -71,13 +74,13 @@ def _byte_type(head: bytes, header: _Header, source: Source) -> tuple[str, str]:
     return min(steps, key=lambda kind: steps[kind]), "the pixels, as the header does not say"
 
 
-def _calibration(head: bytes, order: str, columns: int, rows: int) -> Calibration:
+def _calibration(head: bytes, order: str, columns: int, rows: int) -> AxisCalibration:
     sampling_x, sampling_y = struct.unpack_from(order + "2i", head, 28)
     cell_x, cell_y = struct.unpack_from(order + "2f", head, 40)
     if sampling_x <= 0 or sampling_y <= 0 or cell_x <= 0 or cell_y <= 0:
-        return Calibration()
+        return AxisCalibration()
     if (cell_x, cell_y) == (sampling_x, sampling_y) == (columns, rows):
-        return Calibration(
+        return AxisCalibration(
             notes=("the MRC cell equals the pixel count, which means not calibrated; give --pixel-size",)
         )
     return calibrate((cell_y / sampling_y, cell_x / sampling_x), ("Å", "Å"), "the MRC header")
@@ -97,7 +100,18 @@ def _nibbles(packed: NDArray[np.uint8], columns: int) -> NDArray[Any]:
     return pairs.reshape(len(packed), -1)[:, :columns]
 
 
-def read_mrc(source: Source) -> Content:
+@reads(
+    Format(
+        name="MRC",
+        endings=(".mrc", ".mrcs", ".st", ".rec", ".ali", ".preali", ".ccp4"),
+        marks=((208, b"MAP"),),
+        mark_optional=True,
+        pixel_size_from="cell and sampling in the header",
+        energy_from="the extended header of FEI (FEI1, FEI2)",
+        remark="stacks too",
+    )
+)
+def read_mrc(source: SourceFile) -> Content:
     """Describe an MRC image or stack."""
     with source.path.open("rb") as file:
         head = file.read(_HEADER + 128)

@@ -2,14 +2,29 @@
 
 import struct
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from passband.files.readers.content import Content, Source
+from passband.files.content import Content
+from passband.files.formats import Format, reads
+from passband.files.source_file import SourceFile
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+_FORMATS = (
+    Format(name="PNG", endings=(".png",), marks=(b"\x89PNG",), remark="no pixel size: give it"),
+    Format(
+        name="JPEG",
+        endings=(".jpg", ".jpeg", ".jpe"),
+        marks=(b"\xff\xd8\xff",),
+        remark="no pixel size: give it; lossy, so that fine detail may be an artefact",
+    ),
+    Format(name="BMP", endings=(".bmp",), marks=(b"BM",), remark="no pixel size: give it"),
+    Format(name="GIF", endings=(".gif",), marks=(b"GIF8",), remark="no pixel size: give it; no animations"),
+)
 _MOST_COMPRESSED = 2**15  # deflate reaches 2**10, a blank progressive JPEG more
 _LARGEST_COLOUR_JPEG = 10**8  # pixels: a progressive one is kept in coefficients of two bytes until it is whole
 _STRIP = 2**20  # pixels
@@ -17,14 +32,16 @@ _MODES = {"1": "u1", "L": "u1", "P": "u1", "LA": "u1", "RGB": "u1", "RGBA": "u1"
 _DEEP = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I": "<i4", "F": "<f4"}
 
 
-def _open(source: Source) -> Image.Image:
+def _open(source: SourceFile) -> "Image.Image":
+    from PIL import Image
+
     with warnings.catch_warnings():
         # the size is checked against our own limit, before any pixel is decoded
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return Image.open(source.path, formats=("PNG", "JPEG", "BMP", "GIF"))
 
 
-def _deep_channels(source: Source) -> int:
+def _deep_channels(source: SourceFile) -> int:
     """Channels of a PNG of 16 bits with colour or transparency, of which Pillow keeps only 8 bits; else 0."""
     with source.path.open("rb") as file:
         head = file.read(26)
@@ -34,7 +51,7 @@ def _deep_channels(source: Source) -> int:
     return {2: 3, 4: 2, 6: 4}.get(kind, 0) if bits == 16 else 0
 
 
-def _load_deep(source: Source, sides: tuple[int, int, int]) -> NDArray[Any]:
+def _load_deep(source: SourceFile, sides: tuple[int, int, int]) -> NDArray[Any]:
     import imagecodecs
 
     source.claim((source.size,), np.uint8)  # what lies behind the picture is read with it
@@ -43,7 +60,7 @@ def _load_deep(source: Source, sides: tuple[int, int, int]) -> NDArray[Any]:
     return array if array.shape[:2] == sides[:2] and array.ndim == 3 else array.reshape(sides)
 
 
-def _load(source: Source) -> NDArray[Any]:
+def _load(source: SourceFile) -> NDArray[Any]:
     """Pixels strip by strip: a conversion of the whole, and NumPy's own, would each hold the image once more."""
     with _open(source) as image:
         columns, rows = image.size
@@ -61,8 +78,11 @@ def _load(source: Source) -> NDArray[Any]:
         return result
 
 
-def read_picture(source: Source) -> Content:
-    """Describe a picture; it has no pixel size, unless passband wrote one into it."""
+@reads(*_FORMATS)
+def read_picture(source: SourceFile) -> Content:
+    """Describe a picture; it has no pixel size."""
+    from PIL import Image
+
     try:
         with _open(source) as image:
             (columns, rows), mode, kind = image.size, image.mode, str(image.format)
@@ -81,9 +101,9 @@ def read_picture(source: Source) -> Content:
             "save it as a grey TIFF"
         )
     shape = (rows, columns, channels) if channels > 1 else (rows, columns)
-    suffixes = {"JPEG": {".jpg", ".jpeg", ".jpe"}, "PNG": {".png"}, "BMP": {".bmp"}, "GIF": {".gif"}}
+    endings = next(entry.endings for entry in _FORMATS if entry.name == kind)
     suffix = source.path.suffix.lower()
-    notes = () if suffix in suffixes[kind] else (f"{kind} in a {suffix or 'nameless'} name",)
+    notes = () if suffix in endings else (f"{kind} in a {suffix or 'nameless'} name",)
     return Content(
         format=kind,
         shape=shape,

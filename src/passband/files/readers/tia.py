@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from passband.documents import DocumentError, naming, read_beginning, read_document
-from passband.files.readers.content import Content, FormatError, Source, beam_energy, calibrate, plain_pixels, text
+from passband.files.content import Content
+from passband.files.formats import Format, reads
+from passband.files.metadata import beam_energy, calibrate, text
+from passband.files.source_file import FormatError, SourceFile, plain_pixels
 
 # data types and layout, as C. Boothroyd describes them: https://personal.ntu.edu.sg/cbb/info/TIAformat/
 _TYPES = {1: "u1", 2: "u2", 3: "u4", 4: "i1", 5: "i2", 6: "i4", 7: "f4", 8: "f8", 9: "c8", 10: "c16"}
@@ -34,7 +37,17 @@ def _label(xml: str, label: str) -> str | None:
     return text(found[1]) if found else None
 
 
-def read_emi(source: Source) -> Content:
+@reads(
+    Format(
+        name="EMI",
+        endings=(".emi",),
+        marks=(b"JK",),
+        pixel_size_from="the first .ser beside it",
+        energy_from="its own XML",
+        remark="has no pixels of its own: NAME.emi needs NAME_1.ser beside it",
+    )
+)
+def read_emi(source: SourceFile) -> Content:
     """Describe the first .ser that lies beside an .emi file."""
     with source.path.open("rb") as file:
         if file.read(2) != b"JK" or source.size < 64:
@@ -45,12 +58,12 @@ def read_emi(source: Source) -> Content:
         raise source.error(f"an .emi holds no pixels; put {source.path.stem}_1.ser beside it, or open the .ser file")
     with naming(series[0], FormatError):
         read_beginning(series[0], 1)  # a pipe of that name would wait for ever
-    content = read_ser(Source(series[0], series[0].stat().st_size, source.max_bytes))
+    content = read_ser(SourceFile(series[0], series[0].stat().st_size, source.max_bytes))
     others = f"; beside it are {', '.join(path.name for path in series[1:4])}" if len(series) > 1 else ""
     return Content(**{**vars(content), "notes": (f"pixels from {series[0].name}{others}", *content.notes)})
 
 
-def _offsets(source: Source, head: bytes) -> tuple[int, tuple[int, ...]]:
+def _offsets(source: SourceFile, head: bytes) -> tuple[int, tuple[int, ...]]:
     """Kind of the elements and where each starts."""
     if len(head) < 30 or head[:4] != b"II\x97\x01":
         raise source.error("does not begin as a TIA .ser file; it is damaged, copy it again")
@@ -69,7 +82,17 @@ def _offsets(source: Source, head: bytes) -> tuple[int, tuple[int, ...]]:
         return kind, struct.unpack(f"<{valid}{'q' if wide else 'i'}", file.read(size))
 
 
-def read_ser(source: Source) -> Content:
+@reads(
+    Format(
+        name="SER",
+        endings=(".ser",),
+        marks=(b"II\x97\x01",),
+        pixel_size_from="the TIA calibration",
+        energy_from="the .emi beside it",
+        remark="image stacks too",
+    )
+)
+def read_ser(source: SourceFile) -> Content:
     """Describe the image or images of a .ser file."""
     with source.path.open("rb") as file:
         kind, offsets = _offsets(source, file.read(64))

@@ -6,14 +6,16 @@ from typing import Any
 import h5py
 
 from passband.documents import DocumentError, parse_json
-from passband.files.readers.content import Source, beam_energy, calibrate, is_complex, number, text
-from passband.files.readers.hdf5_data import read_region
-from passband.files.readers.hdf5_nodes import Found, children, hard_linked
+from passband.files.content import is_complex
+from passband.files.metadata import beam_energy, calibrate, number, text
+from passband.files.readers.hdf5.data import read_region
+from passband.files.readers.hdf5.nodes import Found, children, hard_linked
+from passband.files.source_file import SourceFile
 
 _MAX_TEXT = 2**22
 
 
-def _velox_metadata(group: Any, source: Source) -> Mapping[str, Any]:
+def _velox_metadata(group: Any, source: SourceFile) -> Mapping[str, Any]:
     """JSON of the first frame, padded with zero bytes."""
     stored = hard_linked(group, "Metadata")
     if not isinstance(stored, h5py.Dataset) or stored.ndim != 2 or stored.shape[0] > _MAX_TEXT:
@@ -35,7 +37,7 @@ def _section(metadata: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     return metadata
 
 
-def find_velox(file: h5py.File, source: Source) -> list[Found]:
+def find_velox(file: h5py.File, source: SourceFile) -> list[Found]:
     """Return the images of a Velox file."""
     images = []
     for name, group in children(hard_linked(file, "Data", "Image")):

@@ -8,9 +8,10 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from passband.files.readers.content import Content, Source, plain_pixels
-from passband.files.readers.tiff_metadata import Acquisition, acquisition
-from passband.files.readers.tiff_structure import check_directories, check_page
+from passband.files.content import Content
+from passband.files.readers.tiff.metadata import TiffMetadata, tiff_metadata
+from passband.files.readers.tiff.structure import check_directories, check_page
+from passband.files.source_file import SourceFile, plain_pixels
 
 # its complaints about odd tags are for developers of TIFF writers, not for who reads one line on a terminal
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -20,7 +21,7 @@ _WHITE_IS_ZERO = 0
 _PALETTE = 3
 
 
-def _pages(tiff: tifffile.TiffFile, source: Source) -> list[tifffile.TiffPage]:
+def _pages(tiff: tifffile.TiffFile, source: SourceFile) -> list[tifffile.TiffPage]:
     pages = []
     for index in range(len(tiff.pages)):
         page = tiff.pages[index]
@@ -48,7 +49,7 @@ def _main(pages: Sequence[tifffile.TiffPage]) -> list[tifffile.TiffPage]:
     return alike if best.samplesperpixel == 1 else alike[:1]
 
 
-def _load(source: Source, index: int) -> NDArray[Any]:
+def _load(source: SourceFile, index: int) -> NDArray[Any]:
     """Pixels of one page, colour as the last axis, palette and inversion undone."""
     with tifffile.TiffFile(source.path) as tiff:
         page = tiff.pages[index]
@@ -100,7 +101,7 @@ def _notes(tiff: tifffile.TiffFile, pages: list[tifffile.TiffPage], main: list[t
     return notes
 
 
-def _contiguous_frames(tiff: tifffile.TiffFile, page: tifffile.TiffPage, source: Source) -> int:
+def _contiguous_frames(tiff: tifffile.TiffFile, page: tifffile.TiffPage, source: SourceFile) -> int:
     """Frames of an ImageJ stack that lie behind a single page, as ImageJ writes them above 4 GB."""
     promised = (tiff.imagej_metadata or {}).get("images", 1) if tiff.is_imagej else 1
     if not isinstance(promised, int) or promised <= 1 or int(page.compression) != 1 or page.dtype is None:
@@ -113,7 +114,7 @@ def _contiguous_frames(tiff: tifffile.TiffFile, page: tifffile.TiffPage, source:
     return promised
 
 
-def read_tiff(source: Source) -> Content:
+def describe_tiff(source: SourceFile) -> Content:
     """Describe the micrograph, or stack of them, in a TIFF file."""
     with source.path.open("rb") as file:
         check_directories(file, source)
@@ -122,7 +123,7 @@ def read_tiff(source: Source) -> Content:
         main = _main(pages)
         first = main[0]
         check_page(first, source)
-        known = acquisition(tiff, first)
+        known = tiff_metadata(tiff, first)
         notes = _notes(tiff, pages, main)
         chosen = {id(page) for page in main}
         indices = [index for index, page in enumerate(pages) if id(page) in chosen]
@@ -140,7 +141,7 @@ def read_tiff(source: Source) -> Content:
     return _content(full, dtype, known, notes, lambda frame: _load(source, indices[frame]))
 
 
-def _content(shape: tuple[int, ...], dtype: np.dtype[Any], known: Acquisition, notes: list[str], load: Any) -> Content:
+def _content(shape: tuple[int, ...], dtype: np.dtype[Any], known: TiffMetadata, notes: list[str], load: Any) -> Content:
     colour = len(shape) == 3 and shape[-1] in (2, 3, 4) and shape[0] > 4
     return Content(
         format=known.format,

@@ -7,13 +7,15 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.files.readers.content import Calibration, Content, Source, axis_names, is_complex, many_axes
-from passband.files.readers.hdf5_data import check_stored, read_region
-from passband.files.readers.hdf5_emd import find_emd
-from passband.files.readers.hdf5_gatan import find_gatan
-from passband.files.readers.hdf5_hyperspy import find_hyperspy
-from passband.files.readers.hdf5_nodes import Found, data_set, image_plane, opened, walk
-from passband.files.readers.hdf5_velox import find_velox
+from passband.files.content import Content, axis_names, is_complex, many_axes
+from passband.files.metadata import AxisCalibration
+from passband.files.readers.hdf5.data import check_stored, read_region
+from passband.files.readers.hdf5.emd import find_emd
+from passband.files.readers.hdf5.gatan import find_gatan
+from passband.files.readers.hdf5.hyperspy import find_hyperspy
+from passband.files.readers.hdf5.nodes import Found, data_set, image_plane, opened, walk
+from passband.files.readers.hdf5.velox import find_velox
+from passband.files.source_file import SourceFile
 
 _MOST_NAMES = 6
 _ONE = {
@@ -60,7 +62,7 @@ class _Candidate(NamedTuple):
         return f"{self.found.label} {' × '.join(str(side) for side in self.shape)}"
 
 
-def _candidate(file: h5py.File, found: Found, source: Source) -> _Candidate:
+def _candidate(file: h5py.File, found: Found, source: SourceFile) -> _Candidate:
     data = data_set(file, found.name, source)
     full = tuple(int(side) for side in data.shape)
     if len(full) < 2:
@@ -79,7 +81,7 @@ def _candidate(file: h5py.File, found: Found, source: Source) -> _Candidate:
     return _Candidate(found, sides, ("y", "x"), None, data.dtype)
 
 
-def _any(file: h5py.File, source: Source) -> list[Found]:
+def _any(file: h5py.File, source: SourceFile) -> list[Found]:
     """Every numeric data set of two or more dimensions, in a file of no known layout."""
     return [
         Found(name=name, label=name, **_colour(node.shape))
@@ -96,7 +98,7 @@ def _colour(shape: tuple[int, ...]) -> dict[str, Any]:
     return {"plane": (axes[0], axes[1]), "channel": axes[2]}
 
 
-def _load(source: Source, image: _Candidate, frame: int) -> NDArray[Any]:
+def _load(source: SourceFile, image: _Candidate, frame: int) -> NDArray[Any]:
     with opened(source) as file:
         data = data_set(file, image.found.name, source)
         plane = image.found.plane or image_plane(data.shape)
@@ -127,7 +129,7 @@ def _not_used(candidates: list[_Candidate], chosen: list[_Candidate]) -> Iterabl
         yield f"{subject}; {len(names)} {kind} ({', '.join(names[:_MOST_NAMES])}{more}) not used"
 
 
-def _content(file: h5py.File, source: Source, kind: str, found: list[Found]) -> Content:
+def _content(file: h5py.File, source: SourceFile, kind: str, found: list[Found]) -> Content:
     candidates = [_candidate(file, each, source) for each in found]
     chosen = _chosen(candidates)
     first = chosen[0]
@@ -160,14 +162,14 @@ def _content(file: h5py.File, source: Source, kind: str, found: list[Found]) -> 
     )
 
 
-def _several(source: Source, kind: str, images: list[_Candidate], notes: list[str]) -> Content:
+def _several(source: SourceFile, kind: str, images: list[_Candidate], notes: list[str]) -> Content:
     """Images of one size, recorded together: frames with names, and a pixel size if they share it."""
     first = images[0].found
     labels = [image.found.label for image in images]
     names = tuple(f"{label} {k}" if labels.count(label) > 1 else label for k, label in enumerate(labels))
     calibration = first.calibration
     if any(image.found.calibration.pixel_size != calibration.pixel_size for image in images):
-        calibration = Calibration(notes=("the frames have different pixel sizes; give --pixel-size",))
+        calibration = AxisCalibration(notes=("the frames have different pixel sizes; give --pixel-size",))
     return Content(
         format=kind,
         shape=(len(images), *images[0].shape),
@@ -184,7 +186,7 @@ def _several(source: Source, kind: str, images: list[_Candidate], notes: list[st
     )
 
 
-_LAYOUTS: tuple[tuple[str, Callable[[h5py.File, Source], list[Found]]], ...] = (
+_LAYOUTS: tuple[tuple[str, Callable[[h5py.File, SourceFile], list[Found]]], ...] = (
     ("Velox EMD", find_velox),
     ("HyperSpy", find_hyperspy),
     ("Digital Micrograph 5", find_gatan),
@@ -193,7 +195,7 @@ _LAYOUTS: tuple[tuple[str, Callable[[h5py.File, Source], list[Found]]], ...] = (
 )
 
 
-def read_hdf5(source: Source) -> Content:
+def describe_hdf5(source: SourceFile) -> Content:
     """Describe the micrograph in an HDF5 file of any of the known layouts."""
     with opened(source) as file:
         for kind, find in _LAYOUTS:

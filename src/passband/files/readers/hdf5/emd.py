@@ -6,15 +6,17 @@ Sources: https://emdatasets.com/format (0.2: `data`, `dim1` …), https://github
 
 import h5py
 
+from passband.files.content import many_axes
 from passband.files.lengths import unit_in_angstrom
-from passband.files.readers.content import Source, beam_energy, calibrate, is_spectral, many_axes, number, text
-from passband.files.readers.hdf5_data import read_region
-from passband.files.readers.hdf5_nodes import Found, attribute, hard_linked, image_plane, walk
+from passband.files.metadata import beam_energy, calibrate, is_spectral, number, text
+from passband.files.readers.hdf5.data import read_region
+from passband.files.readers.hdf5.nodes import Found, attribute, hard_linked, image_plane, walk
+from passband.files.source_file import SourceFile
 
 _PIXELS = ("data", "realslice", "datacube", "diffractionslice", "counted_datacube")
 
 
-def _axis(group: h5py.Group, index: int, source: Source) -> tuple[float, str | None]:
+def _axis(group: h5py.Group, index: int, source: SourceFile) -> tuple[float, str | None]:
     """Step and unit of an axis, from its first two values; axes count from 1, in EMD 1.0 from 0."""
     first = 0 if hard_linked(group, "dim0") is not None else 1
     axis = hard_linked(group, f"dim{index + first}")
@@ -34,7 +36,7 @@ def _plane(shape: tuple[int, ...], units: list[str | None]) -> tuple[int, int]:
     return (lengths[0], lengths[1]) if len(lengths) == 2 else image_plane(shape)
 
 
-def _marked(file: h5py.File, source: Source) -> list[tuple[str, h5py.Group, h5py.Dataset]]:
+def _marked(file: h5py.File, source: SourceFile) -> list[tuple[str, h5py.Group, h5py.Dataset]]:
     """Path, group and pixels of every group that is marked as EMD, itself or by its data set, or has EMD's axes."""
     found: list[tuple[str, h5py.Group, h5py.Dataset]] = []
     for name, node in walk(file, source):
@@ -48,7 +50,7 @@ def _marked(file: h5py.File, source: Source) -> list[tuple[str, h5py.Group, h5py
     return found
 
 
-def find_emd(file: h5py.File, source: Source) -> list[Found]:
+def find_emd(file: h5py.File, source: SourceFile) -> list[Found]:
     """Return the images of the groups that are marked as EMD."""
     microscope = hard_linked(file, "microscope")
     voltage = number(attribute(microscope, "voltage"))

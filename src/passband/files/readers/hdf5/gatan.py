@@ -6,9 +6,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from passband.files.readers.content import Source
 from passband.files.readers.gatan import describe_image, displayed_image
-from passband.files.readers.hdf5_nodes import Found, attribute, children, data_set, hard_linked
+from passband.files.readers.hdf5.nodes import Found, attribute, children, data_set, hard_linked
+from passband.files.source_file import SourceFile
 
 _MAX_DEPTH = 64
 
@@ -41,7 +41,7 @@ def _index(name: str) -> str:
     return match[1] if match else name
 
 
-def find_gatan(file: h5py.File, source: Source) -> list[Found]:
+def find_gatan(file: h5py.File, source: SourceFile) -> list[Found]:
     """Return the displayed image of a .dm5 file."""
     if hard_linked(file, "ImageList") is None:
         return []

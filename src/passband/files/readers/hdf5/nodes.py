@@ -11,7 +11,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from passband.files.readers.content import Calibration, Source, decoded, many_axes
+from passband.files.content import many_axes
+from passband.files.metadata import AxisCalibration, decoded
+from passband.files.source_file import SourceFile
 
 MAX_NODES = 20_000
 _MAX_DEPTH = 32
@@ -27,7 +29,7 @@ class Found:
     label: str
     plane: tuple[int, int] | None = None  # axes of y and x; by default the last two of more than one value
     channel: int | None = None  # axis of colour
-    calibration: Calibration = field(default_factory=Calibration)
+    calibration: AxisCalibration = field(default_factory=AxisCalibration)
     energy: float | None = None
     instrument: str | None = None
     mode: str | None = None
@@ -36,7 +38,7 @@ class Found:
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[h5py.File]:
+def opened(source: SourceFile) -> Iterator[h5py.File]:
     """Open for reading; a file that another program writes is not read, because it may change under our hands.
 
     Raises
@@ -72,7 +74,7 @@ def hard_linked(group: Any, *names: str) -> Any:
     return group
 
 
-def data_set(file: h5py.File, path: str, source: Source) -> h5py.Dataset:
+def data_set(file: h5py.File, path: str, source: SourceFile) -> h5py.Dataset:
     """Return the data set at a path, reached by plain links only.
 
     Raises
@@ -92,7 +94,7 @@ def children(group: Any) -> list[tuple[str, Any]]:
     return [(name, child) for name in names if (child := hard_linked(group, name)) is not None]
 
 
-def walk(file: h5py.File, source: Source) -> Iterator[tuple[str, Any]]:
+def walk(file: h5py.File, source: SourceFile) -> Iterator[tuple[str, Any]]:
     """Yield the path and the node of everything in a file, each node once, in the order of the paths.
 
     Raises

@@ -6,7 +6,7 @@ from typing import BinaryIO, NamedTuple
 
 import tifffile
 
-from passband.files.readers.content import Source
+from passband.files.source_file import SourceFile
 
 _MAX_PAGES = 20_000
 _MAX_TAGS = 4096  # of a page
@@ -39,7 +39,7 @@ class _Form(NamedTuple):
         return int(value)
 
 
-def check_directories(file: BinaryIO, source: Source) -> None:
+def check_directories(file: BinaryIO, source: SourceFile) -> None:
     """Walk the chain of pages before a library does.
 
     Raises
@@ -65,7 +65,7 @@ def check_directories(file: BinaryIO, source: Source) -> None:
         page = _check_page(file, form, page, source)
 
 
-def _check_page(file: BinaryIO, form: _Form, page: int, source: Source) -> int:
+def _check_page(file: BinaryIO, form: _Form, page: int, source: SourceFile) -> int:
     """Check the tags of a page and return where the next one is."""
     counted, pointer = struct.calcsize(form.order + form.tags), struct.calcsize(form.order + form.pointer)
     if page + counted > source.size:
@@ -82,7 +82,7 @@ def _check_page(file: BinaryIO, form: _Form, page: int, source: Source) -> int:
     return form.unpack(form.pointer, data[-pointer:])
 
 
-def _check_tag(data: bytes, form: _Form, source: Source) -> None:
+def _check_tag(data: bytes, form: _Form, source: SourceFile) -> None:
     pointer = struct.calcsize(form.order + form.pointer)
     code, kind = struct.unpack(form.order + "2H", data[:4])
     number = form.unpack(form.pointer, data[4 : 4 + pointer])
@@ -96,7 +96,7 @@ def _check_tag(data: bytes, form: _Form, source: Source) -> None:
         raise source.error(f"has a tag ({code}) of {number} values, more than any microscope writes; it is damaged")
 
 
-def check_page(page: tifffile.TiffPage, source: Source) -> None:
+def check_page(page: tifffile.TiffPage, source: SourceFile) -> None:
     """Compare what a page promises with the file before its pixels are unpacked.
 
     Raises
@@ -133,7 +133,7 @@ def _piece(page: tifffile.TiffPage) -> tuple[int, int]:
     return min(int(page.rowsperstrip) or int(page.imagelength), int(page.imagelength)), int(page.imagewidth)
 
 
-def _check_pieces(page: tifffile.TiffPage, source: Source) -> None:
+def _check_pieces(page: tifffile.TiffPage, source: SourceFile) -> None:
     if int(page.compression) not in BOUNDED or page.is_ndpi:
         name = "NDPI" if page.is_ndpi else getattr(page.compression, "name", str(page.compression))
         raise source.error(f"is compressed with {name}, which is not unpacked here; save it with LZW or deflate")
@@ -154,7 +154,7 @@ def _check_pieces(page: tifffile.TiffPage, source: Source) -> None:
         _check_jpeg(page, (rows, columns, samples), source)
 
 
-def _check_jpeg(page: tifffile.TiffPage, piece: tuple[int, int, int], source: Source) -> None:
+def _check_jpeg(page: tifffile.TiffPage, piece: tuple[int, int, int], source: SourceFile) -> None:
     """Compare the size that each JPEG stream gives itself with that of the strip or tile."""
     tables = page.tags.get(_JPEG_TABLES)
     if tables is not None and any(tables.value.find(bytes([0xFF, code])) >= 0 for code in _SOF):

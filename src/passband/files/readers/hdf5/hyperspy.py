@@ -2,11 +2,12 @@
 
 import h5py
 
-from passband.files.readers.content import Source, beam_energy, calibrate, number, text
-from passband.files.readers.hdf5_nodes import Found, attribute, children, hard_linked, image_plane
+from passband.files.metadata import beam_energy, calibrate, number, text
+from passband.files.readers.hdf5.nodes import Found, attribute, children, hard_linked, image_plane
+from passband.files.source_file import SourceFile
 
 
-def find_hyperspy(file: h5py.File, source: Source) -> list[Found]:
+def find_hyperspy(file: h5py.File, source: SourceFile) -> list[Found]:
     """Return the signals of a HyperSpy file."""
     images = []
     for name, group in children(hard_linked(file, "Experiments")):

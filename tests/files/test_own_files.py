@@ -10,10 +10,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from passband.commands.options import find_images
+from passband.files.listing import find_images
+from passband.files.own_files import is_marked, is_result
 from passband.files.writing import write_image_tiff, write_mask_tiff, write_overlay_png
 from passband.recipe import PassbandError
-from passband.segmentation.results import is_marked, is_result
 
 Run = Callable[..., Any]  # the fixture `run`, see conftest
 APPLE = b"\0\5\x16\7\0\2\0\0Mac OS X        "

@@ -15,7 +15,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.files.readers.content import Source
+from passband.files.source_file import SourceFile
 
 Region = Sequence[tuple[int, int]]  # first and one past the last, for each axis
 
@@ -33,7 +33,7 @@ class _Filter(NamedTuple):
     name: str
 
 
-def check_stored(data: h5py.Dataset, source: Source) -> None:
+def check_stored(data: h5py.Dataset, source: SourceFile) -> None:
     """Refuse numbers that lie in another file, were never written, or are packed in a way that has no bounds.
 
     Raises
@@ -59,7 +59,7 @@ def check_stored(data: h5py.Dataset, source: Source) -> None:
         source.claim(data.shape or (1,), data.dtype, stored=source.size if written else None, limited=data.ndim < 3)
 
 
-def _filters(data: h5py.Dataset, source: Source) -> list[_Filter]:
+def _filters(data: h5py.Dataset, source: SourceFile) -> list[_Filter]:
     plist = data.id.get_create_plist()
     found = []
     for index in range(plist.get_nfilters()):
@@ -75,7 +75,7 @@ def _filters(data: h5py.Dataset, source: Source) -> list[_Filter]:
     return found
 
 
-def read_region(data: h5py.Dataset, source: Source, region: Region) -> NDArray[Any]:
+def read_region(data: h5py.Dataset, source: SourceFile, region: Region) -> NDArray[Any]:
     """Numbers of a part of a data set, which is checked before; booleans as 0 and 1.
 
     Raises
@@ -130,7 +130,7 @@ def _overlap(corner: Sequence[int], sides: Sequence[int], region: Region) -> Ite
 class _Chunks:
     """The chunks of a data set, read one at a time."""
 
-    def __init__(self, data: h5py.Dataset, source: Source, size: int) -> None:
+    def __init__(self, data: h5py.Dataset, source: SourceFile, size: int) -> None:
         self.data, self.source, self.size = data, source, size
         self.sides = tuple(int(side) for side in data.chunks)
         self.filters = _filters(data, source)

@@ -1,35 +1,41 @@
 """One table of formats: what it lists is what is read, and what it does not read it names with a cure."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 from typer.testing import CliRunner
 
 from passband.commands.cli import app
-from passband.commands.options import find_images
-from passband.files.format_table import FORMATS, KNOWN_FORMATS, SUFFIXES, Format, identify
-from passband.files.reading import FormatError, inspect_file, read_micrograph
+from passband.files.formats import Format, formats, identify, readable_endings, readable_names
+from passband.files.inspection import inspect_file
+from passband.files.listing import find_images
+from passband.files.reading import read_micrograph
+from passband.files.source_file import FormatError
 from passband.recipe import PassbandError
 
-READ = [entry for entry in FORMATS if entry.reader]
-NOT_READ = [(entry, suffix) for entry in FORMATS if not entry.reader for suffix in entry.suffixes]
+READ = [entry for entry in formats() if entry.reader]
+NOT_READ = [(entry, suffix) for entry in formats() if not entry.reader for suffix in entry.endings]
 IMAGE = np.arange(96 * 128, dtype=np.uint16).reshape(96, 128)
 
 
 @pytest.mark.parametrize("entry", READ, ids=lambda entry: entry.name)
 def test_an_entry_that_reads_names_a_function_that_is_there(entry: Format) -> None:
-    assert callable(entry.load())
-    assert entry.suffixes
+    assert callable(entry.reader)
+    assert entry.endings
     assert not entry.advice
     assert entry.marks
-    assert entry.name in KNOWN_FORMATS
+    assert entry.name in readable_names()
 
 
 def test_no_ending_belongs_to_two_entries() -> None:
-    endings = [suffix for entry in FORMATS for suffix in entry.suffixes]
+    endings = [suffix for entry in formats() for suffix in entry.endings]
     assert len(endings) == len(set(endings))
     assert all(ending.startswith(".") and ending == ending.lower() for ending in endings)
 
@@ -45,7 +51,7 @@ def test_a_kind_that_is_not_read_says_what_it_is_and_what_to_do(tmp_path: Path, 
         assert said == f"{path}: {entry.advice}"
         assert ";" in said  # what it is; the cure
         assert "\n" not in said
-    assert suffix not in SUFFIXES
+    assert suffix not in readable_endings()
 
 
 @pytest.mark.parametrize(
@@ -95,7 +101,7 @@ def test_an_mrc_whose_width_looks_like_a_pickle_is_an_mrc() -> None:
         assert found.name == "MRC"
 
 
-@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+@pytest.mark.parametrize("suffix", sorted(readable_endings()))
 def test_a_folder_is_searched_for_every_ending_that_is_read(tmp_path: Path, suffix: str) -> None:
     (tmp_path / f"a{suffix.upper()}").write_bytes(b"")
     (tmp_path / "a.tvips").write_bytes(b"")
@@ -157,3 +163,33 @@ def test_inspect_says_usable_where_it_can_be_read(tmp_path: Path, name: str, mak
     with pytest.raises(FormatError, match=reason) as caught:
         read_micrograph(tmp_path / name)
     assert str(caught.value) == f"{tmp_path / name}: {described['reason']}"
+
+
+LOADED = """
+import sys
+from pathlib import Path
+from passband.files.reading import read_micrograph
+read_micrograph(Path(sys.argv[1]))
+print(*sorted({"h5py", "tifffile", "PIL", "torch"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(("name", "needs"), [("a.npy", ""), ("a.tif", "tifffile"), ("a.png", "PIL")])
+def test_only_what_a_file_needs_is_imported(tmp_path: Path, name: str, needs: str) -> None:
+    """Rejects a reader module that imports its library at the top, where all of them are looked through."""
+    path = tmp_path / name
+    match path.suffix:
+        case ".npy":
+            np.save(path, IMAGE)
+        case ".tif":
+            tifffile.imwrite(path, IMAGE)
+        case _:
+            Image.fromarray(IMAGE.astype(np.uint8)).save(path)
+    done = subprocess.run([sys.executable, "-c", LOADED, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == needs.split()
+
+
+def test_every_row_says_where_a_pixel_size_comes_from_or_that_there_is_none() -> None:
+    for entry in READ:
+        assert entry.pixel_size_from or "no pixel size" in entry.remark or "no micrograph" in entry.remark
+        assert bool(entry.energy_from) <= bool(entry.pixel_size_from)

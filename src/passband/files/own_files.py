@@ -1,0 +1,56 @@
+"""The files that passband writes for a micrograph, and how they are told from the user's own images."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from passband.files.formats import readable_endings
+from passband.files.writing import MARKS
+
+#: What stands behind the stem of an image; the mask is written last, so that its presence means that all are there.
+ENDINGS: Mapping[str, str] = {
+    "probability": ".probability.tif",
+    "overlay": ".overlay.png",
+    "particles": ".particles.csv",
+    "mask": ".mask.tif",
+}
+TABLES = ("summary.csv", "summary.json")  # of all images of a command
+_HEAD = 4096  # bytes that hold the mark of a file, for it is written before the pixels
+
+
+def is_marked(path: Path) -> bool:
+    """Whether a TIFF or PNG says of itself that passband wrote it; simulated micrographs do as well as results."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return False
+    return any(mark in head for mark in MARKS)
+
+
+def is_result(path: Path) -> bool:
+    """Whether passband wrote a file for somebody to look at, and not as a micrograph.
+
+    A picture with passband's mark, or a file whose name is that of a result and that either carries the mark or stands
+    beside other results of the same image.
+    """
+    if path.suffix.lower() == ".png" and is_marked(path):
+        return True
+    stem, ending = _parts(path)
+    if not ending:
+        return path.name in TABLES
+    others = (path.with_name(f"{stem}{other}") for other in ENDINGS.values() if other != ending)
+    return is_marked(path) or any(other.is_file() for other in others)
+
+
+def belongs_to_image(path: Path) -> bool:
+    """Whether a file is a result, or is named like one of an image beside it, as a mask drawn by hand may be."""
+    stem, ending = _parts(path)
+    return is_result(path) or bool(
+        ending and any(path.with_name(f"{stem}{suffix}").is_file() for suffix in readable_endings())
+    )
+
+
+def _parts(path: Path) -> tuple[str, str]:
+    """Stem of the image and ending of the result; the latter empty for a file that is not named like one."""
+    ending = next((one for one in ENDINGS.values() if path.name.lower().endswith(one)), "")
+    return (path.name[: -len(ending)], ending) if ending else (path.name, "")
