@@ -48,13 +48,13 @@ FURTHER = 3
 #: What is timed inside: where it is defined or imported, and what it is.
 PARTS = {
     "passband.commands.segmenting.load_model": "network read",
-    "passband.commands.segmenting.Judge": "calibration read",
+    "passband.commands.segmenting.Assessor": "calibration read",
     "passband.segmentation.model.Model.predict": "network",
     "passband.commands.segmenting.write_overlay_png": "overlay",
     "passband.commands.segmenting.measure_particles": "particles",
     "passband.verdict.assessment.signals": "signals",
-    "passband.verdict.assessment.known_conditions": "ring fit",
-    "passband.verdict.assessment.judge": "forecast",
+    "passband.verdict.assessment.estimate_conditions": "ring fit",
+    "passband.verdict.assessment.weigh": "forecast",
 }
 #: Runs the command in a process that times the parts, and prints `name<TAB>seconds` for each.
 PROBE = """

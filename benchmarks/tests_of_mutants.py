@@ -45,9 +45,9 @@ performance/conformal
 performance/distance                                | performance/test_widening forecast/test_tables
 forecast/pairs                                   | forecast/test_tables
 forecast/tables
-performance/gaussian_process                        | performance/test_prediction
+performance/gaussian_process                        | performance/test_error_model
 forecast/observer
-performance/prediction
+performance/error_model
 forecast/ranking
 forecast/resemblance                             | forecast/test_tables
 performance/signals

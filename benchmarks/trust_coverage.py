@@ -35,21 +35,21 @@ from sklearn.preprocessing import StandardScaler
 from passband.dataset.acquisition import Simulation, simulate
 from passband.dataset.physics import WAVES
 from passband.experiment.plan import load_plan
-from passband.performance.calibration import Calibration, CalibrationRecipe
 from passband.performance.conformal import coverage
-from passband.performance.measuring import calibrate
-from passband.performance.prediction import Predictor, features_of
+from passband.performance.error_model import ErrorModel, features_of
+from passband.performance.measurement import measure_performance
+from passband.performance.table import MeasurementRecipe, PerformanceTable
 from passband.segmentation.model import load_model
 from passband.segmentation.shipped import find_model
 
 KEPT = Path(__file__).parents[1] / "out" / "benchmarks"
 
 
-def rows_of(table: Calibration) -> list[dict[str, float]]:
+def rows_of(table: PerformanceTable) -> list[dict[str, float]]:
     return [dict(zip(table.sets, values, strict=True)) for values in zip(*table.sets.values(), strict=True)]
 
 
-def intervals(predictor: Predictor, new: Calibration) -> None:
+def intervals(error_model: ErrorModel, new: PerformanceTable) -> None:
     rows = rows_of(new)
     inside, sigma = new.inside, new.column("sigma")
     # a shift: conditions that the calibration's mixture holds, in other proportions than it was measured with
@@ -62,7 +62,7 @@ def intervals(predictor: Predictor, new: Calibration) -> None:
         "shifted: dose < 80 e⁻/Å²": new.column("dose") < 80.0,
     }
     print("| conditions | data sets | quantity | 80 % | 90 % | median width at 80 % |\n|---|---|---|---|---|---|")
-    found = {level: predictor.forecast_rows(rows, level=level) for level in (0.8, 0.9)}
+    found = {level: error_model.predict_rows(rows, level=level) for level in (0.8, 0.9)}
     for name, chosen in groups.items():
         for quantity in ("loss", "dice"):
             truth = new.column(quantity)[chosen]
@@ -79,10 +79,10 @@ def _width(low: NDArray[np.float64], high: NDArray[np.float64], quantity: str) -
     return f"× {np.median(high / low):.2f}" if quantity == "loss" else f"{np.median(high - low):.3f}"
 
 
-def ranking(predictor: Predictor, new: Calibration) -> None:
+def ranking(error_model: ErrorModel, new: PerformanceTable) -> None:
     loss, rows = new.column("loss"), rows_of(new)
     scores = {
-        "predicted loss": predictor.forecast_rows(rows).loss.value,
+        "predicted loss": error_model.predict_rows(rows).loss.value,
         "σ": -new.column("sigma"),
         "size of Δε": np.abs(new.column("delta_epsilon")),
         "size of C10": np.abs(new.column("C10")),
@@ -93,8 +93,8 @@ def ranking(predictor: Predictor, new: Calibration) -> None:
         print(f"| {name} | {spearmanr(values, loss)[0]:+.2f} |")
 
 
-def regressors(predictor: Predictor) -> None:
-    table = predictor.calibration
+def regressors(error_model: ErrorModel) -> None:
+    table = error_model.table
     features, target = features_of(rows_of(table)), np.log(table.column("loss"))
     folds = KFold(10, shuffle=True, random_state=0)
     others = {
@@ -102,7 +102,7 @@ def regressors(predictor: Predictor) -> None:
         "extra trees": ExtraTreesRegressor(200, min_samples_leaf=3, random_state=0),
     }
     print("\n| regressor of log loss | error where left out, rms | Spearman ρ |\n|---|---|---|")
-    left_out = {"Gaussian process (leave one out)": predictor.loss.process.left_out()[0]}
+    left_out = {"Gaussian process (leave one out)": error_model.loss.process.leave_one_out()[0]}
     left_out |= {
         f"{name} (10 folds)": cross_val_predict(one, features, target, cv=folds) for name, one in others.items()
     }
@@ -127,13 +127,13 @@ def main() -> None:
     recipe = Simulation.model_validate({**model.card.simulation, "physics": WAVES})
     store, split = simulate(recipe, given.store, workers=os.cpu_count() or 1), plan.split
     test = [int(index) for index in store.splits(validation=split.validation, test=split.test)["test"]]
-    drawn = CalibrationRecipe(data_sets=given.data_sets, images=10, seed=101)
-    new = calibrate(model, store, test, drawn, folder=given.folder)
-    predictor = Predictor.of_card(model.card)
-    assert predictor is not None
-    intervals(predictor, new)
-    ranking(predictor, new)
-    regressors(predictor)
+    drawn = MeasurementRecipe(data_sets=given.data_sets, images=10, seed=101)
+    new = measure_performance(model, store, test, drawn, folder=given.folder)
+    error_model = ErrorModel.of_card(model.card)
+    assert error_model is not None
+    intervals(error_model, new)
+    ranking(error_model, new)
+    regressors(error_model)
 
 
 if __name__ == "__main__":

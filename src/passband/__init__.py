@@ -7,8 +7,11 @@ Micrographs
     `read_micrograph`, `Micrograph`
 Segmentation
     `load_model`, `Model`, `measure_particles`
+Whether it holds on a micrograph
+    `assess`, `Verdict`
 A network of one's own
-    `load_plan`, `Plan`, `simulate`, `Simulation`, `WaveStore`, `Imaging`, `Acquisition`, `calibrate`
+    `load_plan`, `Plan`, `simulate`, `Simulation`, `WaveStore`, `Imaging`, `Acquisition`,
+    `measure_performance`
 The microscope
     `Conditions`, `ConditionDistribution`, `Aberrations`, `contrast_transfer`, `compare_information`, `fit_conditions`,
     `exit_waves`, `form_images`

@@ -13,9 +13,11 @@ from .microscope.imaging import form_images
 from .microscope.information import compare_information
 from .microscope.multislice import exit_waves
 from .microscope.transfer import contrast_transfer
-from .performance.measuring import calibrate
+from .performance.measurement import measure_performance
 from .recipe import PassbandError
 from .segmentation.model import Model, load_model
+from .verdict.assessment import assess
+from .verdict.verdict import Verdict
 
 __version__: str
 __all__ = [
@@ -29,8 +31,9 @@ __all__ = [
     "PassbandError",
     "Plan",
     "Simulation",
+    "Verdict",
     "WaveStore",
-    "calibrate",
+    "assess",
     "compare_information",
     "contrast_transfer",
     "exit_waves",
@@ -39,6 +42,7 @@ __all__ = [
     "load_model",
     "load_plan",
     "measure_particles",
+    "measure_performance",
     "read_micrograph",
     "simulate",
 ]

@@ -31,8 +31,15 @@ from passband.experiment.run import NamedSet
 from passband.forecast.observer import ObserverRecipe
 from passband.forecast.pairs import ForecastRecipe, MicrographSet
 from passband.forecast.tables import MEASURES, forecast_tables
-from passband.performance.measuring import scores_of
-from passband.performance.signals import Look, Reference, distances, doubts, look, spectrum_profile
+from passband.performance.measurement import scores_of
+from passband.performance.signals import (
+    AugmentedPredictions,
+    SignalReference,
+    augmented_predictions,
+    distances,
+    spectrum_profile,
+    uncertainty_signals,
+)
 from passband.performance.subspace import Subspace
 from passband.recipe import Recipe
 from passband.segmentation.model import Model, load_model
@@ -116,7 +123,7 @@ class Witness(NamedTuple):
 
     seed: int
     model: Model
-    reference: Reference
+    reference: SignalReference
 
 
 def witnesses(
@@ -135,9 +142,9 @@ def witnesses(
     found, looks = [], []
     for number in experiment.seeds:
         model = load_model(model_folder(folder, number))
-        seen = look(model, held.images, symmetries=measuring.symmetries)
-        features = look(model, usual.images, symmetries=measuring.symmetries).features
-        reference = Reference(
+        seen = augmented_predictions(model, held.images, symmetries=measuring.symmetries)
+        features = augmented_predictions(model, usual.images, symmetries=measuring.symmetries).features
+        reference = SignalReference(
             temperature=fitted_temperature(seen.logits[0], held.masks),
             features=None if features is None else Subspace.fitted(features, most=measuring.features),
             spectrum=Subspace.fitted(usual.profiles, most=measuring.rings),
@@ -151,13 +158,13 @@ def _drawn(experiment: Experiment, store: WaveStore, indices: Sequence[int], see
     return Acquisition(store, experiment.imaging, indices=indices, seed=seed, in_turn=in_turn)
 
 
-def image_rows(found: Sequence[Witness], looks: Sequence[Look], seen: Shown) -> Rows:
+def image_rows(found: Sequence[Witness], looks: Sequence[AugmentedPredictions], seen: Shown) -> Rows:
     """Loss, Dice (NaN without particle in truth and prediction) and signals of every network on every micrograph."""
     scaled = [one.logits[0] / witness.reference.temperature for witness, one in zip(found, looks, strict=True)]
-    between = doubts(torch.stack(scaled))["disagreement"] if len(found) > 1 else None
+    between = uncertainty_signals(torch.stack(scaled))["disagreement"] if len(found) > 1 else None
     rows = []
     for witness, one in zip(found, looks, strict=True):
-        said = doubts(one.logits, witness.reference.temperature)
+        said = uncertainty_signals(one.logits, witness.reference.temperature)
         columns = {name: said[name] for name in ("entropy", "unsure_area", "expected_loss")}
         if len(one.logits) > 1:
             columns["symmetry_disagreement"] = said["disagreement"]
@@ -172,7 +179,7 @@ def image_rows(found: Sequence[Witness], looks: Sequence[Look], seen: Shown) -> 
     return rows
 
 
-def reliability_rows(found: Sequence[Witness], looks: Sequence[Look], seen: Shown) -> Rows:
+def reliability_rows(found: Sequence[Witness], looks: Sequence[AugmentedPredictions], seen: Shown) -> Rows:
     """Confidence histograms of every network on one set, before and after temperature scaling, as flat lists."""
     return [
         {
@@ -217,7 +224,7 @@ def _measured(experiment: Experiment, directory: Path, measuring: Measuring) -> 
     images, reliability = [about | row for row in held], []
     for evaluation in experiment.evaluations:
         seen = shown(evaluation_set(experiment, evaluation, stores[evaluation.structures]))
-        looks = [look(one.model, seen.images, symmetries=measuring.symmetries) for one in found]
+        looks = [augmented_predictions(one.model, seen.images, symmetries=measuring.symmetries) for one in found]
         about = {
             "trained_nm": trained,
             "part": "test",

@@ -16,7 +16,7 @@ from passband.commands.cli import app
 from passband.dataset.simulation import Simulation
 from passband.dataset.store import split_structures
 from passband.experiment.plan import Split
-from passband.performance.calibration import SET_COLUMNS, Calibration, CalibrationError, calibration_of
+from passband.performance.table import SET_COLUMNS, PerformanceError, PerformanceTable, measured_performance
 from passband.recipe import PassbandError
 from passband.segmentation.model import read_card
 
@@ -58,13 +58,13 @@ def test_a_calibration_is_on_the_card_beside_the_same_weights(calibrated: Path) 
     assert (before / "weights.safetensors").read_bytes() == (after / "weights.safetensors").read_bytes()
     old, new = read_card(before), read_card(after)
     assert new.model_copy(update={"calibration": {}}) == old
-    found = calibration_of(new)
-    assert isinstance(found, Calibration)
+    found = measured_performance(new)
+    assert isinstance(found, PerformanceTable)
     assert set(found.sets) >= set(SET_COLUMNS)
     assert len(found.sets["loss"]) == 20
     assert 0 < found.inside.sum() < 20
     assert all(value >= 0.0 for value in found.sets["loss"])
-    assert calibration_of(old) is None
+    assert measured_performance(old) is None
     with (calibrated / "out" / "calibration.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 20
 
@@ -249,5 +249,5 @@ class Listed:
 def test_a_damaged_calibration_is_named(calibrated: Path) -> None:
     card = read_card(calibrated / "out" / "model")
     short = {**card.calibration, "sets": {**card.calibration["sets"], "loss": [0.1]}}
-    with pytest.raises(CalibrationError, match="columns of different length"):
-        calibration_of(card.model_copy(update={"calibration": short}))
+    with pytest.raises(PerformanceError, match="columns of different length"):
+        measured_performance(card.model_copy(update={"calibration": short}))

@@ -33,9 +33,9 @@ def test_each_member_comes_as_often_as_it_is_likely(weights: tuple[float, ...] |
     mixture = THREE.model_copy(update={"weights": weights})
     draws = 1500
     c10 = np.array([one.aberrations.C10 for one in mixture.sample(draws, np.random.default_rng(5))])
-    for centre, share in zip((-160.0, 0.0, 160.0), mixture.shares, strict=True):
+    for centre, probability in zip((-160.0, 0.0, 160.0), mixture.probabilities, strict=True):
         found = np.abs(c10 - centre) < 75.0  # five standard deviations of the jitter
-        assert found.mean() == pytest.approx(share, abs=4.5 * sqrt(share * (1 - share) / draws))
+        assert found.mean() == pytest.approx(probability, abs=4.5 * sqrt(probability * (1 - probability) / draws))
         assert c10[found].std() == pytest.approx(15.0, rel=0.25)
 
 
@@ -97,7 +97,7 @@ def test_what_stands_for_a_mixture_transfers_the_mean_power_of_its_members(weigh
     data = DataSet.drawn(mixture)
     assert len(data.conditions) == (8 if weights else 3)  # one each, or in proportion: the computation stays small
     members = torch.stack([rms(DataSet.drawn(one)) for one in mixture.members])
-    expected = torch.tensor(mixture.shares, dtype=torch.float64) @ members
+    expected = torch.tensor(mixture.probabilities, dtype=torch.float64) @ members
     torch.testing.assert_close(rms(data), expected, rtol=1e-9, atol=1e-12)
 
 

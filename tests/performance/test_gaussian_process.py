@@ -34,7 +34,7 @@ def scaled(features: Array, told: Array) -> Array:
 def test_predictions_are_those_of_scikit_learn(cases: tuple[Array, Array]) -> None:
     features, values = cases
     new = features[:9] + np.array([30.0, -0.5, 0.0, 0.0])
-    found = GaussianProcess.told(KERNEL, features, values).predict(new)
+    found = GaussianProcess.conditioned(KERNEL, features, values).predict(new)
     expected = oracle(scaled(features, features), values).predict(scaled(new, features), return_std=True)
     np.testing.assert_allclose(np.array(found), np.array(expected), rtol=1e-8)
 
@@ -42,7 +42,7 @@ def test_predictions_are_those_of_scikit_learn(cases: tuple[Array, Array]) -> No
 def test_leaving_out_in_closed_form_is_leaving_out(cases: tuple[Array, Array]) -> None:
     """Against scikit-learn, told all cases but one; features and values are scaled as with it."""
     features, values = cases
-    predicted, deviations = GaussianProcess.told(KERNEL, features, values).left_out()
+    predicted, deviations = GaussianProcess.conditioned(KERNEL, features, values).leave_one_out()
     unit = (values - values.mean()) / values.std()
     for left in (0, 7, 59):
         others = np.arange(len(values)) != left
@@ -69,7 +69,7 @@ def test_the_kernel_that_is_found_is_likelier_than_its_neighbours(cases: tuple[A
 
 def test_values_that_are_all_the_same_are_predicted_without_a_division_by_zero() -> None:
     features = np.arange(12.0).reshape(6, 2)
-    value, deviation = GaussianProcess.told(KERNEL, features, np.full(6, 3.0)).predict(features + 0.5)
+    value, deviation = GaussianProcess.conditioned(KERNEL, features, np.full(6, 3.0)).predict(features + 0.5)
     np.testing.assert_allclose(value, 3.0)
     assert (deviation > 0).all()
 

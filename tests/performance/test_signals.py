@@ -10,13 +10,13 @@ from torch import nn
 from passband.patches.standardising import standardised
 from passband.performance.signals import (
     BINS,
-    Reference,
-    doubts,
-    look,
+    SignalReference,
+    augmented_predictions,
     signals,
     signals_of,
     spectrum_profile,
     squares,
+    uncertainty_signals,
 )
 from passband.performance.subspace import Subspace
 from passband.recipe import PassbandError
@@ -48,7 +48,7 @@ def scenes(count: int, *, seed: int = 0) -> list[np.ndarray]:
 def test_doubt_of_known_probabilities() -> None:
     """One sure pixel and one torn between two classes: entropies 0 and ln 2."""
     logits = torch.tensor([[30.0, 0.0], [-30.0, 0.0]])[None, None, :, None, :]  # (1, 1, 2, 1, 2)
-    found = doubts(logits)
+    found = uncertainty_signals(logits)
     assert found["entropy"][0] == pytest.approx(log(2.0) / 2, abs=1e-6)
     assert found["unsure_area"][0] == 0.5
     assert found["disagreement"][0] == pytest.approx(0.0, abs=1e-6)
@@ -59,20 +59,20 @@ def test_doubt_of_known_probabilities() -> None:
 def test_members_that_are_sure_of_different_things_disagree_by_the_whole_entropy() -> None:
     one, other = torch.tensor([30.0, -30.0]), torch.tensor([-30.0, 30.0])
     logits = torch.stack([one, other])[:, None, :, None, None]
-    found = doubts(logits)
+    found = uncertainty_signals(logits)
     assert found["disagreement"][0] == pytest.approx(log(2.0), abs=1e-6)
-    assert doubts(logits, temperature=1e4)["disagreement"][0] < 1e-3
+    assert uncertainty_signals(logits, temperature=1e4)["disagreement"][0] < 1e-3
 
 
 def test_a_temperature_raises_doubt() -> None:
     logits = torch.randn(1, 3, 2, 8, 8, generator=torch.Generator().manual_seed(0)) * 4
-    assert (doubts(logits, 2.0)["entropy"] > doubts(logits)["entropy"]).all()
+    assert (uncertainty_signals(logits, 2.0)["entropy"] > uncertainty_signals(logits)["entropy"]).all()
 
 
 def test_logits_are_turned_back_and_a_turned_image_gives_the_same_signals() -> None:
     network = model()
     image = scenes(1)[0]
-    seen = look(network, np.asarray([image], np.float32))
+    seen = augmented_predictions(network, np.asarray([image], np.float32))
     direct = network.network(torch.tensor(image, dtype=torch.float32)[None, None])
     np.testing.assert_allclose(seen.logits[0, 0], direct[0].detach(), atol=1e-5)
     turned = signals_of(network, [np.rot90(image).copy()])[0]
@@ -82,7 +82,7 @@ def test_logits_are_turned_back_and_a_turned_image_gives_the_same_signals() -> N
 
 def test_features_are_those_of_the_deepest_level() -> None:
     network = model()
-    seen = look(network, np.zeros((2, 64, 64), np.float32), symmetries=1)
+    seen = augmented_predictions(network, np.zeros((2, 64, 64), np.float32), symmetries=1)
     assert seen.features is not None
     assert seen.features.shape == (2, TINY.encoder[3])
     assert (seen.features >= 0).all()
@@ -102,8 +102,8 @@ def test_white_noise_has_a_flat_spectrum_and_smooth_noise_has_not() -> None:
 
 def test_images_unlike_the_reference_are_far_from_it() -> None:
     network, usual = model(), [standardised(image) for image in scenes(32)]
-    seen = look(network, np.stack(usual))
-    reference = Reference(
+    seen = augmented_predictions(network, np.stack(usual))
+    reference = SignalReference(
         features=Subspace.fitted(seen.features, most=8),
         spectrum=Subspace.fitted(np.stack([spectrum_profile(image) for image in usual]), most=4),
     )

@@ -6,7 +6,7 @@ import pytest
 from passband.distribution import limits
 from passband.microscope.conditions import ConditionDistribution, ConditionMixture
 from passband.performance.distance import outside_of, setting_row
-from passband.performance.widening import camera_pixels, draw_settings, hull, trained_range, widened
+from passband.performance.widening import bounding_distribution, camera_pixels, draw_settings, trained_range, widened
 from passband.recipe import PassbandError
 
 
@@ -68,7 +68,7 @@ def test_a_mixture_is_widened_from_what_holds_all_of_it() -> None:
     members = tuple(
         ConditionDistribution(aberrations={"C10": {"normal": [c, 10.0]}}, dose=400.0) for c in (-90.0, 90.0)
     )
-    whole = hull(ConditionMixture(among=members))
+    whole = bounding_distribution(ConditionMixture(among=members))
     assert limits(whole.aberrations["C10"]) == (-120.0, 120.0)
     assert whole.dose == 400.0
     assert limits(widened(ConditionMixture(among=members)).aberrations["C10"]) == (-300.0, 300.0)

@@ -8,12 +8,12 @@ import pytest
 from passband.files.micrograph import Micrograph
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
-from passband.performance.prediction import Predictor
+from passband.performance.error_model import ErrorModel
 from passband.segmentation.model import ModelCard
 from passband.segmentation.unet import UNetRecipe
 from passband.verdict import verdict
-from passband.verdict.known import Known, known_conditions, settings_of
-from passband.verdict.verdict import file_reasons, judge, yardstick
+from passband.verdict.estimate import ConditionEstimate, compatible_settings, estimate_conditions
+from passband.verdict.verdict import file_reasons, loss_thresholds, weigh
 
 QUIET = dict.fromkeys(
     ("entropy", "expected_loss", "symmetry_disagreement", "feature_distance", "spectrum_distance"), 1.0
@@ -22,34 +22,34 @@ GOOD = {"C10": -80.0, "C30": 0.0, "focal_spread": 8.0, "dose": 600.0}
 
 
 @pytest.fixture(scope="module")
-def predictor(table, trained, pixel) -> Predictor:
-    return Predictor(table, trained, pixel)
+def error_model(table, trained, pixel) -> ErrorModel:
+    return ErrorModel(table, trained, pixel)
 
 
-def given(**values: float) -> Known:
-    return Known("given", {**GOOD, **values}, note="as given")
+def given(**values: float) -> ConditionEstimate:
+    return ConditionEstimate("given", {**GOOD, **values}, note="as given")
 
 
-def test_a_network_holds_where_it_was_trained(predictor) -> None:
-    found = judge(predictor, known=given(), signals=QUIET, advise=False)
-    assert found.word == "holds"
+def test_a_network_holds_where_it_was_trained(error_model) -> None:
+    found = weigh(error_model, estimate=given(), signals=QUIET, advise=False)
+    assert found.outcome == "holds"
     assert found.reasons[0].startswith("the predicted loss is as in training")
     assert found.loss is not None
-    assert found.loss.low <= found.loss.value <= found.loss.high <= 2 * yardstick(predictor.calibration)[1]
+    assert found.loss.low <= found.loss.value <= found.loss.high <= 2 * loss_thresholds(error_model.table)[1]
     assert 0.0 < found.sigma <= 1.0
 
 
-def test_a_large_predicted_loss_is_degraded_and_names_what_left_the_training(predictor) -> None:
-    found = judge(predictor, known=given(C10=-680.0), signals=QUIET)
-    assert found.word in ("degraded", "outside")
+def test_a_large_predicted_loss_is_degraded_and_names_what_left_the_training(error_model) -> None:
+    found = weigh(error_model, estimate=given(C10=-680.0), signals=QUIET)
+    assert found.outcome in ("degraded", "outside")
     assert "C10 = -680 Å (trained -300 to 300 Å)" in found.reasons[0]
     assert any("add -680 to 300 Å of C10 to the training conditions" in one for one in found.advice)
     assert any(one.startswith("record at a defocus of") for one in found.advice)
 
 
-def test_a_lower_loss_is_found_at_a_defocus_that_can_be_reached(predictor, loss_of) -> None:
+def test_a_lower_loss_is_found_at_a_defocus_that_can_be_reached(error_model, loss_of) -> None:
     """The true loss is least at C10 = 0, by a factor of about 4 against −650 Å."""
-    found = judge(predictor, known=given(C10=-650.0), signals=QUIET)
+    found = weigh(error_model, estimate=given(C10=-650.0), signals=QUIET)
     (advice,) = [one for one in found.advice if one.startswith("record at a defocus")]
     c10 = float(advice.split("C10 = ")[1].split(" Å")[0].replace("\u2212", "-"))
     best, there = (
@@ -58,97 +58,97 @@ def test_a_lower_loss_is_found_at_a_defocus_that_can_be_reached(predictor, loss_
     assert best < 0.8 * there
 
 
-def test_beyond_everything_that_was_calibrated_nothing_is_predicted(predictor) -> None:
-    found = judge(predictor, known=given(C10=-5000.0), signals=QUIET)
-    assert found.word == "outside"
+def test_beyond_everything_that_was_calibrated_nothing_is_predicted(error_model) -> None:
+    found = weigh(error_model, estimate=given(C10=-5000.0), signals=QUIET)
+    assert found.outcome == "outside"
     assert found.loss is None
     assert "C10 = -5000 Å is beyond what was calibrated" in found.reasons[0]
 
 
-def test_one_unusual_signal_degrades_and_two_kinds_are_outside(predictor) -> None:
-    one = judge(predictor, known=given(), signals={**QUIET, "feature_distance": 9.0}, advise=False)
-    two = judge(predictor, known=given(), signals={**QUIET, "feature_distance": 9.0, "entropy": 9.0}, advise=False)
-    same = judge(predictor, known=given(), signals={**QUIET, "entropy": 9.0, "expected_loss": 9.0}, advise=False)
-    assert (one.word, two.word, same.word) == ("degraded", "outside", "degraded")
+def test_one_unusual_signal_degrades_and_two_kinds_are_outside(error_model) -> None:
+    one = weigh(error_model, estimate=given(), signals={**QUIET, "feature_distance": 9.0}, advise=False)
+    two = weigh(error_model, estimate=given(), signals={**QUIET, "feature_distance": 9.0, "entropy": 9.0}, advise=False)
+    same = weigh(error_model, estimate=given(), signals={**QUIET, "entropy": 9.0, "expected_loss": 9.0}, advise=False)
+    assert (one.outcome, two.outcome, same.outcome) == ("degraded", "outside", "degraded")
     assert "distance of what the network sees" in one.reasons[0]
     assert one.signals["feature_distance"].p < one.signals["entropy"].p
 
 
-def test_what_is_strange_is_told_and_what_the_network_doubts_counts(predictor, monkeypatch) -> None:
+def test_what_is_strange_is_told_and_what_the_network_doubts_counts(error_model, monkeypatch) -> None:
     """Unusual, yet within what micrographs inside show: a distance changes no word, doubt does."""
     monkeypatch.setattr(verdict, "FALSE_ALARMS", 0.5)  # this small table has no value rarer than its largest
-    usual = predictor.calibration.usual_signals()
+    usual = error_model.table.in_distribution_signals()
     rare = {name: float(np.max(values)) - 1e-9 for name, values in usual.items()}
-    strange = judge(
-        predictor, known=given(), signals={**QUIET, "feature_distance": rare["feature_distance"]}, advise=False
+    strange = weigh(
+        error_model, estimate=given(), signals={**QUIET, "feature_distance": rare["feature_distance"]}, advise=False
     )
-    doubtful = judge(predictor, known=given(), signals={**QUIET, "entropy": rare["entropy"]}, advise=False)
-    assert (strange.word, doubtful.word) == ("holds", "degraded")
+    doubtful = weigh(error_model, estimate=given(), signals={**QUIET, "entropy": rare["entropy"]}, advise=False)
+    assert (strange.outcome, doubtful.outcome) == ("holds", "degraded")
     assert "no more doubt than" in strange.reasons[0]
     assert strange.reasons[1].endswith("which alone is no sign of a worse mask")
 
 
-def test_unknown_conditions_rest_on_the_signals_and_say_so(predictor) -> None:
-    known = Known(note="no fit: no Thon rings")
-    found = judge(predictor, known=known, signals=QUIET)
-    assert (found.word, found.loss, found.sigma) == ("holds", None, None)
+def test_unknown_conditions_rest_on_the_signals_and_say_so(error_model) -> None:
+    estimate = ConditionEstimate(note="no fit: no Thon rings")
+    found = weigh(error_model, estimate=estimate, signals=QUIET)
+    assert (found.outcome, found.loss, found.sigma) == ("holds", None, None)
     assert any("rests on the signals alone" in reason and "no Thon rings" in reason for reason in found.reasons)
-    assert judge(predictor, known=known, signals={**QUIET, "entropy": 9.0}).word == "degraded"
+    assert weigh(error_model, estimate=estimate, signals={**QUIET, "entropy": 9.0}).outcome == "degraded"
 
 
-def with_images(predictor: Predictor, images: int, trained, pixel) -> Predictor:
+def with_images(error_model: ErrorModel, images: int, trained, pixel) -> ErrorModel:
     """The same network, whose signals were measured on so many images inside the training only."""
-    table = predictor.calibration
+    table = error_model.table
     inside = np.flatnonzero(table.inside[np.asarray(table.images["set"], dtype=int)])
     kept = np.resize(inside, images)
     columns = {name: tuple(np.asarray(values)[kept].tolist()) for name, values in table.images.items()}
-    return Predictor(table.model_copy(update={"images": columns}), trained, pixel)
+    return ErrorModel(table.model_copy(update={"images": columns}), trained, pixel)
 
 
 @pytest.mark.parametrize(("signals", "fewest"), [(5, 99), (3, 59), (1, 19)])
-def test_signals_that_cannot_alarm_are_no_reassurance(predictor, trained, pixel, signals: int, fewest: int) -> None:
+def test_signals_that_cannot_alarm_are_no_reassurance(error_model, trained, pixel, signals: int, fewest: int) -> None:
     """p is at least 1/(n + 1), and k signals share 5 %: below n = k/0.05 − 1 the largest value is not rare enough."""
     seen = dict(list(QUIET.items())[:signals])
-    few = with_images(predictor, fewest - 1, trained, pixel)
+    few = with_images(error_model, fewest - 1, trained, pixel)
     said = f"the {signals} signals say nothing: too few calibration images inside the training ({fewest - 1}) "
-    found = judge(few, known=given(), signals=seen, advise=False)
-    assert found.word == "holds"
+    found = weigh(few, estimate=given(), signals=seen, advise=False)
+    assert found.outcome == "holds"
     assert found.reasons[0] == "the predicted loss is as in training, and no signal says more"
     assert f"{said}to raise an alarm, which takes {fewest}" in found.reasons
     assert any("calibrate with more data sets" in one for one in found.advice)
-    alone = judge(few, known=Known(note="no fit"), signals=seen)
-    assert alone.word == "degraded"
+    alone = weigh(few, estimate=ConditionEstimate(note="no fit"), signals=seen)
+    assert alone.outcome == "degraded"
     assert alone.reasons[0].startswith(said)
     assert alone.reasons[0].endswith("and nothing else was checked")
     assert not any("as on micrographs" in reason for reason in (*found.reasons, *alone.reasons))
-    enough = with_images(predictor, fewest, trained, pixel)
-    assert f"all {signals} signals are as on" in judge(enough, known=given(), signals=seen, advise=False).reasons[0]
+    enough = with_images(error_model, fewest, trained, pixel)
+    assert f"all {signals} signals are as on" in weigh(enough, estimate=given(), signals=seen, advise=False).reasons[0]
     strange = {**seen, "entropy": 9.0}
-    assert judge(enough, known=given(), signals=strange, advise=False).word == "degraded"
-    assert judge(few, known=given(), signals=strange, advise=False).word == "holds"
+    assert weigh(enough, estimate=given(), signals=strange, advise=False).outcome == "degraded"
+    assert weigh(few, estimate=given(), signals=strange, advise=False).outcome == "holds"
 
 
-def test_without_a_signal_that_the_calibration_knows_nothing_is_said_of_them(predictor) -> None:
-    found = judge(predictor, known=Known(note="no fit"), signals={"new_signal": 1.0})
-    assert (found.word, found.signals) == ("degraded", {})
+def test_without_a_signal_that_the_calibration_knows_nothing_is_said_of_them(error_model) -> None:
+    found = weigh(error_model, estimate=ConditionEstimate(note="no fit"), signals={"new_signal": 1.0})
+    assert (found.outcome, found.signals) == ("degraded", {})
     assert found.reasons[0].startswith("no signal was measured")
 
 
-def test_of_two_signs_the_worse_counts(predictor) -> None:
+def test_of_two_signs_the_worse_counts(error_model) -> None:
     """The table makes no difference between signs, so the alternative is made worse by its astigmatism."""
-    alone = judge(predictor, known=given(), signals=QUIET, advise=False)
-    two = Known("fitted", GOOD, ({"C10": 80.0, "C12": 100.0},), note="sign unknown")
-    assert judge(predictor, known=two, signals=QUIET, advise=False).loss.value > 1.3 * alone.loss.value
+    alone = weigh(error_model, estimate=given(), signals=QUIET, advise=False)
+    two = ConditionEstimate("fitted", GOOD, ({"C10": 80.0, "C12": 100.0},), note="sign unknown")
+    assert weigh(error_model, estimate=two, signals=QUIET, advise=False).loss.value > 1.3 * alone.loss.value
 
 
 def test_without_a_calibration_the_cure_is_named() -> None:
-    found = judge(None, known=Known(), signals={})
-    assert found.word == "not calibrated"
+    found = weigh(None, estimate=ConditionEstimate(), signals={})
+    assert found.outcome == "not calibrated"
     assert found.line() == "not calibrated: run passband calibrate, which measures the network under many conditions"
 
 
-def test_everything_is_plain_json(predictor) -> None:
-    found = json.loads(json.dumps(judge(predictor, known=given(), signals=QUIET).as_dict(), allow_nan=False))
+def test_everything_is_plain_json(error_model) -> None:
+    found = json.loads(json.dumps(weigh(error_model, estimate=given(), signals=QUIET).as_dict(), allow_nan=False))
     assert set(found) == {
         "verdict",
         "predicted_loss",
@@ -172,24 +172,24 @@ def test_everything_is_plain_json(predictor) -> None:
         ({"pixel_size": (2.0, 2.0)}, "2 Å per pixel is far from the network's 0.8 Å"),
     ],
 )
-def test_files_of_another_kind_are_outside(predictor, trained, facts, said) -> None:
+def test_files_of_another_kind_are_outside(error_model, trained, facts, said) -> None:
     card = ModelCard(architecture=UNetRecipe.preset("tiny"), pixel_size=0.8, conditions=trained.model_dump(mode="json"))
     micrograph = Micrograph(np.zeros((4, 4)), **{"pixel_size": (0.8, 0.8), "energy": 300e3, "mode": "TEM"} | facts)
     reasons = file_reasons(card, micrograph)
     assert said in reasons[0].text
-    assert judge(predictor, known=given(), signals=QUIET, file=reasons, advise=False).word == "outside"
+    assert weigh(error_model, estimate=given(), signals=QUIET, file=reasons, advise=False).outcome == "outside"
     fine = Micrograph(np.zeros((4, 4)), pixel_size=(0.8, 0.8), energy=300e3, mode="TEM")
     assert file_reasons(card, fine) == []
 
 
 def test_what_is_given_is_kept_and_the_rest_drawn_as_in_training(trained) -> None:
-    groups = settings_of(Known("given", {"C10": -80.0, "dose": 50.0}), trained, draws=8)
+    groups = compatible_settings(ConditionEstimate("given", {"C10": -80.0, "dose": 50.0}), trained, draws=8)
     assert {(one.aberrations.C10, one.dose) for one in groups[0]} == {(-80.0, 50.0)}
     assert len({one.focal_spread for one in groups[0]}) == 8
     image = Micrograph(np.zeros((64, 64)), pixel_size=(0.8, 0.8))
-    assert known_conditions(image, trained, given={"C10": -80.0}).source == "given"
-    assert known_conditions(image, trained, given={}, fit=False).source == "unknown"
-    refused = known_conditions(image, trained, given={})
+    assert estimate_conditions(image, trained, given={"C10": -80.0}).source == "given"
+    assert estimate_conditions(image, trained, given={}, fit=False).source == "unknown"
+    refused = estimate_conditions(image, trained, given={})
     assert refused.source == "unknown"
     assert refused.note.startswith("no fit: ")
 
@@ -197,5 +197,5 @@ def test_what_is_given_is_kept_and_the_rest_drawn_as_in_training(trained) -> Non
 def test_a_simulated_file_carries_its_conditions(trained) -> None:
     conditions = Conditions(aberrations=Aberrations(C10=-50.0), dose=100.0)
     image = Micrograph(np.zeros((64, 64)), pixel_size=(0.8, 0.8), conditions=conditions)
-    known = known_conditions(image, trained, given={"dose": 90.0})
-    assert (known.source, known.values["C10"], known.values["dose"]) == ("file", -50.0, 90.0)
+    estimate = estimate_conditions(image, trained, given={"dose": 90.0})
+    assert (estimate.source, estimate.values["C10"], estimate.values["dose"]) == ("file", -50.0, 90.0)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from passband.commands.options import AsJson, Device, ModelPath, resolve_device
-from passband.commands.trust import known_values
+from passband.commands.trust import given_values
 from passband.documents import json_text
 from passband.recipe import PassbandError
 from passband.segmentation.shipped import find_model
 
 if TYPE_CHECKING:
     from passband.microscope.conditions import ConditionDistribution, Conditions
-    from passband.performance.prediction import Predictor
+    from passband.performance.error_model import ErrorModel
     from passband.verdict.advice import Axis, LossMap
 
 EXAMPLES = """
@@ -44,25 +44,25 @@ def advise(
     Draws defocus × Cs and defocus × astigmatism, writes the table, and says at what defocus to record. With --budget K
     it chooses the K conditions that, trained on, would cover what you can reach best.
     """
-    given = known_values({}, [], focal_spread=focal_spread, angular_spread=angular_spread, dose=dose)
+    given = given_values({}, [], focal_spread=focal_spread, angular_spread=angular_spread, dose=dose)
     folder = find_model(model)
-    from passband.performance.prediction import Predictor
+    from passband.performance.error_model import ErrorModel
     from passband.segmentation.model import load_model
 
     card = load_model(folder, device=resolve_device(device)).card
-    predictor = Predictor.of_card(card)
-    if predictor is None:
+    error_model = ErrorModel.of_card(card)
+    if error_model is None:
         raise PassbandError(f"{card.name} is not calibrated; run passband calibrate, then name its model with --model")
-    axes = _axes(predictor, {"C10": c10, "C30": cs, "C12": c12})
-    base = _middle(predictor, given)
-    result = draw(predictor, base, axes, output, name=card.name)
+    axes = _axes(error_model, {"C10": c10, "C30": cs, "C12": c12})
+    base = _middle(error_model, given)
+    result = draw(error_model, base, axes, output, name=card.name)
     if budget:
         result["train_on"] = _chosen(base, axes, budget)
     (output / "advice.json").write_text(json_text(result, indent=1) + "\n", encoding="utf-8")
     typer.echo(json_text(result) if as_json else _text(result))
 
 
-def _axes(predictor: "Predictor", spans: dict[str, str | None]) -> dict[str, "Axis"]:
+def _axes(error_model: "ErrorModel", spans: dict[str, str | None]) -> dict[str, "Axis"]:
     """Reachable values of each coefficient, by default what the training had, or what the calibration covered."""
     from passband.commands.optics_values import signed_length
     from passband.performance.widening import trained_range
@@ -70,9 +70,9 @@ def _axes(predictor: "Predictor", spans: dict[str, str | None]) -> dict[str, "Ax
 
     axes = {}
     for name, text in spans.items():
-        low, high = trained_range(predictor.trained)[name]
+        low, high = trained_range(error_model.trained)[name]
         if text is None and low == high:
-            column = predictor.calibration.column(name)
+            column = error_model.table.column(name)
             low, high = float(column.min()), float(column.max())
         if text is not None:
             parts = text.split(",")
@@ -83,34 +83,34 @@ def _axes(predictor: "Predictor", spans: dict[str, str | None]) -> dict[str, "Ax
     return axes
 
 
-def _middle(predictor: "Predictor", given: dict[str, float]) -> "Conditions":
+def _middle(error_model: "ErrorModel", given: dict[str, float]) -> "Conditions":
     """Return the middle of the training, with what was given; no astigmatism, coma or trefoil."""
     import numpy as np
 
     from passband.microscope.aberrations import Aberrations
-    from passband.performance.widening import hull, trained_range
-    from passband.verdict.known import with_values
+    from passband.performance.widening import bounding_distribution, trained_range
+    from passband.verdict.estimate import with_values
 
-    ranges = trained_range(predictor.trained)
+    ranges = trained_range(error_model.trained)
     middle = {name: float(np.mean(ranges[name])) for name in ("focal_spread", "angular_spread")}
     if "dose" in ranges:
         middle["dose"] = float(np.sqrt(np.prod(ranges["dose"])))
-    setting = hull(predictor.trained).sample(1, np.random.default_rng(0))[0]
+    setting = bounding_distribution(error_model.trained).sample(1, np.random.default_rng(0))[0]
     return with_values(setting.model_copy(update={"aberrations": Aberrations()}), {**middle, **given})
 
 
 def draw(
-    predictor: "Predictor", base: "Conditions", axes: dict[str, "Axis"], output: Path, *, name: str
+    error_model: "ErrorModel", base: "Conditions", axes: dict[str, "Axis"], output: Path, *, name: str
 ) -> dict[str, Any]:
     """Write the maps, their tables and what they say; return the last."""
     from passband.figures.advice import loss_maps_figure
     from passband.figures.style import to_png
     from passband.tabular import write_csv
     from passband.verdict.advice import loss_map
-    from passband.verdict.verdict import yardstick
+    from passband.verdict.verdict import loss_thresholds
 
-    usual, worst = yardstick(predictor.calibration)
-    maps = [(second, loss_map(predictor, base, axes["C10"], axes[second])) for second in ("C30", "C12")]
+    usual, worst = loss_thresholds(error_model.table)
+    maps = [(second, loss_map(error_model, base, axes["C10"], axes[second])) for second in ("C30", "C12")]
     dose = "no noise" if base.dose is None else f"{base.dose:.3g} e⁻/Å²"
     title = f"{name}, {dose}, focal spread {base.focal_spread:.3g} Å"
     output.mkdir(parents=True, exist_ok=True)
@@ -160,7 +160,7 @@ def _best(second: str, one: "LossMap") -> dict[str, Any]:
 
 def _chosen(base: "Conditions", axes: dict[str, "Axis"], budget: int) -> list[dict[str, Any]]:
     from passband.verdict.advice import choose_conditions
-    from passband.verdict.known import with_values
+    from passband.verdict.estimate import with_values
 
     reachable = [
         with_values(base, {"C10": float(x), "C30": float(y)})

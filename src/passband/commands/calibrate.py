@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from passband.dataset.store import WaveStore
     from passband.experiment.plan import Split
     from passband.microscope.conditions import ConditionDistribution
-    from passband.performance.calibration import Calibration, CalibrationRecipe
+    from passband.performance.table import MeasurementRecipe, PerformanceTable
     from passband.segmentation.model import Model, ModelCard
 
 EXAMPLES = """
@@ -66,7 +66,7 @@ def calibrate(
     on the card is kept, and what predicts from it is fitted again, as the card of an older version needs.
     """
     folder = find_model(model)
-    from passband.performance.calibration import CalibrationRecipe
+    from passband.performance.table import MeasurementRecipe
     from passband.segmentation.model import load_model
 
     network = load_model(folder, device=resolve_device(device))
@@ -74,17 +74,17 @@ def calibrate(
         found = _fitted_again(network.card, quiet=quiet)
     else:
         wider = None if conditions is None else read_conditions(conditions)
-        recipe = CalibrationRecipe(data_sets=data_sets, images=images, seed=seed, wider=wider)
+        recipe = MeasurementRecipe(data_sets=data_sets, images=images, seed=seed, wider=wider)
         split = _split(network.card, folder, plan)
         found = _measured(network, store, split, structures, recipe, output, quiet=quiet)
     _say(_written(found, network.card, folder, output), as_json=as_json, quiet=quiet)
 
 
-def _fitted_again(card: "ModelCard", *, quiet: bool) -> "Calibration":
-    from passband.performance.calibration import calibration_of
-    from passband.performance.prediction import with_kernels
+def _fitted_again(card: "ModelCard", *, quiet: bool) -> "PerformanceTable":
+    from passband.performance.error_model import with_kernels
+    from passband.performance.table import measured_performance
 
-    found = calibration_of(card)
+    found = measured_performance(card)
     if found is None:
         raise PassbandError(f"{card.name} was never calibrated; name exit waves to measure it on with --store DIR")
     if not quiet:
@@ -97,34 +97,34 @@ def _measured(
     store: Path,
     split: "Split | None",
     structures: Structures,
-    recipe: "CalibrationRecipe",
+    recipe: "MeasurementRecipe",
     output: Path,
     *,
     quiet: bool,
-) -> "Calibration":
+) -> "PerformanceTable":
     from passband.dataset.store import WaveStore
-    from passband.performance.measuring import calibrate as measure
+    from passband.performance.measurement import measure_performance
 
     waves = WaveStore.open(store)
     unseen = unseen_structures(network.card, waves, split, structures)
     with Meter(quiet=quiet) as meter, meter.step("calibrate", unit="data sets") as step:
-        return measure(network, waves, unseen, recipe, folder=output, progress=step)
+        return measure_performance(network, waves, unseen, recipe, folder=output, progress=step)
 
 
-def _written(found: "Calibration", card: "ModelCard", folder: Path, output: Path) -> dict[str, Any]:
+def _written(found: "PerformanceTable", card: "ModelCard", folder: Path, output: Path) -> dict[str, Any]:
     """Write model and table, and return what to say of them."""
-    from passband.performance.calibration import write_calibrated_card
+    from passband.performance.table import write_measured_card
     from passband.tabular import write_csv
-    from passband.verdict.verdict import yardstick
+    from passband.verdict.verdict import loss_thresholds
 
     target = output / "model"
     target.mkdir(parents=True, exist_ok=True)
     if target.resolve() != folder.resolve():
         shutil.copyfile(folder / "weights.safetensors", target / "weights.safetensors")
-    write_calibrated_card(target, card, found)
+    write_measured_card(target, card, found)
     rows = [dict(zip(found.sets, values, strict=True)) for values in zip(*found.sets.values(), strict=True)]
     write_csv(output / "calibration.csv", rows)
-    usual, worst = yardstick(found)
+    usual, worst = loss_thresholds(found)
     return {
         "model": str(target),
         "data_sets": len(rows),

@@ -11,7 +11,7 @@ import torch
 import passband
 from passband.commands.opening import open_micrograph, scale
 from passband.commands.progress import Meter
-from passband.commands.segmenting import QUICK, Segmenter, warning, write_results
+from passband.commands.segmenting import Segmenter, warning, write_results
 from passband.dataset.acquisition import Acquisition
 from passband.dataset.store import WaveStore
 from passband.documents import json_text
@@ -103,7 +103,7 @@ def _segment(
     micrograph = open_micrograph(path, pixel_size=target.pixel_size, frame=target.frame)
     result = segmenter.predict(micrograph.array, scale(micrograph))
     write_results(result, micrograph.array, scale(micrograph), folder, stem=path.stem)
-    doubt = warning(path, segmenter.judge.verdict(micrograph, effort=QUICK))
+    doubt = warning(path, segmenter.assessor.assess(micrograph, quick=True))
     return {"path": path, "micrograph": micrograph, "result": result, "truth": truth, "warning": doubt}
 
 

@@ -12,13 +12,11 @@ from passband.files.micrograph import Micrograph
 from passband.files.writing import write_image_tiff, write_mask_tiff, write_overlay_png
 from passband.segmentation.model import load_model
 from passband.segmentation.results import result_files
-from passband.verdict.assessment import Effort, Judge
+from passband.verdict.assessment import Assessor
 from passband.verdict.verdict import Verdict
 
 #: nm²; a disc of 0.5 nm across, a fraction of the smallest particle that a network is trained on.
 SPECK = 0.2
-#: A verdict for every image of a session should cost no more than its mask; `passband trust` takes its time.
-QUICK = Effort(fit=True, advise=False, squares=4)
 
 
 class Segmentation(NamedTuple):
@@ -37,7 +35,7 @@ class Segmenter:
     ) -> None:
         self.folder = folder
         self.model = load_model(folder, device=device)
-        self.judge = Judge(self.model)
+        self.assessor = Assessor(self.model)
         self.tta = tta
         self.minimum_area_nm2 = minimum_area_nm2
 
@@ -60,7 +58,8 @@ class Segmenter:
         pixel_size = scale(micrograph)
         result = self.predict(micrograph.array, pixel_size)
         outputs = write_results(result, micrograph.array, pixel_size, output, stem=stem)
-        verdict = self.judge.verdict(micrograph, effort=QUICK)
+        # a verdict for every image of a session should cost no more than its mask; `passband trust` takes its time
+        verdict = self.assessor.assess(micrograph, quick=True)
         diameters = [float(row["equivalent_diameter_nm"]) for row in result.particles]
         return {
             "image": str(path),
@@ -71,7 +70,7 @@ class Segmenter:
             "coverage": float((result.mask > 0).mean()),
             "mean_diameter_nm": float(np.mean(diameters)) if diameters else None,
             "model": str(self.folder),
-            "verdict": verdict.word,
+            "verdict": verdict.outcome,
             "trust": verdict.line(),
             "predicted_dice": None if verdict.dice is None else verdict.dice.value,
             "predicted_loss": None if verdict.loss is None else verdict.loss.value,
@@ -83,7 +82,7 @@ class Segmenter:
 def warning(path: Path, verdict: Verdict) -> str:
     """Return why a mask should not be believed, or nothing."""
     reasons = "; ".join(verdict.reasons)
-    return f"{path}: do not trust this mask: {reasons}" if verdict.word == "outside" else ""
+    return f"{path}: do not trust this mask: {reasons}" if verdict.outcome == "outside" else ""
 
 
 def write_results(

@@ -14,7 +14,7 @@ from passband.segmentation.shipped import find_model
 
 if TYPE_CHECKING:
     from passband.files.micrograph import Micrograph
-    from passband.verdict.assessment import Judge
+    from passband.verdict.assessment import Assessor
     from passband.verdict.verdict import Verdict
 
 EXAMPLES = """
@@ -59,14 +59,14 @@ def trust(
     folder = find_model(model)
     micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
     lens = {"c10": c10, "defocus": defocus, "c12": c12, "cs": cs}
-    given = known_values(lens, aberration or [], focal_spread=focal_spread, angular_spread=angular_spread, dose=dose)
+    given = given_values(lens, aberration or [], focal_spread=focal_spread, angular_spread=angular_spread, dose=dose)
     from passband.segmentation.model import load_model
-    from passband.verdict.assessment import Effort, Judge
+    from passband.verdict.assessment import Assessor
 
-    judge = Judge(load_model(folder, device=resolve_device(device)))
-    verdict = judge.verdict(micrograph, given=given, effort=Effort(fit=not no_fit), level=level)
+    assessor = Assessor(load_model(folder, device=resolve_device(device)))
+    verdict = assessor.assess(micrograph, given=given, fit=not no_fit, level=level)
     if figure is not None or report is not None:
-        _draw(judge, micrograph, verdict, image, figure, report)
+        _draw(assessor, micrograph, verdict, image, figure, report)
     if as_json:
         facts = {"image": str(image), "model": str(folder), **verdict.as_dict()}
         typer.echo(json_text(facts))
@@ -74,7 +74,7 @@ def trust(
         typer.echo("\n".join(map(printable, text(verdict).splitlines())))
 
 
-def known_values(
+def given_values(
     lens: Mapping[str, str | None],
     aberrations: Sequence[str],
     *,
@@ -98,14 +98,14 @@ def known_values(
 
 def text(verdict: "Verdict") -> str:
     """Verdict for a person."""
-    lines: list[str] = [verdict.word]
+    lines: list[str] = [verdict.outcome]
     for name, one in (("loss", verdict.loss), ("Dice", verdict.dice)):
         if one is not None:
             lines.append(f"  predicted {name} {one.value:.3g} ({one.low:.3g} to {one.high:.3g}, {one.level:.0%})")
-    known = verdict.known
-    if known.values:
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in known.values.items()).replace("-", "\u2212")
-        lines.append(f"  conditions ({known.source}; Å, rad, e⁻/Å²): {shown}; {known.note}")
+    estimate = verdict.conditions
+    if estimate.values:
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in estimate.values.items()).replace("-", "\u2212")
+        lines.append(f"  conditions ({estimate.source}; Å, rad, e⁻/Å²): {shown}; {estimate.note}")
     if verdict.sigma is not None and verdict.delta_epsilon is not None:
         lines.append(f"  to the training: σ = {verdict.sigma:.3f}, Δε = {verdict.delta_epsilon:+.3f}")
     lines += [f"  because {reason}" for reason in verdict.reasons]
@@ -114,14 +114,19 @@ def text(verdict: "Verdict") -> str:
 
 
 def _draw(
-    judge: "Judge", micrograph: "Micrograph", verdict: "Verdict", image: Path, figure: Path | None, report: Path | None
+    assessor: "Assessor",
+    micrograph: "Micrograph",
+    verdict: "Verdict",
+    image: Path,
+    figure: Path | None,
+    report: Path | None,
 ) -> None:
     from passband.figures.style import to_png
     from passband.reports.verdict import draw_verdict, write_report
 
     if figure is not None:
-        png = to_png(draw_verdict(judge, micrograph, verdict, name=image.name), dpi=130)
+        png = to_png(draw_verdict(assessor, micrograph, verdict, name=image.name), dpi=130)
         figure.parent.mkdir(parents=True, exist_ok=True)
         figure.write_bytes(png)
     if report is not None:
-        write_report(judge, micrograph, verdict, name=image.name, file=report)
+        write_report(assessor, micrograph, verdict, name=image.name, file=report)

@@ -303,7 +303,7 @@ class ConditionMixture(Recipe):
         return self.among
 
     @property
-    def shares(self) -> tuple[float, ...]:
+    def probabilities(self) -> tuple[float, ...]:
         """Probability of each member; they add up to 1."""
         weights = self.weights or (1.0,) * len(self.among)
         return tuple(weight / sum(weights) for weight in weights)
@@ -313,7 +313,7 @@ class ConditionMixture(Recipe):
         return [self._sample_one(rng) for _ in range(n)]
 
     def _sample_one(self, rng: np.random.Generator) -> Conditions:
-        return self.among[int(rng.choice(len(self.among), p=self.shares))].sample(1, rng)[0]
+        return self.among[int(rng.choice(len(self.among), p=self.probabilities))].sample(1, rng)[0]
 
 
 def _kind(value: Any) -> str:

@@ -75,8 +75,8 @@ def _without_jitter(distribution: ConditionDistribution) -> tuple[ConditionDistr
 
 def _counts(distribution: AnyConditions, draws: int) -> list[int]:
     """How many settings stand for each member, at least one; `draws` for a member of mean share."""
-    shares = (1.0,) if isinstance(distribution, ConditionDistribution) else distribution.shares
-    return [max(1, round(draws * share * len(shares))) for share in shares]
+    probabilities = (1.0,) if isinstance(distribution, ConditionDistribution) else distribution.probabilities
+    return [max(1, round(draws * probability * len(probabilities))) for probability in probabilities]
 
 
 def _simplest(conditions: Sequence[Conditions]) -> list[Conditions]:

@@ -3,9 +3,9 @@
 If n scores and a new one are exchangeable, the new one exceeds their conformal quantile of level 0.9 in at most 10 % of
 cases (Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World (2005); normalised scores: Lei et al., J. Am.
 Stat. Assoc. 113 (2018) 1094). Errors of a regressor are exchangeable with that of a new case only where it learned from
-none of them. Those of cases that were left out one at a time, as in `performance.prediction`, are not quite: the new
+none of them. Those of cases that were left out one at a time, as in `performance.error_model`, are not quite: the new
 case is predicted by a regressor that learned from all (Barber et al., Ann. Stat. 49 (2021) 486). There the share that
-the intervals hold has to be measured. Outside of what was calibrated nothing is promised.
+the intervals hold has to be measured. Outside of what was measured nothing is promised.
 """
 
 import math
@@ -49,15 +49,15 @@ def conformal_quantile(scores: ArrayLike, level: float) -> float:
     return float(ordered[rank - 1]) if rank <= len(ordered) else math.inf
 
 
-def p_value(usual: ArrayLike, value: float) -> float:
-    """How often a usual signal is as large as this: (1 + #{usual ≥ value})/(n + 1), so never 0.
+def p_value(in_distribution: ArrayLike, value: float) -> float:
+    """How often an in-distribution signal is as large as this: (1 + #{signal ≥ value})/(n + 1), so never 0.
 
     Examples
     --------
     >>> p_value([0.1, 0.2, 0.3], 0.25)
     0.5
     """
-    array = np.asarray(usual, dtype=np.float64)
+    array = np.asarray(in_distribution, dtype=np.float64)
     return float(1 + np.count_nonzero(array >= value)) / (array.size + 1)
 
 

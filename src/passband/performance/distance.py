@@ -14,8 +14,9 @@ DRAWS = 64  # settings that stand for a training
 # 0.3 µm at 0.6 Å⁻¹, so 1,200 radial steps are 0.13 rad each; a setting further out is no longer predicted for.
 RADIAL_POINTS, AZIMUTHS = 1200, 48
 
-Row = dict[str, float]
-Range = tuple[float, float]
+SettingRow = dict[str, float]
+#: Quantities that a training did not cover: name → (value, trained range).
+Outside = dict[str, tuple[float, tuple[float, float]]]
 
 
 def metrics_at(pixel_size: float) -> dict[str, Metric]:
@@ -24,7 +25,7 @@ def metrics_at(pixel_size: float) -> dict[str, Metric]:
     return {"": Metric(**grid), "_area": Metric(weight="area", power=2, **grid)}
 
 
-def setting_row(conditions: Conditions, pixel_size: float) -> Row:
+def setting_row(conditions: Conditions, pixel_size: float) -> SettingRow:
     """Numbers of one setting, Å, rad, e⁻/Å²; a dose of 0 means free of noise."""
     lens = {symbol: float(getattr(conditions.aberrations, symbol)) for symbol in LEAST}
     return {
@@ -38,12 +39,12 @@ def setting_row(conditions: Conditions, pixel_size: float) -> Row:
 
 def distance_rows(
     settings: Sequence[Conditions], trained: AnyConditions, *, pixel_size: float, area: bool = True
-) -> list[Row]:
+) -> list[SettingRow]:
     """ε, σ and Δε of each setting to a training, as `epsilon`, `sigma`, `delta_epsilon`, and with `_area`.
 
     NaN σ (a lens without phase) becomes 0: it shares nothing with any training.
     """
-    rows: list[Row] = [{} for _ in settings]
+    rows: list[SettingRow] = [{} for _ in settings]
     training = DataSet.drawn(trained, draws=DRAWS)
     for ending, metric in metrics_at(pixel_size).items():
         if ending and not area:
@@ -60,17 +61,17 @@ def distance_rows(
     return rows
 
 
-def outside_of(row: Mapping[str, float], trained: AnyConditions) -> dict[str, tuple[float, tuple[float, float]]]:
+def outside_of(row: Mapping[str, float], trained: AnyConditions) -> Outside:
     """Quantities of a setting that the training did not cover: name → (value, trained range).
 
     A tolerance of 2 % of the range forgives rounding. Where the training was one value, a tenth of the smallest width
-    that a calibration uses is forgiven. Of a mixture it is what the member that lacks least did not cover: a network
+    that a measurement uses is forgiven. Of a mixture it is what the member that lacks least did not cover: a network
     trained on both sides of focus has not seen what lies between.
     """
     return min((_outside_member(row, member) for member in trained.members), key=len)
 
 
-def _outside_member(row: Mapping[str, float], trained: AnyConditions) -> dict[str, tuple[float, tuple[float, float]]]:
+def _outside_member(row: Mapping[str, float], trained: AnyConditions) -> Outside:
     found = {}
     for name, (low, high) in trained_range(trained).items():
         slack = 0.02 * (high - low) + 0.1 * LEAST.get(name, 0.0) * (high == low) + 1e-9 * abs(high)

@@ -52,14 +52,14 @@ class Kernel(Recipe):
 
 @dataclass(frozen=True)
 class GaussianProcess:
-    """A process that was told some values.
+    """A process conditioned on some values.
 
     Attributes
     ----------
     kernel
         Its covariance.
     features, values
-        Of the cases that it was told, (n, d) and (n,).
+        Of the cases that it is conditioned on, (n, d) and (n,).
     """
 
     kernel: Kernel
@@ -69,8 +69,8 @@ class GaussianProcess:
     _weights: Array  # covariance⁻¹ times the scaled values, (n,)
 
     @classmethod
-    def told(cls, kernel: Kernel, features: Array, values: Array) -> Self:
-        """Process with a known kernel that was told the values (n,) of cases with features (n, d)."""
+    def conditioned(cls, kernel: Kernel, features: Array, values: Array) -> Self:
+        """Process with a known kernel, conditioned on the values (n,) of cases with features (n, d)."""
         scaled = _scaled(features, features)
         diagonal = (kernel.noise + JITTER) * np.eye(len(values))
         lower = cholesky(kernel.covariance(scaled, scaled) + diagonal, lower=True)
@@ -86,7 +86,7 @@ class GaussianProcess:
         variance = np.maximum(self.kernel.variance + self.kernel.noise - known, 0.0)
         return self.values.mean() + spread * (near @ self._weights), spread * np.sqrt(variance)
 
-    def left_out(self) -> tuple[Array, Array]:
+    def leave_one_out(self) -> tuple[Array, Array]:
         """Value of each case predicted from all others, and its standard deviation; (n,) both.
 
         The kernel is the one that all of them chose.
@@ -98,7 +98,7 @@ class GaussianProcess:
 
 def fitted_kernel(features: Array, values: Array) -> Kernel:
     """Kernel that makes values (n,) at features (n, d) most likely; deterministic."""
-    # here and not above: only a new calibration needs it, and it takes longer to import than to segment an image
+    # here and not above: only a new table needs it, and it takes longer to import than to segment an image
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
@@ -116,10 +116,10 @@ def fitted_kernel(features: Array, values: Array) -> Kernel:
     )
 
 
-def _scaled(features: Array, told: Array) -> Array:
-    """Features in standard deviations of those that were told; one that never varied stays as it is."""
-    deviation = told.std(axis=0)
-    scaled: Array = (features - told.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+def _scaled(features: Array, seen: Array) -> Array:
+    """Features in standard deviations of those that were seen; one that never varied stays as it is."""
+    deviation = seen.std(axis=0)
+    scaled: Array = (features - seen.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
     return scaled
 
 

@@ -1,4 +1,4 @@
-"""What a network and a micrograph say, without any label, about whether the network is at home on it.
+"""Signals, without any label, of whether a micrograph is out of a network's distribution.
 
 Network side: doubt of its (temperature-scaled) probabilities, disagreement over the eight symmetries of the square and
 between several networks, distance of its deepest features from those of calibration micrographs. Image side: distance
@@ -42,8 +42,8 @@ SIGNALS = {
 }
 
 
-class Reference(Recipe):
-    """What is usual for a network: on micrographs that are like its training.
+class SignalReference(Recipe):
+    """Statistics of in-distribution micrographs: what a network and its spectra show where all is as in training.
 
     Attributes
     ----------
@@ -60,17 +60,19 @@ class Reference(Recipe):
     spectrum: Subspace | None = None
 
 
-UNKNOWN = Reference()
+UNKNOWN = SignalReference()
 
 
-class Look(NamedTuple):
-    """What a network computes on n images of one shape."""
+class AugmentedPredictions(NamedTuple):
+    """Predictions for n images of one shape under test-time augmentation."""
 
     logits: Tensor  # (symmetries, n, classes, y, x), turned back
     features: Array | None  # (n, d), mean over places and symmetries
 
 
-def look(model: Model, images: ArrayLike | Tensor, *, symmetries: int = SYMMETRIES, batch: int = 16) -> Look:
+def augmented_predictions(
+    model: Model, images: ArrayLike | Tensor, *, symmetries: int = SYMMETRIES, batch: int = 16
+) -> AugmentedPredictions:
     """Logits under the symmetries of the square, and the mean rectified features of the deepest level.
 
     Parameters
@@ -92,7 +94,7 @@ def look(model: Model, images: ArrayLike | Tensor, *, symmetries: int = SYMMETRI
         logits.append(torch.stack([dihedral(out, dihedral_inverse(k)).cpu() for k, (out, _) in enumerate(turned)]))
         deep = [found for _, found in turned if found is not None]
         features += [torch.stack(deep).mean(dim=0).double().cpu().numpy()] if deep else []
-    return Look(torch.cat(logits, dim=1), np.concatenate(features) if features else None)
+    return AugmentedPredictions(torch.cat(logits, dim=1), np.concatenate(features) if features else None)
 
 
 @torch.inference_mode()
@@ -130,7 +132,7 @@ def spectrum_profile(image: ArrayLike) -> Array:
     return profile
 
 
-def doubts(logits: Tensor, temperature: float = 1.0) -> dict[str, Array]:
+def uncertainty_signals(logits: Tensor, temperature: float = 1.0) -> dict[str, Array]:
     """Signals of the probabilities alone, from logits (members, n, classes, y, x); each (n,).
 
     `entropy` is that of the members' mean; `disagreement` the entropy of the mean minus the mean entropy, the mutual
@@ -156,7 +158,7 @@ def signals_of(
     model: Model,
     images: Sequence[ArrayLike],
     *,
-    reference: Reference = UNKNOWN,
+    reference: SignalReference = UNKNOWN,
     others: Sequence[Model] = (),
     symmetries: int = SYMMETRIES,
 ) -> list[dict[str, float]]:
@@ -169,7 +171,7 @@ def signals_of(
     images
         (y, x) each; standardised here one by one. Images of one shape are computed together.
     reference
-        Of the network's calibration; without its features or its spectrum the distances are left out.
+        On the network's card; without its features or its spectrum the distances are left out.
     others
         Further networks, trained alike with other seeds; they add `ensemble_disagreement`.
     symmetries
@@ -192,20 +194,22 @@ def signals_of(
 
 
 def _signals(
-    model: Model, stack: NDArray[np.float32], *, reference: Reference, others: Sequence[Model], symmetries: int
+    model: Model, stack: NDArray[np.float32], *, reference: SignalReference, others: Sequence[Model], symmetries: int
 ) -> dict[str, Array]:
-    seen = look(model, stack, symmetries=symmetries)
-    found = doubts(seen.logits, reference.temperature)
+    seen = augmented_predictions(model, stack, symmetries=symmetries)
+    found = uncertainty_signals(seen.logits, reference.temperature)
     columns = {name: found[name] for name in ("entropy", "unsure_area", "expected_loss")}
     if symmetries > 1:
         columns["symmetry_disagreement"] = found["disagreement"]
     if others:
-        members = [seen.logits[:1], *(look(other, stack, symmetries=1).logits for other in others)]
-        columns["ensemble_disagreement"] = doubts(torch.cat(members), reference.temperature)["disagreement"]
+        members = [seen.logits[:1], *(augmented_predictions(other, stack, symmetries=1).logits for other in others)]
+        columns["ensemble_disagreement"] = uncertainty_signals(torch.cat(members), reference.temperature)[
+            "disagreement"
+        ]
     return columns | distances(seen.features, np.stack([spectrum_profile(image) for image in stack]), reference)
 
 
-def distances(features: Array | None, profiles: Array, reference: Reference) -> dict[str, Array]:
+def distances(features: Array | None, profiles: Array, reference: SignalReference) -> dict[str, Array]:
     """Distances of features (n, d) and spectrum profiles (n, bins) from the reference, as far as it knows them."""
     columns = {}
     if features is not None and reference.features is not None:
@@ -221,14 +225,14 @@ def signals(
     image: ArrayLike,
     pixel_size: float | tuple[float, float],
     *,
-    reference: Reference = UNKNOWN,
+    reference: SignalReference = UNKNOWN,
     others: Sequence[Model] = (),
     side: int = 128,
     most: int = 9,
 ) -> dict[str, float]:
     """Signals of one micrograph: the median over up to `most` squares of `side` pixels spread over it.
 
-    Squares, because a calibration knows the signals of squares of this size; standardised by the whole micrograph, as
+    Squares, because the table holds the signals of squares of this size; standardised by the whole micrograph, as
     the network sees them when it segments.
 
     Parameters

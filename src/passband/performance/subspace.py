@@ -1,4 +1,4 @@
-"""What is usual for a list of numbers (features, a spectrum): a mean, a few directions, and the distance from both.
+"""The distribution of a list of numbers (features, a spectrum): a mean, a few directions, and the distance from both.
 
 Probabilistic principal components (Tipping & Bishop, J. R. Stat. Soc. B 61 (1999) 611): the largest k variances are
 kept, the others replaced by their mean, which is what shrinks the covariance where there are few samples.

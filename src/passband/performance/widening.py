@@ -1,6 +1,6 @@
-"""Settings to calibrate a network on: as it was trained, and beyond, one quantity or many at a time.
+"""Settings to measure a network under: as it was trained, and beyond, one quantity or many at a time.
 
-A network is calibrated inside and outside of its training conditions. Inside, settings are those of the training.
+A network is measured inside and outside of its training conditions. Inside, settings are those of the training.
 Outside, each quantity is drawn from a wider distribution with a probability of its own for the data set, so that some
 settings leave the training in one quantity and others in several.
 """
@@ -16,7 +16,7 @@ from passband.microscope.conditions import AnyConditions, ConditionDistribution,
 from passband.recipe import PassbandError
 
 #: Probability that a quantity is drawn from the wider distribution, one of these for each data set.
-SHARES = (0.0, 0.0, 0.3, 0.7)
+PROBABILITIES = (0.0, 0.0, 0.3, 0.7)
 STRETCH = 2.5  # of the half width about the centre, at least `LEAST`
 DECADES = 4.0  # a dose is widened by this factor either way
 #: Å (C10 …) or rad; half width that a wider distribution has at least.
@@ -30,7 +30,7 @@ def widened(trained: AnyConditions) -> ConditionDistribution:
     Energy, aperture and detector stay, for the exit waves and the camera are given. Azimuths of aberrations that the
     training lacked cover the whole turn.
     """
-    whole = hull(trained)
+    whole = bounding_distribution(trained)
     lens = dict(whole.aberrations)
     for symbol, least in LEAST.items():
         magnitude = symbol not in ("C10", "C30")
@@ -44,7 +44,7 @@ def widened(trained: AnyConditions) -> ConditionDistribution:
     return whole.model_copy(update=fields)
 
 
-def hull(trained: AnyConditions) -> ConditionDistribution:
+def bounding_distribution(trained: AnyConditions) -> ConditionDistribution:
     """Smallest distribution of independent quantities that holds all members of a mixture; a distribution as it is.
 
     Noise-free members are left out of the dose; aperture and detector are those of the first.
@@ -99,7 +99,7 @@ def draw_settings(trained: AnyConditions, wider: AnyConditions, n: int, *, seed:
     PassbandError
         The two distributions differ in energy or detector.
     """
-    near, far = hull(trained), hull(wider)
+    near, far = bounding_distribution(trained), bounding_distribution(wider)
     if limits(near.energy) != limits(far.energy) or near.mtf != far.mtf:
         raise PassbandError(
             f"energy={limits(far.energy)} eV of the wider conditions is not the training's {limits(near.energy)} eV, "
@@ -110,7 +110,7 @@ def draw_settings(trained: AnyConditions, wider: AnyConditions, n: int, *, seed:
 
 def _setting(trained: AnyConditions, wider: AnyConditions, rng: np.random.Generator) -> Conditions:
     """One setting: each quantity, an aberration with its azimuth, from one of the two distributions."""
-    share = SHARES[int(rng.integers(len(SHARES)))]
+    share = PROBABILITIES[int(rng.integers(len(PROBABILITIES)))]
     near, far = (one.sample(1, rng)[0] for one in (trained, wider))
     symbols = [name for name in COEFFICIENTS if not name.startswith("phi")]
     lens: dict[str, float] = {}
@@ -126,7 +126,7 @@ def _setting(trained: AnyConditions, wider: AnyConditions, rng: np.random.Genera
 
 def trained_range(given: AnyConditions) -> Mapping[str, tuple[float, float]]:
     """Smallest and largest value of each quantity of a training, Å, rad and e⁻/Å²; a dose only where there is noise."""
-    trained = hull(given)
+    trained = bounding_distribution(given)
     lens = {symbol: limits(trained.aberrations.get(symbol, 0.0)) for symbol in LEAST}
     spreads = {name: limits(getattr(trained, name)) for name in SPREADS}
     dose = {} if trained.dose is None else {"dose": limits(trained.dose)}

@@ -12,12 +12,12 @@ from passband.figures.verdict import verdict_figure
 from passband.files.micrograph import Micrograph
 from passband.recipe import PassbandError
 from passband.reports.page import Page, folded, image, paragraph, table
-from passband.verdict.assessment import Judge
-from passband.verdict.known import settings_of
+from passband.verdict.assessment import Assessor
+from passband.verdict.estimate import compatible_settings
 from passband.verdict.verdict import Verdict
 
 
-def draw_verdict(judge: Judge, micrograph: Micrograph, verdict: Verdict, *, name: str) -> Figure:
+def draw_verdict(assessor: Assessor, micrograph: Micrograph, verdict: Verdict, *, name: str) -> Figure:
     """Draw the contrast transfer of the training and of a micrograph called `name`, and its signals.
 
     Raises
@@ -25,41 +25,41 @@ def draw_verdict(judge: Judge, micrograph: Micrograph, verdict: Verdict, *, name
     PassbandError
         The network is not calibrated, so that there is nothing to draw.
     """
-    predictor, card = judge.predictor, judge.model.card
-    if predictor is None:
+    error_model, card = assessor.error_model, assessor.model.card
+    if error_model is None:
         raise PassbandError(f"{card.name} is not calibrated, so there is nothing to draw; {verdict.advice[0]}")
-    groups = settings_of(verdict.known, predictor.trained) if "C10" in verdict.known.values else []
+    groups = compatible_settings(verdict.conditions, error_model.trained) if "C10" in verdict.conditions.values else []
     assert micrograph.pixel_size is not None, "a micrograph that was assessed has a pixel size"
     return verdict_figure(
         verdict,
-        predictor.trained,
+        error_model.trained,
         groups,
-        predictor.calibration.usual_signals(),
+        error_model.table.in_distribution_signals(),
         nyquist=0.5 / max(*micrograph.pixel_size, card.pixel_size),
-        title=f"{name} with {card.name}: {verdict.word}",
+        title=f"{name} with {card.name}: {verdict.outcome}",
     )
 
 
-def write_report(judge: Judge, micrograph: Micrograph, verdict: Verdict, *, name: str, file: Path) -> None:
+def write_report(assessor: Assessor, micrograph: Micrograph, verdict: Verdict, *, name: str, file: Path) -> None:
     """Write the page about a micrograph called `name`; errors as `draw_verdict`."""
-    png = to_png(draw_verdict(judge, micrograph, verdict, name=name), dpi=130)
-    facts: dict[str, str] = {"verdict": verdict.word}
+    png = to_png(draw_verdict(assessor, micrograph, verdict, name=name), dpi=130)
+    facts: dict[str, str] = {"verdict": verdict.outcome}
     for quantity, one in (("predicted loss", verdict.loss), ("predicted Dice", verdict.dice)):
         if one is not None:
             facts[f"{quantity}, {one.level:.0%} interval {one.low:.2g} to {one.high:.2g}"] = f"{one.value:.2g}"
-    page = Page(f"Does {judge.model.card.name} hold on {name}?", verdict.line(), facts)
-    kind = "warning" if verdict.word == "outside" else ""
+    page = Page(f"Does {assessor.model.card.name} hold on {name}?", verdict.line(), facts)
+    kind = "warning" if verdict.outcome == "outside" else ""
     page.section("Why", *(paragraph(reason, kind=kind) for reason in verdict.reasons))
     if verdict.advice:
         page.section("What to do", *(paragraph(one) for one in verdict.advice))
     _conditions(page, verdict, png)
-    _outlines(page, judge, micrograph)
+    _outlines(page, assessor, micrograph)
     page.section("All numbers", folded("as JSON", json_text(verdict.as_dict(), indent=1)))
     page.write(file)
 
 
 def _conditions(page: Page, verdict: Verdict, png: bytes) -> None:
-    known = verdict.known
+    known = verdict.conditions
     rows: list[dict[str, Any]] = [{"quantity": name, "value": f"{value:.4g}"} for name, value in known.values.items()]
     text = paragraph(f"{known.source}: {known.note}. Lengths in Å, angles in rad, dose in e⁻/Å².")
     caption = (
@@ -68,9 +68,9 @@ def _conditions(page: Page, verdict: Verdict, png: bytes) -> None:
     page.section("Conditions", text, table(rows, {"quantity": "quantity", "value": "value"}), image(png, caption))
 
 
-def _outlines(page: Page, judge: Judge, micrograph: Micrograph) -> None:
+def _outlines(page: Page, assessor: Assessor, micrograph: Micrograph) -> None:
     assert micrograph.pixel_size is not None, "a micrograph that was assessed has a pixel size"
-    mask = judge.model.segment(micrograph.array, micrograph.pixel_size)
+    mask = assessor.model.segment(micrograph.array, micrograph.pixel_size)
     seen = to_png(overlay_figure(micrograph.array, mask, micrograph.pixel_size))
     caption = "The micrograph, and the network's outlines on it; axes in nm."
     page.section("What the network says", image(seen, caption))

@@ -10,9 +10,9 @@ from passband.microscope.aberrations import resolve_name
 from passband.microscope.conditions import ConditionDistribution, Conditions
 from passband.microscope.information import Metric, compare_information
 from passband.microscope.polar import DataSet
-from passband.performance.prediction import LEVEL, Interval, Predictor
+from passband.performance.error_model import LEVEL, ErrorModel, PredictionIntervals
 from passband.recipe import PassbandError
-from passband.verdict.known import with_values
+from passband.verdict.estimate import with_values
 
 Array = NDArray[np.float64]
 Strategy = Literal["informed", "uniform", "single"]
@@ -30,8 +30,8 @@ class LossMap(NamedTuple):
 
     first: Axis
     second: Axis
-    loss: Interval
-    dice: Interval
+    loss: PredictionIntervals
+    dice: PredictionIntervals
     sigma: Array
 
 
@@ -51,7 +51,7 @@ def axis(name: str, low: float, high: float, count: int) -> Axis:
 
 
 def loss_map(
-    predictor: Predictor, conditions: Conditions, first: Axis, second: Axis, *, level: float = LEVEL
+    error_model: ErrorModel, conditions: Conditions, first: Axis, second: Axis, *, level: float = LEVEL
 ) -> LossMap:
     """Predicted loss and Dice where two coefficients vary and everything else is as in `conditions`.
 
@@ -67,37 +67,38 @@ def loss_map(
         for y in second.values
         for x in first.values
     ]
-    found = predictor.forecast(settings, level=level)
+    found = error_model.predict(settings, level=level)
     shape = (len(second.values), len(first.values))
-    known = _calibrated(predictor, second)[:, None] & _calibrated(predictor, first)[None, :]
-    if not known.any():
+    covered = _calibrated(error_model, second)[:, None] & _calibrated(error_model, first)[None, :]
+    if not covered.any():
         raise PassbandError(
             f"no {first.name} and {second.name} of the map was calibrated; reach closer to the training"
         )
     loss, dice = (
-        Interval(*(np.where(known, part.reshape(shape), np.nan) for part in one)) for one in (found.loss, found.dice)
+        PredictionIntervals(*(np.where(covered, part.reshape(shape), np.nan) for part in one))
+        for one in (found.loss, found.dice)
     )
     sigma = np.array([row["sigma"] for row in found.rows]).reshape(shape)
     return LossMap(first, second, loss, dice, sigma)
 
 
-def _calibrated(predictor: Predictor, one: Axis) -> NDArray[np.bool_]:
+def _calibrated(error_model: ErrorModel, one: Axis) -> NDArray[np.bool_]:
     """Which values of an axis the calibration covers, a tenth of its width forgiven, as in a verdict."""
-    if one.name not in predictor.calibration.sets:
+    if one.name not in error_model.table.sets:
         return np.ones(len(one.values), dtype=bool)
-    column = predictor.calibration.column(one.name)
+    column = error_model.table.column(one.name)
     slack = 0.1 * (column.max() - column.min())
     return np.asarray((one.values >= column.min() - slack) & (one.values <= column.max() + slack))
 
 
-def best_defocus(predictor: Predictor, settings: Sequence[Conditions], reachable: ArrayLike) -> tuple[float, float]:
+def best_defocus(error_model: ErrorModel, settings: Sequence[Conditions], reachable: ArrayLike) -> tuple[float, float]:
     """C10 in Å, of those that can be reached, with the lowest predicted loss, and that loss.
 
     `settings` stand for what is not known (their predictions are averaged as logarithms); their own C10 is replaced.
     """
     values = np.asarray(reachable, dtype=np.float64)
     moved = [with_values(one, {"C10": float(c10)}) for c10 in values for one in settings]
-    loss = np.log(predictor.forecast(moved).loss.value).reshape(len(values), len(settings)).mean(axis=1)
+    loss = np.log(error_model.predict(moved).loss.value).reshape(len(values), len(settings)).mean(axis=1)
     best = int(loss.argmin())
     return float(values[best]), float(np.exp(loss[best]))
 

@@ -1,30 +1,54 @@
-"""One call for one micrograph: its conditions, its signals and the verdict on a network."""
+"""Assess one micrograph: its conditions, its signals and the verdict on a network."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from passband.distribution import limits
 from passband.files.micrograph import Micrograph
 from passband.microscope.conditions import AnyConditions
-from passband.performance.prediction import LEVEL, Predictor
+from passband.performance.error_model import LEVEL, ErrorModel
 from passband.performance.signals import signals
-from passband.performance.widening import hull
+from passband.performance.widening import bounding_distribution
 from passband.recipe import PassbandError
 from passband.segmentation.model import Model
-from passband.verdict.known import Known, known_conditions
-from passband.verdict.verdict import Verdict, file_reasons, judge
+from passband.verdict.estimate import ConditionEstimate, estimate_conditions
+from passband.verdict.verdict import Verdict, file_reasons, weigh
+
+#: Squares of the image that signals are measured on, and those of a quick verdict.
+SQUARES, QUICK_SQUARES = 9, 4
 
 
-class Effort(NamedTuple):
-    """How much to do for a verdict: look at the rings, look for a better defocus, squares of the image to look at."""
+def assess(
+    micrograph: Micrograph,
+    model: Model,
+    *,
+    given: Mapping[str, float] | None = None,
+    fit: bool = True,
+    quick: bool = False,
+    level: float = LEVEL,
+) -> Verdict:
+    """Say whether a network holds on a micrograph; for many micrographs, make an `Assessor` once.
 
-    fit: bool = True
-    advise: bool = True
-    squares: int = 9
+    Parameters
+    ----------
+    micrograph
+        Of known pixel size.
+    model
+        With its card.
+    given, fit, quick, level
+        As in `Assessor.assess`.
+
+    Raises
+    ------
+    PassbandError
+        The pixel size is unknown, the image is too small or not finite, or a given value is not physical.
+    PerformanceError
+        The table of performance on the card is damaged.
+    """
+    return Assessor(model).assess(micrograph, given=given, fit=fit, quick=quick, level=level)
 
 
-class Judge:
-    """A network with its calibration, ready to judge micrographs.
+class Assessor:
+    """A network with its error model, ready to assess micrographs.
 
     Parameters
     ----------
@@ -33,20 +57,21 @@ class Judge:
 
     Raises
     ------
-    CalibrationError
-        The calibration on the card is damaged.
+    PerformanceError
+        The table of performance on the card is damaged.
     """
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.predictor = Predictor.of_card(model.card)
+        self.error_model = ErrorModel.of_card(model.card)
 
-    def verdict(
+    def assess(
         self,
         micrograph: Micrograph,
         *,
         given: Mapping[str, float] | None = None,
-        effort: Effort | None = None,
+        fit: bool = True,
+        quick: bool = False,
         level: float = LEVEL,
     ) -> Verdict:
         """Say whether the network holds on a micrograph.
@@ -57,46 +82,47 @@ class Judge:
             Of known pixel size.
         given
             What the user knows of its conditions: symbols, `focal_spread`, `angular_spread`, `dose`; Å, rad, e⁻/Å².
-        effort
-            How much to do; everything by default.
+        fit
+            Whether to fit the conditions to the Thon rings where they are not given.
+        quick
+            Signals from fewer squares of the image, and no search for a better defocus.
         level
             Nominal coverage of the intervals.
 
         Raises
         ------
         PassbandError
-            The pixel size is unknown, the image cannot be looked at, or a given value is not physical.
+            The pixel size is unknown, the image is too small or not finite, or a given value is not physical.
         """
         if micrograph.pixel_size is None:
             raise PassbandError("the pixel size is not known; give it in Å, for example --pixel-size 0.5")
-        effort = effort or Effort()
-        card, calibrated = self.model.card, self.predictor
+        card, error_model = self.model.card, self.error_model
         file = file_reasons(card, micrograph)
-        if calibrated is None:
-            return judge(None, known=Known(), signals={}, file=file)
+        if error_model is None:
+            return weigh(None, estimate=ConditionEstimate(), signals={}, file=file)
         seen = signals(
             self.model,
             micrograph.array,
             micrograph.pixel_size,
-            reference=calibrated.calibration.reference,
-            side=calibrated.calibration.patch,
-            most=effort.squares,
+            reference=error_model.table.reference,
+            side=error_model.table.patch,
+            most=QUICK_SQUARES if quick else SQUARES,
         )
-        same = _same_microscope(micrograph, calibrated.trained)
-        known = known_conditions(micrograph, calibrated.trained, given=given or {}, fit=effort.fit and same)
-        return judge(
-            calibrated,
-            known=known,
+        same = _same_microscope(micrograph, error_model.trained)
+        estimate = estimate_conditions(micrograph, error_model.trained, given=given or {}, fit=fit and same)
+        return weigh(
+            error_model,
+            estimate=estimate,
             signals=seen,
             file=file,
             camera_pixel=max(micrograph.pixel_size),
             level=level,
-            advise=effort.advise and not file,
+            advise=not quick and not file,
         )
 
 
 def _same_microscope(micrograph: Micrograph, trained: AnyConditions) -> bool:
-    """Whether rings would mean anything: not in a scanned image, nor at an energy that nothing was calibrated for."""
-    low, high = limits(hull(trained).energy)
+    """Whether rings would mean anything: not in a scanned image, nor at an energy that nothing was measured at."""
+    low, high = limits(bounding_distribution(trained).energy)
     energy = micrograph.energy or low
     return micrograph.mode in (None, "TEM") and 0.99 * low <= energy <= 1.01 * high

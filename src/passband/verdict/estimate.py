@@ -12,14 +12,14 @@ from passband.files.micrograph import Micrograph
 from passband.microscope.aberrations import resolve_name
 from passband.microscope.conditions import AnyConditions, Conditions
 from passband.microscope.fitting import Fit, Refusal, fit_conditions
-from passband.performance.widening import hull
+from passband.performance.widening import bounding_distribution
 
-Source = Literal["given", "file", "fitted", "unknown"]
+Origin = Literal["given", "file", "fitted", "unknown"]
 DRAWS = 16  # settings that stand for the quantities that are not known
 
 
 @dataclass(frozen=True)
-class Known:
+class ConditionEstimate:
     """Quantities of a setting that are known; the others are taken as the training had them.
 
     Attributes
@@ -36,7 +36,7 @@ class Known:
         Why nothing is known, or what is ambiguous.
     """
 
-    source: Source = "unknown"
+    source: Origin = "unknown"
     values: Mapping[str, float] = field(default_factory=dict)
     alternatives: tuple[Mapping[str, float], ...] = ()
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -71,23 +71,25 @@ def with_values(conditions: Conditions, values: dict[str, float]) -> Conditions:
     return Conditions.model_validate({**others, "aberrations": lens})
 
 
-def settings_of(known: Known, trained: AnyConditions, *, draws: int = DRAWS) -> list[list[Conditions]]:
+def compatible_settings(
+    estimate: ConditionEstimate, trained: AnyConditions, *, draws: int = DRAWS
+) -> list[list[Conditions]]:
     """Return settings for what is known and for each alternative; the rest is drawn as in training."""
     drawn = trained.sample(draws, np.random.default_rng(0))
     groups = []
-    for values in (known.values, *({**known.values, **other} for other in known.alternatives)):
+    for values in (estimate.values, *({**estimate.values, **other} for other in estimate.alternatives)):
         group = [with_values(one, dict(values)) for one in drawn]
         groups.append(group[:1] if all(one == group[0] for one in group) else group)
     return groups
 
 
-def known_conditions(
+def estimate_conditions(
     micrograph: Micrograph,
     trained: AnyConditions,
     *,
     given: Mapping[str, float],
     fit: bool = True,
-) -> Known:
+) -> ConditionEstimate:
     """Find out under what conditions a micrograph was taken.
 
     A defocus that the user or the file gives is believed; else the Thon rings are fitted, with the Cs that was given,
@@ -110,29 +112,31 @@ def known_conditions(
         A value that was given is not physical.
     """
     if micrograph.conditions is not None:
-        return Known("file", {**_numbers(micrograph.conditions), **given}, note="the file carries its conditions")
+        return ConditionEstimate(
+            "file", {**_numbers(micrograph.conditions), **given}, note="the file carries its conditions"
+        )
     if "C10" in given:
-        return Known("given", dict(given), note="what was not given is taken as in training")
+        return ConditionEstimate("given", dict(given), note="what was not given is taken as in training")
     if not fit or micrograph.pixel_size is None:
-        source: Source = "given" if given else "unknown"
-        return Known(source, dict(given), note="the defocus was not given and the rings were not looked at")
-    energy = micrograph.energy or float(np.mean(limits(hull(trained).energy)))
-    cs = given.get("C30", float(np.mean(limits(hull(trained).aberrations.get("C30", 0.0)))))
+        source: Origin = "given" if given else "unknown"
+        return ConditionEstimate(source, dict(given), note="the defocus was not given and the rings were not looked at")
+    energy = micrograph.energy or float(np.mean(limits(bounding_distribution(trained).energy)))
+    cs = given.get("C30", float(np.mean(limits(bounding_distribution(trained).aberrations.get("C30", 0.0)))))
     return fitted_conditions(micrograph.array, micrograph.pixel_size, energy, cs, given)
 
 
 def fitted_conditions(
     image: ArrayLike, pixel_size: tuple[float, float], energy: float, cs: float, given: Mapping[str, float]
-) -> Known:
+) -> ConditionEstimate:
     """Conditions from the rings of an image, joined with what is given; a refusal is reported in the note."""
     found = fit_conditions(np.asarray(image), pixel_size=pixel_size, energy=energy, cs=cs)
     if isinstance(found, Refusal):
-        source: Source = "given" if given else "unknown"
-        return Known(source, dict(given), note=f"no fit: {found.reason}")
+        source: Origin = "given" if given else "unknown"
+        return ConditionEstimate(source, dict(given), note=f"no fit: {found.reason}")
     return _of_fit(found, given)
 
 
-def _of_fit(found: Fit, given: Mapping[str, float]) -> Known:
+def _of_fit(found: Fit, given: Mapping[str, float]) -> ConditionEstimate:
     values = {"C10": found.c10, "C12": found.c12, "phi12": found.phi12, "focal_spread": found.focal_spread}
     others = tuple({"C10": one.c10, "C12": one.c12, "phi12": one.phi12} for one in found.alternatives)
     intervals = {
@@ -143,7 +147,7 @@ def _of_fit(found: Fit, given: Mapping[str, float]) -> Known:
     note = f"{found.rings} Thon rings, Cs = {found.cs:g} Å"
     if found.sign_ambiguous:
         note += "; the sign of C10 cannot be told, and the worse one counts"
-    return Known("fitted", {**values, **given}, others, intervals, note)
+    return ConditionEstimate("fitted", {**values, **given}, others, intervals, note)
 
 
 def _numbers(conditions: Conditions) -> dict[str, float]:

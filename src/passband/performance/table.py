@@ -1,7 +1,8 @@
-"""What is known of a trained network after it was measured under many conditions: the table that trust rests on.
+"""What is known of a trained network after it was measured under many conditions: the table that a verdict rests on.
 
-The table is part of the model's card: one row per data set with its conditions, its distances to the training and the
-loss and Dice of the network there; signals of some single images; and what is usual for the network. Numbers only.
+The table is part of the model's card, in its field `calibration`: one row per data set with its conditions, its
+distances to the training and the loss and Dice of the network there; signals of some single images; and statistics of
+in-distribution micrographs. Numbers only.
 """
 
 import json
@@ -16,7 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 from passband.durable import write_atomically
 from passband.microscope.conditions import ConditionDistribution
 from passband.performance.gaussian_process import Kernel
-from passband.performance.signals import Reference
+from passband.performance.signals import SignalReference
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.model import CARD, ModelCard, ModelError
 
@@ -46,11 +47,11 @@ SET_COLUMNS = (
 FEWEST = 20  # data sets
 
 
-class CalibrationError(PassbandError):
-    """A calibration that is missing, damaged or cannot be made."""
+class PerformanceError(PassbandError):
+    """A table of performance that is missing, damaged or cannot be made."""
 
 
-class CalibrationRecipe(Recipe):
+class MeasurementRecipe(Recipe):
     """How much is measured, and from which conditions.
 
     Attributes
@@ -72,14 +73,14 @@ class CalibrationRecipe(Recipe):
 
 
 class Kernels(Recipe):
-    """Covariances of the two quantities that are predicted from a table, see `performance.prediction`."""
+    """Covariances of the two quantities that are predicted from a table, see `performance.error_model`."""
 
     loss: Kernel
     dice: Kernel
 
 
-class Calibration(Recipe):
-    """A calibrated network's table.
+class PerformanceTable(Recipe):
+    """Performance of a network, measured under many conditions.
 
     Attributes
     ----------
@@ -97,20 +98,20 @@ class Calibration(Recipe):
         Columns over some single images: the signals, `loss`, `dice` (−1 where neither truth nor prediction has a
         particle) and `set`, the row in `sets`.
     reference
-        What is usual for the network on the images inside.
+        Statistics of the images inside, for the signals.
     kernels
         Of the Gaussian processes that predict loss and Dice from the table; an older card has none, and they are then
         searched for each time that it is read. `passband calibrate MODEL -o DIR` adds them.
     """
 
     version: int = Field(default=1, ge=1, le=1)
-    recipe: CalibrationRecipe
+    recipe: MeasurementRecipe
     store: str
     structures: int = Field(ge=1)
     patch: int = Field(ge=8)
     sets: Columns
     images: Columns
-    reference: Reference
+    reference: SignalReference
     kernels: Kernels | None = None
 
     @model_validator(mode="after")
@@ -133,7 +134,7 @@ class Calibration(Recipe):
         """One column over data sets."""
         return np.asarray(self.sets[name], dtype=np.float64)
 
-    def usual_signals(self) -> dict[str, Array]:
+    def in_distribution_signals(self) -> dict[str, Array]:
         """Signals of the single images inside, ascending, by name."""
         row = np.asarray(self.images.get("set", ()), dtype=int)
         inside = self.inside[row] if len(row) else np.zeros(0, dtype=bool)
@@ -143,32 +144,32 @@ class Calibration(Recipe):
         }
 
 
-def calibration_of(card: ModelCard) -> Calibration | None:
-    """Calibration on a card; None where the model was never calibrated.
+def measured_performance(card: ModelCard) -> PerformanceTable | None:
+    """Table on a card; None where the network was never measured.
 
     Raises
     ------
-    CalibrationError
+    PerformanceError
         There is one, but it is damaged or of another version.
     """
     if not card.calibration:
         return None
     try:
-        return Calibration.model_validate(card.calibration)
+        return PerformanceTable.model_validate(card.calibration)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the table"
-        raise CalibrationError(
+        raise PerformanceError(
             f"the calibration of {card.name} is damaged: {where}: {first['msg']}; {REMEDY}"
         ) from error
 
 
-def write_calibrated_card(folder: Path, card: ModelCard, calibration: Calibration) -> ModelCard:
-    """Write the card of a model with its calibration; the weights beside it stay as they are.
+def write_measured_card(folder: Path, card: ModelCard, table: PerformanceTable) -> ModelCard:
+    """Write the card of a model with its table; the weights beside it stay as they are.
 
     Each column of the table is one line, so that the card can be read and compared.
     """
-    values = calibration.model_dump(mode="json", exclude_defaults=False)
+    values = table.model_dump(mode="json", exclude_defaults=False)
     complete = card.model_copy(update={"calibration": values})
     fields = json.loads(complete.model_dump_json())
     text = json.dumps(fields | {"calibration": None}, indent=1, ensure_ascii=False, allow_nan=False)
@@ -188,5 +189,5 @@ def _lines(values: Mapping[str, object], depth: int) -> str:
 
 
 def rounded(value: float, digits: int = 4) -> float:
-    """Round a number to as many digits as a calibration keeps."""
+    """Round a number to as many digits as the table keeps."""
     return float(f"{value:.{digits}g}")

@@ -1,4 +1,4 @@
-"""Measuring a network under many conditions on structures that it never saw: how a calibration is made.
+"""Measuring a network under many conditions on structures that it never saw: how the table on its card is made.
 
 It may be stopped: what is measured is kept in the folder by the identity of model, store and recipe, and the same call
 goes on. The result does not depend on how often it was stopped.
@@ -24,11 +24,18 @@ from passband.durable import remove_leftovers, write_atomically
 from passband.microscope.conditions import ConditionDistribution, Conditions, validate_conditions
 from passband.patches.resampling import resample, resample_to_pixel
 from passband.patches.standardising import standardised
-from passband.performance.calibration import Calibration, CalibrationError, CalibrationRecipe, rounded
 from passband.performance.distance import distance_rows, outside_of, setting_row
-from passband.performance.prediction import with_kernels
-from passband.performance.signals import Reference, distances, doubts, look, spectrum_profile, whole_side
+from passband.performance.error_model import with_kernels
+from passband.performance.signals import (
+    SignalReference,
+    augmented_predictions,
+    distances,
+    spectrum_profile,
+    uncertainty_signals,
+    whole_side,
+)
 from passband.performance.subspace import Subspace
+from passband.performance.table import MeasurementRecipe, PerformanceError, PerformanceTable, rounded
 from passband.performance.widening import camera_pixels, draw_settings, widened
 from passband.segmentation.losses import paper_loss
 from passband.segmentation.model import Model
@@ -47,12 +54,12 @@ _SCHEMA = pa.schema(
 )
 
 
-class Examiner:
+class ConditionSweep:
     """A network, unseen structures, and micrographs of them under any setting."""
 
-    def __init__(self, model: Model, store: WaveStore, indices: Sequence[int], recipe: CalibrationRecipe) -> None:
+    def __init__(self, model: Model, store: WaveStore, indices: Sequence[int], recipe: MeasurementRecipe) -> None:
         if not model.card.imaging or not model.card.conditions:
-            raise CalibrationError(f"the card of {model.card.name} does not say how it was trained; train it again")
+            raise PerformanceError(f"the card of {model.card.name} does not say how it was trained; train it again")
         self.model, self.store, self.indices, self.recipe = model, store, list(indices), recipe
         self.imaging = Imaging.model_validate({**model.card.imaging, "physics": IMAGES})  # measured as of now
         self.side = whole_side(self.imaging.patch, stride=model.card.architecture.stride)
@@ -66,7 +73,7 @@ class Examiner:
         parts = (
             self.model.card.weights_sha256,
             self.store.recipe.identity,
-            self.recipe.model_copy(update={"data_sets": 20}).identity,  # more data sets only go on
+            _identity_of(self.recipe.model_copy(update={"data_sets": 20})),  # more data sets only go on
             str(self.indices),
             str(IMAGES),
         )
@@ -125,7 +132,7 @@ class Examiner:
         logits, masks = [], []
         for k, setting in enumerate(settings):
             seen, truth = self.micrographs(setting, middle, seed=self.recipe.seed + 7_000_003 + k, count=images)
-            logits.append(look(self.model, seen, symmetries=1).logits[0])
+            logits.append(augmented_predictions(self.model, seen, symmetries=1).logits[0])
             masks.append(torch.from_numpy(truth))
         together, truth_all = torch.cat(logits), torch.cat(masks)
         tried = np.geomspace(0.5, 4.0, 40)
@@ -135,7 +142,7 @@ class Examiner:
     def measure(self, number: int, conditions: Conditions, pixel_size: float, temperature: float, seed: int) -> Rows:
         """Loss, overlap and what the network shows on every image of one data set."""
         images, masks = self.micrographs(conditions, pixel_size, seed=_seed_of(seed, number), count=self.recipe.images)
-        logits = look(self.model, images, symmetries=1).logits[0]
+        logits = augmented_predictions(self.model, images, symmetries=1).logits[0]
         rows = [
             {"set": number, **scores_of(one, torch.from_numpy(mask))} for one, mask in zip(logits, masks, strict=True)
         ]
@@ -145,8 +152,8 @@ class Examiner:
 
     def _shown(self, images: NDArray[np.float32], temperature: float) -> Rows:
         """Return what the network shows of itself on a few images, which takes eight looks at each."""
-        seen = look(self.model, images)
-        doubted = doubts(seen.logits, temperature)
+        seen = augmented_predictions(self.model, images)
+        doubted = uncertainty_signals(seen.logits, temperature)
         features = seen.features if seen.features is not None else np.zeros((len(images), 0))
         return [
             {
@@ -159,6 +166,11 @@ class Examiner:
             }
             for k, image in enumerate(images)
         ]
+
+
+def _identity_of(recipe: MeasurementRecipe) -> str:
+    """Identity under the name that the recipe had when the first parts were kept."""
+    return hashlib.sha256(f"CalibrationRecipe:{recipe.to_json()}".encode()).hexdigest()[:16]
 
 
 def _limits(imaging: Imaging) -> tuple[float, float]:
@@ -181,15 +193,15 @@ def scores_of(logits: Tensor, mask: Tensor) -> dict[str, float]:
     }
 
 
-def calibrate(
+def measure_performance(
     model: Model,
     store: WaveStore,
     indices: Sequence[int],
-    recipe: CalibrationRecipe,
+    recipe: MeasurementRecipe,
     *,
     folder: Path,
     progress: Report | None = None,
-) -> Calibration:
+) -> PerformanceTable:
     """Measure a network under many conditions and return the table for its card.
 
     Parameters
@@ -201,22 +213,22 @@ def calibrate(
     recipe
         How much, and of what.
     folder
-        Where finished parts are kept, so that a stopped calibration goes on.
+        Where finished parts are kept, so that a stopped measurement goes on.
     progress
         Called with data sets done, data sets in all and a note.
 
     Raises
     ------
-    CalibrationError
+    PerformanceError
         The card says nothing about the training, or the folder cannot be written.
     PassbandError
         The store does not fit the card's imaging.
     """
-    examiner = Examiner(model, store, indices, recipe)
-    settings = examiner.settings(recipe.data_sets)
-    parts = folder / "parts" / examiner.identity
+    sweep = ConditionSweep(model, store, indices, recipe)
+    settings = sweep.settings(recipe.data_sets)
+    parts = folder / "parts" / sweep.identity
     remove_leftovers(parts)
-    temperature = examiner.temperature()
+    temperature = sweep.temperature()
     rows: Rows = []
     for first in range(0, len(settings), PART):
         numbers = range(first, min(first + PART, len(settings)))
@@ -224,13 +236,13 @@ def calibrate(
         if not path.exists():
             made: Rows = []
             for number in numbers:
-                made += examiner.measure(number, *settings[number], temperature, recipe.seed)
+                made += sweep.measure(number, *settings[number], temperature, recipe.seed)
             parts.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, _parquet(made), error=CalibrationError)
+            write_atomically(path, _parquet(made), error=PerformanceError)
         rows += pq.read_table(path).to_pylist()
         if progress is not None:
             progress(numbers.stop, len(settings), note="")
-    return with_kernels(table_of(examiner, settings, rows, temperature))
+    return with_kernels(table_of(sweep, settings, rows, temperature))
 
 
 def _parquet(rows: Rows) -> bytes:
@@ -241,36 +253,36 @@ def _parquet(rows: Rows) -> bytes:
 
 
 def table_of(
-    examiner: Examiner, settings: Sequence[tuple[Conditions, float]], rows: Rows, temperature: float
-) -> Calibration:
-    """Turn the measured images into the calibration."""
-    sets = set_rows(examiner, settings, rows)
+    sweep: ConditionSweep, settings: Sequence[tuple[Conditions, float]], rows: Rows, temperature: float
+) -> PerformanceTable:
+    """Table of the measured images."""
+    sets = set_rows(sweep, settings, rows)
     kept = [row for row in rows if row["profile"] is not None]
     inside = [bool(sets[row["set"]]["inside"]) for row in kept]
     reference = _reference([row for row, one in zip(kept, inside, strict=True) if one], temperature)
     images = _image_rows(kept, reference)
-    return Calibration(
-        recipe=examiner.recipe,
-        store=examiner.store.recipe.identity,
-        structures=len(examiner.indices),
-        patch=examiner.side,
+    return PerformanceTable(
+        recipe=sweep.recipe,
+        store=sweep.store.recipe.identity,
+        structures=len(sweep.indices),
+        patch=sweep.side,
         sets=_columns(sets),
         images=_columns(images),
         reference=reference,
     )
 
 
-def set_rows(examiner: Examiner, settings: Sequence[tuple[Conditions, float]], rows: Rows) -> Rows:
+def set_rows(sweep: ConditionSweep, settings: Sequence[tuple[Conditions, float]], rows: Rows) -> Rows:
     """One row per data set: its conditions, its distances to the training, and the scores there."""
     conditions = [one for one, _ in settings]
-    distant = distance_rows(conditions, examiner.trained, pixel_size=examiner.model.card.pixel_size)
+    distant = distance_rows(conditions, sweep.trained, pixel_size=sweep.model.card.pixel_size)
     by_set: dict[int, Rows] = {}
     for row in rows:
         by_set.setdefault(row["set"], []).append(row)
     sets = []
     for number, ((one, pixel_size), far) in enumerate(zip(settings, distant, strict=True)):
         plain = setting_row(one, pixel_size)
-        inside = float(not outside_of(plain, examiner.trained))
+        inside = float(not outside_of(plain, sweep.trained))
         sets.append({**plain, **far, "inside": inside, **_set_scores(by_set[number])})
     return sets
 
@@ -288,18 +300,18 @@ def _set_scores(rows: Rows) -> dict[str, float]:
     }
 
 
-def _reference(rows: Rows, temperature: float) -> Reference:
+def _reference(rows: Rows, temperature: float) -> SignalReference:
     if len(rows) < 3:
-        raise CalibrationError("fewer than 3 images are inside the training's conditions; measure more data sets")
+        raise PerformanceError("fewer than 3 images are inside the training's conditions; measure more data sets")
     features, profiles = (np.array([row[name] for row in rows]) for name in ("features", "profile"))
-    return Reference(
+    return SignalReference(
         temperature=temperature,
         features=Subspace.fitted(features, most=FEATURES) if features.shape[1] else None,
         spectrum=Subspace.fitted(profiles, most=RINGS),
     )
 
 
-def _image_rows(rows: Rows, reference: Reference) -> Rows:
+def _image_rows(rows: Rows, reference: SignalReference) -> Rows:
     features = np.array([row["features"] for row in rows])
     far = distances(features if features.shape[1] else None, np.array([row["profile"] for row in rows]), reference)
     names = ("set", "loss", "entropy", "unsure_area", "expected_loss", "symmetry_disagreement")

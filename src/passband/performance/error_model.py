@@ -1,0 +1,191 @@
+"""Loss and Dice that a network will have under given conditions, each with an interval whose level was measured.
+
+A Gaussian process over the setting and its distances to the training learns from the table of measured performance; how
+far it errs where it has not seen the answer (each case left out, in closed form), in units of its own local
+uncertainty, sets the width of the intervals (`performance.conformal`). So they are narrow where the table is dense. All
+cases chose the kernel, so that the left-out errors are not quite those of a new case, and intervals from left-out
+errors have no guarantee for every regressor even where the kernel is fixed (Barber, Candès, Ramdas & Tibshirani, Ann.
+Stat. 49 (2021) 486, section 1.2). What share of new data sets they hold was measured for the shipped network:
+benchmarks/RESULTS.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from passband.microscope.conditions import AnyConditions, Conditions, validate_conditions
+from passband.performance.conformal import check_level, conformal_quantile
+from passband.performance.distance import SettingRow, distance_rows, log_dose, setting_row
+from passband.performance.gaussian_process import GaussianProcess, Kernel, fitted_kernel
+from passband.performance.table import Kernels, PerformanceTable, measured_performance
+from passband.segmentation.model import ModelCard
+
+Array = NDArray[np.float64]
+
+LEVEL = 0.8  # nominal coverage of the intervals that commands print
+SMALLEST_LOSS = 1e-4  # a loss below is perfect
+DICE = (0.005, 0.995)  # between which Dice is told apart
+#: What the loss is predicted from; signs and magnitudes of C10 and C30 apart, for most of the loss is even in them.
+FEATURES = (
+    "C10",
+    "abs_C10",
+    "C12",
+    "C21",
+    "C23",
+    "C30",
+    "abs_C30",
+    "focal_spread",
+    "angular_spread",
+    "log_dose",
+    "pixel_size",
+    "epsilon",
+    "sigma",
+    "delta_epsilon",
+)
+
+
+def features_of(rows: Sequence[Mapping[str, float]]) -> Array:
+    """Features (n, d) of settings with their distances, in the order of `FEATURES`."""
+    extra = [
+        {"abs_C10": abs(row["C10"]), "abs_C30": abs(row["C30"]), "log_dose": log_dose(row["dose"])} for row in rows
+    ]
+    return np.array([[{**row, **more}[name] for name in FEATURES] for row, more in zip(rows, extra, strict=True)])
+
+
+class PredictionIntervals(NamedTuple):
+    """A value for each of n cases, and between what it lies with the nominal probability."""
+
+    value: Array
+    low: Array
+    high: Array
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A regression of a quantity over features, and its errors where it had not seen the answer."""
+
+    process: GaussianProcess
+    scores: Array  # |error| / local uncertainty, each case left out
+
+    @classmethod
+    def conditioned(cls, kernel: Kernel, features: Array, values: Array) -> Self:
+        """Regression conditioned on values (n,) at features (n, d)."""
+        process = GaussianProcess.conditioned(kernel, features, values)
+        predicted, deviation = process.leave_one_out()
+        return cls(process, np.abs(values - predicted) / deviation)
+
+    def predict(self, features: Array, *, level: float) -> PredictionIntervals:
+        """Return the prediction for features (n, d), with intervals of the nominal coverage."""
+        value, deviation = self.process.predict(features)
+        reach = conformal_quantile(self.scores, check_level(level)) * deviation
+        return PredictionIntervals(value, value - reach, value + reach)
+
+
+def table_features(table: PerformanceTable) -> Array:
+    """Features (n, d) of the data sets that were measured."""
+    names = [name for name in table.sets if name not in ("loss", "dice")]
+    columns = [table.column(name) for name in names]
+    return features_of([dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)])
+
+
+def table_values(table: PerformanceTable) -> tuple[Array, Array]:
+    """Return what is learned, (n,) each: the logarithm of the loss, the logit of Dice."""
+    loss = np.log(np.maximum(table.column("loss"), SMALLEST_LOSS))
+    return loss, logit(np.clip(table.column("dice"), *DICE))
+
+
+def with_kernels(table: PerformanceTable) -> PerformanceTable:
+    """Table with the kernels that its predictions need, so that nobody who uses it has to search for them."""
+    features = table_features(table)
+    loss, dice = (fitted_kernel(features, values) for values in table_values(table))
+    return table.model_copy(update={"kernels": Kernels(loss=loss, dice=dice)})
+
+
+class PredictedPerformance(NamedTuple):
+    """Loss (scale of arXiv 2512.09067) and Dice of n settings, and the settings' numbers with ε, σ and Δε."""
+
+    loss: PredictionIntervals
+    dice: PredictionIntervals
+    rows: list[SettingRow]
+
+
+class ErrorModel:
+    """Predicts a network's loss and Dice under any setting from its table of measured performance.
+
+    Parameters
+    ----------
+    table
+        Measured performance; where it has no kernels they are searched for.
+    trained
+        Conditions of the training.
+    pixel_size
+        Of the network, Å.
+    """
+
+    def __init__(self, table: PerformanceTable, trained: AnyConditions, pixel_size: float) -> None:
+        self.table, self.trained, self.pixel_size = table, trained, pixel_size
+        features, (loss, dice) = table_features(table), table_values(table)
+        kernels = table.kernels or with_kernels(table).kernels
+        assert kernels is not None
+        self.loss = Regression.conditioned(kernels.loss, features, loss)
+        self.dice = Regression.conditioned(kernels.dice, features, dice)
+
+    @classmethod
+    def of_card(cls, card: ModelCard) -> Self | None:
+        """Error model of a network; None where it was never measured.
+
+        Raises
+        ------
+        PerformanceError
+            The table is damaged.
+        """
+        table = measured_performance(card)
+        if table is None:
+            return None
+        return cls(table, validate_conditions(card.conditions), card.pixel_size)
+
+    def predict(
+        self, settings: Sequence[Conditions], *, camera_pixel: float | None = None, level: float = LEVEL
+    ) -> PredictedPerformance:
+        """Loss and Dice under settings of the microscope.
+
+        Parameters
+        ----------
+        settings
+            n of them.
+        camera_pixel
+            Å; the network's own by default.
+        level
+            Nominal coverage of the intervals.
+
+        Raises
+        ------
+        PassbandError
+            The level is not between 0 and 1.
+        """
+        near = [setting_row(one, camera_pixel or self.pixel_size) for one in settings]
+        far = distance_rows(settings, self.trained, pixel_size=self.pixel_size, area=False)
+        return self.predict_rows([{**one, **other} for one, other in zip(near, far, strict=True)], level=level)
+
+    def predict_groups(
+        self, groups: Sequence[Sequence[Conditions]], *, camera_pixel: float | None = None, level: float = LEVEL
+    ) -> list[PredictedPerformance]:
+        """Predicted performance of each group of settings; arguments as in `predict`.
+
+        All in one go, because most of the time goes into the training's side of their distances.
+        """
+        rows = self.predict([one for group in groups for one in group], camera_pixel=camera_pixel, level=level).rows
+        ends = np.cumsum([0, *(len(group) for group in groups)])
+        return [self.predict_rows(rows[start:end], level=level) for start, end in pairwise(ends)]
+
+    def predict_rows(self, rows: list[SettingRow], *, level: float = LEVEL) -> PredictedPerformance:
+        """Loss and Dice of settings whose distances are known; rows as in the table."""
+        features = features_of(rows)
+        loss = PredictionIntervals(*(np.exp(part) for part in self.loss.predict(features, level=level)))
+        dice = PredictionIntervals(*(expit(part) for part in self.dice.predict(features, level=level)))
+        return PredictedPerformance(loss, dice, rows)
