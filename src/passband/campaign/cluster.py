@@ -25,9 +25,8 @@ from passband.campaign.folder import LOG, RUNS, CampaignError, Identified, finis
 from passband.campaign.slurm import SlurmRecipe, slurm_module
 from passband.campaign.transport import for_worker, key_folder, temporary_credentials
 from passband.campaign.worker import Workers
+from passband.progress import ProgressCallback
 
-#: Called with runs done, runs in all and a note.
-Report = Callable[..., None]
 #: Worker processes here (0: this process), the address of a scheduler, or jobs.
 Pool = int | str | SlurmRecipe
 
@@ -96,7 +95,7 @@ def execute(
     *,
     pool: Pool = 2,
     deaths: int = 3,
-    progress: Report | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Summary:
     """Do the runs of a campaign that are not finished; failed ones are tried again.
 
@@ -150,7 +149,7 @@ class _Task:
 class _Tally:
     """Counts what became of the runs, and tells."""
 
-    def __init__(self, total: int, found: int, progress: Report | None) -> None:
+    def __init__(self, total: int, found: int, progress: ProgressCallback | None) -> None:
         self.total, self.found, self.progress = total, found, progress
         self.done, self.failed = 0, dict[str, Outcome]()
         self._tell("starting workers" if found < total else "")

@@ -21,7 +21,8 @@ from passband.dataset.memory import Memory
 from passband.dataset.store import WaveStore
 from passband.documents import json_text
 from passband.durable import write_atomically
-from passband.experiment.run import NamedSet, Report, evaluation_seed
+from passband.experiment.run import NamedSet, evaluation_seed
+from passband.progress import ProgressCallback
 from passband.recipe import Recipe
 from passband.training.history import to_parquet
 
@@ -53,7 +54,12 @@ class Measurement(Recipe):
 
 
 def prepare_stores(
-    plan: CampaignPlan, stores: Path, *, workers: int = 1, device: str | None = None, progress: Report | None = None
+    plan: CampaignPlan,
+    stores: Path,
+    *,
+    workers: int = 1,
+    device: str | None = None,
+    progress: ProgressCallback | None = None,
 ) -> list[WaveStore]:
     """Simulate the exit waves that the experiments of a plan need, as far as `stores` lacks them, and open them."""
     return [
@@ -74,7 +80,7 @@ def run_experiment(
     stores: Path,
     trainings: Path,
     device: str = "cpu",
-    progress: Report | None = None,
+    progress: ProgressCallback | None = None,
 ) -> list[Row]:
     """Train and measure the networks of an experiment, as far as that was not done, or read what is there.
 

@@ -21,7 +21,6 @@ from passband.campaign.expansion import expansion_problems, family_problems
 from passband.campaign.families import ConditionFamily
 from passband.dataset.acquisition import Imaging, Simulation
 from passband.experiment.consistency import MOST_IMAGES, Study, check
-from passband.experiment.errors import error_lines
 from passband.experiment.plan import FolderName, PlanError, Split, read_plan
 from passband.microscope.conditions import (
     AnyConditions,
@@ -31,6 +30,7 @@ from passband.segmentation.losses import LossRecipe
 from passband.segmentation.networks import DEFAULT_ARCHITECTURE, AnyArchitecture, NamedArchitecture
 from passband.segmentation.stacked import WORST
 from passband.training import TrainingRecipe
+from passband.validation import error_lines
 
 JUDGE = "trained"  # the one set that may stop a training of a campaign: its own condition, on validation structures
 OWN = "own"  # name of the evaluation on the training's own condition, where no family names it

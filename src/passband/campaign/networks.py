@@ -31,14 +31,15 @@ from passband.distribution import limits
 from passband.documents import json_text
 from passband.durable import write_atomically
 from passband.experiment.plan import Split
-from passband.experiment.run import NamedSet, Report
+from passband.experiment.run import NamedSet
 from passband.locking import exclusive_in_turn
+from passband.progress import ProgressCallback
 from passband.recipe import Recipe
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.model import ModelCard, load_model, save_model
 from passband.segmentation.networks import AnyArchitecture, seeded_networks
 from passband.segmentation.stacked import StackedLearner, Together
-from passband.training import History, Progress, fit
+from passband.training import History, TrainingProgress, fit
 from passband.training.loop import CHECKPOINT
 
 RECORD, EPOCHS = "trained.json", "epochs"
@@ -149,7 +150,12 @@ def model_folder(folder: Path, seed: int) -> Path:
 
 
 def trained_networks(
-    experiment: Experiment, trainings: Path, store: WaveStore, *, device: str = "cpu", progress: Report | None = None
+    experiment: Experiment,
+    trainings: Path,
+    store: WaveStore,
+    *,
+    device: str = "cpu",
+    progress: ProgressCallback | None = None,
 ) -> TrainedNetworks:
     """Train the networks of an experiment, or find them; what was interrupted goes on from its last epoch.
 
@@ -213,7 +219,9 @@ def stacked(networks: Sequence[nn.Module], experiment: Experiment, device: str) 
     return learner.to(torch.device(device))
 
 
-def _train(experiment: Experiment, folder: Path, store: WaveStore, device: str, progress: Report | None) -> None:
+def _train(
+    experiment: Experiment, folder: Path, store: WaveStore, device: str, progress: ProgressCallback | None
+) -> None:
     learner = stacked(seeded_networks(experiment.network, experiment.seeds), experiment, device)
     seed = experiment.training.seed
     parts = {part: structures(experiment, store, part) for part in ("train", "validation")}
@@ -262,8 +270,8 @@ def _snapshot(folder: Path, epoch: int, seed: int) -> Path:
     return folder / EPOCHS / f"{epoch:05d}" / f"{seed}.safetensors"
 
 
-def _telling(progress: Report | None) -> Any:
-    def tell(state: Progress) -> None:
+def _telling(progress: ProgressCallback | None) -> Any:
+    def tell(state: TrainingProgress) -> None:
         assert progress is not None
         progress(state.step, state.steps, note=f"epoch {state.epoch}/{state.epochs}, loss {state.loss:.3f}")
 

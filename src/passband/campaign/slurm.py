@@ -16,8 +16,8 @@ from passband.campaign.slurm_options import (
     slurm_word,
 )
 from passband.documents import naming, parse_yaml, read_document
-from passband.experiment.errors import error_lines
 from passband.recipe import PassbandError, Recipe
+from passband.validation import error_lines
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _REPLACED = ("#SBATCH --mem=", "#SBATCH -t ", "#SBATCH --cpus-per-task=", "#SBATCH -n ")  # of dask-jobqueue's header

@@ -32,7 +32,7 @@ def _lines(error: BaseException) -> tuple[list[str], int | None]:
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
         return ["interrupted; the same command continues"], INTERRUPTED
     if type(error).__name__ == "ValidationError" and callable(getattr(error, "errors", None)):
-        from passband.experiment.errors import error_lines
+        from passband.validation import error_lines
 
         return [f"error: {line}" for line in error_lines(error)], BAD_INPUT  # type: ignore[arg-type]
     if isinstance(error, PassbandError):

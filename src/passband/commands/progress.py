@@ -43,7 +43,7 @@ class Step:
         self._progress = progress
         self._task = progress.add_task(description, total=None, unit=unit, note="") if progress else None
 
-    def __call__(self, done: float, total: float | None = None, note: str = "") -> None:
+    def __call__(self, done: float, total: float | None = None, *, note: str = "") -> None:
         """Show that `done` of `total` are finished."""
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=done, total=total, note=escape(printable(note)))

@@ -12,12 +12,12 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from passband.dataset.acquisition import Imaging, Simulation
 from passband.documents import DocumentError, naming, parse_toml, read_document
 from passband.experiment.consistency import Study, check
-from passband.experiment.errors import error_lines
 from passband.microscope.conditions import NamedConditions
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.networks import DEFAULT_ARCHITECTURE, NamedArchitecture
 from passband.training import TrainingRecipe
+from passband.validation import error_lines
 
 
 class PlanError(PassbandError):

@@ -20,14 +20,12 @@ from passband.experiment.plan import Plan
 from passband.microscope.conditions import AnyConditions, validate_conditions
 from passband.microscope.information import Metric, compare_information
 from passband.microscope.polar import DataSet
+from passband.progress import ProgressCallback
 from passband.scores.overlap import overlap_scores
 from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.losses import paper_loss
 from passband.segmentation.model import Model, ModelCard, save_model
-from passband.training import History, Progress, fit
-
-#: Called with what is done, what there is to do, and a note.
-Report = Callable[..., None]
+from passband.training import History, TrainingProgress, fit
 
 
 class TrainedRun(NamedTuple):
@@ -40,7 +38,12 @@ class TrainedRun(NamedTuple):
 
 
 def simulate_plan(
-    plan: Plan, directory: Path, *, workers: int = 1, device: str | None = None, progress: Report | None = None
+    plan: Plan,
+    directory: Path,
+    *,
+    workers: int = 1,
+    device: str | None = None,
+    progress: ProgressCallback | None = None,
 ) -> WaveStore:
     """Simulate what the store of a plan lacks, and open it; errors as `dataset.acquisition.simulate`."""
     return simulate(plan.simulation, directory, workers=workers, device=device, progress=progress)
@@ -116,7 +119,7 @@ def named_sets(
 
 
 def train_plan(
-    plan: Plan, store: WaveStore, directory: Path, *, device: str = "cpu", progress: Report | None = None
+    plan: Plan, store: WaveStore, directory: Path, *, device: str = "cpu", progress: ProgressCallback | None = None
 ) -> TrainedRun:
     """Train the network of a plan on its store, and save it with its card in `directory/model`.
 
@@ -160,12 +163,12 @@ def _judges(plan: Plan, sets: Mapping[str, NamedSet]) -> list[str]:
     return [one.identity for name, one in sets.items() if plan.training.monitor_set in (None, name)]
 
 
-def _telling(progress: Report | None) -> Callable[[Progress], None] | None:
+def _telling(progress: ProgressCallback | None) -> Callable[[TrainingProgress], None] | None:
     if progress is None:
         return None
     score = ""
 
-    def tell(state: Progress) -> None:
+    def tell(state: TrainingProgress) -> None:
         nonlocal score
         if state.scores:
             name, row = next(iter(state.scores.items()))
@@ -205,7 +208,7 @@ def _known(score: Any) -> float | None:
 
 
 def evaluate_model(
-    model: Model, plan: Plan, store: WaveStore, *, device: str = "cpu", progress: Report | None = None
+    model: Model, plan: Plan, store: WaveStore, *, device: str = "cpu", progress: ProgressCallback | None = None
 ) -> list[dict[str, Any]]:
     """Measure a network on the test structures of a plan; one row per named condition.
 

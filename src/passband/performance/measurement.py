@@ -5,7 +5,7 @@ goes on. The result does not depend on how often it was stopped.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,10 @@ from passband.performance.signals import (
 from passband.performance.subspace import Subspace
 from passband.performance.table import MeasurementRecipe, PerformanceError, PerformanceTable, rounded
 from passband.performance.widening import camera_pixels, draw_settings, widened
+from passband.progress import ProgressCallback
 from passband.segmentation.losses import paper_loss
 from passband.segmentation.model import Model
 
-Report = Callable[..., None]
 Rows = list[dict[str, Any]]
 
 PART = 10  # data sets that are measured and kept together
@@ -200,7 +200,7 @@ def measure_performance(
     recipe: MeasurementRecipe,
     *,
     folder: Path,
-    progress: Report | None = None,
+    progress: ProgressCallback | None = None,
 ) -> PerformanceTable:
     """Measure a network under many conditions and return the table for its card.
 

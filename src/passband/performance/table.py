@@ -20,6 +20,7 @@ from passband.performance.gaussian_process import Kernel
 from passband.performance.signals import SignalReference
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.model import CARD, ModelCard, ModelError
+from passband.validation import first_error
 
 Columns = dict[str, tuple[float, ...]]
 Array = NDArray[np.float64]
@@ -157,11 +158,8 @@ def measured_performance(card: ModelCard) -> PerformanceTable | None:
     try:
         return PerformanceTable.model_validate(card.calibration)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the table"
-        raise PerformanceError(
-            f"the calibration of {card.name} is damaged: {where}: {first['msg']}; {REMEDY}"
-        ) from error
+        reason = first_error(error, whole="the table")
+        raise PerformanceError(f"the calibration of {card.name} is damaged: {reason}; {REMEDY}") from error
 
 
 def write_measured_card(folder: Path, card: ModelCard, table: PerformanceTable) -> ModelCard:

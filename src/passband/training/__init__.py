@@ -2,16 +2,16 @@
 
 from passband.training.checkpoint import TrainingError
 from passband.training.history import History
-from passband.training.loop import Progress, fit
+from passband.training.loop import TrainingProgress, fit
 from passband.training.rates import RateSweep, learning_rate_finder
 from passband.training.recipe import Learner, TrainingRecipe
 
 __all__ = [
     "History",
     "Learner",
-    "Progress",
     "RateSweep",
     "TrainingError",
+    "TrainingProgress",
     "TrainingRecipe",
     "fit",
     "learning_rate_finder",

@@ -35,7 +35,7 @@ GPU_REPORT_EVERY = 16  # reading the loss makes the CPU wait for the GPU, so it 
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """Where a training is: `step` of `steps` in all, steps per second, seconds left; `scores` after a validation."""
 
     epoch: int
@@ -49,9 +49,6 @@ class Progress:
     scores: Mapping[str, Mapping[str, float]] | None = None
 
 
-ProgressCallback = Callable[[Progress], None]
-
-
 def fit(
     learner: Learner,
     batches: Batches,
@@ -60,7 +57,7 @@ def fit(
     directory: str | Path,
     *,
     device: torch.device | str | None = None,
-    progress: ProgressCallback | None = None,
+    progress: Callable[[TrainingProgress], None] | None = None,
     identity: str = "",
     prefetch: bool = False,
     validated: Callable[[int], None] | None = None,
@@ -236,7 +233,7 @@ class _Run:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=getattr(torch, self.recipe.precision))
 
-    def train_epoch(self, source: Callable[[int], Any], progress: ProgressCallback | None) -> None:
+    def train_epoch(self, source: Callable[[int], Any], progress: Callable[[TrainingProgress], None] | None) -> None:
         """Take the steps of one epoch."""
         recipe, started = self.recipe, time.perf_counter()
         self.learner.train(True)
@@ -282,15 +279,15 @@ class _Run:
 
     def _progress(
         self, step: int, loss: float, speed: float, scores: Mapping[str, Mapping[str, float]] | None = None
-    ) -> Progress:
+    ) -> TrainingProgress:
         recipe = self.recipe
         steps = recipe.epochs * recipe.steps_per_epoch
         epoch = min(recipe.epochs, (step - 1) // recipe.steps_per_epoch + 1)
         left = (steps - step) / speed
         rate = learning_rate(recipe, step - 1)
-        return Progress(epoch, recipe.epochs, step, steps, loss, rate, speed, left, scores)
+        return TrainingProgress(epoch, recipe.epochs, step, steps, loss, rate, speed, left, scores)
 
-    def validate_epoch(self, progress: ProgressCallback | None) -> None:
+    def validate_epoch(self, progress: Callable[[TrainingProgress], None] | None) -> None:
         """Score every named set, add the rows, decide whether to stop."""
         started = time.perf_counter()
         self.learner.train(False)
