@@ -23,26 +23,24 @@ except ImportError:  # Windows
     fcntl = None
 
 RENEWED, STALE = 20.0, 120.0  # seconds; the second leaves room for a file server that hangs for a while
-_UNSUPPORTED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK)
+#: EBADF: NFS locks nothing that was opened to be read alone, as folders are.
+_UNSUPPORTED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EBADF)
 
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[bool]:
     """Hold a lock for the time of a `with` block if nobody else does; yields whether it is ours.
 
-    The file stays when the lock is given back: removing it would let two processes lock two files of one name.
+    `path` is a file, made where there is none, or a folder. The file stays when the lock is given back: removing it
+    would let two processes lock two files of one name.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
+    with _opened(path) as descriptor:
         ours = _flocked(descriptor)
         if ours is None:
             with _leased(_lease(path)) as held:
                 yield held
         else:
             yield ours
-    finally:
-        os.close(descriptor)  # which unlocks
 
 
 @contextmanager
@@ -67,6 +65,21 @@ def is_held(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return not free if free is not None else _lease(path).exists() and not _is_stale(_lease(path))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Open what is to be locked; closing it gives the lock back. Windows opens no folders: -1 stands for one there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        descriptor = -1 if fcntl is None else os.open(path, os.O_RDONLY)
+    else:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        yield descriptor
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def _flocked(descriptor: int, *, shared: bool = False) -> bool | None:

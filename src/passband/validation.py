@@ -40,6 +40,26 @@ def error_lines(error: ValidationError, *, model: type[BaseModel] | None = None,
     return list(dict.fromkeys(lines))
 
 
+def first_error(error: ValidationError, *, whole: str = "") -> str:
+    """Return the place and the text of the first wrong value; `whole` is what the place of the whole value is called.
+
+    Examples
+    --------
+    >>> from passband.recipe import Recipe
+    >>> class Beam(Recipe):
+    ...     energy: float
+    >>> try:
+    ...     Beam.model_validate({"energy": "high"})
+    ... except ValidationError as error:
+    ...     first_error(error)
+    'energy: Input should be a valid number, unable to parse string as a number'
+    """
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or whole
+    text = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {text}" if place else text
+
+
 def _place(detail: ErrorDetails, data: Any) -> list[str]:
     """Follow the error's location through the raw values, so that names of union members drop out."""
     if data is None:

@@ -12,7 +12,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from passband import locking
 from passband.campaign import attempt as attempt_module
 from passband.campaign.attempt import Session, attempt
 from passband.campaign.cluster import execute
@@ -221,42 +220,3 @@ def test_workers_that_do_not_fit_say_so(tmp_path, monkeypatch):
     monkeypatch.setattr(attempt_module, "__version__", "0.0.1")
     other = attempt(write, Tiny(0), tmp_path / "00000", Session("a"))
     assert (other.state, "a worker has passband 0.0.1" in other.message) == ("failed", True)
-
-
-# -- where the operating system has no locks ---------------------------------------------------------------------------
-
-
-def test_a_lease_excludes_others_and_is_given_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(locking, "fcntl", None)
-    path = tmp_path / "lock"
-    with exclusive(path) as first, exclusive(path) as second:
-        assert (first, second) == (True, False)
-        assert is_held(path)
-    assert not is_held(path)
-    with exclusive(path) as again:
-        assert again
-
-
-def test_a_lease_that_nobody_renews_is_taken_over(tmp_path, monkeypatch):
-    monkeypatch.setattr(locking, "fcntl", None)
-    lease = tmp_path / "lock.lease"
-    lease.touch()
-    with exclusive(tmp_path / "lock") as fresh:
-        assert not fresh
-    old = time.time() - locking.STALE - 5.0
-    os.utime(lease, (old, old))
-    assert not is_held(tmp_path / "lock")
-    with exclusive(tmp_path / "lock") as ours:
-        assert ours
-
-
-def test_a_lease_is_renewed_while_its_holder_lives(tmp_path, monkeypatch):
-    monkeypatch.setattr(locking, "fcntl", None)
-    monkeypatch.setattr(locking, "RENEWED", 0.01)
-    lease = tmp_path / "lock.lease"
-    with exclusive(tmp_path / "lock"):
-        os.utime(lease, (0.0, 0.0))
-        until = time.monotonic() + PATIENCE
-        while lease.stat().st_mtime == 0.0:
-            assert time.monotonic() < until
-            time.sleep(0.01)

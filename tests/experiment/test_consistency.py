@@ -13,13 +13,13 @@ from passband.campaign.grid import CampaignPlan, load_campaign
 from passband.dataset.feasible import atoms_at_most
 from passband.dataset.simulation import Simulation
 from passband.experiment.consistency import step_bytes
-from passband.experiment.errors import error_lines
 from passband.experiment.plan import Plan, PlanError, load_plan, plan_from, shipped_plans
 from passband.segmentation.footprint import training_footprint
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.unet import UNetRecipe
 from passband.specimen.sampling import sample_scene
 from passband.training import TrainingRecipe
+from passband.validation import error_lines
 
 STUDIES = Path(__file__).parents[2] / "studies"
 Raw = dict[str, Any]

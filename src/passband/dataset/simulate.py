@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -22,9 +22,9 @@ from passband.dataset.store_writing import (
     write_structure,
 )
 from passband.durable import remove_leftovers
+from passband.locking import exclusive
+from passband.progress import ProgressCallback
 from passband.recipe import PassbandError
-
-Progress = Callable[[int, int], object]
 
 
 def simulate(
@@ -33,7 +33,7 @@ def simulate(
     *,
     workers: int = 1,
     device: str | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> WaveStore:
     """Simulate the structures of a recipe that the directory does not hold yet, and open the store.
 
@@ -65,7 +65,9 @@ def simulate(
     place = Path(directory)
     prepare_store(place, recipe)
     shards = shards_of(recipe)
-    with _alone_in(place):
+    with exclusive(place) as ours:
+        if not ours:
+            raise StoreError(f"another run is writing {place}; wait for it, or stop it first")
         remove_leftovers(place)
         missing = [shard for shard, members in enumerate(shards) if not shard_is_complete(place, shard, members)]
         done = recipe.structures - sum(len(shards[shard]) for shard in missing)
@@ -140,27 +142,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def _alone_in(directory: Path) -> Iterator[None]:
-    """Hold the directory's lock; the system lets go of it when the process ends, however it ends.
-
-    On a system or file system without such locks two runs may write the same files: the same bytes, atomically.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StoreError(f"another run is writing {directory}; wait for it, or stop it first") from error
-        except OSError:
-            pass
-        yield
-    finally:
-        os.close(descriptor)

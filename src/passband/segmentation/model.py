@@ -25,6 +25,7 @@ from passband.patches.tiling import predict_tiled
 from passband.recipe import Recipe
 from passband.segmentation.networks import AnyArchitecture
 from passband.segmentation.weights import ModelError, check_shapes, read_weights, refuse_not_finite
+from passband.validation import first_error
 
 __all__ = [
     "CARD",
@@ -281,6 +282,5 @@ def read_card(directory: str | Path) -> ModelCard:
             f"cannot read {path}: {error.strerror}; a model is a directory with {WEIGHTS} and {CARD}"
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ModelError(f"{path} is no model card: {where}: {first['msg']}; copy the model again") from error
+        reason = first_error(error, whole="the file")
+        raise ModelError(f"{path} is no model card: {reason}; copy the model again") from error

@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError, model_validator
 from scipy.spatial import cKDTree
 
 from passband.recipe import PassbandError, Recipe
+from passband.validation import first_error
 
 if TYPE_CHECKING:
     from passband.specimen.cif import Structure
@@ -259,7 +260,7 @@ def read_cif(path: str | Path, *, block: str | None = None) -> Crystal:
         material = _described(path.stem, found)
         nearest = nearest_distance(material)
     except ValidationError as error:
-        raise PassbandError(f"{path}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
+        raise PassbandError(f"{path}: {first_error(error)}") from error
     except PassbandError as error:
         raise PassbandError(f"{path}: {error}") from error
     if nearest < NEAREST:
