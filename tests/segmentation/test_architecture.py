@@ -5,7 +5,6 @@ import hashlib
 import pytest
 from pydantic import ValidationError
 
-from passband.experiment.errors import error_lines
 from passband.experiment.plan import load_plan
 from passband.recipe import Recipe
 from passband.segmentation.architecture import Architecture
@@ -13,6 +12,7 @@ from passband.segmentation.model import read_card
 from passband.segmentation.networks import DEFAULT_ARCHITECTURE, AnyArchitecture, NamedArchitecture, named_architecture
 from passband.segmentation.shipped import find_model
 from passband.segmentation.unet import UNetRecipe
+from passband.validation import error_lines
 
 
 class Named(Recipe):
