@@ -14,7 +14,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from passband.commands.explaining import explain
+from passband.commands.terminal.errors import explain
 
 Run = Callable[..., Any]  # the fixture `run`, see conftest
 

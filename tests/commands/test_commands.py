@@ -15,8 +15,8 @@ import pytest
 import tifffile
 
 from passband import __version__
-from passband.commands.options import parse_pixel_size
-from passband.commands.references import REFERENCES
+from passband.citations import REFERENCES
+from passband.commands.terminal.options import parse_pixel_size
 from passband.files.listing import find_images
 
 Run = Callable[..., Any]  # the fixture `run`, see conftest

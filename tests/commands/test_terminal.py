@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from passband.commands.explaining import explain, printable
-from passband.commands.progress import Meter
+from passband.commands.terminal.errors import explain, printable
+from passband.commands.terminal.progress import ProgressBars
 from passband.recipe import PassbandError
 from passband.tabular import write_csv
 
@@ -106,12 +106,12 @@ def test_names_inside_a_file_are_shown_and_not_obeyed(run: Run, tmp_path: Path) 
 
 @pytest.mark.parametrize("text", ODD)
 def test_progress_shows_notes_and_warnings_on_one_line(capsys: pytest.CaptureFixture[str], text: str) -> None:
-    with Meter(quiet=False) as meter, meter.step("segment", unit="images") as step:
-        step(1, 2, note=text)
-        meter.warn(f"warning: {text}")
-        meter.say(text)
-    with Meter(quiet=True) as meter:
-        meter.warn(f"warning: {text}")
+    with ProgressBars(quiet=False) as bars, bars.bar("segment", unit="images") as bar:
+        bar(1, 2, note=text)
+        bars.warn(f"warning: {text}")
+        bars.say(text)
+    with ProgressBars(quiet=True) as bars:
+        bars.warn(f"warning: {text}")
     shown = capsys.readouterr().err
     assert "\x1b[2J" not in shown
     assert "\x9b" not in shown

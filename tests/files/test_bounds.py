@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from passband.commands.optics_values import angle, signed_length
+from passband.commands.terminal.quantities import angle, signed_length
 from passband.files.formats import readable_endings
 from passband.files.inspection import inspect_file
 from passband.files.lengths import parse_length

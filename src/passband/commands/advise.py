@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from passband.commands.options import AsJson, Device, ModelPath, resolve_device
+from passband.commands.terminal.options import AsJson, Device, ModelPath, resolve_device
 from passband.commands.trust import given_values
 from passband.documents import json_text
 from passband.recipe import PassbandError
@@ -64,7 +64,7 @@ def advise(
 
 def _axes(error_model: "ErrorModel", spans: dict[str, str | None]) -> dict[str, "Axis"]:
     """Reachable values of each coefficient, by default what the training had, or what the calibration covered."""
-    from passband.commands.optics_values import signed_length
+    from passband.commands.terminal.quantities import signed_length
     from passband.performance.widening import trained_range
     from passband.verdict.advice import axis
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from passband.commands.explaining import printable
-from passband.commands.options import AsJson, Device, Quiet, resolve_device
-from passband.commands.progress import Meter
+from passband.commands.terminal.errors import printable
+from passband.commands.terminal.options import AsJson, Device, Quiet, resolve_device
+from passband.commands.terminal.progress import ProgressBars
 from passband.documents import json_text, naming, parse_json, parse_toml, read_document
 from passband.recipe import PassbandError
 from passband.segmentation.shipped import find_model
@@ -107,8 +107,8 @@ def _measured(
 
     waves = WaveStore.open(store)
     unseen = unseen_structures(network.card, waves, split, structures)
-    with Meter(quiet=quiet) as meter, meter.step("calibrate", unit="data sets") as step:
-        return measure_performance(network, waves, unseen, recipe, folder=output, progress=step)
+    with ProgressBars(quiet=quiet) as bars, bars.bar("calibrate", unit="data sets") as bar:
+        return measure_performance(network, waves, unseen, recipe, folder=output, progress=bar)
 
 
 def _written(found: "PerformanceTable", card: "ModelCard", folder: Path, output: Path) -> dict[str, Any]:

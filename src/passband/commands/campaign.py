@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from passband.commands.explaining import printable
-from passband.commands.options import AsJson, Device, Overrides, Quiet, resolve_device
-from passband.commands.progress import Meter
-from passband.commands.shortage import of_campaign
+from passband.campaign.shortage import campaign_shortage
+from passband.commands.terminal.errors import printable
+from passband.commands.terminal.options import AsJson, Device, Overrides, Quiet, resolve_device
+from passband.commands.terminal.progress import ProgressBars
 from passband.documents import json_text
 
 if TYPE_CHECKING:
@@ -94,11 +94,11 @@ def run(
     if output is None:
         raise typer.BadParameter("--output is missing; give the folder of the campaign, or --dry-run")
     where = resolve_device(device) if isinstance(pool, int) and device != "auto" else device
-    with reaching, Meter(quiet=quiet) as meter:
+    with reaching, ProgressBars(quiet=quiet) as bars:
         place = stores or output / STORES
-        for line in of_campaign(recipe, output, place, workers=max(1, pool)) if isinstance(pool, int) else []:
-            meter.warn(f"warning: {line}")
-        summary = execute_plan(recipe, output, pool, meter, stores=place, device=where)
+        for line in campaign_shortage(recipe, output, place, workers=max(1, pool)) if isinstance(pool, int) else []:
+            bars.warn(f"warning: {line}")
+        summary = execute_plan(recipe, output, pool, bars, stores=place, device=where)
     _finish(summary, output, quiet=quiet, as_json=as_json)
 
 
@@ -131,7 +131,7 @@ def _reaching(scheduler: str | None, files: dict[str, Path | None]) -> AbstractC
 
 
 def execute_plan(
-    plan: "CampaignPlan", output: Path, pool: "Pool", meter: Meter, *, stores: Path, device: str = "auto"
+    plan: "CampaignPlan", output: Path, pool: "Pool", bars: ProgressBars, *, stores: Path, device: str = "auto"
 ) -> "Summary":
     """Simulate what the stores of a plan lack, and do its runs."""
     from functools import partial
@@ -148,14 +148,14 @@ def execute_plan(
     with exclusive_in_turn(output / LOCK):  # of two commands on one folder the second waits here
         remove_leftovers(output, deep=False)
         write_campaign(output, plan.model_dump(mode="json"), [one.identity for one in experiments])
-        with meter.step("simulate", unit="structures") as step:
+        with bars.bar("simulate", unit="structures") as bar:
             processes = pool if isinstance(pool, int) else 1
-            for store in prepare_stores(plan, stores, workers=max(1, processes), progress=step):
+            for store in prepare_stores(plan, stores, workers=max(1, processes), progress=bar):
                 if warning := beam_warning(store):
-                    meter.warn(f"warning: {store.directory.name}: {warning}")
-    with meter.step("run", unit="runs") as step:
+                    bars.warn(f"warning: {store.directory.name}: {warning}")
+    with bars.bar("run", unit="runs") as bar:
         job = partial(run_here, stores=stores, trainings=output.absolute() / TRAININGS, device=device)
-        return execute(experiments, output, job, pool=pool, progress=step)
+        return execute(experiments, output, job, pool=pool, progress=bar)
 
 
 def _finish(summary: "Summary", output: Path, *, quiet: bool, as_json: bool) -> None:

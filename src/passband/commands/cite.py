@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import typer
 
 from passband import __version__
-from passband.commands.options import AsJson
-from passband.commands.references import REFERENCES, Reference
+from passband.citations import REFERENCES, Reference
+from passband.commands.terminal.options import AsJson
 from passband.documents import json_text
 from passband.recipe import PassbandError
 

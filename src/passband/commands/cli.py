@@ -26,7 +26,7 @@ from passband.commands import (
     train,
     trust,
 )
-from passband.commands.explaining import explain
+from passband.commands.terminal.errors import explain
 
 
 class OneLineErrors(TyperGroup):

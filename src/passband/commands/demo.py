@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from passband.commands.explaining import printable
-from passband.commands.options import (
+from passband.commands.terminal.errors import printable
+from passband.commands.terminal.options import (
     AsJson,
     Device,
     Frame,
@@ -18,7 +18,7 @@ from passband.commands.options import (
     parse_pixel_size,
     resolve_device,
 )
-from passband.commands.progress import Meter
+from passband.commands.terminal.progress import ProgressBars
 from passband.documents import json_text
 from passband.recipe import PassbandError
 
@@ -63,8 +63,8 @@ def demo(
     recipe = load_plan(plan, overrides or (), seed=seed)
     target = Target(micrograph, size, frame)
     check_target(target)
-    with Meter(quiet=quiet) as meter:
-        result = run_demo(recipe, output, target, workers=workers, device=resolve_device(device), meter=meter)
+    with ProgressBars(quiet=quiet) as bars:
+        result = run_demo(recipe, output, target, workers=workers, device=resolve_device(device), bars=bars)
     if as_json:
         typer.echo(json_text(result))
     else:

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 import passband
-from passband.commands.opening import open_micrograph, scale
-from passband.commands.progress import Meter
 from passband.commands.segmenting import Segmenter, warning, write_results
+from passband.commands.terminal.micrograph import open_micrograph, scale
+from passband.commands.terminal.progress import ProgressBars
 from passband.dataset.acquisition import Acquisition
 from passband.dataset.store import WaveStore
 from passband.documents import json_text
@@ -45,7 +45,9 @@ def check_target(target: Target) -> None:
         open_micrograph(target.path, pixel_size=target.pixel_size, frame=target.frame)
 
 
-def run_demo(plan: Plan, output: Path, target: Target, *, workers: int, device: str, meter: Meter) -> dict[str, Any]:
+def run_demo(
+    plan: Plan, output: Path, target: Target, *, workers: int, device: str, bars: ProgressBars
+) -> dict[str, Any]:
     """Do everything that is not done yet and return what `passband demo --json` prints.
 
     Raises
@@ -55,18 +57,18 @@ def run_demo(plan: Plan, output: Path, target: Target, *, workers: int, device: 
     """
     started = time.monotonic()
     output.mkdir(parents=True, exist_ok=True)
-    with meter.step("simulate", unit="structures") as step:
-        store = simulate_plan(plan, output / "store", workers=workers, device=device, progress=step)
+    with bars.bar("simulate", unit="structures") as bar:
+        store = simulate_plan(plan, output / "store", workers=workers, device=device, progress=bar)
     simulated = time.monotonic()
-    with meter.step("train", unit="steps") as step:
-        run = train_plan(plan, store, output / "run", device=device, progress=step)
-    with meter.step("measure", unit="conditions") as step:
-        rows = evaluate_model(load_model(run.model, device=device), plan, store, device=device, progress=step)
+    with bars.bar("train", unit="steps") as bar:
+        run = train_plan(plan, store, output / "run", device=device, progress=bar)
+    with bars.bar("measure", unit="conditions") as bar:
+        rows = evaluate_model(load_model(run.model, device=device), plan, store, device=device, progress=bar)
     write_csv(output / "scores.csv", rows)
-    with meter.step("segment", unit="images") as step:
-        step(0, 1)
+    with bars.bar("segment", unit="images") as bar:
+        bar(0, 1)
         segmented = _segment(plan, store, run, output, target, device)
-        step(1, 1)
+        bar(1, 1)
     seconds = time.monotonic() - started
     times = {"simulate": simulated - started, "train": run.seconds, "all": seconds}
     findings = Findings(plan, store, run, rows, segmented, provenance(plan, device, workers, times))

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from passband.commands.options import AsJson, Device, Overrides, Quiet, Workers, resolve_device
-from passband.commands.progress import Meter
+from passband.commands.terminal.options import AsJson, Device, Overrides, Quiet, Workers, resolve_device
+from passband.commands.terminal.progress import ProgressBars
 from passband.documents import json_text
 from passband.segmentation.shipped import find_model
 from passband.tabular import write_csv, write_parquet
@@ -52,11 +52,11 @@ def evaluate(
     recipe = load_plan(plan, overrides or ())
     where = resolve_device(device)
     network = load_model(folder, device=where)
-    with Meter(quiet=quiet) as meter:
-        with meter.step("simulate", unit="structures") as step:
-            waves = simulate_plan(recipe, store or output / "store", workers=workers, device=where, progress=step)
-        with meter.step("evaluate", unit="conditions") as step:
-            rows = evaluate_model(network, recipe, waves, device=where, progress=step)
+    with ProgressBars(quiet=quiet) as bars:
+        with bars.bar("simulate", unit="structures") as bar:
+            waves = simulate_plan(recipe, store or output / "store", workers=workers, device=where, progress=bar)
+        with bars.bar("evaluate", unit="conditions") as bar:
+            rows = evaluate_model(network, recipe, waves, device=where, progress=bar)
     output.mkdir(parents=True, exist_ok=True)
     write_csv(output / "scores.csv", rows)
     write_parquet(output / "scores.parquet", rows)

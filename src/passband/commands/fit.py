@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from passband.commands.explaining import printable
-from passband.commands.opening import open_micrograph, scale
-from passband.commands.options import AsJson, Frame, PixelSize, parse_pixel_size
+from passband.commands.terminal.errors import printable
+from passband.commands.terminal.micrograph import open_micrograph, scale
+from passband.commands.terminal.options import AsJson, Frame, PixelSize, parse_pixel_size
 from passband.documents import json_text
 from passband.recipe import PassbandError
 
@@ -48,24 +48,24 @@ def fit(
     gives both answers; where there are no rings it gives the reason and no numbers.
     """
     micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
-    from passband.commands import optics_values
+    from passband.commands.terminal import quantities
     from passband.microscope.fitting import Fit, FitRecipe, fit_conditions
 
     recipe = FitRecipe.model_validate(
         {
             "amplitude_contrast": amplitude_contrast,
             "element": element,
-            "focal_spread": None if focal_spread is None else optics_values.signed_length(focal_spread, "focal_spread"),
+            "focal_spread": None if focal_spread is None else quantities.signed_length(focal_spread, "focal_spread"),
             "largest_c10": None
             if largest_defocus is None
-            else abs(optics_values.signed_length(largest_defocus, "largest_defocus")),
+            else abs(quantities.signed_length(largest_defocus, "largest_defocus")),
         }
     )
     found = fit_conditions(
         micrograph.array,
         pixel_size=scale(micrograph),
-        energy=known_energy(image, micrograph, None if energy is None else optics_values.energy(energy)),
-        cs=optics_values.signed_length(cs, "cs"),
+        energy=known_energy(image, micrograph, None if energy is None else quantities.energy(energy)),
+        cs=quantities.signed_length(cs, "cs"),
         recipe=recipe,
     )
     written = draw(figure, found) if figure is not None and isinstance(found, Fit) else None

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from passband.commands.explaining import printable
-from passband.commands.options import AsJson
+from passband.commands.terminal.errors import printable
+from passband.commands.terminal.options import AsJson
 from passband.documents import json_text
 from passband.microscope.overlaps import OVERLAPS
 
@@ -72,7 +72,7 @@ def information(
 
     Underfocus is positive: C10 = −defocus. Lengths are in Å unless they carry a unit.
     """
-    from passband.commands import optics_values
+    from passband.commands.terminal import quantities
     from passband.microscope.conditions import Conditions
     from passband.microscope.information import Metric
 
@@ -80,14 +80,14 @@ def information(
     named = [(name, text) for name, text in direct.items() if text is not None]
     here = Conditions.model_validate(
         {
-            "energy": optics_values.energy(energy),
-            "aberrations": optics_values.aberration_values([*named, *optics_values.assignments(aberration or [])]),
-            "focal_spread": optics_values.signed_length(focal_spread, "focal_spread"),
-            "angular_spread": optics_values.angle(angular_spread, "angular_spread"),
-            "aperture": None if aperture is None else optics_values.angle(aperture, "aperture"),
+            "energy": quantities.energy(energy),
+            "aberrations": quantities.aberration_values([*named, *quantities.assignments(aberration or [])]),
+            "focal_spread": quantities.signed_length(focal_spread, "focal_spread"),
+            "angular_spread": quantities.angle(angular_spread, "angular_spread"),
+            "aperture": None if aperture is None else quantities.angle(aperture, "aperture"),
         }
     )
-    there = None if against is None else optics_values.changed_conditions(here, against)
+    there = None if against is None else quantities.changed_conditions(here, against)
     choices = {"weight": weight, "power": power, "odd": odd, "overlap": overlap, "qmax": qmax}
     metric = Metric.model_validate(choices)
     values = measure(here, there, metric)

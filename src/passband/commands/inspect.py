@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from passband.commands.explaining import printable
+from passband.commands.terminal.errors import printable
 from passband.documents import json_text
 from passband.files.inspection import inspect_file
 from passband.files.listing import find_images

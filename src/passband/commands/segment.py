@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from passband.commands.explaining import explain, printable
-from passband.commands.opening import open_micrograph
-from passband.commands.options import (
+from passband.commands.terminal.errors import explain, printable
+from passband.commands.terminal.micrograph import open_micrograph
+from passband.commands.terminal.options import (
     AsJson,
     Device,
     Frame,
@@ -19,7 +19,7 @@ from passband.commands.options import (
     parse_pixel_size,
     resolve_device,
 )
-from passband.commands.progress import Meter
+from passband.commands.terminal.progress import ProgressBars
 from passband.documents import json_text
 from passband.files.listing import find_images
 from passband.files.own_files import is_result
@@ -71,9 +71,9 @@ def segment(
         return Segmenter(folder, device=resolve_device(device), tta=tta, minimum_area_nm2=min_area)
 
     output.mkdir(parents=True, exist_ok=True)
-    with Meter(quiet=quiet) as meter:
+    with ProgressBars(quiet=quiet) as bars:
         opening = partial(open_micrograph, pixel_size=size, frame=frame)
-        done, failed = segment_each(dict(zip(paths, stems, strict=True)), opening, load, output, meter)
+        done, failed = segment_each(dict(zip(paths, stems, strict=True)), opening, load, output, bars)
     _finish(done, failed, output, quiet=quiet, as_json=as_json)
 
 
@@ -82,7 +82,7 @@ def segment_each(
     opening: Callable[[Path], "Micrograph"],
     load: Callable[[], "Segmenter"],
     output: Path,
-    meter: Meter,
+    bars: ProgressBars,
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """Segment files one after the other; return a row for each, and for those that cannot be segmented the reason.
 
@@ -91,9 +91,9 @@ def segment_each(
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     segmenter: Segmenter | None = None
-    with meter.step("segment", unit="images") as step:
+    with bars.bar("segment", unit="images") as bar:
         for number, (path, stem) in enumerate(stems.items()):
-            step(number, len(stems), note=path.name)
+            bar(number, len(stems), note=path.name)
             micrograph = _tried(partial(opening, path), path, failed)
             if micrograph is None:
                 continue
@@ -103,8 +103,8 @@ def segment_each(
                 continue
             done.append(row)
             if row["warning"]:
-                meter.warn(f"warning: {row['warning']}")
-        step(len(stems), len(stems))
+                bars.warn(f"warning: {row['warning']}")
+        bar(len(stems), len(stems))
     return done, failed
 
 

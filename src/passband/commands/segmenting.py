@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.commands.opening import scale
+from passband.commands.terminal.micrograph import scale
 from passband.description.particles import measure_particles, without_specks, write_particles
 from passband.files.micrograph import Micrograph
 from passband.files.writing import write_image_tiff, write_mask_tiff, write_overlay_png

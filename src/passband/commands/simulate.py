@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from passband.commands.explaining import printable
-from passband.commands.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
-from passband.commands.progress import Meter
-from passband.commands.shortage import of_simulation
+from passband.campaign.shortage import simulation_shortage
+from passband.commands.terminal.errors import printable
+from passband.commands.terminal.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
+from passband.commands.terminal.progress import ProgressBars
 from passband.documents import json_text
 
 EXAMPLES = """
@@ -39,13 +39,13 @@ def simulate(
 
     recipe = load_plan(plan, overrides or (), seed=seed)
     started = time.monotonic()
-    with Meter(quiet=quiet) as meter, meter.step("simulate", unit="structures") as step:
-        for line in of_simulation(recipe.simulation, output, workers=workers):
-            meter.warn(f"warning: {line}")
-        store = simulate_plan(recipe, output, workers=workers, device=resolve_device(device), progress=step)
+    with ProgressBars(quiet=quiet) as bars, bars.bar("simulate", unit="structures") as bar:
+        for line in simulation_shortage(recipe.simulation, output, workers=workers):
+            bars.warn(f"warning: {line}")
+        store = simulate_plan(recipe, output, workers=workers, device=resolve_device(device), progress=bar)
         warning = beam_warning(store)
         if warning:
-            meter.warn(f"warning: {warning}")
+            bars.warn(f"warning: {warning}")
     seconds = time.monotonic() - started
     if as_json:
         row = {

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from passband.commands.explaining import printable
-from passband.commands.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
-from passband.commands.progress import Meter
-from passband.commands.shortage import of_simulation, of_training
+from passband.campaign.shortage import simulation_shortage, training_shortage
+from passband.commands.terminal.errors import printable
+from passband.commands.terminal.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
+from passband.commands.terminal.progress import ProgressBars
 from passband.documents import json_text
 
 EXAMPLES = """
@@ -47,16 +47,16 @@ def train(
     recipe = load_plan(plan, overrides or (), seed=seed)
     where = resolve_device(device)
     place = store or output / "store"
-    with Meter(quiet=quiet) as meter:
-        short = of_simulation(recipe.simulation, place, workers=workers) + (
-            of_training(recipe) if where == "cpu" else []
+    with ProgressBars(quiet=quiet) as bars:
+        short = simulation_shortage(recipe.simulation, place, workers=workers) + (
+            training_shortage(recipe) if where == "cpu" else []
         )
         for line in short:
-            meter.warn(f"warning: {line}")
-        with meter.step("simulate", unit="structures") as step:
-            waves = simulate_plan(recipe, place, workers=workers, device=where, progress=step)
-        with meter.step("train", unit="epochs") as step:
-            result = train_plan(recipe, waves, output, device=where, progress=step)
+            bars.warn(f"warning: {line}")
+        with bars.bar("simulate", unit="structures") as bar:
+            waves = simulate_plan(recipe, place, workers=workers, device=where, progress=bar)
+        with bars.bar("train", unit="epochs") as bar:
+            result = train_plan(recipe, waves, output, device=where, progress=bar)
     if as_json:
         typer.echo(json_text({"model": str(result.model), "epochs": result.epochs, "seconds": result.seconds}))
     elif not quiet:

@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from passband.commands.explaining import printable
-from passband.commands.opening import open_micrograph
-from passband.commands.options import AsJson, Device, Frame, ModelPath, PixelSize, parse_pixel_size, resolve_device
+from passband.commands.terminal.errors import printable
+from passband.commands.terminal.micrograph import open_micrograph
+from passband.commands.terminal.options import (
+    AsJson,
+    Device,
+    Frame,
+    ModelPath,
+    PixelSize,
+    parse_pixel_size,
+    resolve_device,
+)
 from passband.documents import json_text
 from passband.segmentation.shipped import find_model
 
@@ -83,14 +91,14 @@ def given_values(
     dose: float | None,
 ) -> dict[str, float]:
     """Quantities that were given on the command line, in Å, rad and e⁻/Å²."""
-    from passband.commands import optics_values
+    from passband.commands.terminal import quantities
 
     named = [(name, value) for name, value in lens.items() if value is not None]
-    values = optics_values.aberration_values([*named, *optics_values.assignments(aberrations)])
+    values = quantities.aberration_values([*named, *quantities.assignments(aberrations)])
     if focal_spread is not None:
-        values["focal_spread"] = optics_values.signed_length(focal_spread, "focal_spread")
+        values["focal_spread"] = quantities.signed_length(focal_spread, "focal_spread")
     if angular_spread is not None:
-        values["angular_spread"] = optics_values.angle(angular_spread, "angular_spread")
+        values["angular_spread"] = quantities.angle(angular_spread, "angular_spread")
     if dose is not None:
         values["dose"] = dose
     return values

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from passband.experiment.plan import Plan
 
 
-def of_simulation(recipe: "Simulation", store: Path, *, workers: int) -> list[str]:
+def simulation_shortage(recipe: "Simulation", store: Path, *, workers: int) -> list[str]:
     """Say what is too little for simulating a store; nothing of one that is there."""
     from passband.dataset.feasible import simulation_memory
     from passband.dataset.store_size import store_size
@@ -25,7 +25,7 @@ def of_simulation(recipe: "Simulation", store: Path, *, workers: int) -> list[st
     ]
 
 
-def of_training(plan: "Plan") -> list[str]:
+def training_shortage(plan: "Plan") -> list[str]:
     """Say whether memory is too little for training the network of a plan on this machine's processor."""
     from passband.segmentation.footprint import training_footprint
 
@@ -33,7 +33,7 @@ def of_training(plan: "Plan") -> list[str]:
     return _memory(needed, "training", "make training.batch_size or imaging.patch smaller")
 
 
-def of_campaign(plan: "CampaignPlan", folder: Path, stores: Path, *, workers: int) -> list[str]:
+def campaign_shortage(plan: "CampaignPlan", folder: Path, stores: Path, *, workers: int) -> list[str]:
     """Say what is too little for what is left of a campaign whose workers are on this machine."""
     from passband.campaign.estimate import estimate
     from passband.campaign.folder import finished, run_folder

@@ -21,7 +21,7 @@ from rich.progress import ProgressColumn as _Column
 from rich.table import Column
 from rich.text import Text
 
-from passband.commands.explaining import printable
+from passband.commands.terminal.errors import printable
 
 
 class _Rate(_Column):
@@ -36,7 +36,7 @@ class _Rate(_Column):
         return Text(f"{speed:.1f} {unit}/s" if speed >= 1 else f"{1 / speed:.1f} s/{unit.rstrip('s')}", style="cyan")
 
 
-class Step:
+class Bar:
     """One bar, called with (done, total) by the part that does the work; `note` shows a short text after it."""
 
     def __init__(self, progress: Progress | None, description: str, unit: str) -> None:
@@ -49,14 +49,14 @@ class Step:
             self._progress.update(self._task, completed=done, total=total, note=escape(printable(note)))
 
 
-class Meter:
+class ProgressBars:
     """Bars on standard error for the time of a `with` block; silent when asked to be quiet.
 
     Examples
     --------
-    >>> with Meter(quiet=True) as meter:
-    ...     with meter.step("simulate", unit="structures") as step:
-    ...         step(3, 12)
+    >>> with ProgressBars(quiet=True) as bars:
+    ...     with bars.bar("simulate", unit="structures") as bar:
+    ...         bar(3, 12)
     """
 
     def __init__(self, *, quiet: bool) -> None:
@@ -76,9 +76,9 @@ class Meter:
             self._progress.stop()
 
     @contextmanager
-    def step(self, description: str, *, unit: str) -> Iterator[Step]:
+    def bar(self, description: str, *, unit: str) -> Iterator[Bar]:
         """One bar; `unit` is the plural of what is counted."""
-        yield Step(self._progress, description, unit)
+        yield Bar(self._progress, description, unit)
 
     def warn(self, text: str) -> None:
         """Print one line on standard error, quiet or not."""

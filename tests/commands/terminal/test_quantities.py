@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from passband.commands.optics_values import (
+from passband.commands.terminal.quantities import (
     aberration,
     aberration_values,
     angle,

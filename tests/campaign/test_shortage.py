@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from tests.fixtures.command_line import Run
 
+from passband.campaign import shortage
 from passband.campaign.folder import METRICS, STORES, run_folder
 from passband.campaign.grid import CampaignPlan
-from passband.commands import shortage
-from passband.commands.shortage import of_campaign, of_simulation, of_training
+from passband.campaign.shortage import campaign_shortage, simulation_shortage, training_shortage
 from passband.experiment.plan import Plan, load_plan
 
 Usage = namedtuple("Usage", "free")
@@ -30,18 +30,18 @@ def test_a_machine_that_is_large_enough_is_not_warned(
 ) -> None:
     for memory in (10**15, None):  # None: a system that does not say
         machine(monkeypatch, memory=memory)
-        assert of_simulation(plan.simulation, tmp_path, workers=8) == []
-        assert of_training(plan) == []
+        assert simulation_shortage(plan.simulation, tmp_path, workers=8) == []
+        assert training_shortage(plan) == []
 
 
 def test_memory_that_is_too_small_is_said(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, memory=12_000_000)
-    assert of_simulation(plan.simulation, tmp_path, workers=1) == []  # 13 planes of 256² pixels are 6.8 MB
-    (line,) = of_simulation(plan.simulation, tmp_path, workers=4)
+    assert simulation_shortage(plan.simulation, tmp_path, workers=1) == []  # 13 planes of 256² pixels are 6.8 MB
+    (line,) = simulation_shortage(plan.simulation, tmp_path, workers=4)
     assert line.startswith(
         "simulating with 4 workers takes about 0.0273 GB of memory and this machine has 0.012 GB; use fewer"
     )
-    (line,) = of_training(plan)
+    (line,) = training_shortage(plan)
     assert "make training.batch_size or imaging.patch smaller" in line
 
 
@@ -50,11 +50,11 @@ def test_a_full_disk_is_said_unless_the_store_is_there(
 ) -> None:
     machine(monkeypatch, free=1000)
     place = tmp_path / "not" / "there" / "yet"
-    (line,) = of_simulation(plan.simulation, place, workers=1)
+    (line,) = simulation_shortage(plan.simulation, place, workers=1)
     assert f"{place} will take about 0.0" in line
     place.mkdir(parents=True)
     (place / "scenes.parquet").touch()
-    assert of_simulation(plan.simulation, place, workers=1) == []
+    assert simulation_shortage(plan.simulation, place, workers=1) == []
 
 
 def test_a_campaign_is_told_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,14 +62,14 @@ def test_a_campaign_is_told_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     machine(monkeypatch, memory=10**8, free=1000)
     plan = CampaignPlan.model_validate(SMALLEST)
-    memory, disk = of_campaign(plan, tmp_path, tmp_path / STORES, workers=3)
+    memory, disk = campaign_shortage(plan, tmp_path, tmp_path / STORES, workers=3)
     assert memory.startswith("the campaign with 3 workers takes about 1.")
     assert "use fewer workers, see --dry-run" in memory
     assert "GB of disk and" in disk
     for one in plan.experiments():
         run_folder(one, tmp_path).mkdir(parents=True)
         (run_folder(one, tmp_path) / METRICS).touch()
-    assert of_campaign(plan, tmp_path, tmp_path / STORES, workers=3) == []  # all is done
+    assert campaign_shortage(plan, tmp_path, tmp_path / STORES, workers=3) == []  # all is done
 
 
 def test_the_command_warns_and_goes_on(
