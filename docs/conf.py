@@ -15,10 +15,12 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import convention_figures  # noqa: E402
+import plan_keys  # noqa: E402
 import study_pages  # noqa: E402
 
 convention_figures.draw_all(HERE / "images" / "generated")
 study_pages.write_all(HERE)
+plan_keys.write(HERE)
 
 project = "passband"
 author = "The passband developers"
@@ -62,7 +64,9 @@ html_theme_options = {
     "navbar_persistent": ["search-button"],
 }
 # Only pages that have neighbours have something to show on the left.
-html_sidebars = {page: [] for page in ("index", "quickstart", "commands", "conventions", "roadmap", "benchmarks")}
+html_sidebars = {
+    page: [] for page in ("index", "quickstart", "commands", "conventions", "roadmap", "benchmarks", "plan_keys")
+}
 
 
 def _mathml(translator: Any, node: nodes.math | nodes.math_block, *, block: bool) -> None:

@@ -24,8 +24,10 @@ class ConditionFamily(Recipe):
         What they have in common; a grid replaces some of its aberrations, a draw takes its settings from it.
     grid
         Coefficients (or aliases) and their values in Å or rad; every combination is one condition.
-    draw, seed
+    draw
         Number of random settings of `base`, each a fixed setting from then on.
+    seed
+        Of the draw.
     name
         What the names of drawn conditions begin with.
     jitter

@@ -115,8 +115,10 @@ class Part(Recipe):
     ----------
     name
         In tables and figures.
-    train_on, evaluate_on
-        Names of families of the campaign; the training's own condition is measured in any case.
+    train_on
+        Name of the family of conditions that networks are trained on, one after the other.
+    evaluate_on
+        Name of the family that they are measured on; the training's own condition is measured in any case.
     series
         Changes to the campaign's `training`, such as `{ learning_rate = 1e-2 }`; one experiment for each.
     structures
@@ -151,8 +153,10 @@ class CampaignPlan(Recipe):
     ----------
     name
         Of the campaign.
-    simulation, imaging, network, loss, training, split
-        What all experiments have in common, as in a plan; the conditions of `imaging` are replaced by each family's.
+    simulation, network, loss, training, split
+        As in a plan; all experiments have them in common.
+    imaging
+        As in a plan; its conditions are replaced by those of each family.
     others
         Changes to `simulation` by name, for evaluations on other structures.
     images

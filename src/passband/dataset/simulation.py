@@ -50,8 +50,10 @@ class Simulation(Recipe):
         Frozen-phonon configurations; 0 is a lattice at rest and stores one wave.
     displacement
         Root mean square of each atom's displacement along each axis, Å; a number, or one per element.
-    mask_phase, mask_blur
-        Threshold in rad and blur in Å of the particles' mask, see `truth.particle_mask`.
+    mask_phase
+        A pixel shows a particle where the phase of its atoms is above this, rad; see `truth.particle_mask`.
+    mask_blur
+        Standard deviation of the blur that smooths the particles' outlines, Å.
     focus_reference
         Where C10 = 0 is: "minimum_contrast" of the particles in vacuum (the authors' scale; one more multislice),
         "centre" of the particles' atoms (close to it, free), or "exit_plane", the bottom of the box.

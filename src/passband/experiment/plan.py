@@ -42,7 +42,15 @@ FolderName = Annotated[str, AfterValidator(_folder_name)]
 
 
 class Split(Recipe):
-    """Fractions of the structures held back; all conditions of one structure are on one side."""
+    """Fractions of the structures held back; all conditions of one structure are on one side.
+
+    Attributes
+    ----------
+    validation
+        Seen during training, but never trained on.
+    test
+        For the final test alone.
+    """
 
     validation: float = Field(default=0.1, gt=0.0, lt=1.0)
     test: float = Field(default=0.1, gt=0.0, lt=1.0)
@@ -70,8 +78,10 @@ class Plan(Recipe):
         Named conditions that every network is measured on.
     network
         Architecture: `"tiny"`, `"small"` or `"paper"`, or the values of an `Architecture`, such as `UNetRecipe`.
-    loss, training
-        What training makes small, and its protocol.
+    loss
+        What training makes small.
+    training
+        Optimiser, schedule, length and early stopping.
     split
         Fractions of the structures held back for validation and for the final test.
     patches_per_structure

@@ -76,8 +76,12 @@ def _number_or_none(check: Callable[[float], float]) -> Callable[[float | None],
 class MTF(Recipe):
     """Modulation transfer of the detector against the fraction f of its Nyquist frequency; the identity by default.
 
-    With h = `half_at`, the fraction of Nyquist at which half the contrast is left (it may exceed 1):
-    "gaussian" is 2^−(f/h)², "lorentzian" 1/(1 + (f/h)²), whose long tail is that of a scintillator.
+    Attributes
+    ----------
+    half_at
+        Fraction h of the Nyquist frequency at which half the contrast is left; it may exceed 1. None is the identity.
+    shape
+        "gaussian" is 2^−(f/h)², "lorentzian" 1/(1 + (f/h)²), whose long tail is that of a scintillator.
 
     Examples
     --------
@@ -193,8 +197,25 @@ def _draw(scalar: Scalar, rng: np.random.Generator, check: Callable[[float], flo
 class ConditionDistribution(Recipe):
     """A distribution over settings of the microscope; each quantity is a number or varies by itself.
 
-    `aberrations` maps coefficients or their aliases (`defocus`, `Cs`, …) to scalars, and stores them under their
-    symbols. An azimuth that is not given is 0. Fields are as in `Conditions`.
+    Attributes
+    ----------
+    energy
+        eV.
+    aberrations
+        Coefficients or their aliases (`defocus`, `Cs`, …) in Å, azimuths in rad; they are stored under their symbols,
+        and an azimuth that is not given is 0.
+    focal_spread
+        Standard deviation of the defocus during one exposure, Å.
+    angular_spread
+        Standard deviation of the illumination angles, rad.
+    aperture
+        Half-angle of the objective aperture, rad; None is open.
+    dose
+        e⁻/Å² at the specimen; None is noise-free.
+    readout_noise
+        Root mean square, in electrons per pixel.
+    mtf
+        Of the detector; "identity" is understood.
 
     Raises
     ------
@@ -342,7 +363,15 @@ def validate_conditions(values: Any) -> ConditionDistribution | ConditionMixture
 
 
 class NamedConditions(Recipe):
-    """A distribution of conditions, or a mixture of several, and the name it has in tables and figures."""
+    """A distribution of conditions, or a mixture of several, and the name it has in tables and figures.
+
+    Attributes
+    ----------
+    name
+        In tables and figures.
+    conditions
+        A distribution, or a mixture of several.
+    """
 
     name: str = Field(min_length=1)
     conditions: AnyConditions

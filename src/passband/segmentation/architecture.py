@@ -22,8 +22,10 @@ class Architecture(Recipe, ABC):
     ----------
     kind
         Name of the architecture in plans and cards.
-    channels, classes
-        Of the images and of the answer; class 0 is the background.
+    channels
+        Of the images.
+    classes
+        Of the answer; class 0 is the background.
     """
 
     #: Fields of tried networks by a name that a plan may write instead of them.

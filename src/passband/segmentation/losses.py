@@ -19,8 +19,14 @@ LossName = Literal["cross_entropy", "dice", "focal"]
 class LossRecipe(Recipe):
     """A weighted sum of losses by name, such as `LossRecipe(terms={"cross_entropy": 1.0, "dice": 0.5})`.
 
-    `class_weights` multiply the pixels of each class in the cross-entropy and focal terms; `focal_gamma` is the
-    focusing power.
+    Attributes
+    ----------
+    terms
+        Weight of each loss, by its name: "cross_entropy", "dice", "focal".
+    class_weights
+        Weight of the pixels of each class in cross-entropy and focal loss; None counts all alike.
+    focal_gamma
+        Focusing power of the focal loss.
     """
 
     terms: dict[LossName, float] = Field(default={"cross_entropy": 1.0})

@@ -28,8 +28,16 @@ class UNetRecipe(Architecture):
 
     "paper" (14.3 M parameters) is for a GPU, "small" (0.6 M) trains on a CPU, "tiny" (0.1 M) is to try.
 
-    `stem` is the width after the stride-2 entry, `encoder` that of the four residual levels (1/4 … 1/32 of the image
-    side), `decoder` that of the five upsampling levels (1/16 … 1/1), `blocks` the residual blocks per encoder level.
+    Attributes
+    ----------
+    stem
+        Width (number of channels) after the entry, at 1/2 of the image side.
+    encoder
+        Widths of the four residual levels, at 1/4, 1/8, 1/16 and 1/32 of the image side.
+    decoder
+        Widths of the five upsampling levels, at 1/16 to 1/1.
+    blocks
+        Residual blocks of each encoder level.
     """
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {

@@ -59,13 +59,17 @@ class Crystal(Recipe):
     ----------
     name
         What messages and scene parameters call it.
-    spacegroup, setting
-        Number in the International Tables and ASE's setting (2 = origin at the inversion centre, where there are two),
-        or the Hall symbol of a setting that ASE has no number for.
+    spacegroup
+        Number in the International Tables.
     cell
         a, b, c in Å; α, β, γ in degrees.
-    symbols, basis
-        Element and fractional coordinates of each site of the asymmetric unit.
+    symbols
+        Element on each site of the asymmetric unit.
+    basis
+        Fractional coordinates of each site.
+    setting
+        ASE's number of the setting (2: origin at the inversion centre, where there are two), or the Hall symbol of a
+        setting that ASE has no number for.
     """
 
     name: str

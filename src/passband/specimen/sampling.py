@@ -51,21 +51,41 @@ class SceneDistribution(Recipe):
     ----------
     field
         Side of the square field, Å; the scene is periodic in x and y.
-    film_symbol, film_density, film_thickness, film_minimum_distance
-        Support: element or formula, g/cm³ (2.0: evaporated carbon is 1.8-2.1, Robertson 2002), Å (0 for none), Å.
-    materials, crystals
-        Names, each particle of one at random; crystals of your own (from CIF, say) to look the names up in first.
-    particles, empty
-        Number in a scene, rounded; probability of a scene without any.
-    diameter, shapes, aspect, rod_axis, surface_energies
-        See `cut_particle`; each particle has one of `shapes` at random. Grains of a polycrystal start as balls.
+    film_symbol
+        Element or formula of the amorphous support.
+    film_density
+        Of the support, g/cm³; evaporated carbon has 1.8 to 2.1 (Robertson 2002).
+    film_thickness
+        Of the support, Å; 0 for none.
+    film_minimum_distance
+        Between atoms of the support, Å; None takes that of the element.
+    materials
+        Names of crystals; each particle is of one of them at random.
+    crystals
+        Crystals of your own (from a CIF, say), which `materials` may name.
+    particles
+        Number of particles in a scene, rounded.
+    empty
+        Probability of a scene without particles.
+    diameter
+        Å: of a sphere, of the sphere of a Wulff shape's volume, of a rod's cross-section, or of a grain.
+    shapes
+        Each particle has one of them at random; grains of a polycrystal start as spheres.
+    aspect
+        Length over diameter of a rod.
+    rod_axis
+        Lattice direction [u, v, w] along a rod.
+    surface_energies
+        Of a Wulff shape: pairs of a family of planes [h, k, l] and its relative energy; those of the lattice if empty.
     arrangement
         Relative weights of "isolated" (at least `gap` apart in projection), "aggregate" (touching, also one over
         another) and "polycrystal" (grown together, divided into grains of different orientation).
     gap
         Å between isolated particles. A field too crowded for it gets fewer particles; `parameters["requested"]` tells.
-    faults, twins
-        At most so many in each particle, every number equally likely; materials without such defects have none.
+    faults
+        Stacking faults in a particle at most, every number equally likely; crystals without them have none.
+    twins
+        Twin planes in a particle at most, likewise.
     orientation
         "random" (uniform in SO(3)) or a zone axis [u, v, w] along the beam, turned at random about it.
     side

@@ -43,11 +43,26 @@ class TrainingRecipe(Recipe):
 
     Attributes
     ----------
-    optimiser, learning_rate, momentum, weight_decay
-        SGD uses the momentum; Adam and AdamW their usual β = (0.9, 0.999). arXiv 2512.09067 trains at 2.3e-3 and 1e-2.
-    schedule, gamma
-        "step": the rate shrinks by `gamma` after every epoch (0.98 with SGD, 0.99 with Adam in the paper); "cosine":
-        to 0 at the last step; "constant". A linear warm-up over `warmup_steps` multiplies any of them.
+    epochs
+        At most; validation and the learning rate count in them.
+    steps_per_epoch
+        Optimiser steps, one batch each, that are called an epoch.
+    batch_size
+        Images of a step.
+    optimiser
+        Adam and AdamW with their usual β = (0.9, 0.999).
+    learning_rate
+        At its highest; arXiv 2512.09067 trains at 2.3e-3 and 1e-2.
+    momentum
+        Of SGD alone.
+    weight_decay
+        Of every optimiser; decoupled from the gradient in AdamW.
+    schedule
+        "step": the rate shrinks by `gamma` after every epoch; "cosine": to 0 at the last step; "constant".
+    gamma
+        Of the schedule "step": 0.98 with SGD and 0.99 with Adam in arXiv 2512.09067.
+    warmup_steps
+        Over which the rate rises linearly from 0, whatever the schedule.
     clip_norm
         Gradients longer than this are shortened to it; None leaves them alone.
     average
@@ -57,12 +72,18 @@ class TrainingRecipe(Recipe):
         "bfloat16" and "float16" (CUDA only) run the network in half precision and keep the weights in single.
     validate_every
         Validate after every so many epochs, and after the last one; only then can a training stop early.
-    monitor, monitor_set
-        The score that decides, the smaller the better, and on which named set (None: mean over all sets).
-    stop_below, patience
-        Stop once the score is below this; stop after so many epochs without a better one.
+    monitor
+        The score that decides, the smaller the better.
+    monitor_set
+        The named set that it is read from; None is the mean over all sets.
+    stop_below
+        Stop once the score is below this.
+    patience
+        Stop after so many epochs without a better score.
     keep
         Whether the learner ends with the weights of the "last" epoch or of the "best" one.
+    seed
+        Of the initial weights and of everything that is drawn while training.
     """
 
     epochs: int = Field(default=32, ge=1, le=10**9)
