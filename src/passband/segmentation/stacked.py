@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from passband.segmentation.learner import LabelledBatch, Tally, augmented, tensors
+from passband.segmentation.learner import augmented
 from passband.segmentation.losses import LossRecipe, segmentation_loss
+from passband.segmentation.tally import LabelledBatch, tally_networks, tensors
 
 Together = Literal["turns", "vmap"]
 
@@ -84,12 +85,9 @@ class StackedLearner(nn.Module):
         ValueError
             The set holds no batch.
         """
-        tallies = [Tally(self.recipe) for _ in range(self.count)]
-        for batch in batches:
-            images, masks = tensors(batch, next(self.parameters()).device)
-            for tally, logits in zip(tallies, self.networks(images), strict=True):
-                tally.add(logits, masks)
-        each = [tally.scores(name) for tally in tallies]
+        device = next(self.parameters()).device
+        tallies = tally_networks(self.networks, batches, self.recipe, device=device, name=name)
+        each = [tally.scores() for tally in tallies]
         means = {score: float(np.mean([row[score] for row in each])) for score in each[0]}
         means[WORST] = max(row["paper_loss"] for row in each)
         return means | {f"{score}.{k}": value for k, row in enumerate(each) for score, value in row.items()}
