@@ -4,14 +4,13 @@ These names are public; each is loaded when it is first used. Lengths are in Å,
 e⁻/Å², and arrays end (..., y, x).
 
 Micrographs
-    `read_micrograph`, `Micrograph`
+    `inspect`, `read_micrograph`, `Micrograph`
 Segmentation
     `load_model`, `Model`, `measure_particles`
 Whether it holds on a micrograph
     `assess`, `Verdict`
 A network of one's own
-    `load_plan`, `Plan`, `simulate`, `Simulation`, `WaveStore`, `Imaging`, `Acquisition`,
-    `measure_performance`
+    `load_plan`, `Plan`, `simulate`, `Simulation`, `WaveStore`, `Imaging`, `Acquisition`, `measure_performance`
 The microscope
     `Conditions`, `ConditionDistribution`, `Aberrations`, `contrast_transfer`, `compare_information`, `fit_conditions`,
     `exit_waves`, `form_images`

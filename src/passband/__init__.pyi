@@ -4,6 +4,7 @@ from .dataset.simulation import Simulation
 from .dataset.store import WaveStore
 from .description.particles import measure_particles
 from .experiment.plan import Plan, load_plan
+from .files.inspection import inspect
 from .files.micrograph import Micrograph
 from .files.reading import read_micrograph
 from .microscope.aberrations import Aberrations
@@ -39,6 +40,7 @@ __all__ = [
     "exit_waves",
     "fit_conditions",
     "form_images",
+    "inspect",
     "load_model",
     "load_plan",
     "measure_particles",

@@ -18,7 +18,7 @@ import tifffile
 from PIL import Image
 
 from passband.files.formats import readable_endings
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.reading import read_micrograph
 from passband.files.source_file import FormatError
 
@@ -327,7 +327,7 @@ def test_a_truncated_file_gets_one_clear_line(shared_data: Path, tmp_path: Path,
     whole = (shared_data / name).read_bytes()
     path = tmp_path / Path(name).name
     path.write_bytes(whole[: max(1, int(kept * len(whole)))])
-    for read in (read_micrograph, inspect_file):
+    for read in (read_micrograph, inspect):
         with pytest.raises(FormatError, match=r"truncated|damaged|cannot be read|not a|less than") as caught:
             read(path)
         assert "\n" not in str(caught.value)
@@ -370,7 +370,7 @@ def test_a_name_that_is_not_there_and_a_folder(tmp_path: Path) -> None:
 
 def test_inspect_counts_what_is_not_finite(tmp_path: Path) -> None:
     _nan(tmp_path / "a.tif")
-    described = inspect_file(tmp_path / "a.tif")
+    described = inspect(tmp_path / "a.tif")
     assert described["statistics"]["not_finite"] == 4
     assert described["statistics"]["max"] == 0.0
     assert "4 of 64 pixels" in described["reason"]
@@ -381,7 +381,7 @@ def test_a_large_compressed_image_costs_no_more_than_its_pixels(tmp_path: Path) 
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4000, 8000), np.uint8), compression="zlib")
     tracemalloc.start()
     try:
-        inspect_file(tmp_path / "a.tif")
+        inspect(tmp_path / "a.tif")
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -19,7 +19,7 @@ from PIL import Image
 
 from passband.commands.terminal.quantities import angle, signed_length
 from passband.files.formats import readable_endings
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.lengths import parse_length
 from passband.files.reading import read_micrograph
 from passband.files.source_file import FormatError
@@ -29,7 +29,7 @@ from passband.recipe import PassbandError
 def refused(path: Path, said: str, most: float = 8e6) -> None:
     """Both doors answer with the same one line, and hardly any memory was asked for."""
     lines = []
-    for read in (read_micrograph, inspect_file):
+    for read in (read_micrograph, inspect):
         tracemalloc.start()
         try:
             with pytest.raises(FormatError, match=said) as caught:
@@ -84,7 +84,7 @@ def test_a_name_that_is_no_file_gets_one_line_at_once(
 def test_companions_that_are_pipes_do_not_wait(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.ones((4, 4), "u1"))
     os.mkfifo(tmp_path / "a.json")
-    assert inspect_file(tmp_path / "a.npy")["usable"]
+    assert inspect(tmp_path / "a.npy")["usable"]
     (tmp_path / "b.emi").write_bytes(b"JK" + bytes(100))
     os.mkfifo(tmp_path / "b_1.ser")
     refused(tmp_path / "b.emi", r"b_1\.ser is a named pipe")
@@ -204,7 +204,7 @@ def test_archives_that_lie(tmp_path: Path, content: bytes, said: str) -> None:
 def test_long_texts_are_no_lengths(tmp_path: Path, value: str) -> None:
     np.save(tmp_path / "a.npy", np.arange(16.0).reshape(4, 4))
     (tmp_path / "a.json").write_text(json.dumps({"pixel_size": value, "field_of_view_y": value}))
-    found = inspect_file(tmp_path / "a.npy")
+    found = inspect(tmp_path / "a.npy")
     assert found["usable"]
     assert found["pixel_size_A"] is None
     assert all(len(note) < 300 for note in found["notes"])
@@ -220,7 +220,7 @@ def test_long_texts_are_no_lengths(tmp_path: Path, value: str) -> None:
 def test_numbers_that_are_none_cost_only_themselves(tmp_path: Path, key: str, number: str) -> None:
     np.save(tmp_path / "a.npy", np.arange(16.0).reshape(4, 4))
     (tmp_path / "a.json").write_text(f'{{"{key}": {number}, "instrument": "known"}}')
-    found = inspect_file(tmp_path / "a.npy")
+    found = inspect(tmp_path / "a.npy")
     assert (found["usable"], found["pixel_size_A"], found["instrument"]) == (True, None, "known")
 
 
@@ -230,7 +230,7 @@ def test_nested_keys_are_flattened_in_linear_time(tmp_path: Path) -> None:
     inner = {str(number): {f"k{number}": number} for number in range(60_000)}
     text = {"b": {"pixel_size": "3 nm", "microscope": "inner"}, **inner, "pixel_size": "2 nm"}
     (tmp_path / "a.json").write_text(json.dumps(text))
-    found = inspect_file(tmp_path / "a.npy")
+    found = inspect(tmp_path / "a.npy")
     assert (found["pixel_size_A"], found["instrument"]) == ([20.0, 20.0], "inner")
 
 
@@ -281,7 +281,7 @@ def test_a_description_without_end_is_none(tmp_path: Path) -> None:
     element = struct.pack("<ddiddihii", 0, 1e-9, 0, 0, 1e-9, 0, 1, 4, 4) + bytes(16)
     (tmp_path / "a_1.ser").write_bytes(head.ljust(34, b"\0") + struct.pack("<2q", 50, 0) + element)
     (tmp_path / "a.emi").write_bytes(b"JK" + b"<ObjectInfo>" * 10**6)
-    assert inspect_file(tmp_path / "a_1.ser")["energy_eV"] is None
+    assert inspect(tmp_path / "a_1.ser")["energy_eV"] is None
 
 
 # pictures
@@ -322,7 +322,7 @@ def test_an_animation_is_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(FormatError, match="is an animation; save the frame you mean as PNG"):
         read_micrograph(tmp_path / "a.gif")
     monkeypatch.setattr("PIL.GifImagePlugin.GifImageFile.n_frames", property(pytest.fail))
-    assert "is an animation" in inspect_file(tmp_path / "a.gif")["reason"]
+    assert "is an animation" in inspect(tmp_path / "a.gif")["reason"]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "I;16", "CMYK"])

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from passband.commands.cli import app
 from passband.files.formats import Format, formats, identify, readable_endings, readable_names
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.listing import find_images
 from passband.files.reading import read_micrograph
 from passband.files.source_file import FormatError
@@ -44,7 +44,7 @@ def test_no_ending_belongs_to_two_entries() -> None:
 def test_a_kind_that_is_not_read_says_what_it_is_and_what_to_do(tmp_path: Path, entry: Format, suffix: str) -> None:
     path = tmp_path / f"a{suffix.upper()}"
     path.write_bytes(b"\x01\x00\x00\x01 what such files begin with is not looked at here")
-    for read in (read_micrograph, inspect_file):
+    for read in (read_micrograph, inspect):
         with pytest.raises(FormatError) as caught:
             read(path)
         said = str(caught.value)
@@ -153,7 +153,7 @@ UNFIT = [
 @pytest.mark.parametrize(("name", "make", "reason"), UNFIT, ids=[case[0] for case in UNFIT])
 def test_inspect_says_usable_where_it_can_be_read(tmp_path: Path, name: str, make: object, reason: str | None) -> None:
     make(tmp_path / name)  # type: ignore[operator]
-    described = inspect_file(tmp_path / name)
+    described = inspect(tmp_path / name)
     json.dumps(described, allow_nan=False)
     assert described["usable"] == (reason is None)
     if reason is None:

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.readers.hdf5.data import read_region
 from passband.files.reading import read_micrograph
 from passband.files.source_file import FormatError, SourceFile
@@ -162,7 +162,7 @@ def test_hostile_chunks_and_filters_get_one_line(tmp_path: Path, fill: Callable[
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         fill(file)
-    for read in (lambda: read_micrograph(path, frame=0), lambda: inspect_file(path)):
+    for read in (lambda: read_micrograph(path, frame=0), lambda: inspect(path)):
         with pytest.raises(FormatError, match=said) as caught, little_memory():
             read()
         assert "\n" not in str(caught.value)
@@ -207,7 +207,7 @@ def test_every_frame_is_checked_and_not_only_the_first(tmp_path: Path, kind: str
                 name, shape, "u1", external=[(str(tmp_path / "secret.bin"), 0, 16)]
             )
     assert read_micrograph(path, frame=0).array.shape == (4, 4)
-    for read in (read_micrograph, inspect_file):
+    for read in (read_micrograph, inspect):
         with pytest.raises(FormatError, match="in another file, which is not opened"):
             read(path, frame=1)
 
@@ -234,7 +234,7 @@ def test_calibrations_and_texts_are_checked_too(tmp_path: Path, kind: str, targe
         else:
             group.create_dataset(name, shape, "u1", **options)
     with pytest.raises(FormatError, match="in another file, which is not opened"):
-        inspect_file(path)
+        inspect(path)
 
 
 @pytest.mark.parametrize("kind", ["link", "soft"])
@@ -282,7 +282,7 @@ def test_deep_and_wide_trees_are_refused(tmp_path: Path, fill: Callable[[h5py.Fi
     with h5py.File(tmp_path / "a.h5", "w") as file:
         fill(file)
     with pytest.raises(FormatError, match=said):
-        inspect_file(tmp_path / "a.h5")
+        inspect(tmp_path / "a.h5")
 
 
 def test_long_attributes_are_not_read(tmp_path: Path) -> None:
@@ -294,6 +294,6 @@ def test_long_attributes_are_not_read(tmp_path: Path) -> None:
             node.attrs["name"] = np.full((10**6,), b"x")
             node.attrs.create("navigate", np.zeros((10**6,), "f8"))
     with little_memory(4e6):
-        found = inspect_file(tmp_path / "a.hspy")
+        found = inspect(tmp_path / "a.hspy")
     assert found["usable"]
     assert found["pixel_size_A"] == [5.0, 5.0]

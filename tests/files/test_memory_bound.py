@@ -26,7 +26,7 @@ BOMB = zlib.compress(bytes(8 * 10**8), 1)
 CHILD = """
 import json, resource, sys
 from pathlib import Path
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.reading import read_micrograph
 
 def forget():
@@ -45,7 +45,7 @@ def peak():
 for path in sys.argv[1:]:
     forget()
     said, shape = "", None
-    for read in (inspect_file, lambda path: read_micrograph(path, frame=0)):
+    for read in (inspect, lambda path: read_micrograph(path, frame=0)):
         try:
             found = read(path)
         except ValueError as error:

@@ -11,7 +11,7 @@ import pytest
 from passband.files import formats
 from passband.files.content import Content
 from passband.files.formats import Format, format_rows, reads
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.listing import find_images
 from passband.files.reading import read_micrograph
 from passband.files.source_file import FormatError, SourceFile, plain_pixels
@@ -69,7 +69,7 @@ def test_a_folder_is_searched_for_it(path: Path) -> None:
 
 
 def test_inspect_describes_it(path: Path, run: Run) -> None:
-    assert inspect_file(path)["pixel_size_A"] == [2.0, 2.0]
+    assert inspect(path)["pixel_size_A"] == [2.0, 2.0]
     assert json.loads(run("inspect", path.parent, "--json").out)["format"] == "Toy"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.outliers import without_outliers
 from passband.files.reading import read_micrograph
 
@@ -169,7 +169,7 @@ def test_a_hit_on_an_atom_column_and_on_an_edge_goes_alone() -> None:
 def test_reading_replaces_them_and_says_so(tmp_path: Path) -> None:
     image = _noise().astype(np.float32)
     np.save(tmp_path / "clean.npy", image)
-    assert not any("outlier" in note for note in inspect_file(tmp_path / "clean.npy")["notes"])
+    assert not any("outlier" in note for note in inspect(tmp_path / "clean.npy")["notes"])
     image[100, 100] = 1e6
     np.save(tmp_path / "one.npy", image)
     image[3, 3] = -1e7
@@ -184,7 +184,7 @@ def test_reading_replaces_them_and_says_so(tmp_path: Path) -> None:
         micrograph = read_micrograph(tmp_path / f"{name}.npy")
         assert micrograph.array.max() < 1400
         assert note in micrograph.provenance["notes"]
-        described = inspect_file(tmp_path / f"{name}.npy")
+        described = inspect(tmp_path / f"{name}.npy")
         assert note in described["notes"]
         assert described["statistics"]["max"] == float(micrograph.array.max())
     raw = read_micrograph(tmp_path / "two.npy", keep_outliers=True)
@@ -194,7 +194,7 @@ def test_reading_replaces_them_and_says_so(tmp_path: Path) -> None:
 
 def test_too_many_are_left_with_a_remark(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", STAY["speckle"])
-    notes = inspect_file(tmp_path / "a.npy")["notes"]
+    notes = inspect(tmp_path / "a.npy")["notes"]
     assert any("or more single pixels stand out, too many for X-ray hits" in note for note in notes)
 
 
@@ -204,7 +204,7 @@ def test_real_micrographs_keep_every_pixel(shared_data: Path) -> None:
             [shared_data / name] if (shared_data / name).is_file() else sorted((shared_data / name).rglob("*.*"))
         ):
             if path.suffix.lower() in {".png", ".tif", ".tiff", ".npy", ".dm3", ".dm4", ".ser", ".jpg"}:
-                assert not any("outlier" in note for note in inspect_file(path)["notes"]), path
+                assert not any("outlier" in note for note in inspect(path)["notes"]), path
 
 
 @pytest.mark.slow

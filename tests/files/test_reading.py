@@ -10,7 +10,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.reading import read_micrograph
 from passband.files.source_file import FormatError
 
@@ -45,7 +45,7 @@ def _hyperspy(path: Path, data: NDArray[np.uint16], units: tuple[str, ...], navi
 def test_units_that_differ_between_the_axes(tmp_path: Path) -> None:
     _hyperspy(tmp_path / "a.hspy", IMAGE, ("nm", "pm"), (False, False))
     assert read_micrograph(tmp_path / "a.hspy").pixel_size == pytest.approx((5.0, 0.005))
-    assert any("not square" in note for note in inspect_file(tmp_path / "a.hspy")["notes"])
+    assert any("not square" in note for note in inspect(tmp_path / "a.hspy")["notes"])
 
 
 @pytest.mark.parametrize("unit", ["1 / nm", "1 / Å", "1 / px", "nm⁻¹", "mrad", "inverse nanometers"])
@@ -53,7 +53,7 @@ def test_a_diffraction_pattern_is_refused_however_its_unit_is_spelt(tmp_path: Pa
     _hyperspy(tmp_path / "a.hspy", IMAGE, (unit, unit), (False, False))
     with pytest.raises(FormatError, match="is a diffraction pattern"):
         read_micrograph(tmp_path / "a.hspy")
-    described = inspect_file(tmp_path / "a.hspy")
+    described = inspect(tmp_path / "a.hspy")
     assert (described["usable"], described["pixel_size_A"]) == (False, None)
 
 
@@ -97,13 +97,13 @@ def test_a_pixel_size_that_nobody_can_have_is_not_believed(tmp_path: Path, scale
         for index in range(2):
             group.create_group(f"axis-{index}").attrs.update({"scale": scale, "units": unit, "navigate": False})
     assert read_micrograph(tmp_path / "a.hspy").pixel_size is None
-    assert any("not believed (0.0001 to 100000 Å are)" in note for note in inspect_file(tmp_path / "a.hspy")["notes"])
+    assert any("not believed (0.0001 to 100000 Å are)" in note for note in inspect(tmp_path / "a.hspy")["notes"])
 
 
 def test_a_unit_that_nobody_knows_leaves_the_pixel_size_open(tmp_path: Path) -> None:
     _hyperspy(tmp_path / "a.hspy", IMAGE, ("nm", "furlong"), (False, False))
     assert read_micrograph(tmp_path / "a.hspy").pixel_size is None
-    assert any("furlong" in note and "--pixel-size" in note for note in inspect_file(tmp_path / "a.hspy")["notes"])
+    assert any("furlong" in note and "--pixel-size" in note for note in inspect(tmp_path / "a.hspy")["notes"])
 
 
 @pytest.mark.parametrize("unit", ["px", "pixels", "<undefined>", ""])
@@ -113,14 +113,14 @@ def test_a_step_of_one_pixel_is_no_calibration_and_needs_no_note(tmp_path: Path,
         group["data"] = IMAGE
         for index in range(2):
             group.create_group(f"axis-{index}").attrs.update({"scale": 1.0, "units": unit, "navigate": False})
-    described = inspect_file(tmp_path / "a.hspy")
+    described = inspect(tmp_path / "a.hspy")
     assert (described["pixel_size_A"], described["notes"]) == (None, [])
 
 
 @pytest.mark.parametrize("units", [("nm", "1/nm"), ("1/nm", "nm")])
 def test_one_reciprocal_axis_is_enough_for_diffraction(tmp_path: Path, units: tuple[str, str]) -> None:
     _hyperspy(tmp_path / "a.hspy", IMAGE, units, (False, False))
-    assert "diffraction pattern (0.5 1/nm per pixel)" in inspect_file(tmp_path / "a.hspy")["reason"]
+    assert "diffraction pattern (0.5 1/nm per pixel)" in inspect(tmp_path / "a.hspy")["reason"]
 
 
 def test_a_spectrum_image_of_hyperspy_is_refused(tmp_path: Path) -> None:
@@ -174,8 +174,8 @@ def test_a_stack_wants_a_frame_and_gives_the_right_one(tmp_path: Path, kind: str
         read_micrograph(path, frame=3)
     for index in range(3):
         np.testing.assert_array_equal(read_micrograph(path, frame=index).array, stack[index])
-    assert inspect_file(path)["shape"] == [3, 24, 31]
-    assert inspect_file(path, frame=1)["shape"] == [24, 31]
+    assert inspect(path)["shape"] == [3, 24, 31]
+    assert inspect(path, frame=1)["shape"] == [24, 31]
 
 
 def test_detectors_recorded_together_are_named_frames(tmp_path: Path) -> None:
@@ -302,7 +302,7 @@ def test_a_sidecar_can_say_that_it_is_diffraction(tmp_path: Path, sidecar: dict[
     (tmp_path / "a.json").write_text(json.dumps(sidecar))
     with pytest.raises(FormatError, match="is a diffraction pattern"):
         read_micrograph(tmp_path / "a.npy")
-    assert not inspect_file(tmp_path / "a.npy")["usable"]
+    assert not inspect(tmp_path / "a.npy")["usable"]
 
 
 def test_a_broken_sidecar_is_no_obstacle(tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def test_statistics_are_those_of_numpy_across_blocks(tmp_path: Path, monkeypatch
     monkeypatch.setattr("passband.files.inspection._BLOCK", 7)
     image = np.random.default_rng(5).normal(300, 4, (9, 11)).astype(np.float32)
     np.save(tmp_path / "a.npy", image)
-    found = inspect_file(tmp_path / "a.npy")["statistics"]
+    found = inspect(tmp_path / "a.npy")["statistics"]
     wide = image.astype(np.float64)
     expected = [wide.min(), wide.max(), wide.mean(), wide.std()]
     assert [found[name] for name in ("min", "max", "mean", "std")] == pytest.approx(expected, rel=1e-12)
@@ -325,6 +325,6 @@ def test_statistics_are_those_of_numpy_across_blocks(tmp_path: Path, monkeypatch
 
 def test_inspect_describes_values_whose_squares_overflow(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([[1e300, 3e300], [-1e300, 1e300]]))
-    found = inspect_file(tmp_path / "a.npy")["statistics"]
+    found = inspect(tmp_path / "a.npy")["statistics"]
     assert found["mean"] == pytest.approx(1e300)
     assert found["std"] == pytest.approx(2**0.5 * 1e300)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from passband.files.grey import data_bar_rows
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.reading import read_micrograph
 from passband.files.source_file import FormatError
 
@@ -79,7 +79,7 @@ def test_real_files_are_read_into_house_units(
     expected = None if pixel_size is None else pytest.approx((pixel_size, pixel_size), rel=1e-8)
     assert micrograph.pixel_size == expected
     assert (micrograph.energy, micrograph.instrument, micrograph.mode) == (energy, instrument, mode)
-    described = inspect_file(shared_data / name)
+    described = inspect(shared_data / name)
     assert described["usable"]
     assert described["shape"] == list(shape)
     assert described["dtype"] == dtype
@@ -156,7 +156,7 @@ def test_real_files_that_are_no_micrograph_say_what_they_are(shared_data: Path, 
     ],
 )
 def test_inspect_describes_even_what_cannot_be_used(shared_data: Path, name: str, shape: list[int], word: str) -> None:
-    described = inspect_file(shared_data / name)
+    described = inspect(shared_data / name)
     assert described["shape"] == shape
     assert not described["usable"]
     assert word in described["reason"]
@@ -210,7 +210,7 @@ def test_an_image_beside_element_maps_is_the_acquired_one(shared_data: Path, tmp
     ],
 )
 def test_inspect_says_how_a_trap_was_understood(shared_data: Path, name: str, note: str) -> None:
-    assert any(note in said for said in inspect_file(shared_data / name)["notes"])
+    assert any(note in said for said in inspect(shared_data / name)["notes"])
 
 
 def test_the_pixel_size_that_strontium_titanate_hints_at_gives_its_lattice(shared_data: Path) -> None:

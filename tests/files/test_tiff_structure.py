@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.reading import read_micrograph
 from passband.files.source_file import FormatError
 
@@ -58,7 +58,7 @@ def chain(*places: int, order: str = "<", big: bool = False, end: int = 0) -> by
 
 def refused(path: Path, said: str, most: float = 8e6) -> None:
     lines = []
-    for read in (read_micrograph, inspect_file):
+    for read in (read_micrograph, inspect):
         tracemalloc.start()
         try:
             with pytest.raises(FormatError, match=said) as caught:
@@ -77,7 +77,7 @@ def refused(path: Path, said: str, most: float = 8e6) -> None:
 def test_chains_that_go_round_are_refused_and_others_read(tmp_path: Path, places: Any, big: bool, order: str) -> None:
     path = tmp_path / "a.tif"
     path.write_bytes(chain(*places, order=order, big=big))
-    assert inspect_file(path)["frames"] == len(places)
+    assert inspect(path)["frames"] == len(places)
     for back in places:
         path.write_bytes(chain(*places, order=order, big=big, end=back))
         refused(path, f"next one is the earlier one at byte {back}")
@@ -88,7 +88,7 @@ def test_chains_that_go_round_are_refused_and_others_read(tmp_path: Path, places
 def test_no_more_pages_than_a_movie_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("passband.files.readers.tiff.structure._MAX_PAGES", 5)
     (tmp_path / "a.tif").write_bytes(chain(*range(1000, 6000, 1000)))
-    assert inspect_file(tmp_path / "a.tif")["frames"] == 5
+    assert inspect(tmp_path / "a.tif")["frames"] == 5
     (tmp_path / "a.tif").write_bytes(chain(*range(1000, 7000, 1000)))
     refused(tmp_path / "a.tif", "has more than 5 pages")
 
@@ -256,5 +256,5 @@ def test_a_long_movie_is_read_in_time_that_grows_with_its_length(tmp_path: Path)
     with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
         for number in range(2000):
             writer.write(np.full((8, 8), number % 251, "u1"), contiguous=False, metadata=None)
-    assert inspect_file(tmp_path / "a.tif")["frames"] == 2000
+    assert inspect(tmp_path / "a.tif")["frames"] == 2000
     assert int(read_micrograph(tmp_path / "a.tif", frame=1999).array[0, 0]) == 1999 % 251

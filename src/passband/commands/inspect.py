@@ -7,7 +7,7 @@ import typer
 
 from passband.commands.terminal.errors import printable
 from passband.documents import json_text
-from passband.files.inspection import inspect_file
+from passband.files import inspection
 from passband.files.listing import find_images
 from passband.files.source_file import FormatError
 from passband.recipe import PassbandError
@@ -82,7 +82,7 @@ def inspect(
     failures = []
     for path in paths:
         try:
-            described = inspect_file(path, frame=frame)
+            described = inspection.inspect(path, frame=frame)
         except FormatError as failure:
             if len(paths) == 1:
                 raise

@@ -1,7 +1,7 @@
 """The table of formats: how each kind of file is told, who reads it, and for those that are not read, what to do.
 
 Everything that must know the formats asks here: what a folder is searched for, what `read_micrograph` opens, what
-`inspect_file`, the error messages and the page of formats say. A format is one module in `files/readers`, which holds
+`inspect`, the error messages and the page of formats say. A format is one module in `files/readers`, which holds
 its reader and its entry::
 
     @reads(Format(name="XYZ", endings=(".xyz",), marks=(b"XYZ1",), pixel_size_from="its header"))

@@ -46,8 +46,17 @@ def _remarks(array: NDArray[Any], statistics: dict[str, float | int]) -> list[st
     return remarks
 
 
-def inspect_file(path: str | Path, *, frame: int | None = None, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
+def inspect(path: str | Path, *, frame: int | None = None, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Describe what a file holds and how it was understood, as plain JSON values.
+
+    Parameters
+    ----------
+    path
+        File; its kind is told by its content, not by its name.
+    frame
+        Which image of a stack is described, from 0; the whole stack by default.
+    max_bytes
+        Largest image, as stored, that is read at all.
 
     Returns
     -------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.reading import read_micrograph
 from passband.files.source_file import FormatError
 
@@ -71,7 +71,7 @@ LINE = np.random.default_rng(0).random((40, 128)).astype("<f4")
 )
 def test_lines_of_spectra_are_refused(tmp_path: Path, axes: list[tuple[float, str]], form: str, signal: str) -> None:
     write_dm3(tmp_path / "a.dm3", LINE, axes, form=form, signal=signal)
-    described = inspect_file(tmp_path / "a.dm3")
+    described = inspect(tmp_path / "a.dm3")
     assert (described["usable"], described["pixel_size_A"]) == (False, None)
     with pytest.raises(FormatError, match=r"is a line of spectra of shape \(40, 128\), not a micrograph") as caught:
         read_micrograph(tmp_path / "a.dm3")
@@ -92,4 +92,4 @@ def test_a_wave_is_refused(tmp_path: Path) -> None:
     write_dm3(path, LINE.astype("<c8").view("<f4"), [(0.05, "nm")] * 2, datatype=3, shape=LINE.shape)
     with pytest.raises(FormatError, match="is a complex array"):
         read_micrograph(path)
-    assert not inspect_file(path)["usable"]
+    assert not inspect(path)["usable"]

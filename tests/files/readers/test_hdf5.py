@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.reading import read_micrograph
 from passband.files.source_file import FormatError
 
@@ -56,24 +56,24 @@ def test_what_lies_beside_the_image_of_a_velox_file_is_named(tmp_path: Path, oth
     np.testing.assert_array_equal(micrograph.array, IMAGE)
     assert micrograph.pixel_size == pytest.approx((0.5, 0.5))
     assert f"BM-Ceta is the micrograph; {note}" in micrograph.provenance["notes"]
-    assert inspect_file(tmp_path / "a.emd")["usable"]
+    assert inspect(tmp_path / "a.emd")["usable"]
 
 
 def test_spectra_beside_an_image_are_named_and_alone_refused(tmp_path: Path) -> None:
     _velox(tmp_path / "both.emd", [CETA], spectra=True)
     np.testing.assert_array_equal(read_micrograph(tmp_path / "both.emd").array, IMAGE)
-    assert any("spectra (SpectrumStream" in note for note in inspect_file(tmp_path / "both.emd")["notes"])
+    assert any("spectra (SpectrumStream" in note for note in inspect(tmp_path / "both.emd")["notes"])
     _velox(tmp_path / "alone.emd", [], spectra=True)
     with pytest.raises(FormatError, match="spectra, not an image"):
         read_micrograph(tmp_path / "alone.emd")
-    assert "spectra, not an image" in inspect_file(tmp_path / "alone.emd")["reason"]
+    assert "spectra, not an image" in inspect(tmp_path / "alone.emd")["reason"]
 
 
 def test_a_transform_alone_is_refused(tmp_path: Path) -> None:
     _velox(tmp_path / "a.emd", [("0a", FFT, "BM-Ceta", 5.2e5, "1/m")])
     with pytest.raises(FormatError, match="complex array"):
         read_micrograph(tmp_path / "a.emd")
-    assert not inspect_file(tmp_path / "a.emd")["usable"]
+    assert not inspect(tmp_path / "a.emd")["usable"]
 
 
 def test_frames_of_one_detector_get_numbers_and_share_a_pixel_size_only_if_they_have_the_same(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_frames_of_one_detector_get_numbers_and_share_a_pixel_size_only_if_they_
     with pytest.raises(FormatError, match=r"holds 2 frames \(0 HAADF 0, 1 HAADF 1\)"):
         read_micrograph(tmp_path / "a.emd")
     assert read_micrograph(tmp_path / "a.emd", frame=1).pixel_size is None
-    assert any("different pixel sizes" in note for note in inspect_file(tmp_path / "a.emd")["notes"])
+    assert any("different pixel sizes" in note for note in inspect(tmp_path / "a.emd")["notes"])
 
 
 def _emd(
@@ -191,7 +191,7 @@ def test_what_emd_holds_besides_images_is_refused(
     tmp_path: Path, shape: tuple[int, ...], units: list[str], reason: str, first: int
 ) -> None:
     _emd(tmp_path / "a.emd", np.ones(shape), [(0.5, unit) for unit in units], first=first)
-    described = inspect_file(tmp_path / "a.emd")
+    described = inspect(tmp_path / "a.emd")
     assert not described["usable"]
     assert reason in described["reason"]
     with pytest.raises(FormatError, match=reason):
@@ -246,7 +246,7 @@ def test_axes_of_one_value_are_dropped(
 ) -> None:
     write(tmp_path / name, IMAGE[index])  # type: ignore[index]
     np.testing.assert_array_equal(read_micrograph(tmp_path / name).array, IMAGE)
-    described = inspect_file(tmp_path / name)
+    described = inspect(tmp_path / name)
     assert (described["shape"], described["frames"], described["usable"]) == ([24, 31], 1, True)
     assert any("dropped" in note or "squeezed" in note for note in described["notes"])
     if name in ("a.hspy", "a.emd"):
@@ -275,7 +275,7 @@ def test_waves_are_refused_by_both_in_one_sentence(
     tmp_path: Path, name: str, write: Callable[[Path, NDArray[np.generic]], None]
 ) -> None:
     write(tmp_path / name, WAVE)
-    described = inspect_file(tmp_path / name)
+    described = inspect(tmp_path / name)
     with pytest.raises(FormatError, match="is a complex array") as caught:
         read_micrograph(tmp_path / name)
     assert str(caught.value) == f"{tmp_path / name}: {described['reason']}"
@@ -334,7 +334,7 @@ def test_dm5_without_an_image_is_refused(
     tmp_path: Path, shape: tuple[int, ...], axes: list[tuple[float, bytes]], form: bytes, reason: str
 ) -> None:
     _dm5(tmp_path / "a.dm5", np.ones(shape, "f4"), axes, form=form)
-    assert reason in inspect_file(tmp_path / "a.dm5")["reason"]
+    assert reason in inspect(tmp_path / "a.dm5")["reason"]
     with pytest.raises(FormatError, match=reason):
         read_micrograph(tmp_path / "a.dm5")
 
@@ -357,7 +357,7 @@ def test_a_file_that_another_program_holds_open_says_so(tmp_path: Path, libver: 
     assert other.stdout is not None
     try:
         assert other.stdout.readline() == b"open\n"
-        for read in (read_micrograph, inspect_file):
+        for read in (read_micrograph, inspect):
             with pytest.raises(FormatError, match="is open in another program; close it there"):
                 read(tmp_path / "a.hspy")
     finally:

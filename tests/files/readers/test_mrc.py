@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.reading import read_micrograph
 from passband.files.source_file import FormatError
 
@@ -75,13 +75,13 @@ def test_the_sign_of_bytes(
     micrograph = read_micrograph(tmp_path / "a.mrc")
     assert micrograph.array.dtype == data.dtype
     np.testing.assert_array_equal(micrograph.array, data)
-    assert any(by in note for note in inspect_file(tmp_path / "a.mrc")["notes"])
+    assert any(by in note for note in inspect(tmp_path / "a.mrc")["notes"])
 
 
 def test_bytes_up_to_127_need_no_remark(tmp_path: Path) -> None:
     write_mrc(tmp_path / "a.mrc", BYTES // 2, 0, extremes=(0, 127))
     np.testing.assert_array_equal(read_micrograph(tmp_path / "a.mrc").array, BYTES // 2)
-    assert not any("bytes" in note for note in inspect_file(tmp_path / "a.mrc")["notes"])
+    assert not any("bytes" in note for note in inspect(tmp_path / "a.mrc")["notes"])
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -112,7 +112,7 @@ def test_transforms_are_refused(tmp_path: Path, mode: int, data: NDArray[np.gene
     write_mrc(tmp_path / "a.mrc", data, mode)
     with pytest.raises(FormatError, match="complex array"):
         read_micrograph(tmp_path / "a.mrc")
-    assert not inspect_file(tmp_path / "a.mrc")["usable"]
+    assert not inspect(tmp_path / "a.mrc")["usable"]
 
 
 @pytest.mark.parametrize("suffix", [".mrc", ".mrcs", ".st", ".rec", ".ali"])

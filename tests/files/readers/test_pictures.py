@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.reading import read_micrograph
 from passband.files.source_file import FormatError
 
@@ -39,7 +39,7 @@ def test_sixteen_bits_of_equal_channels_are_kept(tmp_path: Path, kind: int, chan
     micrograph = read_micrograph(tmp_path / "a.png")
     assert micrograph.array.dtype == np.uint16
     np.testing.assert_array_equal(micrograph.array, DEEP)
-    described = inspect_file(tmp_path / "a.png")
+    described = inspect(tmp_path / "a.png")
     assert (described["dtype"], described["shape"], described["usable"]) == ("uint16", [24, 31], True)
 
 
@@ -56,7 +56,7 @@ def test_partly_transparent_deep_pictures_are_refused(
     write_png(tmp_path / "a.png", np.stack(channels, axis=-1), kind)
     with pytest.raises(FormatError, match="partly transparent"):
         read_micrograph(tmp_path / "a.png")
-    assert not inspect_file(tmp_path / "a.png")["usable"]
+    assert not inspect(tmp_path / "a.png")["usable"]
 
 
 @pytest.mark.parametrize("scale", [1, 40])

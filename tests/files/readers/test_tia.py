@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.reading import read_micrograph
 from passband.files.source_file import FormatError
 
@@ -27,7 +27,7 @@ def test_a_step_in_reciprocal_metres_is_no_pixel_size(tmp_path: Path, step: floa
     micrograph = read_micrograph(tmp_path / "diffraction_1.ser")
     assert micrograph.pixel_size is None
     np.testing.assert_array_equal(micrograph.array, IMAGE)
-    notes = inspect_file(tmp_path / "diffraction_1.ser")["notes"]
+    notes = inspect(tmp_path / "diffraction_1.ser")["notes"]
     assert any("is not believed" in note and "diffraction" in note for note in notes)
 
 
@@ -39,6 +39,6 @@ def test_a_step_in_metres_is_the_pixel_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("code", "dtype"), [(9, "c8"), (10, "c16")])
 def test_a_wave_is_refused(tmp_path: Path, code: int, dtype: str) -> None:
     write_ser(tmp_path / "wave_1.ser", IMAGE.astype(dtype), code, step=5e-11)
-    assert not inspect_file(tmp_path / "wave_1.ser")["usable"]
+    assert not inspect(tmp_path / "wave_1.ser")["usable"]
     with pytest.raises(FormatError, match="complex array"):
         read_micrograph(tmp_path / "wave_1.ser")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from passband.files.inspection import inspect_file
+from passband.files.inspection import inspect
 from passband.files.reading import read_micrograph
 from passband.files.source_file import FormatError
 
@@ -14,7 +14,7 @@ IMAGE = (1000 + 50 * np.random.default_rng(0).standard_normal((24, 31))).astype(
 
 
 def _note(path: Path) -> str:
-    return next(note for note in inspect_file(path)["notes"] if "white as zero" in note)
+    return next(note for note in inspect(path)["notes"] if "white as zero" in note)
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "u4"])
@@ -60,6 +60,6 @@ def test_every_frame_of_a_stack_is_inverted(tmp_path: Path) -> None:
 
 def test_a_wave_is_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", IMAGE.astype(np.complex64))
-    assert not inspect_file(tmp_path / "a.tif")["usable"]
+    assert not inspect(tmp_path / "a.tif")["usable"]
     with pytest.raises(FormatError, match="is a complex array"):
         read_micrograph(tmp_path / "a.tif")
