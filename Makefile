@@ -29,7 +29,7 @@ demo: $(RUN)  ## simulate, train, measure, segment; prints the path of an HTML r
 study: PLAN = studies/$(STUDY)/plan$(if $(filter small,$(SIZE)),_small).toml
 study: $(RUN)  ## run a study and write its report (STUDY=ood_defocus, ood_aberrations …; SIZE=paper for the size of the paper)
 	$(BIN)/passband campaign run $(PLAN) -o $(STUDIES)/$(STUDY) --stores $(STUDIES)/stores --workers $(JOBS)
-	$(BIN)/python studies/$(STUDY)/report.py $(STUDIES)/$(STUDY) --plan $(PLAN) -o studies/$(STUDY)
+	$(BIN)/python -m studies.$(STUDY).report $(STUDIES)/$(STUDY) --plan $(PLAN) -o studies/$(STUDY)
 
 test: $(DEV)  ## run the whole test suite (PYTEST="tests/commands -x" for a part of it)
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(PYTEST)

@@ -48,7 +48,6 @@ forecast/tables
 performance/gaussian_process                        | performance/test_error_model
 forecast/observer
 performance/error_model
-forecast/ranking
 forecast/resemblance                             | forecast/test_tables
 performance/signals
 forecast/spectra

@@ -21,19 +21,20 @@ from passband.campaign.tables import read_scores
 from passband.dataset.acquisition import Simulation
 from passband.dataset.memory import Memory
 from passband.dataset.store import WaveStore
-from passband.figures.generalisation import forecast_figure, ranking_figure, transfer_loss_figure
 from passband.figures.style import to_png
 from passband.forecast.pairs import ForecastRecipe, MicrographSet
-from passband.forecast.ranking import (
-    Estimate,
+from passband.forecast.tables import MEASURES, forecast_tables
+from passband.tabular import write_csv
+from studies.ood_aberrations.figures import forecast_figure, ranking_figure, transfer_loss_figure
+from studies.ranking import (
+    BootstrapEstimate,
+    Clusters,
     explained_variance,
     held_out_predictions,
     rank_correlations,
     spearman,
     within_groups,
 )
-from passband.forecast.tables import MEASURES, forecast_tables
-from passband.tabular import write_csv
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]
@@ -181,15 +182,15 @@ def rank_measures(table: Mapping[str, NDArray[Any]], *, draws: int = 300) -> lis
     """Spearman's ρ of every measure with loss and induced loss, off the training sets, and its gain over baselines."""
     apart = table["own"] == 0
     measures = {name: table[name][apart] for name in NAMES}
-    clusters = {"training": list(table["model"][apart]), "evaluation": list(table["dataset"][apart])}
+    clusters = Clusters(list(table["model"][apart]), list(table["dataset"][apart]))
     networks = [f"{model} {seed} {run}" for model, seed, run in
                 zip(*(table[name][apart] for name in ("model", "seed", "run")), strict=True)]  # fmt: skip
     rows = []
     for target in TARGETS:
         values = table[target][apart]
-        found = rank_correlations(measures, values, draws=draws, **clusters)
+        found = rank_correlations(measures, values, clusters, draws=draws)
         gains = {
-            base: rank_correlations(measures, values, draws=draws, against=base, **clusters)
+            base: rank_correlations(measures, values, clusters, draws=draws, against=base)
             for base in ("delta_c10_A", "sigma", "delta_epsilon_area")
         }
         for name, estimate in found.items():
@@ -197,24 +198,24 @@ def rank_measures(table: Mapping[str, NDArray[Any]], *, draws: int = 300) -> lis
             for base, gain in gains.items():
                 row |= _spread(f"gain_over_{base}", gain[name])
             row["rho_within_networks"] = within_groups(measures[name], values, networks)
-            row["rho_within_datasets"] = within_groups(measures[name], values, clusters["evaluation"])
+            row["rho_within_datasets"] = within_groups(measures[name], values, clusters.evaluation)
             rows.append(row)
     return rows
 
 
-def _spread(name: str, estimate: Estimate) -> Row:
+def _spread(name: str, estimate: BootstrapEstimate) -> Row:
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
 def regress(table: Mapping[str, NDArray[Any]]) -> list[Row]:
     """Linear regressions, each pair predicted by a fit that knew neither its training nor its evaluation."""
     apart = table["own"] == 0
-    clusters = {"training": list(table["model"][apart]), "evaluation": list(table["dataset"][apart])}
+    clusters = Clusters(list(table["model"][apart]), list(table["dataset"][apart]))
     rows = []
     for target in TARGETS:
         values = table[target][apart]
         for name, chosen in REGRESSIONS.items():
-            predicted = held_out_predictions([table[one][apart] for one in chosen], values, **clusters)
+            predicted = held_out_predictions([table[one][apart] for one in chosen], values, clusters)
             explained = explained_variance(predicted, values)
             rows.append({"target": target, "measures": name, "r2": explained, "rho": spearman(predicted, values)})
     return rows

@@ -1,17 +1,16 @@
 """Figure 5 of the paper and beyond, from a finished campaign: which measure forecasts where a network fails.
 
     passband campaign run studies/ood_aberrations/plan_small.toml -o out/ood_aberrations
-    python studies/ood_aberrations/report.py out/ood_aberrations --plan studies/ood_aberrations/plan_small.toml
+    python -m studies.ood_aberrations.report out/ood_aberrations --plan studies/ood_aberrations/plan_small.toml
 
-Writes results/*.csv, fig5.png, forecasts.png, ranking.png and report.md. `pairs.py` beside it does the work.
+Writes results/*.csv, fig5.png, forecasts.png, ranking.png and report.md. `pairs.py` does the work.
 """
 
 from pathlib import Path
 
-from pairs import analyse, report_lines  # beside this script
-
 from passband.campaign.grid import CampaignPlan
-from passband.reports.study import provenance, report_command
+from studies.ood_aberrations.pairs import analyse, report_lines
+from studies.reporting import provenance, report_command
 
 HEAD = (
     "# Random aberrations: which measure forecasts where a network fails",

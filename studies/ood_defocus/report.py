@@ -1,7 +1,7 @@
 """Figures 3 and 4 of the paper, from a finished campaign: how networks trained at one defocus do at every other.
 
     passband campaign run studies/ood_defocus/plan_small.toml -o out/ood_defocus
-    python studies/ood_defocus/report.py out/ood_defocus --plan studies/ood_defocus/plan_small.toml
+    python -m studies.ood_defocus.report out/ood_defocus --plan studies/ood_defocus/plan_small.toml
 
 Writes results/loss_matrix.csv, results/learning_curves.csv, results/facts.csv, fig3.png, fig4.png and report.md.
 """
@@ -19,8 +19,8 @@ from passband.campaign.folder import METRICS, run_folder
 from passband.campaign.grid import CampaignPlan
 from passband.campaign.tables import read_scores
 from passband.figures.style import COLOURS, to_png
-from passband.reports.study import provenance, report_command
 from passband.tabular import write_csv
+from studies.reporting import provenance, report_command
 
 Array = NDArray[np.float64]
 LOSS = "loss (scale of the paper)"
@@ -39,7 +39,7 @@ def read_rows(plan: CampaignPlan, part: str, directory: Path) -> list[dict[str, 
 
 
 def _defocus_nm(conditions: Any) -> float:
-    return -conditions.aberrations["C10"].normal[0] / 10.0 + 0.0
+    return float(-conditions.aberrations["C10"].normal[0] / 10.0 + 0.0)
 
 
 def stages(rows: Sequence[dict[str, Any]]) -> list[int]:
@@ -173,9 +173,9 @@ def report(plan: CampaignPlan, plan_file: Path, directory: Path, output: Path) -
     (output / "results").mkdir(parents=True, exist_ok=True)
     fig4, fig3 = read_rows(plan, "fig4", directory), read_rows(plan, "fig3", directory)
     epochs = stages(fig4)
-    keep = ("train_defocus_nm", "eval_defocus_nm", "epoch", "seed", "loss")
+    keep = ["train_defocus_nm", "eval_defocus_nm", "epoch", "seed", "loss"]
     write_csv(output / "results" / "loss_matrix.csv", [{k: row[k] for k in keep} for row in fig4])
-    keep = ("train_defocus_nm", "eval_defocus_nm", "learning_rate", "batch_size", "epoch", "seed", "loss", "dice")
+    keep = ["train_defocus_nm", "eval_defocus_nm", "learning_rate", "batch_size", "epoch", "seed", "loss", "dice"]
     write_csv(output / "results" / "learning_curves.csv", [{k: row[k] for k in keep} for row in fig3])
     (output / "fig4.png").write_bytes(loss_matrices(fig4, epochs))
     (output / "fig3.png").write_bytes(learning_curves(fig3))

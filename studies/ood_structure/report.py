@@ -1,7 +1,7 @@
 """Structures that the training did not have: what happens to networks, and which signals tell it.
 
     passband campaign run studies/ood_structure/plan_small.toml -o out/ood_structure
-    python studies/ood_structure/report.py out/ood_structure --plan studies/ood_structure/plan_small.toml
+    python -m studies.ood_structure.report out/ood_structure --plan studies/ood_structure/plan_small.toml
 
 Writes results/signals.csv (per network and data set), results/images.csv (per network and image where structure or
 optics alone changed), results/ranking.csv, results/forecasts.csv, figures and report.md, into which reading.md of the
@@ -16,8 +16,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from structure_figures import Example, example_sheet, loss_maps, ranking_chart, reliability_chart, signal_scatter
-from structure_ranking import (
+
+from passband.campaign.experiment import evaluation_set
+from passband.campaign.folder import METRICS, TRAININGS, finished, run_folder
+from passband.campaign.grid import CampaignPlan, Experiment, load_campaign
+from passband.campaign.networks import model_folder, training_folder
+from passband.campaign.tables import read_scores
+from passband.segmentation.model import load_model
+from passband.tabular import write_csv
+from studies.ood_structure.figures import (
+    Example,
+    example_sheet,
+    loss_maps,
+    ranking_chart,
+    reliability_chart,
+    signal_scatter,
+)
+from studies.ood_structure.ranking import (
     OWN,
     POOLS,
     Table,
@@ -33,8 +48,8 @@ from structure_ranking import (
     set_means,
     table_of,
 )
-from structure_signals import Measuring, defocus_nm, forecasts, measure_run, opened
-from structure_text import (
+from studies.ood_structure.signals import Measuring, defocus_nm, forecasts, measure_run, opened
+from studies.ood_structure.text import (
     BEFORE,
     LABEL_FREE,
     NAMES,
@@ -51,14 +66,6 @@ from structure_text import (
     structure_table,
     training_lines,
 )
-
-from passband.campaign.experiment import evaluation_set
-from passband.campaign.folder import METRICS, TRAININGS, finished, run_folder
-from passband.campaign.grid import CampaignPlan, Experiment, load_campaign
-from passband.campaign.networks import model_folder, training_folder
-from passband.campaign.tables import read_scores
-from passband.segmentation.model import load_model
-from passband.tabular import write_csv
 
 FLAGS = ("entropy", "ensemble_disagreement", "feature_distance", "spectrum_distance")  # that the table of sets shows
 SCATTERED = ("expected_loss", "ensemble_disagreement", "feature_distance", "spectrum_distance")
@@ -244,7 +251,7 @@ def _opening(
         f"{plan.images} micrographs each.{note} Positive defocus is underfocus; losses are on the paper's scale (0 is "
         "perfect). ± is the standard deviation over seeds of the mean over training defoci.",
         "",
-        f"Made by `python studies/ood_structure/report.py CAMPAIGN --plan studies/ood_structure/{plan_file.name}`. The "
+        f"Made by `python -m studies.ood_structure.report CAMPAIGN --plan studies/ood_structure/{plan_file.name}`. The "
         "micrographs are those that the campaign measured on: mean losses agree with its rows to "
         f"{difference:.0e} (relative). What is usual for a network comes from {measuring.reference} micrographs of "
         f"training structures, temperature and thresholds from {measuring.validation} of validation structures; "

@@ -1,7 +1,7 @@
 """Which conditions to train on, chosen before any training: evenly spaced, at random, by σ, by what an observer loses.
 
     passband campaign run studies/training_choice/plan_small.toml -o out/training_choice     # simulates the structures
-    python studies/training_choice/choose.py out/training_choice/stores
+    python -m studies.training_choice.choose out/training_choice/stores
 
 Reads the family `candidates` of the plan, writes results/choices.csv and results/forecast.csv (what an observer that
 learned at one candidate loses at another), and prints the lines for the family `chosen` of the plan. It uses the
@@ -69,12 +69,9 @@ def forecast(plan: CampaignPlan, candidates: Sequence[ConditionDistribution], st
     parts = store.splits(validation=plan.split.validation, test=plan.split.test)
     indices = tuple(int(index) for index in parts["train"])
     recipe = ObserverRecipe(images=images)
-    halves: list[list[PixelSample]] = [[], []]
-    for one in candidates:
-        source = MicrographSet(store, plan.imaging.model_copy(update={"conditions": one}), indices)
-        for half in (0, 1):
-            halves[half].append(sample_pixels(source.acquisition(half), recipe))
-    return Forecast(*halves, recipe=recipe, loss=observer_scores(*halves, recipe).loss)
+    sets = [MicrographSet(store, plan.imaging.model_copy(update={"conditions": one}), indices) for one in candidates]
+    learnt, shown = ([sample_pixels(one.acquisition(half), recipe) for one in sets] for half in (0, 1))
+    return Forecast(learnt, shown, recipe, observer_scores(learnt, shown, recipe).loss)
 
 
 def mixed_loss(found: Forecast, chosen: Sequence[int]) -> Array:
@@ -86,7 +83,8 @@ def mixed_loss(found: Forecast, chosen: Sequence[int]) -> Array:
         np.concatenate([part.truth[rows] for part, rows in zip(parts, kept, strict=True)]),
         np.concatenate([part.image[rows] for part, rows in zip(parts, kept, strict=True)]),
     )
-    return observer_scores([sample], found.shown, found.recipe).loss[0]
+    loss: Array = observer_scores([sample], found.shown, found.recipe).loss[0]
+    return loss
 
 
 def choose(candidates: Sequence[ConditionDistribution], sigma: Array, loss: Array, k: int = K) -> dict[str, list[int]]:
@@ -131,7 +129,10 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent)
     given = parser.parse_args()
     plan = load_campaign(given.plan)
-    candidates = [one.conditions for one in plan.families["candidates"].conditions()]
+    family = [one.conditions for one in plan.families["candidates"].conditions()]
+    candidates = [one for one in family if isinstance(one, ConditionDistribution)]
+    if len(candidates) < len(family):
+        raise SystemExit("a candidate is a mixture; choose among single conditions")
     points = [point_of(one) for one in candidates]
     sigma = similarity_matrix(candidates, metric=Metric(qmax=0.5 / limits(plan.imaging.pixel_size)[0]))
     found = forecast(plan, candidates, given.stores, given.images)

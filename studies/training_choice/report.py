@@ -1,7 +1,7 @@
 """Which strategy chose the better training conditions, from a finished campaign.
 
     passband campaign run studies/training_choice/plan_small.toml -o out/training_choice
-    python studies/training_choice/report.py out/training_choice --plan studies/training_choice/plan_small.toml
+    python -m studies.training_choice.report out/training_choice --plan studies/training_choice/plan_small.toml
 
 Reads results/choices.csv and results/forecast.csv of choose.py; writes results/losses.csv, results/summary.csv,
 results/ranking.csv, coverage.png and report.md.
@@ -15,17 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from choice_statistics import (
-    AXES,
-    BASELINES,
-    against,
-    difference,
-    losses,
-    ranking,
-    read_forecast,
-    verdict,
-    worst_decile,
-)
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
@@ -36,8 +25,19 @@ from passband.campaign.tables import read_scores
 from passband.distribution import Normal, limits
 from passband.figures.style import to_png
 from passband.microscope.conditions import ConditionDistribution
-from passband.reports.study import provenance, report_command
 from passband.tabular import write_csv
+from studies.reporting import provenance, report_command
+from studies.training_choice.strategies import (
+    AXES,
+    BASELINES,
+    against,
+    difference,
+    losses,
+    ranking,
+    read_forecast,
+    verdict,
+    worst_decile,
+)
 
 Array = NDArray[np.float64]
 
@@ -254,9 +254,8 @@ def _forecast_order(table: Sequence[Mapping[str, Any]]) -> str:
     known = [(line["forecast_loss"], line["loss"]) for line in table if line["forecast_loss"] is not None]
     if len(known) < 3:
         return "there are too few strategies to check it."
-    return (
-        f"over {len(known)} strategies it has a Spearman correlation of {spearmanr(*zip(*known, strict=True))[0]:+.2f}."
-    )
+    forecast, measured = zip(*known, strict=True)
+    return f"over {len(known)} strategies it has a Spearman correlation of {spearmanr(forecast, measured)[0]:+.2f}."
 
 
 def _ranking_text(ranked: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -1,6 +1,6 @@
 """Figures 1 and 2 of the paper: how much defocus and Cs transfer, and how alike two defoci are.
 
-    python studies/transfer_maps/figures.py -o out
+    python -m studies.transfer_maps.figures -o out
 
 Writes fig1a.png, fig1b.png, fig2.png, their numbers as CSV, and report.md into the given folder.
 """
@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.electron import wavelength
-from passband.figures.information import information_line_figure, information_map_figure, overlap_figure
+from passband.figures.information import information_map_figure
 from passband.figures.style import to_png
 from passband.microscope.conditions import Conditions
-from passband.microscope.information import Metric, information_map, overlap_map
+from passband.microscope.information import Metric, information_map
 from passband.tabular import write_csv
+from studies.transfer_maps.maps import information_line_figure, overlap_figure, overlap_map
 
 Array = NDArray[np.float64]
 
@@ -122,7 +123,7 @@ def report(facts: dict[str, float | list[float]]) -> str:
             "here are inferred from the captions, so the facts of the map are given under every variant of ε.",
             f"{SETTING}, qmax 2.5 Å⁻¹, C10 = −defocus.",
             "",
-            "Made by `python studies/transfer_maps/figures.py -o studies/transfer_maps`.",
+            "Made by `python -m studies.transfer_maps.figures -o studies/transfer_maps`.",
             "",
             "| fact | measured |",
             "|---|---|",

@@ -1,9 +1,7 @@
 """The analysis of pairs on a campaign whose losses are known: nearly |ΔC10|, so that the baseline must win."""
 
 import csv
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -16,8 +14,8 @@ from passband.forecast.channels import ChannelRecipe
 from passband.forecast.observer import ObserverRecipe
 from passband.forecast.pairs import ForecastRecipe
 from passband.forecast.tables import MEASURES
+from studies.ood_aberrations import pairs
 
-SCRIPT = Path(__file__).parents[2] / "studies" / "ood_aberrations" / "pairs.py"
 FOCI = (-200.0, -120.0, -50.0, 60.0, 150.0)
 PLAN = {
     "name": "tiny",
@@ -39,16 +37,6 @@ PLAN = {
 SMALL = ForecastRecipe(
     observer=ObserverRecipe(images=4, pixels=150, channels=ChannelRecipe(border=8), ridge=1e-2), correlated=2
 )
-
-
-@pytest.fixture(scope="module")
-def pairs() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ood_aberrations_pairs", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def loss_of(trained: float, met: float, seed: int) -> float:
@@ -76,7 +64,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_pairs_ranking_and_figures_of_a_known_campaign(pairs: ModuleType, campaign: Path, tmp_path: Path) -> None:
+def test_pairs_ranking_and_figures_of_a_known_campaign(campaign: Path, tmp_path: Path) -> None:
     numbers = pairs.analyse(campaign, tmp_path / "results", recipe=SMALL, draws=20)
     assert (numbers["networks"], numbers["pairs"]) == (10, 50)
     rows = list(csv.DictReader((tmp_path / "results" / "pairs.csv").read_text(encoding="utf-8").splitlines()))
@@ -101,7 +89,7 @@ def test_pairs_ranking_and_figures_of_a_known_campaign(pairs: ModuleType, campai
     assert "mismatched observer, loss ranks worse than plain |ΔC10|" in text
 
 
-def test_forecasts_are_kept_with_the_campaign(pairs: ModuleType, campaign: Path) -> None:
+def test_forecasts_are_kept_with_the_campaign(campaign: Path) -> None:
     first, second = (pairs.make_pairs(campaign, SMALL) for _ in range(2))
     assert second.seconds == first.seconds
     assert len(list((campaign / "forecasts").iterdir())) == 1
@@ -109,6 +97,6 @@ def test_forecasts_are_kept_with_the_campaign(pairs: ModuleType, campaign: Path)
     assert [row["observer_loss"] for row in kept] == [row["observer_loss"] for row in first.rows]
 
 
-def test_an_empty_campaign_is_refused(pairs: ModuleType, tmp_path: Path) -> None:
+def test_an_empty_campaign_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="has no finished run"):
         pairs.read_campaign(tmp_path)

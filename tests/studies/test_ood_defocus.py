@@ -1,18 +1,12 @@
 """The defocus study: its facts are counted right on loss matrices whose facts are known."""
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-_FILE = Path(__file__).parents[2] / "studies" / "ood_defocus" / "report.py"
-_SPEC = importlib.util.spec_from_file_location("ood_defocus_report", _FILE)
-assert _SPEC is not None
-assert _SPEC.loader is not None
-study = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(study)
+from studies.ood_defocus import report as study
 
 DEFOCI = np.arange(-25.0, 26.0, 5.0)
 

@@ -1,6 +1,5 @@
 """The structure study: rankings, thresholds and calibration errors of drawn numbers whose answers are known."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-FOLDER = Path(__file__).parents[2] / "studies" / "ood_structure"
-sys.path.insert(0, str(FOLDER))
-try:
-    import structure_figures as figures
-    import structure_ranking as ranking
-    import structure_signals as signals
-    import structure_text as text
-finally:
-    sys.path.remove(str(FOLDER))
+from studies.ood_structure import figures, ranking, signals, text
 
 OPTICS, STRUCTURES, IMAGES = (10.0, -10.0), ("own", "Au", "large"), 6
 LEVEL = {"own": 0.1, "Au": 0.4, "large": 0.12}

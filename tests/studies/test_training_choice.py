@@ -1,8 +1,6 @@
 """The study of training conditions: choices where the best one is plain, and statistics of losses that are known."""
 
-import importlib.util
 import shutil
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,20 +12,11 @@ from passband.campaign.families import ConditionFamily
 from passband.campaign.grid import load_campaign
 from passband.forecast.observer import ObserverRecipe, PixelSample, observer_scores
 from passband.microscope.conditions import ConditionDistribution
+from studies.training_choice import choose as choosing
+from studies.training_choice import report as reporting
+from studies.training_choice import strategies
 
 STUDY = Path(__file__).parents[2] / "studies" / "training_choice"
-sys.path.insert(0, str(STUDY))
-try:
-    import choice_statistics as statistics
-    import choose as choosing
-
-    spec = importlib.util.spec_from_file_location("training_choice_report", STUDY / "report.py")
-    assert spec is not None
-    assert spec.loader is not None
-    reporting = importlib.util.module_from_spec(spec)  # every study has a report.py
-    spec.loader.exec_module(reporting)
-finally:
-    sys.path.remove(str(STUDY))
 
 
 def candidate(c10: float, c30: float = 0.0) -> ConditionDistribution:
@@ -116,24 +105,24 @@ def rows(**means: float) -> list[dict[str, Any]]:
 
 
 def test_the_worst_decile_is_of_conditions_for_each_seed() -> None:
-    table = statistics.losses(rows(spaced=0.1), "spaced")
+    table = strategies.losses(rows(spaced=0.1), "spaced")
     assert table.shape == (3, 20)
     np.testing.assert_allclose(table.mean(axis=1), [0.099, 0.1, 0.101])
-    np.testing.assert_allclose(statistics.worst_decile(table), [0.117, 0.118, 0.119])  # the last two of twenty
+    np.testing.assert_allclose(strategies.worst_decile(table), [0.117, 0.118, 0.119])  # the last two of twenty
 
 
 def test_a_difference_is_paired_and_its_interval_holds_what_varies() -> None:
     made = rows(spaced=0.10, observer=0.08)
-    first, second = (statistics.losses(made, name) for name in ("observer", "spaced"))
-    found = statistics.difference(first, second)  # equal everywhere: nothing varies once it is paired
+    first, second = (strategies.losses(made, name) for name in ("observer", "spaced"))
+    found = strategies.difference(first, second)  # equal everywhere: nothing varies once it is paired
     assert (found.mean, found.low, found.high) == pytest.approx((-0.02, -0.02, -0.02))
     assert found.certain
     rng = np.random.default_rng(0)
     noise = rng.normal(0.0, 0.02, first.shape)
-    wider = statistics.difference(first + noise, second)
+    wider = strategies.difference(first + noise, second)
     assert wider.high - wider.low == pytest.approx(4 * 0.02 / np.sqrt(60), rel=0.5)
-    assert not statistics.difference(first + 0.02 + noise, second).certain
-    opposed = statistics.difference(first + np.array([[0.0], [0.0], [0.021]]), second)
+    assert not strategies.difference(first + 0.02 + noise, second).certain
+    opposed = strategies.difference(first + np.array([[0.0], [0.0], [0.021]]), second)
     assert not opposed.certain  # one seed says the opposite
 
 
@@ -147,11 +136,11 @@ def test_a_difference_is_paired_and_its_interval_holds_what_varies() -> None:
     ],
 )
 def test_a_verdict_says_against_whom(observer: float, expected: str) -> None:
-    assert statistics.verdict(rows(spaced=0.10, single=0.15, observer=observer), "observer") == expected
+    assert strategies.verdict(rows(spaced=0.10, single=0.15, observer=observer), "observer") == expected
 
 
 def test_without_a_baseline_the_verdict_is_open() -> None:
-    assert statistics.verdict(rows(spaced=0.10, observer=0.05), "observer").startswith("open")
+    assert strategies.verdict(rows(spaced=0.10, observer=0.05), "observer").startswith("open")
 
 
 def test_choices_that_are_not_the_plan_s_are_refused(tmp_path: Path) -> None:
@@ -193,10 +182,10 @@ def test_what_is_known_before_is_ranked_against_the_loss_at_places_between_candi
     points = [(c10, c30) for c10 in (-200.0, 0.0, 200.0) for c30 in (-4e5, 4e5)]
     places = np.array([[-100.0, 0.0], [50.0, 4e5], [210.0, -4e5]])
     plane = [2.0 * c10 - 1e-4 * c30 for c10, c30 in points]
-    np.testing.assert_allclose(statistics.between(points, np.array(plane), places), [-200.0, 60.0, 460.0])
+    np.testing.assert_allclose(strategies.between(points, np.array(plane), places), [-200.0, 60.0, 460.0])
     made = rows(sigma=0.1)  # grows with C10
     tables = {"observer_loss": np.array([[c10 for c10, _ in points]] * 6), "sigma": np.array([plane] * 6)}
-    (line,) = statistics.ranking(made, {"sigma": [points[4]], "region": []}, points, tables)
+    (line,) = strategies.ranking(made, {"sigma": [points[4]], "region": []}, points, tables)
     assert line["observer"] == pytest.approx(1.0)  # the same order
     assert line["sigma"] == pytest.approx(-1.0)  # σ that grows with the loss says the opposite
     assert line["delta_c10"] == pytest.approx(-1.0)  # held-out C10 of 0 to 190 Å: the last is nearest to 200 Å

@@ -1,27 +1,15 @@
 """The facts of the captions of Figs. 1 and 2 (project specification, section 3), from the script that draws them."""
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 from PIL import Image
 
-SCRIPT = Path(__file__).parents[2] / "studies" / "transfer_maps" / "figures.py"
+from studies.transfer_maps import figures
 
 
-@pytest.fixture(scope="module")
-def figures() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("transfer_maps_figures", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_figure_1_has_the_facts_of_its_caption(figures: ModuleType, tmp_path: Path) -> None:
+def test_figure_1_has_the_facts_of_its_caption(tmp_path: Path) -> None:
     facts = figures.figure_1(tmp_path, size=41)
     shares = [value for name, value in facts.items() if name.startswith("top 5 %")]
     assert shares == [1.0] * 4
@@ -31,7 +19,7 @@ def test_figure_1_has_the_facts_of_its_caption(figures: ModuleType, tmp_path: Pa
     assert_drawn(tmp_path, ["fig1a", "fig1b"])
 
 
-def test_figure_2_has_the_facts_of_its_caption(figures: ModuleType, tmp_path: Path) -> None:
+def test_figure_2_has_the_facts_of_its_caption(tmp_path: Path) -> None:
     facts = figures.figure_2(tmp_path, size=41)
     diagonal, antidiagonal = facts["smallest σ on the diagonal, on the antidiagonal (Cs = 0)"]
     assert (diagonal, antidiagonal) == (1.0, 1.0)
@@ -48,7 +36,7 @@ def assert_drawn(folder: Path, names: list[str]) -> None:
         assert len((folder / f"{name}.csv").read_text().splitlines()) > 40
 
 
-def test_the_report_gives_every_fact(figures: ModuleType) -> None:
+def test_the_report_gives_every_fact() -> None:
     text = figures.report({"one fact": 0.25, "two": [1.0, 2.0]})
     assert "| one fact | 0.25 |" in text
     assert "| two | 1.0, 2.0 |" in text

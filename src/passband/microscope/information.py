@@ -11,7 +11,7 @@ formula here is an inference** that reproduces the captions of their figures. So
 * σ(χ, χ′) = ⟨|T||T′|⟩ / √(⟨T²⟩⟨T′²⟩), in [0, 1], 1 when |T| ∝ |T′|, symmetric;
 * Δε(χ, χ′) = ε(χ′) − ε(χ), χ being the training and χ′ the evaluation.
 
-`information_map` and `overlap_map` are the maps of their Figs. 1 and 2.
+`information_map` is the map of their Fig. 1.
 """
 
 from collections.abc import Iterator, Sequence
@@ -260,18 +260,6 @@ def information_difference(
     return transfer_information(evaluation, metric=metric, dtype=dtype)[None, :] - here[:, None]
 
 
-class OverlapMap(NamedTuple):
-    """σ and Δε between every two defoci; rows are the evaluation, columns the training."""
-
-    sigma: NDArray[np.float64]
-    delta_epsilon: NDArray[np.float64]
-
-
-def _round(conditions: Conditions, c10: float, c30: float) -> DataSet:
-    changed = conditions.model_copy(update={"aberrations": Aberrations(C10=c10, C30=c30)})
-    return DataSet(conditions=(changed,))
-
-
 def information_map(
     c10: NDArray[np.float64], c30: NDArray[np.float64], *, conditions: Conditions, metric: Metric = _DEFAULT
 ) -> NDArray[np.float64]:
@@ -279,15 +267,7 @@ def information_map(
 
     The other aberrations are zero, so that one azimuth is enough. Single precision, good to 1e-5.
     """
-    sets = [_round(conditions, float(x), float(y)) for y in c30 for x in c10]
-    epsilon = transfer_information(sets, metric=metric, dtype=torch.float32)
+    lenses = [Aberrations(C10=float(x), C30=float(y)) for y in c30 for x in c10]
+    settings = [conditions.model_copy(update={"aberrations": one}) for one in lenses]
+    epsilon = transfer_information(settings, metric=metric, dtype=torch.float32)
     return epsilon.reshape(len(c30), len(c10)).numpy()
-
-
-def overlap_map(
-    c10: NDArray[np.float64], c30: float, *, conditions: Conditions, metric: Metric = _DEFAULT
-) -> OverlapMap:
-    """Return σ and Δε between every two C10 (Å) at one C30 (Å); NaN in σ where the CTF vanishes."""
-    sets = [_round(conditions, float(x), c30) for x in c10]
-    compared = compare_information(sets, sets, metric=metric)
-    return OverlapMap(compared.sigma.T.numpy(), compared.delta_epsilon.T.numpy())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from passband.forecast.observer import area_under_curve
-from passband.forecast.ranking import spearman
+from studies.ranking import spearman
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from structure_ranking import (
+
+from studies.ood_structure.ranking import (
     FACTOR,
     KEPT,
     LOW_DICE,
@@ -273,7 +274,8 @@ def _silence_lines(summary: Mapping[str, Mapping[str, Sequence[float]]], signals
         for name, found in summary.items():
             if name == OWN or verdict(found["ratio"]) != kind:
                 continue
-            loudest = max(signals, key=lambda signal, found=found: float(np.mean(found[f"flagged_{signal}"])))
+            flagged = [float(np.mean(found[f"flagged_{signal}"])) for signal in signals]
+            loudest = signals[flagged.index(max(flagged))]
             parts.append(f"{name} {pm(found[f'flagged_{loudest}'])} (*{NAMES[loudest]}*)")
         if parts:
             lines.append(f"* {text}, the signal that flags the most micrographs flags: {', '.join(parts)}.")

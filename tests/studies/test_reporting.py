@@ -7,7 +7,7 @@ from tests.fixtures.campaigns import SMALLEST
 
 from passband.campaign.folder import COST, run_folder
 from passband.campaign.grid import CampaignPlan
-from passband.reports.study import provenance
+from studies.reporting import provenance
 
 
 def test_a_shared_training_is_counted_once(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ def losses(rows: Sequence[Mapping[str, Any]], strategy: str, measure: str = "los
 def worst_decile(table: Array) -> Array:
     """Mean over the worst tenth of the conditions, rounded up, for each seed."""
     count = ceil(WORST * table.shape[1])
-    return np.sort(table, axis=1)[:, -count:].mean(axis=1)
+    worst: Array = np.sort(table, axis=1)[:, -count:].mean(axis=1)
+    return worst
 
 
 def difference(first: Array, second: Array, *, seed: int = 0) -> Difference:

@@ -14,10 +14,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 from PIL import Image
-from structure_ranking import POOLS, Table, mean_sd, set_means
 
 from passband.figures.segmentation import draw_micrograph
 from passband.figures.style import COLOURS, INK, PREDICTED, TRUTH, to_png
+from studies.ood_structure.ranking import POOLS, Table, mean_sd, set_means
 
 Array = NDArray[np.float64]
 POOL_NAMES = {"structure": "structure changed", "optics": "optics changed", "both": "either or both changed"}

@@ -154,8 +154,10 @@ def witnesses(
     return found, image_rows(found, looks, held)
 
 
-def _drawn(experiment: Experiment, store: WaveStore, indices: Sequence[int], seed: int, in_turn: bool) -> Acquisition:
-    return Acquisition(store, experiment.imaging, indices=indices, seed=seed, in_turn=in_turn)
+def _drawn(
+    experiment: Experiment, store: WaveStore, indices: NDArray[np.int64], seed: int, in_turn: bool
+) -> Acquisition:
+    return Acquisition(store, experiment.imaging, indices=indices.tolist(), seed=seed, in_turn=in_turn)
 
 
 def image_rows(found: Sequence[Witness], looks: Sequence[AugmentedPredictions], seen: Shown) -> Rows:

@@ -16,12 +16,19 @@ from passband.recipe import PassbandError
 Array = NDArray[np.float64]
 
 
-class Estimate(NamedTuple):
+class BootstrapEstimate(NamedTuple):
     """A value and the interval that holds 95 % of its resamplings."""
 
     value: float
     low: float
     high: float
+
+
+class Clusters(NamedTuple):
+    """Training condition and evaluation condition of each pair; each is drawn anew, or held out, as a whole."""
+
+    training: Sequence[str]
+    evaluation: Sequence[str]
 
 
 def spearman(first: ArrayLike, second: ArrayLike) -> float:
@@ -45,21 +52,20 @@ def spearman(first: ArrayLike, second: ArrayLike) -> float:
 def rank_correlations(
     measures: Mapping[str, Array],
     target: Array,
+    clusters: Clusters,
     *,
-    training: Sequence[str],
-    evaluation: Sequence[str],
     against: str | None = None,
     draws: int = 400,
     seed: int = 0,
-) -> dict[str, Estimate]:
+) -> dict[str, BootstrapEstimate]:
     """Spearman's ρ of each measure with the target over all pairs, with a bootstrap over both kinds of condition.
 
     Parameters
     ----------
     measures, target
         One value per pair.
-    training, evaluation
-        Of each pair: the cluster that it belongs to on either side.
+    clusters
+        Conditions of each pair.
     against
         Give ρ minus that of this measure instead, resampled together: which of the two ranks better.
     draws, seed
@@ -70,11 +76,11 @@ def rank_correlations(
     PassbandError
         The lengths differ.
     """
-    lengths = {len(target), len(training), len(evaluation), *(len(values) for values in measures.values())}
+    lengths = {len(target), *map(len, clusters), *map(len, measures.values())}
     if len(lengths) > 1:
         raise PassbandError(f"measures, target and clusters have lengths {sorted(lengths)}; give one value per pair")
-    first, rows = np.unique(np.asarray(training), return_inverse=True)
-    second, columns = np.unique(np.asarray(evaluation), return_inverse=True)
+    first, rows = np.unique(np.asarray(clusters.training), return_inverse=True)
+    second, columns = np.unique(np.asarray(clusters.evaluation), return_inverse=True)
     rng = np.random.default_rng(seed)
     everything = np.arange(len(target))
     found: dict[str, list[float]] = {name: [] for name in measures}
@@ -90,11 +96,11 @@ def rank_correlations(
     return {name: _estimate(values) for name, values in found.items()}
 
 
-def _estimate(values: Sequence[float]) -> Estimate:
+def _estimate(values: Sequence[float]) -> BootstrapEstimate:
     drawn = np.array(values[1:])
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.percentile(drawn, (2.5, 97.5)) if len(drawn) else (np.nan, np.nan)
-    return Estimate(values[0], float(low), float(high))
+    return BootstrapEstimate(values[0], float(low), float(high))
 
 
 def within_groups(measure: Array, target: Array, groups: Sequence[str]) -> float:
@@ -106,13 +112,7 @@ def within_groups(measure: Array, target: Array, groups: Sequence[str]) -> float
 
 
 def held_out_predictions(
-    measures: Sequence[Array],
-    target: Array,
-    *,
-    training: Sequence[str],
-    evaluation: Sequence[str],
-    folds: int = 5,
-    seed: int = 0,
+    measures: Sequence[Array], target: Array, clusters: Clusters, *, folds: int = 5, seed: int = 0
 ) -> Array:
     """Linear regression of the target on some measures, for each pair fitted without either of its conditions.
 
@@ -124,11 +124,11 @@ def held_out_predictions(
     PassbandError
         There are too few conditions for three folds.
     """
-    names = np.unique(np.concatenate((np.asarray(training), np.asarray(evaluation))))
+    names = np.unique(np.concatenate([np.asarray(side) for side in clusters]))
     if len(names) < folds or folds < 3:
         raise PassbandError(f"{len(names)} conditions in {folds} folds; use 3 or more folds and as many conditions")
     dealt = np.random.default_rng(seed).permutation(len(names)) % folds
-    rows, columns = (dealt[np.searchsorted(names, np.asarray(side))] for side in (training, evaluation))
+    rows, columns = (dealt[np.searchsorted(names, np.asarray(side))] for side in clusters)
     design = np.column_stack([np.ones(len(target)), *measures])
     usable = np.isfinite(design).all(1) & np.isfinite(target)
     predicted = np.full(len(target), np.nan)

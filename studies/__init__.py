@@ -1,0 +1,1 @@
+"""Questions that were asked of networks with passband: a plan, a campaign and a report for each."""

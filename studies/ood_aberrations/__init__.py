@@ -1,0 +1,1 @@
+"""Random aberrations: which measure forecasts where a network fails."""

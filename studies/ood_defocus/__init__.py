@@ -1,0 +1,1 @@
+"""Networks trained at one defocus, measured at every other."""

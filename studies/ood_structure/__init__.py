@@ -1,0 +1,1 @@
+"""Other structures under known optics."""

@@ -1,0 +1,1 @@
+"""What defocus and spherical aberration transfer."""
