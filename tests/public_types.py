@@ -14,6 +14,7 @@ def micrograph_to_numbers(path: str) -> None:
 def plan_to_store(folder: str) -> None:
     plan = passband.load_plan("demo")
     assert_type(plan, passband.Plan)
+    assert_type(passband.simulate(plan, folder), passband.WaveStore)
     assert_type(passband.simulate(plan.simulation, folder), passband.WaveStore)
     assert_type(plan.simulation, passband.Simulation)
     assert_type(plan.imaging, passband.Imaging)

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -189,3 +190,11 @@ def test_two_runs_do_not_write_the_same_store(copied: Path, tiny_recipe: Simulat
     finally:
         os.close(descriptor)
     simulate(tiny_recipe, copied)
+
+
+def test_a_plan_says_what_to_simulate(tiny_store: WaveStore) -> None:
+    # rejects a store of the plan instead of its simulation's, and an AttributeError for the name of a plan
+    plan = SimpleNamespace(simulation=tiny_store.recipe)
+    assert simulate(plan, tiny_store.directory).recipe == tiny_store.recipe
+    with pytest.raises(PassbandError, match="'demo' is neither a simulation nor a plan; read a plan with load_plan"):
+        simulate("demo", tiny_store.directory)  # type: ignore[arg-type]

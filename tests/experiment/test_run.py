@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from passband.dataset.simulate import simulate
 from passband.dataset.store import WaveStore
 from passband.experiment.plan import plan_from
-from passband.experiment.run import TrainedRun, evaluate_model, simulate_plan, train_plan
+from passband.experiment.run import TrainedRun, evaluate_model, train_plan
 from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.model import load_model
 from passband.training import TrainingError, loop
@@ -34,7 +35,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> WaveStore:
     plan = plan_from(
         {"name": "s", **{k: SMALLEST[k] for k in ("simulation", "imaging")}, "validation": [named("n", 0)]}
     )
-    return simulate_plan(plan, tmp_path_factory.mktemp("store") / "store")
+    return simulate(plan, tmp_path_factory.mktemp("store") / "store")
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ from passband.commands.segmenting import Segmenter, warning, write_results
 from passband.commands.terminal.micrograph import open_micrograph, scale
 from passband.commands.terminal.progress import ProgressBars
 from passband.dataset.acquisition import Acquisition
+from passband.dataset.simulate import simulate
 from passband.dataset.store import WaveStore
 from passband.documents import json_text
 from passband.experiment.plan import Plan
-from passband.experiment.run import TrainedRun, evaluate_model, simulate_plan, splits, train_plan
+from passband.experiment.run import TrainedRun, evaluate_model, splits, train_plan
 from passband.figures.segmentation import overlay_figure
 from passband.figures.style import to_png
 from passband.files.writing import write_image_tiff
@@ -58,7 +59,7 @@ def run_demo(
     started = time.monotonic()
     output.mkdir(parents=True, exist_ok=True)
     with bars.bar("simulate", unit="structures") as bar:
-        store = simulate_plan(plan, output / "store", workers=workers, device=device, progress=bar)
+        store = simulate(plan, output / "store", workers=workers, device=device, progress=bar)
     simulated = time.monotonic()
     with bars.bar("train", unit="steps") as bar:
         run = train_plan(plan, store, output / "run", device=device, progress=bar)

@@ -45,8 +45,9 @@ def evaluate(
     scale of arXiv 2512.09067.
     """
     folder = find_model(model)
+    from passband.dataset.simulate import simulate
     from passband.experiment.plan import load_plan
-    from passband.experiment.run import evaluate_model, simulate_plan
+    from passband.experiment.run import evaluate_model
     from passband.segmentation.model import load_model
 
     recipe = load_plan(plan, overrides or ())
@@ -54,7 +55,7 @@ def evaluate(
     network = load_model(folder, device=where)
     with ProgressBars(quiet=quiet) as bars:
         with bars.bar("simulate", unit="structures") as bar:
-            waves = simulate_plan(recipe, store or output / "store", workers=workers, device=where, progress=bar)
+            waves = simulate(recipe, store or output / "store", workers=workers, device=where, progress=bar)
         with bars.bar("evaluate", unit="conditions") as bar:
             rows = evaluate_model(network, recipe, waves, device=where, progress=bar)
     output.mkdir(parents=True, exist_ok=True)

@@ -33,16 +33,16 @@ def simulate(
 
     Finished structures are found, not recomputed; a store of another recipe is refused and left alone.
     """
+    from passband.dataset import simulate as simulating
     from passband.dataset.store import beam_warning
     from passband.experiment.plan import load_plan
-    from passband.experiment.run import simulate_plan
 
     recipe = load_plan(plan, overrides or (), seed=seed)
     started = time.monotonic()
     with ProgressBars(quiet=quiet) as bars, bars.bar("simulate", unit="structures") as bar:
         for line in simulation_shortage(recipe.simulation, output, workers=workers):
             bars.warn(f"warning: {line}")
-        store = simulate_plan(recipe, output, workers=workers, device=resolve_device(device), progress=bar)
+        store = simulating.simulate(recipe, output, workers=workers, device=resolve_device(device), progress=bar)
         warning = beam_warning(store)
         if warning:
             bars.warn(f"warning: {warning}")

@@ -41,8 +41,9 @@ def train(
     Writes config.json, history.parquet and the folder model. The same command continues a stopped run. A named
     condition that was added since is measured, and nothing is trained for it; another training's folder is refused.
     """
+    from passband.dataset.simulate import simulate
     from passband.experiment.plan import load_plan
-    from passband.experiment.run import simulate_plan, train_plan
+    from passband.experiment.run import train_plan
 
     recipe = load_plan(plan, overrides or (), seed=seed)
     where = resolve_device(device)
@@ -54,7 +55,7 @@ def train(
         for line in short:
             bars.warn(f"warning: {line}")
         with bars.bar("simulate", unit="structures") as bar:
-            waves = simulate_plan(recipe, place, workers=workers, device=where, progress=bar)
+            waves = simulate(recipe, place, workers=workers, device=where, progress=bar)
         with bars.bar("train", unit="epochs") as bar:
             result = train_plan(recipe, waves, output, device=where, progress=bar)
     if as_json:

@@ -9,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
@@ -27,8 +28,16 @@ from passband.progress import ProgressCallback
 from passband.recipe import PassbandError
 
 
+class Planned(Protocol):
+    """What says which structures it needs, as a plan and the plan of a campaign do."""
+
+    @property
+    def simulation(self) -> Simulation:
+        """Of the structures."""
+
+
 def simulate(
-    recipe: Simulation,
+    recipe: Simulation | Planned,
     directory: str | os.PathLike[str],
     *,
     workers: int = 1,
@@ -43,7 +52,7 @@ def simulate(
     Parameters
     ----------
     recipe
-        What to simulate.
+        What to simulate, or a plan that says it.
     directory
         New, empty, or holding an unfinished or finished store of this recipe.
     workers
@@ -58,11 +67,11 @@ def simulate(
     StoreError
         The directory holds something else, is in use by another run, or its disk is full; nothing finished is lost.
     PassbandError
-        `workers` is below 1, or a structure cannot be simulated.
+        `workers` is below 1, a structure cannot be simulated, or `recipe` is something else.
     """
     if workers < 1:
         raise PassbandError(f"workers={workers} is below 1; give the number of processes")
-    place = Path(directory)
+    recipe, place = _simulation_of(recipe), Path(directory)
     prepare_store(place, recipe)
     shards = shards_of(recipe)
     with exclusive(place) as ours:
@@ -80,6 +89,13 @@ def simulate(
         if missing or not (place / "scenes.parquet").exists():
             finish_store(place, recipe)
     return WaveStore.open(place)
+
+
+def _simulation_of(recipe: Simulation | Planned) -> Simulation:
+    found = recipe if isinstance(recipe, Simulation) else getattr(recipe, "simulation", None)
+    if not isinstance(found, Simulation):
+        raise PassbandError(f"{recipe!r:.60} is neither a simulation nor a plan; read a plan with load_plan")
+    return found
 
 
 def simulate_shard(recipe: Simulation, directory: Path, shard: int, device: str | None) -> int:

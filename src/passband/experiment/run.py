@@ -1,4 +1,4 @@
-"""From a plan to its results: simulate, train, evaluate. Each may be stopped; the same call continues."""
+"""From a plan to its results: train and evaluate on its store. Each may be stopped; the same call continues."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from passband.dataset.acquisition import Acquisition, Batch, Imaging, simulate
+from passband.dataset.acquisition import Acquisition, Batch, Imaging
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.documents import json_text
@@ -35,18 +35,6 @@ class TrainedRun(NamedTuple):
     history: History
     epochs: int
     seconds: float
-
-
-def simulate_plan(
-    plan: Plan,
-    directory: Path,
-    *,
-    workers: int = 1,
-    device: str | None = None,
-    progress: ProgressCallback | None = None,
-) -> WaveStore:
-    """Simulate what the store of a plan lacks, and open it; errors as `dataset.acquisition.simulate`."""
-    return simulate(plan.simulation, directory, workers=workers, device=device, progress=progress)
 
 
 def splits(plan: Plan, store: WaveStore) -> dict[str, Sequence[int]]:
