@@ -29,7 +29,7 @@ def main() -> None:
         for pixel_size in (0.45, 0.475, 0.5, 0.525, 0.55):
             mask = model.segment(image, pixel_size, symmetries=symmetries)
             scores = overlap_scores(mask, truth, classes=2)
-            row = [scores.dice[1], scores.precision[1], scores.recall[1], scores.boundary_iou[1]]
+            row = [scores[name][1] for name in ("dice", "precision", "recall", "boundary_iou")]
             print(f"| {pixel_size} | {symmetries} | " + " | ".join(f"{float(value):.3f}" for value in row) + " |")
 
 

@@ -11,7 +11,7 @@ from passband.segmentation.shipped import find_model
 
 
 def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
-    return float(overlap_scores(prediction, truth, classes=2).dice[1])
+    return float(overlap_scores(prediction, truth, classes=2)["dice"][1])
 
 
 # The published notebook gives "about 0.5 Å" per pixel; a user's calibration is good to some per cent.

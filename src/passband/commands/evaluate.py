@@ -9,6 +9,7 @@ import typer
 from passband.commands.terminal.options import AsJson, Device, Overrides, Quiet, Workers, resolve_device
 from passband.commands.terminal.progress import ProgressBars
 from passband.documents import json_text
+from passband.scores.overlap import SCORES
 from passband.segmentation.shipped import find_model
 from passband.tabular import write_csv, write_parquet
 
@@ -17,8 +18,6 @@ passband evaluate out/run/model demo --store out/run/store
 passband evaluate cdse_run cdse --store cdse_store -o scores --set patches_per_structure=4
 passband evaluate au_hrtem au_hrtem --json
 """
-
-SHOWN = ("dice", "iou", "boundary_iou", "precision", "recall", "paper_loss")
 
 
 def evaluate(
@@ -77,7 +76,7 @@ def _undefined(value: Any) -> bool:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Scores as aligned text, a row for each named condition."""
-    names = [name for name in SHOWN if name in rows[0]]
+    names = [name for name in (*SCORES, "paper_loss") if name in rows[0]]
     width = max(len("condition"), *(len(str(row["condition"])) for row in rows))
     lines = [f"{'condition':<{width}}" + "".join(f"{name:>14}" for name in names)]
     lines += [f"{row['condition']:<{width}}" + "".join(f"{row[name]:>14.4f}" for name in names) for row in rows]

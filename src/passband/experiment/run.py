@@ -234,8 +234,7 @@ def _scores(model: Model, micrographs: NamedSet) -> dict[str, float]:
             predicted.append(probabilities.argmax(0).numpy())
             truth.append(mask.cpu().numpy())
     scores = overlap_scores(np.stack(predicted), np.stack(truth), classes=2, average="images")
-    names = ("dice", "iou", "boundary_iou", "precision", "recall")
-    return {**{name: float(getattr(scores, name)[1]) for name in names}, "paper_loss": float(np.mean(losses))}
+    return {**{name: float(scores[name][1]) for name in scores}, "paper_loss": float(np.mean(losses))}
 
 
 def _paper_loss(probabilities: Tensor, mask: Tensor) -> float:

@@ -1,11 +1,14 @@
-"""How well two segmentations overlap: IoU, Dice, precision, recall, boundary IoU, and what each mean is over."""
+"""How well two segmentations overlap: Dice, IoU, boundary IoU, precision, recall, and what each mean is over."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from passband.entries import Entries
 from passband.recipe import PassbandError
 
 Mask = NDArray[np.bool_]
@@ -14,26 +17,116 @@ Average = Literal["images", "pixels"]
 
 
 @dataclass(frozen=True)
-class OverlapScores:
-    """One number per class for each score; NaN where the class occurs neither in prediction nor truth."""
+class MaskPair:
+    """One class in one image, predicted and true, both (y, x), with the counts that scores are ratios of.
 
-    iou: PerClass
-    dice: PerClass
-    precision: PerClass
-    recall: PerClass
-    boundary_iou: PerClass
+    `width` is that of the boundaries in pixels.
+    """
+
+    prediction: Mask
+    truth: Mask
+    width: int
+
+    @cached_property
+    def both(self) -> int:
+        """Pixels of the class in the prediction and in the truth."""
+        return int(np.count_nonzero(self.prediction & self.truth))
+
+    @cached_property
+    def predicted(self) -> int:
+        """Pixels of the class in the prediction."""
+        return int(np.count_nonzero(self.prediction))
+
+    @cached_property
+    def true(self) -> int:
+        """Pixels of the class in the truth."""
+        return int(np.count_nonzero(self.truth))
+
+    @property
+    def boundaries(self) -> tuple[Mask, Mask]:
+        """Boundary of the prediction and of the truth."""
+        return mask_boundary(self.prediction, width=self.width), mask_boundary(self.truth, width=self.width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverlapScore:
+    """One score: a ratio of two counts.
+
+    Attributes
+    ----------
+    name
+        Name of its column.
+    says
+        What it is, in a few words.
+    counts
+        Numerator and denominator of one class in one image; without a denominator the score is not defined.
+    """
+
+    name: str
+    says: str
+    counts: Callable[[MaskPair], tuple[float, float]]
+
+
+def _boundary_counts(pair: MaskPair) -> tuple[int, int]:
+    predicted, true = pair.boundaries
+    return int(np.count_nonzero(predicted & true)), int(np.count_nonzero(predicted | true))
+
+
+#: The columns of `passband evaluate` are these, in this order.
+SCORES: Entries[OverlapScore] = Entries(
+    "score",
+    (
+        OverlapScore(
+            name="dice",
+            says="2|p∩t|/(|p|+|t|)",
+            counts=lambda pair: (2 * pair.both, pair.predicted + pair.true),
+        ),
+        OverlapScore(
+            name="iou",
+            says="|p∩t|/|p∪t|",
+            counts=lambda pair: (pair.both, pair.predicted + pair.true - pair.both),
+        ),
+        OverlapScore(
+            name="boundary_iou",
+            says="IoU of the boundary stripes (Cheng et al. 2021, arXiv 2103.16562)",
+            counts=_boundary_counts,
+        ),
+        OverlapScore(
+            name="precision",
+            says="|p∩t|/|p|, not defined where nothing was predicted",
+            counts=lambda pair: (pair.both, pair.predicted),
+        ),
+        OverlapScore(
+            name="recall",
+            says="|p∩t|/|t|, not defined where there is nothing to find",
+            counts=lambda pair: (pair.both, pair.true),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class OverlapScores:
+    """Scores by name, each one number per class; NaN where it is not defined for the class."""
+
+    values: Mapping[str, PerClass]
+
+    def __getitem__(self, name: str) -> PerClass:
+        return self.values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
 
     def mean(self) -> dict[str, float]:
         """Macro mean of every score: each class weighs the same whatever its area; NaN classes are left out."""
-        return {field.name: _nanmean(getattr(self, field.name)) for field in fields(self)}
+        return {name: _nanmean(values) for name, values in self.values.items()}
 
     def to_row(self, class_names: tuple[str, ...] | None = None) -> dict[str, float]:
         """Flat dictionary for a table: `iou` … are the macro means, `iou_<class>` … the single classes."""
-        names = class_names or tuple(str(number) for number in range(len(self.iou)))
         row = self.mean()
-        for field in fields(self):
-            values = getattr(self, field.name)
-            row |= {f"{field.name}_{name}": float(value) for name, value in zip(names, values, strict=True)}
+        for score, values in self.values.items():
+            names = class_names or tuple(str(number) for number in range(len(values)))
+            row |= {f"{score}_{name}": float(value) for name, value in zip(names, values, strict=True)}
         return row
 
 
@@ -43,7 +136,7 @@ def _nanmean(values: PerClass) -> float:
 
 
 def _ratio(numerator: PerClass, denominator: PerClass) -> PerClass:
-    out = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
+    out = np.full(numerator.shape, np.nan)
     np.divide(numerator, denominator, out=out, where=denominator > 0)
     return out
 
@@ -74,9 +167,8 @@ def overlap_scores(
     Returns
     -------
     OverlapScores
-        IoU = |p∩t|/|p∪t|; Dice = 2|p∩t|/(|p|+|t|); precision = |p∩t|/|p|; recall = |p∩t|/|t|. Where a class is in the
-        truth but never predicted its precision is NaN and everything else 0; where it is predicted but not there its
-        recall is NaN.
+        Every one of `SCORES`. Where a class is in the truth but never predicted its precision is NaN and everything
+        else 0; where it is predicted but not there its recall is NaN.
 
     Raises
     ------
@@ -84,28 +176,16 @@ def overlap_scores(
         Shapes differ, numbers are not whole or not below `classes`.
     """
     predicted, true, classes = _checked(prediction, truth, classes)
-    n = len(predicted)
-    both, in_prediction, in_truth, boundary_both, boundary_any = (np.zeros((n, classes)) for _ in range(5))
     width = boundary_width(predicted.shape[-2:], fraction=boundary)
-    for image in range(n):
+    counts = np.zeros((len(SCORES), 2, len(predicted), classes))
+    for image in range(len(predicted)):
         for number in range(classes):
-            p, t = predicted[image] == number, true[image] == number
-            both[image, number] = np.count_nonzero(p & t)
-            in_prediction[image, number], in_truth[image, number] = np.count_nonzero(p), np.count_nonzero(t)
-            p_rim, t_rim = mask_boundary(p, width=width), mask_boundary(t, width=width)
-            boundary_both[image, number] = np.count_nonzero(p_rim & t_rim)
-            boundary_any[image, number] = np.count_nonzero(p_rim | t_rim)
+            pair = MaskPair(predicted[image] == number, true[image] == number, width)
+            counts[..., image, number] = [score.counts(pair) for score in SCORES.values()]
     if average == "pixels":
-        counts = (both, in_prediction, in_truth, boundary_both, boundary_any)
-        both, in_prediction, in_truth, boundary_both, boundary_any = (count.sum(0, keepdims=True) for count in counts)
-    per_image = (
-        _ratio(both, in_prediction + in_truth - both),
-        _ratio(2.0 * both, in_prediction + in_truth),
-        _ratio(both, in_prediction),
-        _ratio(both, in_truth),
-        _ratio(boundary_both, boundary_any),
-    )
-    return OverlapScores(*(np.array([_nanmean(column) for column in score.T]) for score in per_image))
+        counts = counts.sum(2, keepdims=True)
+    ratios = {name: _ratio(*both) for name, both in zip(SCORES, counts, strict=True)}
+    return OverlapScores({name: np.array([_nanmean(column) for column in one.T]) for name, one in ratios.items()})
 
 
 def _checked(
@@ -168,7 +248,5 @@ def _erode_along(mask: Mask, width: int, axis: int) -> Mask:
 def boundary_iou(prediction: ArrayLike, truth: ArrayLike, *, fraction: float = 0.02) -> float:
     """IoU of the boundary stripes of two masks (y, x); NaN where both masks are empty."""
     p, t = np.asarray(prediction, dtype=bool), np.asarray(truth, dtype=bool)
-    width = boundary_width(p.shape, fraction=fraction)
-    p_rim, t_rim = mask_boundary(p, width=width), mask_boundary(t, width=width)
-    either = np.count_nonzero(p_rim | t_rim)
-    return np.count_nonzero(p_rim & t_rim) / either if either else float("nan")
+    shared, either = _boundary_counts(MaskPair(p, t, boundary_width(p.shape, fraction=fraction)))
+    return shared / either if either else float("nan")
