@@ -18,7 +18,7 @@ from passband.dataset.store import split_structures
 from passband.experiment.plan import Split
 from passband.performance.table import SET_COLUMNS, PerformanceError, PerformanceTable, measured_performance
 from passband.recipe import PassbandError
-from passband.segmentation.model import read_card
+from passband.segmentation.card import read_card
 
 Run = Callable[..., Any]  # the fixture `run`, see conftest
 KEYS = {"verdict", "predicted_loss", "predicted_dice", "conditions", "sigma", "delta_epsilon", "reasons", "advice"}

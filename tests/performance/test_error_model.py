@@ -11,7 +11,7 @@ from passband.performance.conformal import coverage
 from passband.performance.error_model import FEATURES, ErrorModel, features_of, with_kernels
 from passband.performance.table import PerformanceTable, measured_performance
 from passband.recipe import PassbandError
-from passband.segmentation.model import read_card
+from passband.segmentation.card import read_card
 from passband.segmentation.shipped import find_model
 
 

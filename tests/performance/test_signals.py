@@ -20,8 +20,10 @@ from passband.performance.signals import (
 )
 from passband.performance.subspace import Subspace
 from passband.recipe import PassbandError
-from passband.segmentation.model import Model, ModelCard, ModelError
+from passband.segmentation.card import ModelCard
+from passband.segmentation.model import Model
 from passband.segmentation.unet import UNetRecipe
+from passband.segmentation.weights import ModelError
 
 TINY = UNetRecipe.preset("tiny")
 

@@ -13,8 +13,10 @@ from safetensors.torch import load, save
 from torch import nn
 
 from passband.recipe import PassbandError
-from passband.segmentation.model import Model, ModelCard, ModelError, load_model, read_card, save_model
+from passband.segmentation.card import ModelCard, read_card
+from passband.segmentation.model import Model, load_model, save_model
 from passband.segmentation.unet import UNetRecipe
+from passband.segmentation.weights import ModelError
 
 TINY = UNetRecipe.preset("tiny")
 

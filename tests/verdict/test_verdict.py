@@ -9,7 +9,7 @@ from passband.files.micrograph import Micrograph
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
 from passband.performance.error_model import ErrorModel
-from passband.segmentation.model import ModelCard
+from passband.segmentation.card import ModelCard
 from passband.segmentation.unet import UNetRecipe
 from passband.verdict import verdict
 from passband.verdict.estimate import ConditionEstimate, compatible_settings, estimate_conditions

@@ -35,8 +35,9 @@ from passband.experiment.run import NamedSet
 from passband.locking import exclusive_in_turn
 from passband.progress import ProgressCallback
 from passband.recipe import Recipe
+from passband.segmentation.card import ModelCard
 from passband.segmentation.losses import LossRecipe
-from passband.segmentation.model import ModelCard, load_model, save_model
+from passband.segmentation.model import load_model, save_model
 from passband.segmentation.networks import AnyArchitecture, seeded_networks
 from passband.segmentation.stacked import StackedLearner, Together
 from passband.training import History, TrainingProgress, fit

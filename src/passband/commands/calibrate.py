@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from passband.experiment.plan import Split
     from passband.microscope.conditions import ConditionDistribution
     from passband.performance.table import MeasurementRecipe, PerformanceTable
-    from passband.segmentation.model import Model, ModelCard
+    from passband.segmentation.card import ModelCard
+    from passband.segmentation.model import Model
 
 EXAMPLES = """
 passband calibrate out/demo/run --store out/demo/store -o calibrated

@@ -22,9 +22,10 @@ from passband.microscope.information import Metric, compare_information
 from passband.microscope.polar import DataSet
 from passband.progress import ProgressCallback
 from passband.scores.overlap import overlap_scores
+from passband.segmentation.card import ModelCard
 from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.losses import paper_loss
-from passband.segmentation.model import Model, ModelCard, save_model
+from passband.segmentation.model import Model, save_model
 from passband.training import History, TrainingProgress, fit
 
 

@@ -23,7 +23,7 @@ from passband.performance.conformal import check_level, conformal_quantile
 from passband.performance.distance import SettingRow, distance_rows, log_dose, setting_row
 from passband.performance.gaussian_process import GaussianProcess, Kernel, fitted_kernel
 from passband.performance.table import Kernels, PerformanceTable, measured_performance
-from passband.segmentation.model import ModelCard
+from passband.segmentation.card import ModelCard
 
 Array = NDArray[np.float64]
 

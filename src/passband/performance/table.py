@@ -19,7 +19,9 @@ from passband.microscope.conditions import ConditionDistribution
 from passband.performance.gaussian_process import Kernel
 from passband.performance.signals import SignalReference
 from passband.recipe import PassbandError, Recipe
-from passband.segmentation.model import CARD, ModelCard, ModelError
+from passband.segmentation.card import ModelCard
+from passband.segmentation.shipped import CARD
+from passband.segmentation.weights import ModelError
 from passband.validation import first_error
 
 Columns = dict[str, tuple[float, ...]]

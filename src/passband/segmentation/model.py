@@ -1,4 +1,4 @@
-"""A trained network with its card: what it was trained through, and the prediction for any micrograph.
+"""A trained network with its card: kept in a folder, it labels every pixel of any micrograph.
 
 A model is a directory of two files, `weights.safetensors` and `card.json`. Nothing in it is a pickle, so opening a
 stranger's model runs none of the stranger's code.
@@ -7,101 +7,24 @@ stranger's model runs none of the stranger's code.
 import hashlib
 import math
 from pathlib import Path
-from typing import Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field, JsonValue, ValidationError, model_validator
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from passband.documents import naming, parse_json, read_document
 from passband.durable import write_atomically
 from passband.patches.resampling import as_pixel_pair, resample, resample_to_pixel
 from passband.patches.standardising import check_image, standardised
 from passband.patches.symmetry import dihedral, dihedral_inverse
 from passband.patches.tiling import predict_tiled
-from passband.recipe import Recipe
-from passband.segmentation.networks import AnyArchitecture
+from passband.segmentation.card import ModelCard, read_card
+from passband.segmentation.shipped import CARD, WEIGHTS
 from passband.segmentation.weights import ModelError, check_shapes, read_weights, refuse_not_finite
-from passband.validation import first_error
 
-__all__ = [
-    "CARD",
-    "LARGEST",
-    "SMALLEST",
-    "WEIGHTS",
-    "Model",
-    "ModelCard",
-    "ModelError",
-    "load_model",
-    "read_card",
-    "save_model",
-]
-
-WEIGHTS, CARD = "weights.safetensors", "card.json"
 SMALLEST = 16  # pixels at the network's pixel size; fewer show no particle in its surroundings
 LARGEST = 2**26  # pixels an image may be enlarged to; a coarse pixel size would otherwise fill the memory
-
-
-class ModelCard(Recipe):
-    """What a user must know of a network before trusting it; `weights_sha256` is filled in by `save_model`.
-
-    Attributes
-    ----------
-    name
-        Of the model.
-    architecture
-        Recipe of the network.
-    classes
-        Their names in order, "background" first.
-    pixel_size
-        Å, at which the network sees; images are resampled to it.
-    mode
-        Of the microscope whose images it was trained on: "TEM", "STEM" or "SEM".
-    conditions
-        Distribution of imaging conditions that it was trained through, as plain values.
-    simulation, imaging, training
-        The other recipes of the run, as plain values.
-    scores
-        On named held-out sets.
-    calibration
-        What relates distance from the training conditions to loss; filled in by later evaluations.
-    seed, cost
-        Random seed; cost such as `{"seconds": 1200, "device": "2 CPU cores"}`.
-    licence, citation, notes
-        Text.
-    weights_sha256
-        Of the weights file.
-    """
-
-    name: str = "unnamed"
-    architecture: AnyArchitecture
-    classes: tuple[str, ...] = ("background", "particle")
-    pixel_size: float = Field(gt=0.0)
-    mode: Literal["TEM", "STEM", "SEM"] = "TEM"
-    conditions: dict[str, JsonValue] = Field(default={})
-    simulation: dict[str, JsonValue] = Field(default={})
-    imaging: dict[str, JsonValue] = Field(default={})
-    training: dict[str, JsonValue] = Field(default={})
-    scores: dict[str, JsonValue] = Field(default={})
-    calibration: dict[str, JsonValue] = Field(default={})
-    seed: int = 0
-    cost: dict[str, JsonValue] = Field(default={})
-    licence: str = "BSD-3-Clause"
-    citation: str = ""
-    notes: str = ""
-    weights_sha256: str = ""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if len(self.classes) != self.architecture.classes:
-            raise ValueError(
-                f"classes={list(self.classes)} names {len(self.classes)} classes but the network has "
-                f"{self.architecture.classes}; name each one"
-            )
-        return self
 
 
 class Model:
@@ -261,26 +184,3 @@ def load_model(directory: str | Path, *, device: torch.device | str | None = Non
     network.load_state_dict(state)
     refuse_not_finite(network.state_dict(), str(directory / WEIGHTS))  # what was finite in more bits
     return Model(network, card, device=device)
-
-
-def read_card(directory: str | Path) -> ModelCard:
-    """Read the card of a model without its weights.
-
-    Raises
-    ------
-    ModelError
-        It is missing or not a card.
-    """
-    path = Path(directory) / CARD
-    try:
-        with naming(f"{path} is no model card: it", ModelError):
-            content = read_document(path)
-            parse_json(content)
-        return ModelCard.model_validate_json(content)
-    except OSError as error:
-        raise ModelError(
-            f"cannot read {path}: {error.strerror}; a model is a directory with {WEIGHTS} and {CARD}"
-        ) from error
-    except ValidationError as error:
-        reason = first_error(error, whole="the file")
-        raise ModelError(f"{path} is no model card: {reason}; copy the model again") from error

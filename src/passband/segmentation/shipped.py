@@ -6,7 +6,8 @@ from passband.recipe import PassbandError
 
 DEFAULT = "au_hrtem"
 _SHIPPED = Path(__file__).resolve().parent.parent / "weights"
-FILES = ("weights.safetensors", "card.json")
+WEIGHTS, CARD = "weights.safetensors", "card.json"
+FILES = (WEIGHTS, CARD)
 
 
 def shipped_models() -> list[str]:

@@ -36,7 +36,7 @@ from passband.performance.error_model import LEVEL, ErrorModel, PredictedPerform
 from passband.performance.signals import SIGNALS
 from passband.performance.table import PerformanceTable
 from passband.performance.widening import bounding_distribution, trained_range
-from passband.segmentation.model import ModelCard
+from passband.segmentation.card import ModelCard
 from passband.verdict.advice import best_defocus
 from passband.verdict.estimate import ConditionEstimate, compatible_settings
 
