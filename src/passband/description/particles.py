@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from skimage.measure import label, regionprops
 
+from passband.pixels import pixel_pair
 from passband.recipe import PassbandError
 
 COLUMNS = (
@@ -74,7 +75,7 @@ def without_specks(
     PassbandError
         The pixel size or the area is not a positive number (0 is an area).
     """
-    step_y, step_x = (side / 10.0 for side in _pixel_pair(pixel_size))  # Å → nm
+    step_y, step_x = (side / 10.0 for side in pixel_pair(pixel_size))  # Å → nm
     if not (np.isfinite(minimum_area_nm2) and minimum_area_nm2 >= 0.0):
         raise PassbandError(f"minimum area {minimum_area_nm2:g} nm² must be 0 or more; 0 keeps every pixel")
     labels = label(mask != 0, connectivity=2)  # type: ignore[no-untyped-call]
@@ -95,7 +96,7 @@ def measure_labels(
     √(4A/π); the eccentricity that of the ellipse of the same second moments, 0 for a disc. `touches_border`: cut by
     the image's edge, so that its size is a lower bound. Arguments as in `measure_particles`.
     """
-    step_y, step_x = (side / 10.0 for side in _pixel_pair(pixel_size))  # Å → nm
+    step_y, step_x = (side / 10.0 for side in pixel_pair(pixel_size))  # Å → nm
     chances = None if probability is None else np.asarray(probability, dtype=np.float64)
     if chances is not None and chances.shape != labels.shape:
         raise PassbandError(
@@ -124,13 +125,6 @@ def measure_labels(
             }
         )
     return rows
-
-
-def _pixel_pair(pixel_size: float | tuple[float, float]) -> tuple[float, float]:
-    pair = pixel_size if isinstance(pixel_size, tuple) else (pixel_size, pixel_size)
-    if len(pair) != 2 or not all(np.isfinite(side) and side > 0 for side in pair):
-        raise PassbandError(f"pixel_size={pixel_size} must be one or two positive lengths in Å, such as 0.776")
-    return float(pair[0]), float(pair[1])
 
 
 def write_particles(rows: Sequence[Row], path: str | Path) -> None:

@@ -29,6 +29,7 @@ from passband.microscope.conditions import Conditions
 from passband.microscope.power_spectrum import FloatArray, Periodogram, averaged_periodogram
 from passband.microscope.ring_fit import Pattern, RingFit, expected_power, fit_rings, radial_misfit
 from passband.microscope.ring_model import SPREAD, THICKNESS, Setting
+from passband.pixels import pixel_pair
 from passband.recipe import PassbandError, Recipe
 
 SMALLEST_SIDE = 64  # pixels
@@ -208,7 +209,7 @@ def fit_conditions(
         The image is not (y, x) or not finite, or a number is out of its range.
     """
     chosen = recipe or FitRecipe()
-    pixels = _checked_pixels(pixel_size)
+    pixels = pixel_pair(pixel_size)
     check_energy(energy)
     check_coefficient("C30", cs)
     given: dict[str, Any] = {"energy": energy, "cs": cs, "pixel_size": pixels}
@@ -229,13 +230,6 @@ def fit_conditions(
     if reason:
         return Refusal(reason, **given)
     return _result(fitted, _spectrum(periodogram, fitted, setting), chosen.confidence, needs_both, given)
-
-
-def _checked_pixels(pixel_size: float | tuple[float, float]) -> tuple[float, float]:
-    sides = pixel_size if isinstance(pixel_size, tuple) else (pixel_size, pixel_size)
-    if len(sides) != 2 or not all(0.0 < side < 1e6 for side in sides):
-        raise PassbandError(f"pixel_size={pixel_size} Å must be above 0; write the side of a pixel in Å")
-    return (float(sides[0]), float(sides[1]))
 
 
 def _checked_image(image: NDArray[Any]) -> NDArray[Any]:

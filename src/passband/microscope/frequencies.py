@@ -5,6 +5,7 @@ from math import ceil
 import torch
 from torch import Tensor
 
+from passband.pixels import pixel_pair
 from passband.recipe import PassbandError
 
 
@@ -47,11 +48,9 @@ def spatial_frequencies(
     >>> q[0].tolist()
     [0.0, 0.5, 1.0, 0.5]
     """
-    pixel_y, pixel_x = pixel_size if isinstance(pixel_size, tuple) else (pixel_size, pixel_size)
+    pixel_y, pixel_x = pixel_pair(pixel_size)
     if min(shape) < 1:
         raise PassbandError(f"shape={tuple(shape)} has an empty side; both sides must be at least 1 pixel")
-    if not (pixel_y > 0 and pixel_x > 0):
-        raise PassbandError(f"pixel_size={pixel_size} Å is not positive; write the side of a pixel in Å")
     qy = _axis(shape[0], pixel_y, device)[:, None]
     qx = _axis(shape[1], pixel_x, device)[None, :]
     return torch.hypot(qy, qx).to(dtype), torch.atan2(qy, qx).to(dtype)

@@ -5,23 +5,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch.nn import functional as F
 
-from passband.recipe import PassbandError
+from passband.pixels import pixel_pair
 
 FloatImage = NDArray[np.float32]
-
-
-def as_pixel_pair(pixel_size: float | tuple[float, float]) -> tuple[float, float]:
-    """Return a pixel size in Å as (y, x).
-
-    Raises
-    ------
-    PassbandError
-        Not positive and finite.
-    """
-    pair = (pixel_size, pixel_size) if isinstance(pixel_size, int | float | np.number) else pixel_size
-    if len(pair) != 2 or not all(np.isfinite(side) and side > 0 for side in pair):
-        raise PassbandError(f"pixel_size={pixel_size} must be one or two positive lengths in Å, such as 0.776")
-    return float(pair[0]), float(pair[1])
 
 
 def resample(image: ArrayLike, shape: tuple[int, int]) -> FloatImage:
@@ -48,7 +34,7 @@ def resample_to_pixel(
     agree to 1 % are left alone: no network notices, and nothing is blurred.
     """
     array = np.asarray(image)
-    ratios = [old / new for old, new in zip(as_pixel_pair(pixel_size), as_pixel_pair(target), strict=True)]
+    ratios = [old / new for old, new in zip(pixel_pair(pixel_size), pixel_pair(target), strict=True)]
     if all(abs(ratio - 1.0) <= 0.01 for ratio in ratios):
         return np.array(array, dtype=np.float32)
     shape = (max(1, round(array.shape[0] * ratios[0])), max(1, round(array.shape[1] * ratios[1])))

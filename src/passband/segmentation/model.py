@@ -15,10 +15,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from passband.durable import write_atomically
-from passband.patches.resampling import as_pixel_pair, resample, resample_to_pixel
+from passband.patches.resampling import resample, resample_to_pixel
 from passband.patches.standardising import check_image, standardised
 from passband.patches.symmetry import dihedral, dihedral_inverse
 from passband.patches.tiling import predict_tiled
+from passband.pixels import pixel_pair
 from passband.segmentation.card import ModelCard, read_card
 from passband.segmentation.shipped import CARD, WEIGHTS
 from passband.segmentation.weights import ModelError, check_shapes, read_weights, refuse_not_finite
@@ -103,7 +104,7 @@ class Model:
             Fewer than 16 pixels along one side, or more than memory should hold.
         """
         target = self.card.pixel_size
-        sides = [max(1.0, n * size / target) for n, size in zip(shape, as_pixel_pair(pixel_size), strict=True)]
+        sides = [max(1.0, n * size / target) for n, size in zip(shape, pixel_pair(pixel_size), strict=True)]
         said = (
             f"image of {shape} pixels of {pixel_size} Å is {sides[0]:.6g} × {sides[1]:.6g} pixels of {target} Å, too "
         )
