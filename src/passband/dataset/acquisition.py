@@ -28,6 +28,7 @@ from passband.microscope.detector import record
 from passband.microscope.frequencies import band_limited
 from passband.microscope.imaging import form_images
 from passband.microscope.incoherent import IncoherentPart, add_incoherent, incoherent_part
+from passband.patches.standardising import standardised_tensor
 from passband.recipe import PassbandError, Recipe
 
 __all__ = ["Acquisition", "Batch", "Imaging", "Simulation", "simulate"]
@@ -252,7 +253,7 @@ class Acquisition:
         if not bool(torch.isfinite(patch).all()):
             raise PassbandError(f"the image of structure {row['structure']} is not finite; check {row['conditions']}")
         mask = torch.from_numpy(resample_mask(self._kept(row["structure"]).mask, (row["pixels"],) * 2))
-        return _standardised(patch), mask.to(self.device)[rows][:, columns].long()
+        return standardised_tensor(patch), mask.to(self.device)[rows][:, columns].long()
 
     def _field(self, row: Mapping[str, Any]) -> Tensor:
         """Image of the whole field as the camera records it, vacuum mean 1, `(pixels, pixels)`."""
@@ -301,11 +302,3 @@ def patch_shift(number: int, count: int, pixels: int) -> tuple[int, int]:
     side = isqrt(count - 1) + 1
     row, column = number % side, (number + number // side) % side
     return row * pixels // side, column * pixels // side
-
-
-def _standardised(image: Tensor) -> Tensor:
-    """Mean 0 and standard deviation 1, in double precision; an even image becomes 0."""
-    exact = image.double()
-    deviation = exact.std(correction=0)
-    centred = exact - exact.mean()
-    return (centred / deviation if float(deviation) > 0 else centred * 0.0).float()

@@ -1,11 +1,14 @@
 """What a network may look at, and in what numbers: finite grey images of mean 0 and standard deviation 1."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from passband.recipe import PassbandError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 HIGHEST = 1e15  # of any pixel: the variance of a larger image has no place in single precision
 
@@ -54,3 +57,15 @@ def standardised(array: NDArray[Any]) -> NDArray[np.float32]:
     if spread <= 1e-12 * max(abs(mean), 1e-300):
         return np.zeros(values.shape, np.float32)
     return ((values - mean) / spread).astype(np.float32)
+
+
+def standardised_tensor(image: "Tensor") -> "Tensor":
+    """Return a finite image as `standardised` does, on its device; an even image becomes 0.
+
+    PyTorch and NumPy sum in another order, so that the two differ by a rounding of float32. Simulated images are
+    standardised here and files there, and both keep their bytes.
+    """
+    exact = image.double()
+    deviation = exact.std(correction=0)
+    centred = exact - exact.mean()
+    return (centred / deviation if float(deviation) > 0 else centred * 0.0).float()
