@@ -10,7 +10,7 @@ import torch
 
 import passband
 from passband.commands.segmenting import Segmenter, warning, write_results
-from passband.commands.terminal.micrograph import open_micrograph, scale
+from passband.commands.terminal.micrograph import open_micrograph
 from passband.commands.terminal.progress import ProgressBars
 from passband.dataset.acquisition import Acquisition
 from passband.dataset.simulate import simulate
@@ -104,8 +104,8 @@ def _segment(
         path, truth = _held_out(plan, store, output / "held_out.tif")
     segmenter = Segmenter(run.model, device=device, tta=True)
     micrograph = open_micrograph(path, pixel_size=target.pixel_size, frame=target.frame)
-    result = segmenter.predict(micrograph.array, scale(micrograph))
-    write_results(result, micrograph.array, scale(micrograph), folder, stem=path.stem)
+    result = segmenter.predict(micrograph.array, micrograph.known_pixel_size)
+    write_results(result, micrograph.array, micrograph.known_pixel_size, folder, stem=path.stem)
     doubt = warning(path, segmenter.assessor.assess(micrograph, quick=True))
     return {"path": path, "micrograph": micrograph, "result": result, "truth": truth, "warning": doubt}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from passband.commands.terminal.errors import printable
-from passband.commands.terminal.micrograph import open_micrograph, scale
+from passband.commands.terminal.micrograph import open_micrograph
 from passband.commands.terminal.options import AsJson, Frame, PixelSize, parse_pixel_size
 from passband.documents import json_text
 from passband.recipe import PassbandError
@@ -63,7 +63,7 @@ def fit(
     )
     found = fit_conditions(
         micrograph.array,
-        pixel_size=scale(micrograph),
+        pixel_size=micrograph.known_pixel_size,
         energy=known_energy(image, micrograph, None if energy is None else quantities.energy(energy)),
         cs=quantities.signed_length(cs, "cs"),
         recipe=recipe,

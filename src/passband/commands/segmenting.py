@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.commands.terminal.micrograph import scale
 from passband.description.particles import measure_particles, without_specks, write_particles
 from passband.files.micrograph import Micrograph
 from passband.files.writing import write_image_tiff, write_mask_tiff, write_overlay_png
@@ -55,7 +54,7 @@ class Segmenter:
         PassbandError
             The network cannot look at it.
         """
-        pixel_size = scale(micrograph)
+        pixel_size = micrograph.known_pixel_size
         result = self.predict(micrograph.array, pixel_size)
         outputs = write_results(result, micrograph.array, pixel_size, output, stem=stem)
         # a verdict for every image of a session should cost no more than its mask; `passband trust` takes its time

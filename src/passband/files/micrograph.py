@@ -46,3 +46,20 @@ class Micrograph:
             raise PassbandError(f"a micrograph of shape {self.array.shape} is not an image; it must be (y, x)")
         if self.pixel_size is not None and not all(0 < side < float("inf") for side in self.pixel_size):
             raise PassbandError(f"pixel_size={self.pixel_size} Å must be finite and above 0")
+
+    @property
+    def known_pixel_size(self) -> tuple[float, float]:
+        """Pixel size (y, x) in Å, of a micrograph that has one.
+
+        Raises
+        ------
+        PassbandError
+            The file does not say it and nobody gave it.
+        """
+        if self.pixel_size is None:
+            name = self.provenance.get("path", "the micrograph")
+            raise PassbandError(
+                f"{name} does not say its pixel size; give it in Å, for example --pixel-size 0.5, or in Python "
+                "read_micrograph(path, pixel_size=0.5)"
+            )
+        return self.pixel_size

@@ -8,7 +8,6 @@ from passband.microscope.conditions import AnyConditions
 from passband.performance.error_model import LEVEL, ErrorModel
 from passband.performance.signals import signals
 from passband.performance.widening import bounding_distribution
-from passband.recipe import PassbandError
 from passband.segmentation.model import Model
 from passband.verdict.estimate import ConditionEstimate, estimate_conditions
 from passband.verdict.verdict import Verdict, file_reasons, weigh
@@ -94,8 +93,7 @@ class Assessor:
         PassbandError
             The pixel size is unknown, the image is too small or not finite, or a given value is not physical.
         """
-        if micrograph.pixel_size is None:
-            raise PassbandError("the pixel size is not known; give it in Å, for example --pixel-size 0.5")
+        pixel_size = micrograph.known_pixel_size
         card, error_model = self.model.card, self.error_model
         file = file_reasons(card, micrograph)
         if error_model is None:
@@ -103,7 +101,7 @@ class Assessor:
         seen = signals(
             self.model,
             micrograph.array,
-            micrograph.pixel_size,
+            pixel_size,
             reference=error_model.table.reference,
             side=error_model.table.patch,
             most=QUICK_SQUARES if quick else SQUARES,
@@ -115,7 +113,7 @@ class Assessor:
             estimate=estimate,
             signals=seen,
             file=file,
-            camera_pixel=max(micrograph.pixel_size),
+            camera_pixel=max(pixel_size),
             level=level,
             advise=not quick and not file,
         )

@@ -19,12 +19,5 @@ def open_micrograph(path: Path, *, pixel_size: float | None = None, frame: int |
     if is_result(path):
         raise PassbandError(f"{path} is what passband made of a micrograph; give the micrograph itself")
     micrograph = read_micrograph(path, pixel_size=pixel_size, frame=frame)
-    if micrograph.pixel_size is None:
-        raise PassbandError(f"{path} does not say its pixel size; give it in Å, for example --pixel-size 0.5")
+    _ = micrograph.known_pixel_size
     return micrograph
-
-
-def scale(micrograph: Micrograph) -> tuple[float, float]:
-    """Pixel size (y, x) in Å of a micrograph that `open_micrograph` returned."""
-    assert micrograph.pixel_size is not None
-    return micrograph.pixel_size
