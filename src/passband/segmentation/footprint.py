@@ -7,7 +7,7 @@ backward pass is counted tensor by tensor.
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, UntypedStorage
 
 from passband.segmentation.architecture import Architecture
 from passband.segmentation.losses import LossRecipe, segmentation_loss
@@ -73,16 +73,18 @@ def _activations(network: Architecture, loss: LossRecipe, shape: tuple[int, int,
     made = network.build_meta()
     images = torch.empty(shape, device="meta")
     masks = torch.zeros((shape[0], *shape[2:]), dtype=torch.int64, device="meta")
-    own = {one.untyped_storage()._cdata for one in (*made.parameters(), *made.buffers())}
-    found: dict[int, int] = {}
+    # A storage on the meta device has no address; views of one share one Python object, by which it is told apart.
+    weights = [one.untyped_storage() for one in (*made.parameters(), *made.buffers())]
+    own = {id(storage) for storage in weights}
+    found: dict[int, UntypedStorage] = {}
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if storage._cdata not in own:
-            found[storage._cdata] = storage.nbytes()
+        if id(storage) not in own:
+            found[id(storage)] = storage
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        value = segmentation_loss(made(images), masks, loss)
-    del value  # the graph must live until all is counted, or a storage's number is given again
-    return sum(found.values()), max(found.values())
+        segmentation_loss(made(images), masks, loss)
+    sizes = [storage.nbytes() for storage in found.values()]
+    return sum(sizes), max(sizes)
