@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
+from scipy.stats import spearmanr
 
 from passband.recipe import PassbandError
 
@@ -41,12 +41,10 @@ def spearman(first: ArrayLike, second: ArrayLike) -> float:
     """
     one, other = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     kept = np.isfinite(one) & np.isfinite(other)
-    if kept.sum() < 3:
+    one, other = one[kept], other[kept]
+    if len(one) < 3 or np.ptp(one) == 0.0 or np.ptp(other) == 0.0:
         return float("nan")
-    ranks = [rankdata(values[kept]) for values in (one, other)]
-    centred = [rank - rank.mean() for rank in ranks]
-    size = np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum())
-    return float((centred[0] * centred[1]).sum() / size) if size > 0.0 else float("nan")
+    return float(spearmanr(one, other).statistic)
 
 
 def rank_correlations(
