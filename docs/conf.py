@@ -16,11 +16,13 @@ sys.path.insert(0, str(HERE))
 
 import convention_figures  # noqa: E402
 import plan_keys  # noqa: E402
+import reference_pages  # noqa: E402
 import study_pages  # noqa: E402
 
 convention_figures.draw_all(HERE / "images" / "generated")
 study_pages.write_all(HERE)
 plan_keys.write(HERE)
+reference_pages.write_all(HERE)
 
 project = "passband"
 author = "The passband developers"

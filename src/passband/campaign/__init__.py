@@ -1,1 +1,4 @@
-"""Plans that become runs: recipes, grids, schedulers."""
+"""Plans that become runs: recipes, grids, schedulers.
+
+Its names are public as far as `import passband` offers them; the others may change from one version to the next.
+"""

@@ -1,1 +1,4 @@
-"""How good is it: overlap, detection, realism."""
+"""How good is it: overlap, detection, realism.
+
+Its names are public as far as `import passband` offers them; the others may change from one version to the next.
+"""

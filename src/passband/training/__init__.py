@@ -1,4 +1,7 @@
-"""One loop for any learner: steps, validation on named conditions, checkpoints, resume, history."""
+"""One loop for any learner: steps, validation on named conditions, checkpoints, resume, history.
+
+Its names are public as far as `import passband` offers them; the others may change from one version to the next.
+"""
 
 from passband.training.checkpoint import TrainingError
 from passband.training.history import History
