@@ -202,13 +202,20 @@ def toml(value: Any) -> str:
         return f"[{', '.join(map(toml, value))}]"
     if isinstance(value, bool):
         return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else f"{value:.5g}"
+    return f'"{value}"' if isinstance(value, str) else number(value)
+
+
+def number(value: float) -> str:
+    """Write a number in short: `300e3` as 3e5, whole ones up to a thousand million in full."""
+    if isinstance(value, int) and abs(value) <= 10**9:
+        return str(value)
+    return re.sub(r"e([+-])0*", lambda found: "e" + found.group(1).strip("+"), f"{value:.5g}")
 
 
 def allowed(field: FieldInfo) -> str:
     """Bounds of a value, from its type or from what is said of an impossible number."""
     told = ((word, getattr(one, name, None)) for one in field.metadata for name, word in BOUNDS.items())
-    return ", ".join(f"{word} {bound:.5g}" for word, bound in told if bound is not None) or refusal(field)
+    return ", ".join(f"{word} {number(bound)}" for word, bound in told if bound is not None) or refusal(field)
 
 
 def refusal(field: FieldInfo) -> str:

@@ -50,8 +50,8 @@ def write_all(docs: Path) -> None:
     folder = docs / "reference"
     folder.mkdir(exist_ok=True)
     rooms, alone = layers(docs.parent / "pyproject.toml")
-    pages = {room: room_page(room) for room in rooms if room not in NOT_IMPORTED}
-    pages["foundations"] = FOUNDATIONS + "\n".join(section(module) for module in alone)
+    pages = {"foundations": FOUNDATIONS + "\n".join(section(module) for module in alone)}
+    pages |= {room: room_page(room) for room in rooms if room not in NOT_IMPORTED}
     pages["public"] = PUBLIC + "\n".join(public())
     pages["index"] = INDEX.format(rooms="\n".join(name for name in pages if name != "public"))
     for name, text in pages.items():

@@ -49,8 +49,9 @@ def test_what_is_said_of_a_key(plan_keys: ModuleType) -> None:
     # rejects bounds that are read from the type alone (energy has none there) and a default that is not TOML
     rows = {line.split(" | ")[0]: line for line in plan_keys.page() if line.startswith("| `")}
     assert rows["| `patches_per_structure`"].endswith("| whole number | `1` | from 1, up to 64 |")
-    assert rows["| `energy`"].endswith("| number or [distribution](#keys-distribution) | `3e+05` | 500 eV to 2 MeV |")
+    assert rows["| `energy`"].endswith("| number or [distribution](#keys-distribution) | `3e5` | 500 eV to 2 MeV |")
     assert rows["| `structures`"].count("**needed**") + rows["| `patch`"].count("**needed**") >= 1
+    assert "Width (number of channels)" in rows["| `stem`"]  # of a kind of network, which the type Architecture hides
     assert rows["| `defocus`"] == "| `defocus` | −C10 |"
 
 
