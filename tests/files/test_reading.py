@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from passband.files.inspection import inspect
-from passband.files.reading import read_micrograph
+from passband.files.reading import as_micrograph, read_micrograph
 from passband.files.source_file import FormatError
+from passband.recipe import PassbandError
 
 IMAGE = np.random.default_rng(0).integers(0, 60000, (24, 31)).astype(np.uint16)
 
@@ -328,3 +329,28 @@ def test_inspect_describes_values_whose_squares_overflow(tmp_path: Path) -> None
     found = inspect(tmp_path / "a.npy")["statistics"]
     assert found["mean"] == pytest.approx(1e300)
     assert found["std"] == pytest.approx(2**0.5 * 1e300)
+
+
+def test_a_micrograph_an_array_and_a_path_are_one_micrograph(tmp_path: Path) -> None:
+    # rejects a path that is taken for an array of characters, and a pixel size that the file's replaces
+    Image.fromarray(IMAGE).save(tmp_path / "a.png")
+    read = read_micrograph(tmp_path / "a.png", pixel_size=0.5)
+    for image in (read, IMAGE, tmp_path / "a.png", str(tmp_path / "a.png")):
+        found = as_micrograph(image, pixel_size=(0.7, 0.8))
+        assert found.pixel_size == (0.7, 0.8)
+        np.testing.assert_array_equal(found.array, IMAGE)
+    assert as_micrograph(IMAGE, pixel_size="77.6pm").pixel_size == pytest.approx((0.776, 0.776))
+    assert as_micrograph(read) is read
+    assert read.pixel_size == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("given", ["array", "file"])
+def test_what_says_no_pixel_size_is_no_micrograph_yet(tmp_path: Path, given: str) -> None:
+    Image.fromarray(IMAGE).save(tmp_path / "a.png")
+    with pytest.raises(PassbandError, match=r"does not say its pixel size; .* in Python pixel_size=0\.5$"):
+        as_micrograph(IMAGE if given == "array" else tmp_path / "a.png")
+
+
+def test_a_colour_array_is_no_micrograph() -> None:
+    with pytest.raises(PassbandError, match=r"a micrograph of shape \(4, 4, 3\) is not an image"):
+        as_micrograph(np.zeros((4, 4, 3)), pixel_size=1.0)

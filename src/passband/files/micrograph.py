@@ -60,6 +60,6 @@ class Micrograph:
             name = self.provenance.get("path", "the micrograph")
             raise PassbandError(
                 f"{name} does not say its pixel size; give it in Å, for example --pixel-size 0.5, or in Python "
-                "read_micrograph(path, pixel_size=0.5)"
+                "pixel_size=0.5"
             )
         return self.pixel_size

@@ -1,11 +1,17 @@
 """Any microscope file in, one micrograph in house units out."""
 
+from dataclasses import replace
+from os import PathLike
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from passband.files.lengths import parse_length
 from passband.files.micrograph import Micrograph
 from passband.files.opening import load_image, open_file, unusable_reason
 from passband.files.source_file import MAX_BYTES
+from passband.pixels import pixel_pair
 
 
 def read_micrograph(
@@ -65,3 +71,38 @@ def read_micrograph(
             "notes": list(notes),
         },
     )
+
+
+def as_micrograph(
+    image: Micrograph | ArrayLike | str | PathLike[str],
+    *,
+    pixel_size: float | str | tuple[float, float] | None = None,
+) -> Micrograph:
+    """Return a micrograph of known pixel size: one that is there, an array, or one that is read from a file.
+
+    Parameters
+    ----------
+    image
+        Micrograph, array (y, x), or path of a file.
+    pixel_size
+        In Å, one number or (y, x), or a text with a unit such as "77.6pm"; replaces what a micrograph or a file says.
+
+    Raises
+    ------
+    PassbandError
+        The pixel size is unknown or cannot be understood, the array is not 2-D, or as `read_micrograph`.
+
+    Examples
+    --------
+    >>> as_micrograph(np.ones((64, 64)), pixel_size="50pm").pixel_size
+    (0.5, 0.5)
+    """
+    if isinstance(image, str | PathLike):
+        found = read_micrograph(Path(image))
+    else:
+        found = image if isinstance(image, Micrograph) else Micrograph(np.asarray(image))
+    if pixel_size is not None:
+        given = parse_length(pixel_size) if isinstance(pixel_size, str) else pixel_size
+        found = replace(found, pixel_size=pixel_pair(given))
+    _ = found.known_pixel_size
+    return found
