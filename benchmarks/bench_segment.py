@@ -47,11 +47,11 @@ SIDES = (130, 2048)
 FURTHER = 3
 #: What is timed inside: where it is defined or imported, and what it is.
 PARTS = {
-    "passband.commands.segmenting.load_model": "network read",
-    "passband.commands.segmenting.Assessor": "calibration read",
+    "passband.verdict.segmenting.load_model": "network read",
+    "passband.verdict.segmenting.Assessor": "calibration read",
     "passband.segmentation.model.Model.predict": "network",
-    "passband.commands.segmenting.write_overlay_png": "overlay",
-    "passband.commands.segmenting.measure_particles": "particles",
+    "passband.verdict.segmenting.write_overlay_png": "overlay",
+    "passband.verdict.segmenting.measure_particles": "particles",
     "passband.verdict.assessment.signals": "signals",
     "passband.verdict.assessment.estimate_conditions": "ring fit",
     "passband.verdict.assessment.weigh": "forecast",
@@ -60,7 +60,7 @@ PARTS = {
 PROBE = """
 import sys, time
 from functools import wraps
-import passband.commands.cli, passband.commands.segmenting
+import passband.commands.cli, passband.verdict.segmenting
 parts, spent = {parts!r}, {{"imports": time.process_time()}}
 def timed(function, name):
     @wraps(function, updated=())

@@ -1,6 +1,10 @@
-"""The papers that passband stands on, each with the parts of the program that use it."""
+"""The papers that passband stands on, each with the parts of the program that use it, to paste into a paper."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from passband import __version__
+from passband.recipe import PassbandError
 
 
 class Reference(NamedTuple):
@@ -117,3 +121,49 @@ REFERENCES = (
         parts=("simulation", "imaging", "training", "segmentation"),
     ),
 )
+
+
+def all_parts() -> list[str]:
+    """Return the parts of the program that references are for."""
+    return sorted({part for reference in REFERENCES for part in reference.parts})
+
+
+def references(parts: Sequence[str] = ()) -> list[Reference]:
+    """Return passband and the references of the named parts, all of them for none.
+
+    Raises
+    ------
+    PassbandError
+        A part is unknown.
+    """
+    known = all_parts()
+    for part in parts:
+        if part not in known:
+            raise PassbandError(f"part {part!r} is unknown; write {', '.join(known)}, or nothing for all")
+    return [r for r in REFERENCES if not parts or not r.parts or set(r.parts) & set(parts)]
+
+
+def plain(reference: Reference) -> str:
+    """One line: authors, title, where, year, and what it stands behind."""
+    where = reference.where or f"version {__version__}"
+    used = f"  [{', '.join(reference.parts)}]" if reference.parts else ""
+    link = f" {reference.link}" if reference.link else ""
+    return f"{reference.authors}. {reference.title}. {where} ({reference.year}).{link}{used}"
+
+
+def bibtex(reference: Reference) -> str:
+    """One BibTeX entry."""
+    fields = {
+        "author": " and ".join(reference.authors.split("; ")),
+        "title": f"{{{reference.title}}}",
+        "year": reference.year,
+        "journal" if reference.kind == "article" else "howpublished": reference.where,
+        "version": "" if reference.where else __version__,
+        "url": reference.link,
+    }
+    body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items() if value)
+    return f"@{reference.kind}{{{reference.key},\n{body}\n}}"
+
+
+#: Ways to write a reference.
+FORMS = {"plain": plain, "bibtex": bibtex}

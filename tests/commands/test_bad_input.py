@@ -248,7 +248,7 @@ def test_a_full_disk_while_segmenting_is_reported(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("passband.commands.segmenting.write_mask_tiff", full)
+    monkeypatch.setattr("passband.verdict.segmenting.write_mask_tiff", full)
     one_line(run("segment", picture, "--model", untrained, "-o", tmp_path / "m", "-q"), "the disk is full")
 
 
@@ -258,7 +258,7 @@ def test_interruption_is_130() -> None:
 
 def test_our_own_mistakes_keep_their_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert explain(ZeroDivisionError())[1] is None
-    monkeypatch.setattr("passband.commands.cite.select", lambda _: 1 / 0)
+    monkeypatch.setattr("passband.commands.cite.references", lambda _: 1 / 0)
     from passband.commands.cli import app
 
     with pytest.raises(ZeroDivisionError):

@@ -104,7 +104,7 @@ def test_failed_runs_are_listed_and_the_exit_code_says_so(
     def diverge(experiment: Any, folder: Path, **_: Any) -> None:
         raise ValueError("the loss is nan")
 
-    monkeypatch.setattr("passband.campaign.cluster.run_here", diverge)
+    monkeypatch.setattr("passband.campaign.running.run_here", diverge)
     outcome = run("campaign", "run", plan, "-o", tmp_path / "c", "--workers", "0", "-q")
     assert outcome.code == 2
     assert len(outcome.error_lines) == 2
@@ -206,14 +206,6 @@ def test_script_prints_the_job(run: Run, tmp_path: Path) -> None:
     outcome = run("campaign", "script", path)
     assert outcome.code == 0
     assert "#SBATCH -t 12:00:00" in outcome.out.splitlines()
-
-
-@pytest.mark.parametrize("command", ["run", "status", "report", "script"])
-def test_every_command_shows_examples_of_itself(run: Run, command: str) -> None:
-    outcome = run("campaign", command, "--help")
-    assert outcome.code == 0
-    assert f"  passband campaign {command}" in outcome.out.split("Examples:")[1]
-    assert f"  {command} " in run("campaign").out
 
 
 def test_a_dry_run_says_what_a_plan_takes_and_writes_nothing(run: Run, plan: Path, tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from passband.commands.terminal.options import parse_pixel_size
 from passband.files.listing import find_images
 
 Run = Callable[..., Any]  # the fixture `run`, see conftest
-COMMANDS = ["demo", "simulate", "train", "evaluate", "segment", "information", "inspect", "cite"]
 
 
 def in_a_new_process(code: str) -> str:
@@ -81,20 +80,6 @@ def test_errors_and_exit_codes_of_the_installed_program() -> None:
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.count("\n") == 1
     assert wrong.stderr.startswith("error: model 'z' is neither")
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_shows_examples_of_itself(run: Run, command: str) -> None:
-    outcome = run(command, "--help")
-    assert outcome.code == 0
-    assert "Examples:" in outcome.out
-    assert f"  passband {command}" in outcome.out
-
-
-def test_without_a_command_the_help_lists_all(run: Run) -> None:
-    outcome = run()
-    assert outcome.code == 0
-    assert all(f"\n  {command} " in outcome.out for command in COMMANDS)
 
 
 # -- segment -----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from passband.commands.inspect import EXAMPLES, inspect
+from passband.commands.inspect import inspect
+from passband.commands.terminal.entry import COMMANDS
 from passband.files.source_file import FormatError
 from passband.files.writing import write_image_tiff
 from passband.recipe import PassbandError
@@ -88,8 +89,8 @@ def test_a_folder_without_images_says_so(tmp_path: Path) -> None:
 
 
 def test_help_has_an_example_of_every_option() -> None:
-    assert "--json" in EXAMPLES
-    assert "--frame" in EXAMPLES
+    assert "--json" in COMMANDS["inspect"].examples
+    assert "--frame" in COMMANDS["inspect"].examples
 
 
 def test_inspecting_loads_neither_torch_nor_scipy(images: Path) -> None:

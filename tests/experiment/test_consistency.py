@@ -13,7 +13,8 @@ from passband.campaign.grid import CampaignPlan, load_campaign
 from passband.dataset.feasible import atoms_at_most
 from passband.dataset.simulation import Simulation
 from passband.experiment.consistency import step_bytes
-from passband.experiment.plan import Plan, PlanError, load_plan, plan_from, shipped_plans
+from passband.experiment.plan import Plan, PlanError, load_plan, plan_from
+from passband.experiment.shipped import shipped_plans
 from passband.segmentation.footprint import training_footprint
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.unet import UNetRecipe

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from passband.distribution import Uniform
-from passband.experiment.plan import Plan, PlanError, apply_override, find_plan, load_plan, shipped_plans
+from passband.experiment.plan import Plan, PlanError, apply_override, find_plan, load_plan
+from passband.experiment.shipped import shipped_plans
 
 
 @pytest.mark.parametrize("name", sorted(shipped_plans()))

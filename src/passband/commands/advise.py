@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from passband.commands.terminal.options import AsJson, Device, ModelPath, resolve_device
+from passband.commands.terminal.entry import CONDITIONS, command
+from passband.commands.terminal.options import AsJson, Device, ModelPath
 from passband.commands.trust import given_values
+from passband.devices import resolve_device
 from passband.documents import json_text
 from passband.recipe import PassbandError
 from passband.segmentation.shipped import find_model
@@ -16,16 +18,20 @@ if TYPE_CHECKING:
     from passband.performance.error_model import ErrorModel
     from passband.verdict.advice import Axis, LossMap
 
-EXAMPLES = """
-passband advise --model au_hrtem --dose 400 -o advice
-passband advise --c10 -100nm,100nm --cs -50um,1.2mm --c12 0,20nm --focal-spread 10 -o advice
-passband advise --c10 -60nm,60nm --budget 3 -o advice --json
-"""
-
 STEPS = (31, 13)
 Span = Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="What you can reach; as trained by default.")]
 
 
+@command(
+    group=CONDITIONS,
+    order=1,
+    summary="Where to record, and what to train on.",
+    examples="""
+passband advise --model au_hrtem --dose 400 -o advice
+passband advise --c10 -100nm,100nm --cs -50um,1.2mm --c12 0,20nm --focal-spread 10 -o advice
+passband advise --c10 -60nm,60nm --budget 3 -o advice --json
+""",
+)
 def advise(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for figure and tables.")],
     model: ModelPath = None,

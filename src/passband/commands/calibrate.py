@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from passband.commands.terminal.entry import NETWORKS, command
 from passband.commands.terminal.errors import printable
-from passband.commands.terminal.options import AsJson, Device, Quiet, resolve_device
+from passband.commands.terminal.options import AsJson, Device, ModelName, Quiet
 from passband.commands.terminal.progress import ProgressBars
+from passband.devices import resolve_device
 from passband.documents import json_text, naming, parse_json, parse_toml, read_document
 from passband.recipe import PassbandError
 from passband.segmentation.shipped import find_model
@@ -22,18 +24,22 @@ if TYPE_CHECKING:
     from passband.segmentation.card import ModelCard
     from passband.segmentation.model import Model
 
-EXAMPLES = """
+Structures = Literal["validation", "test", "both"]
+
+
+@command(
+    group=NETWORKS,
+    order=4,
+    summary="Where a network holds: measured, for its card.",
+    examples="""
 passband calibrate out/demo/run --store out/demo/store -o calibrated
 passband calibrate au_hrtem --store au_store --data-sets 480 --structures validation -o calibrated
 passband calibrate run --store store --conditions session.toml -o calibrated
 passband calibrate old_model -o calibrated                     (the table that is on its card, fitted again)
-"""
-
-Structures = Literal["validation", "test", "both"]
-
-
+""",
+)
 def calibrate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a trained model, or a shipped name.")],
+    model: ModelName,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for table and model.")],
     store: Annotated[
         Path | None,
@@ -162,7 +168,8 @@ def read_conditions(path: Path) -> "ConditionDistribution":
 
 def _split(card: "ModelCard", folder: Path, plan: str | None) -> "Split | None":
     """Find what the training held back: from a plan, the run's config.json, or the shipped plan of the model's name."""
-    from passband.experiment.plan import Split, load_plan, shipped_plans
+    from passband.experiment.plan import Split, load_plan
+    from passband.experiment.shipped import shipped_plans
 
     if plan is not None:
         return load_plan(plan).split

@@ -1,4 +1,4 @@
-"""The command line: one line per error, exit code 2 for bad input, and every command continues where it stopped."""
+"""The program `passband`, made of the entries: one line per error, exit code 2 for bad input."""
 
 import io
 import os
@@ -11,29 +11,68 @@ import typer
 from typer.core import TyperGroup
 
 from passband import __version__
-from passband.commands import (
-    advise,
-    calibrate,
-    campaign,
-    cite,
-    demo,
-    evaluate,
-    fit,
-    information,
-    inspect,
-    segment,
-    simulate,
-    train,
-    trust,
-)
+from passband.commands.terminal.choices import with_choices
+from passband.commands.terminal.entry import Command, all_commands
 from passband.commands.terminal.errors import explain
+from passband.entries import suggestion
+from passband.recipe import PassbandError
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-class OneLineErrors(TyperGroup):
-    """A command group that reports what the user can mend on one line and leaves tracebacks to our own mistakes.
+class CommandGroup(TyperGroup):
+    """Commands whose names begin with the name of the group; each is built when it is used."""
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the names of the commands of the group."""
+        return f"{self.name} "
+
+    def entries(self) -> dict[str, Command]:
+        """Return the commands of the group by what is typed behind its name."""
+        within = {one.name.removeprefix(self.prefix): one for one in all_commands() if one.name.startswith(self.prefix)}
+        return {name: one for name, one in within.items() if " " not in name}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names in the order of the help."""
+        return list(self.entries())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Build one command; None where there is none."""
+        entry = self.entries().get(cmd_name)
+        return None if entry is None else build(entry)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that the arguments begin with.
+
+        Raises
+        ------
+        PassbandError
+            There is none; a near one is suggested.
+        """
+        names = self.list_commands(ctx)
+        if args[0] not in names and not args[0].startswith("-"):
+            raise PassbandError(f"{args[0]!r:.60} is no command of {ctx.command_path}; {suggestion(args[0], names)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands, those of one heading together."""
+        headings: dict[str, list[tuple[str, str]]] = {}
+        for name, one in self.entries().items():
+            headings.setdefault(one.group or "Commands", []).append((name, one.summary))
+        width = max(len(name) for rows in headings.values() for name, _ in rows)
+        for heading, rows in headings.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), summary) for name, summary in rows])
+
+
+class Program(CommandGroup):
+    """The program itself: it reports what the user can mend on one line and leaves tracebacks to our own mistakes.
 
     `PASSBAND_DEBUG=1` in the environment shows the traceback of every error.
     """
+
+    prefix = ""
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **options: Any) -> Any:
         """Run a command and leave with its exit code."""
@@ -54,13 +93,26 @@ class OneLineErrors(TyperGroup):
         sys.exit(result if isinstance(result, int) else 0)
 
 
+def build(entry: Command) -> Any:
+    """Return the command of an entry, or the group that it opens, as the parser of arguments wants it."""
+    epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in entry.examples.splitlines())
+    group = any(one.name.startswith(f"{entry.name} ") for one in all_commands())
+    maker = typer.Typer(name=entry.name, cls=CommandGroup, rich_markup_mode=None, add_completion=False)
+    options: dict[str, Any] = {"help": entry.help, "epilog": epilog, "context_settings": _SETTINGS}
+    if group:
+        maker.callback(invoke_without_command=True, **options)(entry.function)
+    else:
+        maker.command(entry.name.split(" ")[-1], **options)(with_choices(entry.function))
+    return typer.main.get_command(maker)
+
+
 app = typer.Typer(
     name="passband",
-    cls=OneLineErrors,
+    cls=Program,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings=_SETTINGS,
     help="Neural networks for electron micrographs that know what they can see.",
     epilog="Start with: passband demo. Every command has examples: passband segment --help",
 )
@@ -82,51 +134,6 @@ def passband(
     """Neural networks for electron micrographs that know what they can see."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
-
-
-_EXAMPLES = {
-    "inspect": """
-passband inspect micrograph.dm4
-passband inspect session/*.tif
-passband inspect stack.mrc --json
-""",
-    "information": """
-passband information --energy 300e3 --focal-spread 10 --c10 -80 --c30 2.5e5
-passband information --c10 -80 --c30 2.5e5 --against c10=-250,c30=2.5e5 --weight area --json
-""",
-}
-
-
-def _register(module: Any, name: str, summary: str) -> None:
-    _add(app, getattr(module, name), summary, getattr(module, "EXAMPLES", None) or _EXAMPLES[name])
-
-
-def _add(commands: typer.Typer, function: Any, summary: str, examples: str) -> None:
-    first = (function.__doc__ or "").split("\n\n")[0]
-    epilog = "\b\nExamples:\n" + _indent(examples)
-    commands.command(function.__name__, short_help=summary, help=" ".join(first.split()), epilog=epilog)(function)
-
-
-def _indent(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.strip().splitlines())
-
-
-for _module, _name, _summary in (
-    (demo, "demo", "From atoms to a segmented micrograph in minutes."),
-    (simulate, "simulate", "A plan becomes a store of exit waves."),
-    (train, "train", "A plan and its store become a network."),
-    (evaluate, "evaluate", "Scores of a network on named conditions."),
-    (calibrate, "calibrate", "Where a network holds: measured, for its card."),
-    (segment, "segment", "Micrographs become masks and particles."),
-    (trust, "trust", "Does this network hold on this micrograph?"),
-    (advise, "advise", "Where to record, and what to train on."),
-    (information, "information", "What conditions transfer, and how alike two are."),
-    (fit, "fit", "Defocus and astigmatism from a micrograph's rings."),
-    (inspect, "inspect", "What a file holds and how it was understood."),
-    (cite, "cite", "What to cite."),
-):
-    _register(_module, _name, _summary)
-app.add_typer(campaign.group(_add), name="campaign", short_help=campaign.SUMMARY)
 
 
 def main() -> None:

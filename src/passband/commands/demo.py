@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from passband.commands.terminal.entry import START, command
 from passband.commands.terminal.errors import printable
 from passband.commands.terminal.options import (
     AsJson,
@@ -16,18 +17,11 @@ from passband.commands.terminal.options import (
     Seed,
     Workers,
     parse_pixel_size,
-    resolve_device,
 )
 from passband.commands.terminal.progress import ProgressBars
+from passband.devices import resolve_device
 from passband.documents import json_text
 from passband.recipe import PassbandError
-
-EXAMPLES = """
-passband demo
-passband demo --micrograph my_image.dm4 -o out/mine
-passband demo --micrograph my_image.png --pixel-size 0.5
-passband demo --set simulation.structures=200 --set training.epochs=60 --workers 8
-"""
 
 Micrograph = Annotated[
     Path | None,
@@ -35,6 +29,17 @@ Micrograph = Annotated[
 ]
 
 
+@command(
+    group=START,
+    order=1,
+    summary="From atoms to a segmented micrograph in minutes.",
+    examples="""
+passband demo
+passband demo --micrograph my_image.dm4 -o out/mine
+passband demo --micrograph my_image.png --pixel-size 0.5
+passband demo --set simulation.structures=200 --set training.epochs=60 --workers 8
+""",
+)
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for everything.")] = Path(
         "out/demo"
@@ -57,14 +62,14 @@ def demo(
     size = parse_pixel_size(pixel_size)
     if micrograph is not None and not micrograph.is_file():
         raise PassbandError(f"micrograph {micrograph} does not exist; check the path")
-    from passband.commands.demo_run import Target, check_target, run_demo
     from passband.experiment.plan import load_plan
+    from passband.reports.demonstration import Target, check_target, run_demo
 
     recipe = load_plan(plan, overrides or (), seed=seed)
     target = Target(micrograph, size, frame)
     check_target(target)
     with ProgressBars(quiet=quiet) as bars:
-        result = run_demo(recipe, output, target, workers=workers, device=resolve_device(device), bars=bars)
+        result = run_demo(recipe, output, target, workers=workers, device=resolve_device(device), stages=bars)
     if as_json:
         typer.echo(json_text(result))
     else:

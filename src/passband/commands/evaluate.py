@@ -6,22 +6,27 @@ from typing import Annotated, Any
 
 import typer
 
-from passband.commands.terminal.options import AsJson, Device, Overrides, Quiet, Workers, resolve_device
+from passband.commands.terminal.entry import NETWORKS, command
+from passband.commands.terminal.options import AsJson, Device, ModelName, Overrides, Quiet, Workers
 from passband.commands.terminal.progress import ProgressBars
+from passband.devices import resolve_device
 from passband.documents import json_text
-from passband.scores.overlap import SCORES
 from passband.segmentation.shipped import find_model
 from passband.tabular import write_csv, write_parquet
 
-EXAMPLES = """
+
+@command(
+    group=NETWORKS,
+    order=3,
+    summary="Scores of a network on named conditions.",
+    examples="""
 passband evaluate out/run/model demo --store out/run/store
 passband evaluate cdse_run cdse --store cdse_store -o scores --set patches_per_structure=4
 passband evaluate au_hrtem au_hrtem --json
-"""
-
-
+""",
+)
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a trained model, or a shipped name.")],
+    model: ModelName,
     plan: Annotated[
         str, typer.Argument(metavar="PLAN", help="Plan whose test structures and named conditions are used.")
     ],
@@ -76,6 +81,8 @@ def _undefined(value: Any) -> bool:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Scores as aligned text, a row for each named condition."""
+    from passband.scores.overlap import SCORES
+
     names = [name for name in (*SCORES, "paper_loss") if name in rows[0]]
     width = max(len("condition"), *(len(str(row["condition"])) for row in rows))
     lines = [f"{'condition':<{width}}" + "".join(f"{name:>14}" for name in names)]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from passband.commands.terminal.entry import IMAGES, command
 from passband.commands.terminal.errors import printable
-from passband.commands.terminal.micrograph import open_micrograph
 from passband.commands.terminal.options import AsJson, Frame, PixelSize, parse_pixel_size
 from passband.documents import json_text
 from passband.recipe import PassbandError
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from passband.files.micrograph import Micrograph
     from passband.microscope.fitting import Fit, Refusal
 
-EXAMPLES = """
+
+@command(
+    group=IMAGES,
+    order=3,
+    summary="Defocus and astigmatism from a micrograph's rings.",
+    examples="""
 passband fit micrograph.dm4 --energy 300e3 --cs 0
 passband fit film.tif --energy 300kV --cs 1.2mm --pixel-size 0.5 --figure rings.png
 passband fit film.tif --energy 300e3 --cs 0 --focal-spread 10 --json
-"""
-
-
+""",
+)
 def fit(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="One micrograph, of any known format.")],
     energy: Annotated[
@@ -47,6 +51,8 @@ def fit(
     C10 = −defocus is that of the amorphous film's mid-plane. Where the sign cannot be known (Cs = 0) it says so and
     gives both answers; where there are no rings it gives the reason and no numbers.
     """
+    from passband.files.scaled import open_micrograph
+
     micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
     from passband.commands.terminal import quantities
     from passband.microscope.fitting import Fit, FitRecipe, fit_conditions

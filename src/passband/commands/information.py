@@ -1,36 +1,53 @@
 """`passband information`: how much of a specimen some conditions show, and how alike two conditions are."""
 
 import math
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from passband.commands.terminal.choices import OneOf
+from passband.commands.terminal.entry import CONDITIONS, command
 from passband.commands.terminal.errors import printable
 from passband.commands.terminal.options import AsJson
 from passband.documents import json_text
-from passband.microscope.overlaps import OVERLAPS
 
 if TYPE_CHECKING:
     from passband.microscope.conditions import Conditions
     from passband.microscope.information import Metric
-
-    OverlapName = str
-else:
-    OverlapName = Literal[tuple(OVERLAPS)]
-
-EXAMPLES = """
-passband information --energy 300e3 --focal-spread 10 --c10 -80 --c30 2.5e5
-passband information --focal-spread 1nm --c10 -8nm --c30 25um --against c10=-250,c30=2.5e5 --json
-passband information --c10 -80 --aberration C21=200nm,phi21=1 --aberration trefoil=150nm --odd naive
-passband information --c10 -80 --c30 25um --against defocus=25nm,cs=25um -o figures
-"""
 
 _LENGTH = "Å, or with a unit (-8nm, 25um)"
 
 Length = Annotated[str | None, typer.Option(metavar="LENGTH", help=_LENGTH)]
 
 
+def _values(field: str) -> Iterable[str]:
+    """Return the values that a field of the metric may have."""
+    from passband.microscope.information import Metric
+
+    values: tuple[str, ...] = get_args(Metric.model_fields[field].annotation)
+    return values
+
+
+def _overlaps() -> Iterable[str]:
+    from passband.microscope.overlaps import OVERLAPS
+
+    return OVERLAPS
+
+
+@command(
+    group=CONDITIONS,
+    order=2,
+    summary="What conditions transfer, and how alike two are.",
+    examples="""
+passband information --energy 300e3 --focal-spread 10 --c10 -80 --c30 2.5e5
+passband information --focal-spread 1nm --c10 -8nm --c30 25um --against c10=-250,c30=2.5e5 --json
+passband information --c10 -80 --aberration C21=200nm,phi21=1 --aberration trefoil=150nm --odd naive
+passband information --c10 -80 --c30 25um --against defocus=25nm,cs=25um -o figures
+""",
+)
 def information(
     energy: Annotated[str, typer.Option(metavar="EV", help="Beam energy: 300e3 or 300kV.")] = "300e3",
     focal_spread: Annotated[str, typer.Option(metavar="LENGTH", help="Standard deviation of the defocus, Å.")] = "10",
@@ -57,11 +74,11 @@ def information(
         typer.Option(metavar="NAME=VALUE,…", help="Compare with these aberrations (and no others) as the evaluation."),
     ] = None,
     weight: Annotated[
-        Literal["radial", "area"], typer.Option(help="Count every |q|, or every pixel, alike.")
+        str, typer.Option(help="Count every |q|, or every pixel, alike."), OneOf(partial(_values, "weight"))
     ] = "radial",
     power: Annotated[int, typer.Option(min=1, max=2, help="p in ε = ⟨|T|^p⟩/⟨E^p⟩.")] = 1,
-    odd: Annotated[Literal["exact", "naive"], typer.Option(help="Treatment of coma, trefoil …")] = "exact",
-    overlap: Annotated[OverlapName, typer.Option(help="Variant of σ.")] = "cosine",
+    odd: Annotated[str, typer.Option(help="Treatment of coma, trefoil …"), OneOf(partial(_values, "odd"))] = "exact",
+    overlap: Annotated[str, typer.Option(help="Variant of σ."), OneOf(_overlaps)] = "cosine",
     qmax: Annotated[float, typer.Option(help="Largest spatial frequency, Å⁻¹.")] = 2.5,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Draw the CTFs and the map of ε here.")

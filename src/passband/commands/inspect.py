@@ -5,19 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
+from passband.commands.terminal.entry import START, command
 from passband.commands.terminal.errors import printable
 from passband.documents import json_text
-from passband.files import inspection
-from passband.files.listing import find_images
-from passband.files.source_file import FormatError
 from passband.recipe import PassbandError
-
-EXAMPLES = """
-passband inspect image.dm4
-passband inspect --json image.emd
-passband inspect stack.ser --frame 3
-passband inspect session/ --json > session.ndjson
-"""
 
 
 def _length(angstrom: float) -> str:
@@ -69,6 +60,17 @@ def _show(described: dict[str, Any]) -> None:
     Console(highlight=False).print(Panel(table, title=title, title_align="left", box=box.ROUNDED, expand=False))
 
 
+@command(
+    group=START,
+    order=2,
+    summary="What a file holds and how it was understood.",
+    examples="""
+passband inspect image.dm4
+passband inspect --json image.emd
+passband inspect stack.ser --frame 3
+passband inspect session/ --json > session.ndjson
+""",
+)
 def inspect(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Images, or folders of them.")],
     frame: Annotated[int | None, typer.Option("--frame", help="Describe this image of a stack, from 0.")] = None,
@@ -78,6 +80,10 @@ def inspect(
 
     With several files, one that cannot be read does not hide the others: it is reported, and the exit code is 2.
     """
+    from passband.files import inspection
+    from passband.files.listing import find_images
+    from passband.files.source_file import FormatError
+
     paths = [path for name in files for path in find_images([str(name)])]
     failures = []
     for path in paths:

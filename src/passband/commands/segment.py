@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from passband.commands.terminal.entry import IMAGES, command
 from passband.commands.terminal.errors import explain, printable
-from passband.commands.terminal.micrograph import open_micrograph
 from passband.commands.terminal.options import (
     AsJson,
     Device,
@@ -17,29 +17,31 @@ from passband.commands.terminal.options import (
     PixelSize,
     Quiet,
     parse_pixel_size,
-    resolve_device,
 )
 from passband.commands.terminal.progress import ProgressBars
+from passband.devices import resolve_device
 from passband.documents import json_text
-from passband.files.listing import find_images
-from passband.files.own_files import is_result
 from passband.recipe import PassbandError
 from passband.segmentation.shipped import find_model
 
 if TYPE_CHECKING:
-    from passband.commands.segmenting import Segmenter
     from passband.files.micrograph import Micrograph
+    from passband.verdict.segmenting import Segmenter
 
 Result = TypeVar("Result")
 
-EXAMPLES = """
+
+@command(
+    group=IMAGES,
+    order=1,
+    summary="Micrographs become masks and particles.",
+    examples="""
 passband segment micrograph.dm4 -o masks
 passband segment image.png --pixel-size 0.5 -o masks          (Å; 50pm and 0.05nm are understood)
 passband segment session/ 'more/*.tif' --model out/model -o masks --tta
 passband segment stack.mrc --frame 3 -o masks --json
-"""
-
-
+""",
+)
 def segment(
     images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Micrographs, folders of them, or patterns.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
@@ -60,13 +62,16 @@ def segment(
 
     A file that cannot be read is reported on one line; the others are still segmented, and the exit code is 2.
     """
+    from passband.files.listing import find_images
+    from passband.files.scaled import open_micrograph
+
     paths = _without_results(find_images(images))
     stems = name_outputs(paths)
     size = parse_pixel_size(pixel_size)
     folder = find_model(model)
 
     def load() -> "Segmenter":
-        from passband.commands.segmenting import Segmenter
+        from passband.verdict.segmenting import Segmenter
 
         return Segmenter(folder, device=resolve_device(device), tta=tta, minimum_area_nm2=min_area)
 
@@ -119,6 +124,8 @@ def _tried(call: Callable[[], Result], path: Path, failed: list[dict[str, str]])
 
 def _without_results(paths: Sequence[Path]) -> list[Path]:
     """Leave out what passband wrote, which a shell's `session/*.tif` names too, and say so; alone it is an error."""
+    from passband.files.own_files import is_result
+
     results = [path for path in paths if is_result(path)]
     if len(results) == len(paths):
         return list(paths)  # each is refused when it is opened

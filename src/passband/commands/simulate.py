@@ -7,18 +7,24 @@ from typing import Annotated
 import typer
 
 from passband.campaign.shortage import simulation_shortage
+from passband.commands.terminal.entry import NETWORKS, command
 from passband.commands.terminal.errors import printable
-from passband.commands.terminal.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
+from passband.commands.terminal.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers
 from passband.commands.terminal.progress import ProgressBars
+from passband.devices import resolve_device
 from passband.documents import json_text
 
-EXAMPLES = """
+
+@command(
+    group=NETWORKS,
+    order=1,
+    summary="A plan becomes a store of exit waves.",
+    examples="""
 passband simulate demo -o out/store
 passband simulate cdse -o cdse_store --workers 8
 passband simulate au_hrtem -o au_store --set simulation.structures=50 --seed 7
-"""
-
-
+""",
+)
 def simulate(
     plan: PlanName,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the store.")],

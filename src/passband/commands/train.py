@@ -6,16 +6,12 @@ from typing import Annotated
 import typer
 
 from passband.campaign.shortage import simulation_shortage, training_shortage
+from passband.commands.terminal.entry import NETWORKS, command
 from passband.commands.terminal.errors import printable
-from passband.commands.terminal.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers, resolve_device
+from passband.commands.terminal.options import AsJson, Device, Overrides, PlanName, Quiet, Seed, Workers
 from passband.commands.terminal.progress import ProgressBars
+from passband.devices import resolve_device
 from passband.documents import json_text
-
-EXAMPLES = """
-passband train demo -o out/run
-passband train cdse --store cdse_store -o cdse_run --device cuda
-passband train au_hrtem -o au_run --set training.epochs=5 --set network=tiny
-"""
 
 Store = Annotated[
     Path | None,
@@ -25,6 +21,16 @@ Store = Annotated[
 ]
 
 
+@command(
+    group=NETWORKS,
+    order=2,
+    summary="A plan and its store become a network.",
+    examples="""
+passband train demo -o out/run
+passband train cdse --store cdse_store -o cdse_run --device cuda
+passband train au_hrtem -o au_run --set training.epochs=5 --set network=tiny
+""",
+)
 def train(
     plan: PlanName,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the run.")],

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from passband.commands.terminal.entry import IMAGES, command
 from passband.commands.terminal.errors import printable
-from passband.commands.terminal.micrograph import open_micrograph
 from passband.commands.terminal.options import (
     AsJson,
     Device,
@@ -15,8 +15,8 @@ from passband.commands.terminal.options import (
     ModelPath,
     PixelSize,
     parse_pixel_size,
-    resolve_device,
 )
+from passband.devices import resolve_device
 from passband.documents import json_text
 from passband.segmentation.shipped import find_model
 
@@ -25,15 +25,19 @@ if TYPE_CHECKING:
     from passband.verdict.assessment import Assessor
     from passband.verdict.verdict import Verdict
 
-EXAMPLES = """
-passband trust micrograph.dm4
-passband trust image.png --pixel-size 0.5 --c10 -80 --dose 400 --figure trust.png
-passband trust image.tif --model run/model --cs 1.2mm --report trust.html --json
-"""
-
 Length = Annotated[str | None, typer.Option(metavar="LENGTH", help="Å, or with a unit (-8nm, 25um).")]
 
 
+@command(
+    group=IMAGES,
+    order=2,
+    summary="Does this network hold on this micrograph?",
+    examples="""
+passband trust micrograph.dm4
+passband trust image.png --pixel-size 0.5 --c10 -80 --dose 400 --figure trust.png
+passband trust image.tif --model run/model --cs 1.2mm --report trust.html --json
+""",
+)
 def trust(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="One micrograph.")],
     model: ModelPath = None,
@@ -64,6 +68,8 @@ def trust(
 
     Conditions are taken from these options, else fitted to the Thon rings; what stays unknown is taken as in training.
     """
+    from passband.files.scaled import open_micrograph
+
     folder = find_model(model)
     micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
     lens = {"c10": c10, "defocus": defocus, "c12": c12, "cs": cs}

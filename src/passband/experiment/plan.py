@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, MutableMapping, Sequence
 from difflib import get_close_matches
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -12,6 +11,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from passband.dataset.acquisition import Imaging, Simulation
 from passband.documents import DocumentError, naming, parse_toml, read_document
 from passband.experiment.consistency import Study, check
+from passband.experiment.shipped import shipped_plans
 from passband.microscope.conditions import NamedConditions
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.losses import LossRecipe
@@ -117,13 +117,6 @@ class Plan(Recipe):
             )
         )
         return self
-
-
-def shipped_plans() -> dict[str, Path]:
-    """Return the plans that come with passband, by name."""
-    inside = Path(str(resources.files("passband"))) / "plans"
-    folder = inside if inside.is_dir() else inside.parents[2] / "plans"  # an editable checkout keeps them at its top
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def find_plan(name: str | Path) -> Path:

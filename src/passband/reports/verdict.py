@@ -29,13 +29,12 @@ def draw_verdict(assessor: Assessor, micrograph: Micrograph, verdict: Verdict, *
     if error_model is None:
         raise PassbandError(f"{card.name} is not calibrated, so there is nothing to draw; {verdict.advice[0]}")
     groups = compatible_settings(verdict.conditions, error_model.trained) if "C10" in verdict.conditions.values else []
-    assert micrograph.pixel_size is not None, "a micrograph that was assessed has a pixel size"
     return verdict_figure(
         verdict,
         error_model.trained,
         groups,
         error_model.table.in_distribution_signals(),
-        nyquist=0.5 / max(*micrograph.pixel_size, card.pixel_size),
+        nyquist=0.5 / max(*micrograph.known_pixel_size, card.pixel_size),
         title=f"{name} with {card.name}: {verdict.outcome}",
     )
 
@@ -69,8 +68,7 @@ def _conditions(page: Page, verdict: Verdict, png: bytes) -> None:
 
 
 def _outlines(page: Page, assessor: Assessor, micrograph: Micrograph) -> None:
-    assert micrograph.pixel_size is not None, "a micrograph that was assessed has a pixel size"
-    mask = assessor.model.segment(micrograph.array, micrograph.pixel_size)
-    seen = to_png(overlay_figure(micrograph.array, mask, micrograph.pixel_size))
+    mask = assessor.model.segment(micrograph.array, micrograph.known_pixel_size)
+    seen = to_png(overlay_figure(micrograph.array, mask, micrograph.known_pixel_size))
     caption = "The micrograph, and the network's outlines on it; axes in nm."
     page.section("What the network says", image(seen, caption))

@@ -1,6 +1,7 @@
 """What an error says to the user: lines that name the value, the rule and the cure, and the exit code."""
 
 import errno
+from typing import Any
 
 from passband.recipe import PassbandError
 
@@ -40,8 +41,24 @@ def _lines(error: BaseException) -> tuple[list[str], int | None]:
     if isinstance(error, OSError):
         return [f"error: {_explain_file(error)}"], BAD_INPUT
     if hasattr(error, "format_message"):  # what the argument parser raises, whichever click it is built on
-        return [f"error: {' '.join(str(error.format_message()).split())}"], BAD_INPUT
+        return [f"error: {_explain_usage(error)}"], BAD_INPUT
     return [], None
+
+
+def _explain_usage(error: Any) -> str:
+    """Say what is wrong with the arguments, with the value that was typed, and where the right ones stand."""
+    text = " ".join(str(error.format_message()).split()).rstrip(".")
+    reasons = getattr(
+        error.__cause__, "errors", None
+    )  # of the parser's own validation, whose text leaves the value out
+    if callable(reasons):
+        first = reasons()[0]
+        rule = first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be").rstrip(".")
+        text = (
+            f"{text.partition(': ')[0]}: {rule if repr(first['input']) in rule else repr(first['input']) + ': ' + rule}"
+        )
+    context = getattr(error, "ctx", None)
+    return f"{text}; see {context.command_path} --help" if context is not None else text
 
 
 def _explain_file(error: OSError) -> str:

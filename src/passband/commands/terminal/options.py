@@ -1,14 +1,24 @@
 """The options that mean the same in every command, written once, and the checks that belong to them."""
 
-import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from passband.recipe import PassbandError
+from passband.commands.terminal.choices import Known
+from passband.devices import DEVICES
+from passband.segmentation.shipped import DEFAULT, shipped_models
+
+
+def _plans() -> Iterable[str]:
+    from passband.experiment.shipped import shipped_plans
+
+    return shipped_plans()
+
 
 PlanName = Annotated[
-    str, typer.Argument(metavar="PLAN", help="A TOML plan, or the name of one that comes with passband.")
+    str, typer.Argument(metavar="PLAN", help="A TOML plan, or the name of one that comes with passband"), Known(_plans)
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -17,7 +27,9 @@ Overrides = Annotated[
 Seed = Annotated[
     int | None, typer.Option("--seed", min=0, help="Seed of everything random; the plan's own by default.")
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+Device = Annotated[
+    str, typer.Option("--device", help=f"Where to compute: {', '.join(DEVICES)}; of several GPUs one, as cuda:1.")
+]
 Workers = Annotated[
     int, typer.Option("--workers", min=1, help="Processes that simulate; the bytes do not depend on it.")
 ]
@@ -25,7 +37,15 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no s
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 ModelPath = Annotated[
     str | None,
-    typer.Option("--model", "-M", metavar="M", help="Folder of a trained model, or a shipped name; default au_hrtem."),
+    typer.Option(
+        "--model", "-M", metavar="M", help=f"Folder of a trained model, or a shipped name; {DEFAULT} if not given"
+    ),
+    Known(shipped_models),
+]
+ModelName = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="Folder of a trained model, or a shipped name"),
+    Known(shipped_models),
 ]
 PixelSize = Annotated[
     str | None,
@@ -33,31 +53,8 @@ PixelSize = Annotated[
         "--pixel-size", metavar="LENGTH", help="Å per pixel, instead of what the file says: 0.776, 77.6pm, 0.0776nm."
     ),
 ]
+CampaignFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")]
 Frame = Annotated[int | None, typer.Option("--frame", min=0, help="Which image of a stack, from 0.")]
-
-
-def resolve_device(name: str) -> str:
-    """Return the torch device that `name` means here; `auto` is a GPU where there is one.
-
-    Raises
-    ------
-    PassbandError
-        The name is unknown, or this machine has no such device.
-    """
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (number and re.fullmatch("[0-9]{1,4}", number) is None):
-        raise PassbandError(f"device={name!r} is unknown; write auto, cpu, cuda, cuda:1 or mps")
-    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
-        raise PassbandError(
-            f"device={name!r} is not here ({torch.cuda.device_count()} CUDA devices found); write cpu or auto"
-        )
-    if kind == "mps" and not torch.backends.mps.is_available():
-        raise PassbandError(f"device={name!r} is not here; write cpu or auto")
-    return name
 
 
 def parse_pixel_size(text: str | None) -> float | None:

@@ -4,48 +4,26 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
-
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import ProgressColumn as _Column
-from rich.table import Column
-from rich.text import Text
+from typing import TYPE_CHECKING, Self
 
 from passband.commands.terminal.errors import printable
 
-
-class _Rate(_Column):
-    """Things per second, or seconds per thing when it is slow."""
-
-    def render(self, task: Task) -> Text:
-        """Return the rate as text; nothing before the first step."""
-        speed = task.finished_speed or task.speed
-        if not speed:
-            return Text("")
-        unit = str(task.fields.get("unit", ""))
-        return Text(f"{speed:.1f} {unit}/s" if speed >= 1 else f"{1 / speed:.1f} s/{unit.rstrip('s')}", style="cyan")
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class Bar:
     """One bar, called with (done, total) by the part that does the work; `note` shows a short text after it."""
 
-    def __init__(self, progress: Progress | None, description: str, unit: str) -> None:
+    def __init__(self, progress: "Progress | None", description: str, unit: str) -> None:
         self._progress = progress
         self._task = progress.add_task(description, total=None, unit=unit, note="") if progress else None
 
     def __call__(self, done: float, total: float | None = None, *, note: str = "") -> None:
         """Show that `done` of `total` are finished."""
         if self._progress is not None and self._task is not None:
+            from rich.markup import escape
+
             self._progress.update(self._task, completed=done, total=total, note=escape(printable(note)))
 
 
@@ -60,7 +38,7 @@ class ProgressBars:
     """
 
     def __init__(self, *, quiet: bool) -> None:
-        self._progress = None if quiet else _bars()
+        self._progress = None if quiet else _display()
 
     def __enter__(self) -> Self:
         """Start drawing."""
@@ -93,19 +71,7 @@ class ProgressBars:
             self._progress.console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
 
-def _bars() -> Progress:
-    fixed = Column(no_wrap=True)
-    wide = None if sys.stderr.isatty() else 120  # a log has no width of its own
-    return Progress(
-        TextColumn("{task.description:<9}", table_column=fixed),
-        BarColumn(bar_width=16, table_column=fixed),
-        MofNCompleteColumn(table_column=fixed),
-        _Rate(table_column=fixed),
-        TimeElapsedColumn(table_column=fixed),
-        TextColumn("left", table_column=fixed),
-        TimeRemainingColumn(table_column=fixed),
-        TextColumn("{task.fields[note]}", style="dim", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
-        console=Console(file=sys.stderr, width=wide),
-        refresh_per_second=4,
-        expand=True,
-    )
+def _display() -> "Progress":
+    from passband.commands.terminal.drawing import progress_display  # rich takes a while to load, also for --help
+
+    return progress_display()

@@ -9,9 +9,6 @@ import numpy as np
 import torch
 
 import passband
-from passband.commands.segmenting import Segmenter, warning, write_results
-from passband.commands.terminal.micrograph import open_micrograph
-from passband.commands.terminal.progress import ProgressBars
 from passband.dataset.acquisition import Acquisition
 from passband.dataset.simulate import simulate
 from passband.dataset.store import WaveStore
@@ -20,10 +17,13 @@ from passband.experiment.plan import Plan
 from passband.experiment.run import TrainedRun, evaluate_model, splits, train_plan
 from passband.figures.segmentation import overlay_figure
 from passband.figures.style import to_png
+from passband.files.scaled import open_micrograph
 from passband.files.writing import write_image_tiff
+from passband.progress import SilentStages, Stages
 from passband.reports.demo import Findings, write_report
 from passband.segmentation.model import load_model
 from passband.tabular import write_csv
+from passband.verdict.segmenting import Segmenter, warning, write_results
 
 
 class Target(NamedTuple):
@@ -47,7 +47,7 @@ def check_target(target: Target) -> None:
 
 
 def run_demo(
-    plan: Plan, output: Path, target: Target, *, workers: int, device: str, bars: ProgressBars
+    plan: Plan, output: Path, target: Target, *, workers: int = 1, device: str = "cpu", stages: Stages | None = None
 ) -> dict[str, Any]:
     """Do everything that is not done yet and return what `passband demo --json` prints.
 
@@ -56,17 +56,18 @@ def run_demo(
     PassbandError
         A folder holds another recipe's results, or the micrograph cannot be segmented.
     """
+    stages = stages or SilentStages()
     started = time.monotonic()
     output.mkdir(parents=True, exist_ok=True)
-    with bars.bar("simulate", unit="structures") as bar:
+    with stages.bar("simulate", unit="structures") as bar:
         store = simulate(plan, output / "store", workers=workers, device=device, progress=bar)
     simulated = time.monotonic()
-    with bars.bar("train", unit="steps") as bar:
+    with stages.bar("train", unit="steps") as bar:
         run = train_plan(plan, store, output / "run", device=device, progress=bar)
-    with bars.bar("measure", unit="conditions") as bar:
+    with stages.bar("measure", unit="conditions") as bar:
         rows = evaluate_model(load_model(run.model, device=device), plan, store, device=device, progress=bar)
     write_csv(output / "scores.csv", rows)
-    with bars.bar("segment", unit="images") as bar:
+    with stages.bar("segment", unit="images") as bar:
         bar(0, 1)
         segmented = _segment(plan, store, run, output, target, device)
         bar(1, 1)

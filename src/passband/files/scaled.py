@@ -1,4 +1,4 @@
-"""The micrograph that a command is given: read, and of known pixel size, before anything that takes long to load."""
+"""A micrograph of known pixel size: read, and refused before anything that takes long is done with it."""
 
 from pathlib import Path
 

@@ -1,0 +1,32 @@
+"""The device that computes: what its name means on this machine."""
+
+import re
+
+from passband.recipe import PassbandError
+
+#: What may be written; a number behind cuda chooses one of several GPUs.
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def resolve_device(name: str) -> str:
+    """Return the torch device that `name` means here; `auto` is a GPU where there is one.
+
+    Raises
+    ------
+    PassbandError
+        The name is unknown, or this machine has no such device.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, number = name.partition(":")
+    if kind not in DEVICES or kind == "auto" or (number and re.fullmatch("[0-9]{1,4}", number) is None):
+        raise PassbandError(f"device={name!r} is unknown; write {', '.join(DEVICES)} or, of several GPUs, cuda:1")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise PassbandError(
+            f"device={name!r} is not here ({torch.cuda.device_count()} CUDA devices found); write cpu or auto"
+        )
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise PassbandError(f"device={name!r} is not here; write cpu or auto")
+    return name
