@@ -11,13 +11,20 @@ from passband.specimen.faults import stacking
 from passband.specimen.particle import (
     FCC_ENERGIES,
     build_body,
-    cut_particle,
+    fill_body,
     random_orientation,
     rod,
     sphere,
     wulff,
     zone_axis_orientation,
 )
+
+
+def cut(material, *, rng, orientation=None, faults=0, twins=0, shape="sphere", **solid):
+    """One particle about the origin, turned at random where no orientation is given."""
+    body = build_body(material, shape=shape, **solid)
+    turn = random_orientation(rng) if orientation is None else np.asarray(orientation, float)
+    return fill_body(material, body.turned(turn), orientation=turn, faults=faults, twins=twins, rng=rng)
 
 
 def number_density(name):
@@ -29,7 +36,7 @@ def number_density(name):
 @given(name=st.sampled_from(sorted(CRYSTALS)), diameter=st.floats(30, 55), seed=st.integers(0, 2**32))
 def test_spheres_hold_volume_times_density_with_bonds_kept(name, diameter, seed):
     planes = stacking(crystal(name))
-    atoms = cut_particle(
+    atoms = cut(
         crystal(name),
         diameter=diameter,
         faults=2 if planes and planes.faults else 0,
@@ -48,7 +55,7 @@ def test_spheres_hold_volume_times_density_with_bonds_kept(name, diameter, seed)
 
 @pytest.mark.parametrize("name", ["Fe3O4", "Co3O4", "CdSe"])
 def test_particles_keep_stoichiometry(name):
-    atoms = cut_particle(crystal(name), diameter=60, rng=np.random.default_rng(1))
+    atoms = cut(crystal(name), diameter=60, rng=np.random.default_rng(1))
     metal = (atoms.numbers != 8).mean() if name != "CdSe" else (atoms.numbers == 48).mean()
     assert metal == pytest.approx(3 / 7 if name != "CdSe" else 0.5, abs=0.01)
 
@@ -59,7 +66,7 @@ def test_wulff_facets_stand_at_distances_in_the_ratio_of_energies():
     assert len(body.normals) == 8 + 6
     ratio = body.offsets[8:].mean() / body.offsets[:8].mean()
     assert ratio == pytest.approx(FCC_ENERGIES[1, 0, 0])
-    atoms = cut_particle(gold, shape="wulff", diameter=60, orientation=np.eye(3), rng=np.random.default_rng(0))
+    atoms = cut(gold, shape="wulff", diameter=60, orientation=np.eye(3), rng=np.random.default_rng(0))
     spacing = {8: gold.cell[0] / np.sqrt(3), 6: gold.cell[0] / 2}
     for plane in ((1, 1, 1), (1, 0, 0)):
         normals = equivalent_planes(gold, plane)
@@ -72,7 +79,7 @@ def test_wulff_facets_stand_at_distances_in_the_ratio_of_energies():
 def test_a_turned_particle_keeps_its_facets():
     turn = random_orientation(np.random.default_rng(3))
     straight, turned = (
-        cut_particle(crystal("Au"), shape="wulff", diameter=40, orientation=matrix, rng=np.random.default_rng(0))
+        cut(crystal("Au"), shape="wulff", diameter=40, orientation=matrix, rng=np.random.default_rng(0))
         for matrix in (np.eye(3), turn)
     )
     np.testing.assert_allclose(turned.positions @ turn, straight.positions, atol=1e-9)
@@ -89,7 +96,7 @@ def test_wulff_diameter_is_that_of_the_sphere_of_equal_volume(name):
 
 def test_rod_lies_along_its_axis():
     body = rod(crystal("CdSe"), 20.0, 3.0)
-    atoms = cut_particle(
+    atoms = cut(
         crystal("CdSe"), shape="rod", diameter=20, aspect=3, orientation=np.eye(3), rng=np.random.default_rng(0)
     )
     extent = np.ptp(atoms.positions, axis=0)
@@ -115,7 +122,7 @@ def test_zone_axis_runs_along_the_beam(name, uvw):
 
 def test_zone_axis_shows_columns():
     turn = zone_axis_orientation(crystal("Au"), (0, 0, 1), rng=np.random.default_rng(0))
-    atoms = cut_particle(crystal("Au"), diameter=40, orientation=turn, rng=np.random.default_rng(1))
+    atoms = cut(crystal("Au"), diameter=40, orientation=turn, rng=np.random.default_rng(1))
     columns = np.unique(np.round(atoms.positions[:, :2], 3), axis=0)
     assert len(columns) < len(atoms) / 6  # in a general direction every atom projects to a place of its own
 
@@ -133,16 +140,14 @@ def test_random_orientations_are_uniform():
 def test_equivalent_planes_are_drawn_for_faults():
     kept = set()
     for seed in range(12):
-        atoms = cut_particle(
-            crystal("Au"), diameter=30, twins=1, orientation=np.eye(3), rng=np.random.default_rng(seed)
-        )
+        atoms = cut(crystal("Au"), diameter=30, twins=1, orientation=np.eye(3), rng=np.random.default_rng(seed))
         reach = [np.unique(np.round(atoms.positions @ n, 2)).size for n in equivalent_planes(crystal("Au"), (1, 1, 1))]
         kept.add(int(np.argmin(reach)))  # only along the twin's own normal do the layers stay sharp
     assert len(kept) >= 3
 
 
 def test_same_seed_same_bytes():
-    make = [cut_particle(crystal("Cu"), diameter=40, faults=2, rng=np.random.default_rng(s)) for s in (5, 5, 6)]
+    make = [cut(crystal("Cu"), diameter=40, faults=2, rng=np.random.default_rng(s)) for s in (5, 5, 6)]
     assert make[0].positions.tobytes() == make[1].positions.tobytes()
     assert make[0].positions.tobytes() != make[2].positions.tobytes()
 
@@ -168,7 +173,7 @@ LEFT_HANDED = np.diag([1.0, 1.0, -1.0])
 )
 def test_impossible_particles_are_refused(change, message):
     with pytest.raises(PassbandError, match=message):
-        cut_particle(crystal("Au"), **(GOOD | change), rng=np.random.default_rng(0))
+        cut(crystal("Au"), **(GOOD | change), rng=np.random.default_rng(0))
 
 
 def test_open_wulff_shapes_are_refused():

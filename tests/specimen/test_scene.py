@@ -1,5 +1,6 @@
 import numpy as np
 
+from passband.specimen.arrangement import FieldOfView
 from passband.specimen.crystal import crystal
 from passband.specimen.particle import fill_body, random_orientation, sphere
 from passband.specimen.scene import Particle, separate
@@ -25,7 +26,7 @@ def particle(centre, diameter, seed):
 def test_the_earlier_of_two_overlapping_particles_stays_whole():
     first, second = particle([5, 50, 0], 40, 0), particle([85, 50, 0], 40, 1)  # 20 Å apart across the border
     whole = first.atoms.positions.copy()
-    kept = separate([first, second], field=100.0, border="wrap")
+    kept = separate([first, second], field=FieldOfView(100.0, "wrap"))
     assert len(kept) == 2
     np.testing.assert_array_equal(kept[0].atoms.positions, whole)
     # none of the second's atoms in the channels of the first, which a mere minimum distance would leave them in
@@ -35,5 +36,5 @@ def test_the_earlier_of_two_overlapping_particles_stays_whole():
 
 
 def test_a_particle_wholly_inside_another_is_dropped():
-    kept = separate([particle([50, 50, 0], 40, 0), particle([52, 50, 0], 15, 1)], field=100.0, border="wrap")
+    kept = separate([particle([50, 50, 0], 40, 0), particle([52, 50, 0], 15, 1)], field=FieldOfView(100.0, "wrap"))
     assert [p.diameter for p in kept] == [40]

@@ -207,6 +207,18 @@ def fill_body(
 
     Which of the equivalent {111} planes of a cubic crystal takes the faults is drawn too. `info["faults"]` and
     `info["twins"]` tell how many planes fitted.
+
+    Parameters
+    ----------
+    orientation
+        Rotation (3, 3) from the crystal's Cartesian frame to the microscope's: that by which `body` was turned.
+    faults, twins
+        Number of stacking faults and twin planes at random places in the middle of the particle.
+
+    Raises
+    ------
+    PassbandError
+        No rotation matrix, or defects that this crystal has no plane for.
     """
     _check_orientation(orientation)
     check_defects(material, faults=faults, twins=twins)
@@ -229,42 +241,3 @@ def fill_body(
     mirrors = sum(plane.shift is None for plane in chosen)
     atoms.info |= {"faults": len(chosen) - mirrors, "twins": mirrors}
     return atoms
-
-
-def cut_particle(
-    material: Crystal,
-    *,
-    shape: Shape = "sphere",
-    diameter: float,
-    aspect: float = 1.0,
-    axis: Miller = (0, 0, 1),
-    surface_energies: Mapping[Miller, float] | None = None,
-    orientation: FloatArray | None = None,
-    faults: int = 0,
-    twins: int = 0,
-    rng: np.random.Generator,
-) -> Atoms:
-    """One particle, the centre of its shape at the origin.
-
-    Parameters
-    ----------
-    diameter
-        Å; of a sphere, of the sphere with a Wulff shape's volume, or of a rod's cross-section.
-    aspect, axis
-        Length over diameter of a rod, and the lattice direction [u v w] along it.
-    orientation
-        Rotation (3, 3) from the crystal's Cartesian frame to the microscope's; None draws one, uniform in SO(3).
-    faults, twins
-        Number of stacking faults and twin planes at random places in the middle of the particle.
-
-    Raises
-    ------
-    PassbandError
-        Diameter or aspect not positive, an unknown shape, no rotation matrix, defects this crystal has no plane for.
-    """
-    body = build_body(
-        material, shape=shape, diameter=diameter, aspect=aspect, axis=axis, surface_energies=surface_energies
-    )
-    turn = random_orientation(rng) if orientation is None else np.asarray(orientation, float)
-    _check_orientation(turn)
-    return fill_body(material, body.turned(turn), orientation=turn, faults=faults, twins=twins, rng=rng)

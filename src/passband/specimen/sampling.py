@@ -15,6 +15,7 @@ from passband.specimen.arrangement import (
     GRAIN_SPACING,
     ArrangementName,
     Border,
+    FieldOfView,
     Footprint,
     divide,
     place_apart,
@@ -242,21 +243,21 @@ def _arrange(
     """Give the particles centres; `surface` is its z, the outward direction (±1) and the film's thickness."""
     level, outward, thickness = surface
     size = _footprint(particles, outward, thickness)
-    field, border = scenes.field, scenes.border
+    field = FieldOfView(scenes.field, scenes.border)
     if arrangement == "isolated":
-        centres, kept = place_apart(size, field=field, gap=scenes.gap, border=border, rng=rng)
+        centres, kept = place_apart(size, field=field, gap=scenes.gap, rng=rng)
     else:
         spacing = 1.0 if arrangement == "aggregate" else float(rng.uniform(*GRAIN_SPACING))
-        centres, kept = place_together(size, field=field, spacing=spacing, border=border, rng=rng)
+        centres, kept = place_together(size, field=field, spacing=spacing, rng=rng)
     centres[:, 2] = level + outward * centres[:, 2]
     placed = [particles[k] for k in kept]
     bodies = [p.body for p in placed]
     if arrangement == "polycrystal":
-        bodies = divide(bodies, centres, field=field, border=border)
+        bodies = divide(bodies, centres, field=field)
     for particle, body, centre in zip(placed, bodies, centres, strict=True):
         particle.centre, particle.body = centre, body
         particle.atoms = particle.atoms[body.contains(particle.atoms.positions)]
-    return placed if arrangement == "isolated" else separate(placed, field=field, border=border)
+    return placed if arrangement == "isolated" else separate(placed, field=field)
 
 
 def _count(scenes: SceneDistribution, rng: np.random.Generator) -> int:

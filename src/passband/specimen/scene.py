@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from passband.specimen.arrangement import Border, nearest_image
+from passband.specimen.arrangement import FieldOfView
 from passband.specimen.crystal import Crystal, FloatArray, nearest_distance
 from passband.specimen.particle import Body, Shape
 
@@ -72,17 +72,17 @@ def _crowded(points: FloatArray, others: FloatArray, distance: float, field: flo
     return np.isfinite(near)
 
 
-def separate(particles: list[Particle], *, field: float, border: Border) -> list[Particle]:
+def separate(particles: list[Particle], *, field: FieldOfView) -> list[Particle]:
     """Take from each particle what lies inside an earlier one or too near to its atoms; drop those left empty."""
     done: list[Particle] = []
     for particle in particles:
         positions = particle.atoms.positions + particle.centre
         keep = np.ones(len(positions), bool)
         for earlier in done:
-            offsets = nearest_image(positions - earlier.centre, field, border)
+            offsets = field.nearest_image(positions - earlier.centre)
             keep &= ~earlier.body.contains(offsets)
             bond = CONTACT * min(nearest_distance(particle.material), nearest_distance(earlier.material))
-            keep &= ~_crowded(positions, earlier.atoms.positions + earlier.centre, bond, field)
+            keep &= ~_crowded(positions, earlier.atoms.positions + earlier.centre, bond, field.side)
         particle.atoms = particle.atoms[keep]
         if keep.any():
             done.append(particle)
@@ -92,8 +92,9 @@ def separate(particles: list[Particle], *, field: float, border: Border) -> list
 def without_overlap(film: Atoms, particles: list[Particle], *, field: float, clearance: float) -> Atoms:
     """Film without the atoms inside a particle's solid or nearer than `clearance` Å to a particle's atom."""
     keep = np.ones(len(film), bool)
+    periodic = FieldOfView(field, "wrap")
     for particle in particles:
-        offsets = nearest_image(film.positions - particle.centre, field, "wrap")
+        offsets = periodic.nearest_image(film.positions - particle.centre)
         reach = particle.body.radius + clearance
         near = np.flatnonzero(keep & (np.abs(offsets[:, 2]) <= reach) & ((offsets**2).sum(axis=1) <= reach**2))
         hit = particle.body.contains(offsets[near])

@@ -6,14 +6,14 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers, covalent_radii
 from ase.formula import Formula
-from ase.units import _amu  # kg; CODATA
+from ase.units import kg  # in u; CODATA
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from passband.recipe import PassbandError
 from passband.specimen.crystal import FloatArray
 
-GRAM_PER_CM3 = 1e-27 / _amu  # u/Å³ in one g/cm³ (0.602)
+GRAM_PER_CM3 = 1e-27 * kg  # u/Å³ in one g/cm³ (0.602)
 CARBON_DENSITY = 2.0  # g/cm³; evaporated and sputtered a-C is 1.8-2.1 (Robertson, Mater. Sci. Eng. R 37 (2002) 129)
 # Hard spheres put down one by one jam at a filling of 0.384 (Torquato & Jiao, Phys. Rev. E 74 (2006) 061308);
 # we stop short of it, where the tries per atom have grown to some hundreds.
