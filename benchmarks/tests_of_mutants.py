@@ -42,7 +42,10 @@ scores/overlap
 description/particles
 forecast/channels                                | forecast/test_observer
 performance/conformal
-performance/distance                                | performance/test_widening forecast/test_tables
+performance/settings                                | performance/test_widening
+microscope/distance
+microscope/tem
+forecast/choosing
 forecast/pairs                                   | forecast/test_tables
 forecast/tables
 performance/gaussian_process                        | performance/test_error_model

@@ -35,9 +35,11 @@ from sklearn.preprocessing import StandardScaler
 from passband.dataset.acquisition import Simulation, simulate
 from passband.dataset.physics import WAVES
 from passband.experiment.plan import load_plan
+from passband.microscope.instruments import instrument_named
 from passband.performance.conformal import coverage
-from passband.performance.error_model import ErrorModel, features_of
+from passband.performance.error_model import ErrorModel
 from passband.performance.measurement import measure_performance
+from passband.performance.settings import features_of
 from passband.performance.table import MeasurementRecipe, PerformanceTable
 from passband.segmentation.model import load_model
 from passband.segmentation.shipped import find_model
@@ -95,7 +97,7 @@ def ranking(error_model: ErrorModel, new: PerformanceTable) -> None:
 
 def regressors(error_model: ErrorModel) -> None:
     table = error_model.table
-    features, target = features_of(rows_of(table)), np.log(table.column("loss"))
+    features, target = features_of(rows_of(table), instrument_named(table.instrument)), np.log(table.column("loss"))
     folds = KFold(10, shuffle=True, random_state=0)
     others = {
         "ridge": make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 13))),

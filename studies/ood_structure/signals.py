@@ -31,16 +31,17 @@ from passband.experiment.run import NamedSet
 from passband.forecast.observer import ObserverRecipe
 from passband.forecast.pairs import ForecastRecipe, MicrographSet
 from passband.forecast.tables import MEASURES, forecast_tables
-from passband.performance.measurement import scores_of
-from passband.performance.signals import (
+from passband.performance.observation import (
     AugmentedPredictions,
+    Observation,
     SignalReference,
     augmented_predictions,
-    distances,
     spectrum_profile,
     uncertainty_signals,
 )
+from passband.performance.signals import signal_values
 from passband.performance.subspace import Subspace
+from passband.performance.sweep import scores_of
 from passband.recipe import Recipe
 from passband.segmentation.model import Model, load_model
 
@@ -166,13 +167,11 @@ def image_rows(found: Sequence[Witness], looks: Sequence[AugmentedPredictions], 
     between = uncertainty_signals(torch.stack(scaled))["disagreement"] if len(found) > 1 else None
     rows = []
     for witness, one in zip(found, looks, strict=True):
-        said = uncertainty_signals(one.logits, witness.reference.temperature)
-        columns = {name: said[name] for name in ("entropy", "unsure_area", "expected_loss")}
-        if len(one.logits) > 1:
-            columns["symmetry_disagreement"] = said["disagreement"]
+        columns = signal_values(
+            Observation(witness.reference, logits=one.logits, features=one.features, profiles=seen.profiles)
+        )
         if between is not None:
             columns["ensemble_disagreement"] = between
-        columns |= distances(one.features, seen.profiles, witness.reference)
         for image, (logits, mask) in enumerate(zip(one.logits[0], seen.masks, strict=True)):
             scores = scores_of(logits, mask)
             dice = scores["both"] / scores["either"] if scores["either"] else float("nan")

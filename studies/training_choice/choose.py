@@ -21,12 +21,12 @@ from passband.campaign.experiment import store_path
 from passband.campaign.grid import CampaignPlan, load_campaign
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
+from passband.forecast.choosing import choose_conditions, similarity_matrix
 from passband.forecast.observer import ObserverRecipe, PixelSample, observer_scores, sample_pixels
 from passband.forecast.pairs import MicrographSet
 from passband.microscope.conditions import ConditionDistribution
 from passband.microscope.information import Metric
 from passband.tabular import write_csv
-from passband.verdict.advice import choose_conditions, similarity_matrix
 
 Array = NDArray[np.float64]
 Point = dict[str, float]

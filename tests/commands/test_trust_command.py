@@ -16,7 +16,9 @@ from passband.commands.cli import app
 from passband.dataset.simulation import Simulation
 from passband.dataset.store import split_structures
 from passband.experiment.plan import Split
-from passband.performance.table import SET_COLUMNS, PerformanceError, PerformanceTable, measured_performance
+from passband.microscope.instruments import instrument_named
+from passband.performance.settings import setting_columns
+from passband.performance.table import SCORE_COLUMNS, PerformanceError, PerformanceTable, measured_performance
 from passband.recipe import PassbandError
 from passband.segmentation.card import read_card
 
@@ -60,7 +62,7 @@ def test_a_calibration_is_on_the_card_beside_the_same_weights(calibrated: Path) 
     assert new.model_copy(update={"calibration": {}}) == old
     found = measured_performance(new)
     assert isinstance(found, PerformanceTable)
-    assert set(found.sets) >= set(SET_COLUMNS)
+    assert set(found.sets) >= {*setting_columns(instrument_named("tem")), *SCORE_COLUMNS}
     assert len(found.sets["loss"]) == 20
     assert 0 < found.inside.sum() < 20
     assert all(value >= 0.0 for value in found.sets["loss"])

@@ -7,8 +7,10 @@ import pytest
 
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
+from passband.microscope.instruments import instrument_named
 from passband.performance.conformal import coverage
-from passband.performance.error_model import FEATURES, ErrorModel, features_of, with_kernels
+from passband.performance.error_model import ErrorModel, with_kernels
+from passband.performance.settings import feature_names, features_of
 from passband.performance.table import PerformanceTable, measured_performance
 from passband.recipe import PassbandError
 from passband.segmentation.card import read_card
@@ -95,8 +97,14 @@ def test_rows_of_the_table_may_come_in_any_order(table, trained, pixel, error_mo
 
 
 def test_features_tell_signs_and_noise_free_images_apart() -> None:
-    row = dict.fromkeys(FEATURES, 0.0) | {"C10": -5.0, "dose": 0.0}
-    found = dict(zip(FEATURES, features_of([row])[0], strict=True))
+    tem = instrument_named("tem")
+    names = feature_names(tem)
+    row = dict.fromkeys(names, 0.0) | {"C10": -5.0, "dose": 0.0}
+    found = dict(zip(names, features_of([row], tem)[0], strict=True))
+    assert names == (
+        *("C10", "abs_C10", "C12", "C21", "C23", "C30", "abs_C30", "focal_spread", "angular_spread", "log_dose"),
+        *("pixel_size", "epsilon", "sigma", "delta_epsilon"),
+    )
     assert (found["C10"], found["abs_C10"], found["log_dose"]) == (-5.0, 5.0, 5.0)
 
 

@@ -1,7 +1,7 @@
 """Trust of a network that was trained on a mixture: what lies between its members is outside."""
 
 from passband.microscope.conditions import ConditionDistribution, ConditionMixture, Conditions
-from passband.performance.distance import outside_of, setting_row
+from passband.performance.settings import outside_of, setting_row
 
 
 def at(c10: float, c30: float = 0.0) -> ConditionDistribution:

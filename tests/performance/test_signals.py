@@ -8,16 +8,14 @@ import torch
 from torch import nn
 
 from passband.patches.standardising import standardised
-from passband.performance.signals import (
+from passband.performance.observation import (
     BINS,
     SignalReference,
     augmented_predictions,
-    signals,
-    signals_of,
     spectrum_profile,
-    squares,
     uncertainty_signals,
 )
+from passband.performance.signals import signals, signals_of, squares
 from passband.performance.subspace import Subspace
 from passband.recipe import PassbandError
 from passband.segmentation.card import ModelCard

@@ -5,7 +5,7 @@ import pytest
 
 from passband.distribution import limits
 from passband.microscope.conditions import ConditionDistribution, ConditionMixture
-from passband.performance.distance import outside_of, setting_row
+from passband.performance.settings import outside_of, setting_row
 from passband.performance.widening import bounding_distribution, camera_pixels, draw_settings, trained_range, widened
 from passband.recipe import PassbandError
 

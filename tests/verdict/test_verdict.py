@@ -1,6 +1,7 @@
 """The word, its reasons and its advice, on a network whose losses are known."""
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from passband.microscope.conditions import Conditions
 from passband.performance.error_model import ErrorModel
 from passband.segmentation.card import ModelCard
 from passband.segmentation.unet import UNetRecipe
-from passband.verdict import verdict
+from passband.verdict import signal_evidence
 from passband.verdict.estimate import ConditionEstimate, compatible_settings, estimate_conditions
-from passband.verdict.verdict import file_reasons, loss_thresholds, weigh
+from passband.verdict.evidence import Evidence, Reason, file_reasons, loss_thresholds
+from passband.verdict.verdict import Verdict
+from passband.verdict.weighing import weigh
 
 QUIET = dict.fromkeys(
     ("entropy", "expected_loss", "symmetry_disagreement", "feature_distance", "spectrum_distance"), 1.0
@@ -26,12 +29,23 @@ def error_model(table, trained, pixel) -> ErrorModel:
     return ErrorModel(table, trained, pixel)
 
 
+def verdict_on(
+    error_model: ErrorModel | None,
+    estimate: ConditionEstimate,
+    signals: dict[str, float],
+    *,
+    file: Sequence[Reason] = (),
+    advise: bool = False,
+) -> Verdict:
+    return weigh(error_model, Evidence(estimate, signals, file), advise=advise)
+
+
 def given(**values: float) -> ConditionEstimate:
     return ConditionEstimate("given", {**GOOD, **values}, note="as given")
 
 
 def test_a_network_holds_where_it_was_trained(error_model) -> None:
-    found = weigh(error_model, estimate=given(), signals=QUIET, advise=False)
+    found = verdict_on(error_model, given(), QUIET)
     assert found.outcome == "holds"
     assert found.reasons[0].startswith("the predicted loss is as in training")
     assert found.loss is not None
@@ -40,7 +54,7 @@ def test_a_network_holds_where_it_was_trained(error_model) -> None:
 
 
 def test_a_large_predicted_loss_is_degraded_and_names_what_left_the_training(error_model) -> None:
-    found = weigh(error_model, estimate=given(C10=-680.0), signals=QUIET)
+    found = verdict_on(error_model, given(C10=-680.0), QUIET, advise=True)
     assert found.outcome in ("degraded", "outside")
     assert "C10 = -680 Å (trained -300 to 300 Å)" in found.reasons[0]
     assert any("add -680 to 300 Å of C10 to the training conditions" in one for one in found.advice)
@@ -49,7 +63,7 @@ def test_a_large_predicted_loss_is_degraded_and_names_what_left_the_training(err
 
 def test_a_lower_loss_is_found_at_a_defocus_that_can_be_reached(error_model, loss_of) -> None:
     """The true loss is least at C10 = 0, by a factor of about 4 against −650 Å."""
-    found = weigh(error_model, estimate=given(C10=-650.0), signals=QUIET)
+    found = verdict_on(error_model, given(C10=-650.0), QUIET, advise=True)
     (advice,) = [one for one in found.advice if one.startswith("record at a defocus")]
     c10 = float(advice.split("C10 = ")[1].split(" Å")[0].replace("\u2212", "-"))
     best, there = (
@@ -59,16 +73,16 @@ def test_a_lower_loss_is_found_at_a_defocus_that_can_be_reached(error_model, los
 
 
 def test_beyond_everything_that_was_calibrated_nothing_is_predicted(error_model) -> None:
-    found = weigh(error_model, estimate=given(C10=-5000.0), signals=QUIET)
+    found = verdict_on(error_model, given(C10=-5000.0), QUIET, advise=True)
     assert found.outcome == "outside"
     assert found.loss is None
     assert "C10 = -5000 Å is beyond what was calibrated" in found.reasons[0]
 
 
 def test_one_unusual_signal_degrades_and_two_kinds_are_outside(error_model) -> None:
-    one = weigh(error_model, estimate=given(), signals={**QUIET, "feature_distance": 9.0}, advise=False)
-    two = weigh(error_model, estimate=given(), signals={**QUIET, "feature_distance": 9.0, "entropy": 9.0}, advise=False)
-    same = weigh(error_model, estimate=given(), signals={**QUIET, "entropy": 9.0, "expected_loss": 9.0}, advise=False)
+    one = verdict_on(error_model, given(), {**QUIET, "feature_distance": 9.0})
+    two = verdict_on(error_model, given(), {**QUIET, "feature_distance": 9.0, "entropy": 9.0})
+    same = verdict_on(error_model, given(), {**QUIET, "entropy": 9.0, "expected_loss": 9.0})
     assert (one.outcome, two.outcome, same.outcome) == ("degraded", "outside", "degraded")
     assert "distance of what the network sees" in one.reasons[0]
     assert one.signals["feature_distance"].p < one.signals["entropy"].p
@@ -76,13 +90,11 @@ def test_one_unusual_signal_degrades_and_two_kinds_are_outside(error_model) -> N
 
 def test_what_is_strange_is_told_and_what_the_network_doubts_counts(error_model, monkeypatch) -> None:
     """Unusual, yet within what micrographs inside show: a distance changes no word, doubt does."""
-    monkeypatch.setattr(verdict, "FALSE_ALARMS", 0.5)  # this small table has no value rarer than its largest
+    monkeypatch.setattr(signal_evidence, "FALSE_ALARMS", 0.5)  # this small table has no value rarer than its largest
     usual = error_model.table.in_distribution_signals()
     rare = {name: float(np.max(values)) - 1e-9 for name, values in usual.items()}
-    strange = weigh(
-        error_model, estimate=given(), signals={**QUIET, "feature_distance": rare["feature_distance"]}, advise=False
-    )
-    doubtful = weigh(error_model, estimate=given(), signals={**QUIET, "entropy": rare["entropy"]}, advise=False)
+    strange = verdict_on(error_model, given(), {**QUIET, "feature_distance": rare["feature_distance"]})
+    doubtful = verdict_on(error_model, given(), {**QUIET, "entropy": rare["entropy"]})
     assert (strange.outcome, doubtful.outcome) == ("holds", "degraded")
     assert "no more doubt than" in strange.reasons[0]
     assert strange.reasons[1].endswith("which alone is no sign of a worse mask")
@@ -90,10 +102,10 @@ def test_what_is_strange_is_told_and_what_the_network_doubts_counts(error_model,
 
 def test_unknown_conditions_rest_on_the_signals_and_say_so(error_model) -> None:
     estimate = ConditionEstimate(note="no fit: no Thon rings")
-    found = weigh(error_model, estimate=estimate, signals=QUIET)
+    found = verdict_on(error_model, estimate, QUIET, advise=True)
     assert (found.outcome, found.loss, found.sigma) == ("holds", None, None)
     assert any("rests on the signals alone" in reason and "no Thon rings" in reason for reason in found.reasons)
-    assert weigh(error_model, estimate=estimate, signals={**QUIET, "entropy": 9.0}).outcome == "degraded"
+    assert verdict_on(error_model, estimate, {**QUIET, "entropy": 9.0}, advise=True).outcome == "degraded"
 
 
 def with_images(error_model: ErrorModel, images: int, trained, pixel) -> ErrorModel:
@@ -111,44 +123,44 @@ def test_signals_that_cannot_alarm_are_no_reassurance(error_model, trained, pixe
     seen = dict(list(QUIET.items())[:signals])
     few = with_images(error_model, fewest - 1, trained, pixel)
     said = f"the {signals} signals say nothing: too few calibration images inside the training ({fewest - 1}) "
-    found = weigh(few, estimate=given(), signals=seen, advise=False)
+    found = verdict_on(few, given(), seen)
     assert found.outcome == "holds"
     assert found.reasons[0] == "the predicted loss is as in training, and no signal says more"
     assert f"{said}to raise an alarm, which takes {fewest}" in found.reasons
     assert any("calibrate with more data sets" in one for one in found.advice)
-    alone = weigh(few, estimate=ConditionEstimate(note="no fit"), signals=seen)
+    alone = verdict_on(few, ConditionEstimate(note="no fit"), seen, advise=True)
     assert alone.outcome == "degraded"
     assert alone.reasons[0].startswith(said)
     assert alone.reasons[0].endswith("and nothing else was checked")
     assert not any("as on micrographs" in reason for reason in (*found.reasons, *alone.reasons))
     enough = with_images(error_model, fewest, trained, pixel)
-    assert f"all {signals} signals are as on" in weigh(enough, estimate=given(), signals=seen, advise=False).reasons[0]
+    assert f"all {signals} signals are as on" in verdict_on(enough, given(), seen).reasons[0]
     strange = {**seen, "entropy": 9.0}
-    assert weigh(enough, estimate=given(), signals=strange, advise=False).outcome == "degraded"
-    assert weigh(few, estimate=given(), signals=strange, advise=False).outcome == "holds"
+    assert verdict_on(enough, given(), strange).outcome == "degraded"
+    assert verdict_on(few, given(), strange).outcome == "holds"
 
 
 def test_without_a_signal_that_the_calibration_knows_nothing_is_said_of_them(error_model) -> None:
-    found = weigh(error_model, estimate=ConditionEstimate(note="no fit"), signals={"new_signal": 1.0})
+    found = verdict_on(error_model, ConditionEstimate(note="no fit"), {"new_signal": 1.0}, advise=True)
     assert (found.outcome, found.signals) == ("degraded", {})
     assert found.reasons[0].startswith("no signal was measured")
 
 
 def test_of_two_signs_the_worse_counts(error_model) -> None:
     """The table makes no difference between signs, so the alternative is made worse by its astigmatism."""
-    alone = weigh(error_model, estimate=given(), signals=QUIET, advise=False)
+    alone = verdict_on(error_model, given(), QUIET)
     two = ConditionEstimate("fitted", GOOD, ({"C10": 80.0, "C12": 100.0},), note="sign unknown")
-    assert weigh(error_model, estimate=two, signals=QUIET, advise=False).loss.value > 1.3 * alone.loss.value
+    assert verdict_on(error_model, two, QUIET).loss.value > 1.3 * alone.loss.value
 
 
 def test_without_a_calibration_the_cure_is_named() -> None:
-    found = weigh(None, estimate=ConditionEstimate(), signals={})
+    found = verdict_on(None, ConditionEstimate(), {}, advise=True)
     assert found.outcome == "not calibrated"
     assert found.line() == "not calibrated: run passband calibrate, which measures the network under many conditions"
 
 
 def test_everything_is_plain_json(error_model) -> None:
-    found = json.loads(json.dumps(weigh(error_model, estimate=given(), signals=QUIET).as_dict(), allow_nan=False))
+    found = json.loads(json.dumps(verdict_on(error_model, given(), QUIET, advise=True).as_dict(), allow_nan=False))
     assert set(found) == {
         "verdict",
         "predicted_loss",
@@ -177,7 +189,7 @@ def test_files_of_another_kind_are_outside(error_model, trained, facts, said) ->
     micrograph = Micrograph(np.zeros((4, 4)), **{"pixel_size": (0.8, 0.8), "energy": 300e3, "mode": "TEM"} | facts)
     reasons = file_reasons(card, micrograph)
     assert said in reasons[0].text
-    assert weigh(error_model, estimate=given(), signals=QUIET, file=reasons, advise=False).outcome == "outside"
+    assert verdict_on(error_model, given(), QUIET, file=reasons).outcome == "outside"
     fine = Micrograph(np.zeros((4, 4)), pixel_size=(0.8, 0.8), energy=300e3, mode="TEM")
     assert file_reasons(card, fine) == []
 

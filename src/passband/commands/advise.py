@@ -16,7 +16,7 @@ from passband.segmentation.shipped import find_model
 if TYPE_CHECKING:
     from passband.microscope.conditions import ConditionDistribution, Conditions
     from passband.performance.error_model import ErrorModel
-    from passband.verdict.advice import Axis, LossMap
+    from passband.verdict.loss_map import Axis, LossMap
 
 STEPS = (31, 13)
 Span = Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="What you can reach; as trained by default.")]
@@ -59,8 +59,8 @@ def advise(
     error_model = ErrorModel.of_card(card)
     if error_model is None:
         raise PassbandError(f"{card.name} is not calibrated; run passband calibrate, then name its model with --model")
-    axes = _axes(error_model, {"C10": c10, "C30": cs, "C12": c12})
     base = _middle(error_model, given)
+    axes = _axes(error_model, {"C10": c10, "C30": cs, "C12": c12})
     result = draw(error_model, base, axes, output, name=card.name)
     if budget:
         result["train_on"] = _chosen(base, axes, budget)
@@ -71,10 +71,11 @@ def advise(
 def _axes(error_model: "ErrorModel", spans: dict[str, str | None]) -> dict[str, "Axis"]:
     """Reachable values of each coefficient, by default what the training had, or what the calibration covered."""
     from passband.commands.terminal.quantities import signed_length
+    from passband.microscope.instruments import instrument_of
     from passband.performance.widening import trained_range
-    from passband.verdict.advice import axis
+    from passband.verdict.loss_map import axis
 
-    axes = {}
+    axes, instrument = {}, instrument_of(error_model.trained)
     for name, text in spans.items():
         low, high = trained_range(error_model.trained)[name]
         if text is None and low == high:
@@ -85,7 +86,7 @@ def _axes(error_model: "ErrorModel", spans: dict[str, str | None]) -> dict[str, 
             if len(parts) != 2:
                 raise PassbandError(f"{name}={text!r} is not a range; write low,high as -60nm,60nm")
             low, high = (signed_length(part, name) for part in parts)
-        axes[name] = axis(name, low, high, STEPS[0] if name == "C10" else STEPS[1])
+        axes[name] = axis(instrument, name, low, high, STEPS[0] if name == "C10" else STEPS[1])
     return axes
 
 
@@ -94,15 +95,19 @@ def _middle(error_model: "ErrorModel", given: dict[str, float]) -> "Conditions":
     import numpy as np
 
     from passband.microscope.aberrations import Aberrations
+    from passband.microscope.conditions import Conditions
+    from passband.microscope.instruments import instrument_of
     from passband.performance.widening import bounding_distribution, trained_range
-    from passband.verdict.estimate import with_values
 
+    setting = bounding_distribution(error_model.trained).sample(1, np.random.default_rng(0))[0]
+    if not isinstance(setting, Conditions):
+        raise PassbandError(f"a network for images of {setting.kind!r} has no defocus × Cs to map; use passband trust")
     ranges = trained_range(error_model.trained)
     middle = {name: float(np.mean(ranges[name])) for name in ("focal_spread", "angular_spread")}
     if "dose" in ranges:
         middle["dose"] = float(np.sqrt(np.prod(ranges["dose"])))
-    setting = bounding_distribution(error_model.trained).sample(1, np.random.default_rng(0))[0]
-    return with_values(setting.model_copy(update={"aberrations": Aberrations()}), {**middle, **given})
+    round_lens = setting.model_copy(update={"aberrations": Aberrations()})
+    return instrument_of(setting).with_values(round_lens, {**middle, **given})
 
 
 def draw(
@@ -112,25 +117,25 @@ def draw(
     from passband.figures.advice import loss_maps_figure
     from passband.figures.style import to_png
     from passband.tabular import write_csv
-    from passband.verdict.advice import loss_map
-    from passband.verdict.verdict import loss_thresholds
+    from passband.verdict.evidence import loss_thresholds
+    from passband.verdict.loss_map import loss_map
 
-    usual, worst = loss_thresholds(error_model.table)
+    thresholds = loss_thresholds(error_model.table)
     maps = [(second, loss_map(error_model, base, axes["C10"], axes[second])) for second in ("C30", "C12")]
     dose = "no noise" if base.dose is None else f"{base.dose:.3g} e⁻/Å²"
     title = f"{name}, {dose}, focal spread {base.focal_spread:.3g} Å"
     output.mkdir(parents=True, exist_ok=True)
-    figure = loss_maps_figure([(title, maps[0][1]), (title, maps[1][1])], usual=usual, worst=worst)
+    figure = loss_maps_figure([(title, maps[0][1]), (title, maps[1][1])], thresholds=thresholds)
     (output / "advice.png").write_bytes(to_png(figure, dpi=130))
     for second, one in maps:
         write_csv(output / f"loss_C10_{second}.csv", _rows(one))
     return {
         "model": name,
-        "usual_loss": usual,
-        "worst_loss_inside": worst,
+        "usual_loss": thresholds.degraded,
+        "worst_loss_inside": thresholds.outside,
         "conditions": base.model_dump(mode="json"),
         "best": [_best(second, one) for second, one in maps],
-        "holds": {f"C10_{second}": float((one.loss.value <= usual).mean()) for second, one in maps},
+        "holds": {f"C10_{second}": float((one.loss.value <= thresholds.degraded).mean()) for second, one in maps},
         "files": [str(output / file) for file in ("advice.png", "loss_C10_C30.csv", "loss_C10_C12.csv")],
     }
 
@@ -165,11 +170,12 @@ def _best(second: str, one: "LossMap") -> dict[str, Any]:
 
 
 def _chosen(base: "Conditions", axes: dict[str, "Axis"], budget: int) -> list[dict[str, Any]]:
-    from passband.verdict.advice import choose_conditions
-    from passband.verdict.estimate import with_values
+    from passband.forecast.choosing import choose_conditions
+    from passband.microscope.instruments import instrument_of
 
+    instrument = instrument_of(base)
     reachable = [
-        with_values(base, {"C10": float(x), "C30": float(y)})
+        instrument.with_values(base, {"C10": float(x), "C30": float(y)})
         for x in axes["C10"].values[::2]
         for y in axes["C30"].values[::3]
     ]

@@ -122,7 +122,7 @@ def _written(found: "PerformanceTable", card: "ModelCard", folder: Path, output:
     """Write model and table, and return what to say of them."""
     from passband.performance.table import write_measured_card
     from passband.tabular import write_csv
-    from passband.verdict.verdict import loss_thresholds
+    from passband.verdict.evidence import loss_thresholds
 
     target = output / "model"
     target.mkdir(parents=True, exist_ok=True)
@@ -131,14 +131,14 @@ def _written(found: "PerformanceTable", card: "ModelCard", folder: Path, output:
     write_measured_card(target, card, found)
     rows = [dict(zip(found.sets, values, strict=True)) for values in zip(*found.sets.values(), strict=True)]
     write_csv(output / "calibration.csv", rows)
-    usual, worst = loss_thresholds(found)
+    thresholds = loss_thresholds(found)
     return {
         "model": str(target),
         "data_sets": len(rows),
         "inside": int(found.inside.sum()),
         "structures": found.structures,
-        "usual_loss": usual,
-        "worst_loss_inside": worst,
+        "usual_loss": thresholds.degraded,
+        "worst_loss_inside": thresholds.outside,
     }
 
 

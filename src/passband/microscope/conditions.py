@@ -24,6 +24,7 @@ from pydantic import (
 from passband.distribution import Choice, LogUniform, Normal, Scalar, Uniform, limits, sample
 from passband.electron import check_energy
 from passband.microscope.aberrations import COEFFICIENTS, Aberrations, check_coefficient, resolve_name
+from passband.microscope.instrument import Setting, SettingDistribution
 from passband.recipe import PassbandError, Recipe
 
 _Anything = TypeVar("_Anything")
@@ -109,7 +110,7 @@ def _mtf_from_word(value: Any) -> Any:
     return MTF() if value == "identity" else value
 
 
-class Conditions(Recipe):
+class Conditions(Setting):
     """One setting of the microscope.
 
     Attributes
@@ -132,6 +133,7 @@ class Conditions(Recipe):
         Of the detector; "identity" is understood.
     """
 
+    kind: Literal["tem"] = Field(default="tem", repr=False)
     energy: Annotated[float, AfterValidator(check_energy)] = 300e3
     aberrations: Aberrations = Aberrations()
     focal_spread: Annotated[float, AfterValidator(_check_focal_spread)] = 0.0
@@ -194,7 +196,7 @@ def _draw(scalar: Scalar, rng: np.random.Generator, check: Callable[[float], flo
     return value
 
 
-class ConditionDistribution(Recipe):
+class ConditionDistribution(SettingDistribution):
     """A distribution over settings of the microscope; each quantity is a number or varies by itself.
 
     Attributes
@@ -231,6 +233,7 @@ class ConditionDistribution(Recipe):
     [-98.1, -102.0]
     """
 
+    kind: Literal["tem"] = Field(default="tem", repr=False)
     energy: Annotated[Scalar, _checked(check_energy)] = 300e3
     aberrations: dict[str, Scalar] = Field(default_factory=dict)
     focal_spread: Annotated[Scalar, _checked(_check_focal_spread)] = 0.0
@@ -290,7 +293,7 @@ class ConditionDistribution(Recipe):
         return cls(**fields)
 
 
-class ConditionMixture(Recipe):
+class ConditionMixture(SettingDistribution):
     """Several distributions over settings at once, such as a network trained at three defoci.
 
     Attributes
@@ -307,6 +310,7 @@ class ConditionMixture(Recipe):
     [0.0, -90.0, -90.0, -90.0, 90.0]
     """
 
+    kind: Literal["tem"] = Field(default="tem", repr=False)
     among: tuple[ConditionDistribution, ...] = Field(min_length=1)
     weights: tuple[Annotated[float, Field(gt=0.0)], ...] | None = None
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from passband.electron import wavelength
 from passband.microscope.conditions import AnyConditions, Conditions
+from passband.microscope.instrument import RadialTransfer
 from passband.microscope.polar import DataSet, PolarLenses
 from passband.microscope.transfer import aperture_function, contrast_transfer, spatial_envelope, temporal_envelope
 
@@ -23,13 +24,6 @@ class TransferCurve(NamedTuple):
     envelope: Array
     lowest: Array
     highest: Array
-
-
-class RadialTransfer(NamedTuple):
-    """Root-mean-square |T| and envelope over settings and azimuths, at each frequency."""
-
-    transfer: Array
-    envelope: Array
 
 
 def transfer_curve(q: Array, conditions: Conditions, odd: Literal["exact", "naive"] = "exact") -> TransferCurve:

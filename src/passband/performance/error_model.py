@@ -9,7 +9,7 @@ Stat. 49 (2021) 486, section 1.2). What share of new data sets they hold was mea
 benchmarks/RESULTS.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple, Self
@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from passband.microscope.conditions import AnyConditions, Conditions, validate_conditions
+from passband.microscope.instrument import Setting, SettingDistribution
+from passband.microscope.instruments import instrument_named, instrument_of, validate_distribution
 from passband.performance.conformal import check_level, conformal_quantile
-from passband.performance.distance import SettingRow, distance_rows, log_dose, setting_row
 from passband.performance.gaussian_process import GaussianProcess, Kernel, fitted_kernel
+from passband.performance.settings import SettingRow, distance_rows, features_of, setting_row
 from passband.performance.table import Kernels, PerformanceTable, measured_performance
 from passband.segmentation.card import ModelCard
 
@@ -30,31 +31,6 @@ Array = NDArray[np.float64]
 LEVEL = 0.8  # nominal coverage of the intervals that commands print
 SMALLEST_LOSS = 1e-4  # a loss below is perfect
 DICE = (0.005, 0.995)  # between which Dice is told apart
-#: What the loss is predicted from; signs and magnitudes of C10 and C30 apart, for most of the loss is even in them.
-FEATURES = (
-    "C10",
-    "abs_C10",
-    "C12",
-    "C21",
-    "C23",
-    "C30",
-    "abs_C30",
-    "focal_spread",
-    "angular_spread",
-    "log_dose",
-    "pixel_size",
-    "epsilon",
-    "sigma",
-    "delta_epsilon",
-)
-
-
-def features_of(rows: Sequence[Mapping[str, float]]) -> Array:
-    """Features (n, d) of settings with their distances, in the order of `FEATURES`."""
-    extra = [
-        {"abs_C10": abs(row["C10"]), "abs_C30": abs(row["C30"]), "log_dose": log_dose(row["dose"])} for row in rows
-    ]
-    return np.array([[{**row, **more}[name] for name in FEATURES] for row, more in zip(rows, extra, strict=True)])
 
 
 class PredictionIntervals(NamedTuple):
@@ -90,7 +66,8 @@ def table_features(table: PerformanceTable) -> Array:
     """Features (n, d) of the data sets that were measured."""
     names = [name for name in table.sets if name not in ("loss", "dice")]
     columns = [table.column(name) for name in names]
-    return features_of([dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)])
+    rows = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+    return features_of(rows, instrument_named(table.instrument))
 
 
 def table_values(table: PerformanceTable) -> tuple[Array, Array]:
@@ -107,7 +84,7 @@ def with_kernels(table: PerformanceTable) -> PerformanceTable:
 
 
 class PredictedPerformance(NamedTuple):
-    """Loss (scale of arXiv 2512.09067) and Dice of n settings, and the settings' numbers with ε, σ and Δε."""
+    """Loss (scale of arXiv 2512.09067) and Dice of n settings, and the settings' numbers with their distances."""
 
     loss: PredictionIntervals
     dice: PredictionIntervals
@@ -127,7 +104,7 @@ class ErrorModel:
         Of the network, Å.
     """
 
-    def __init__(self, table: PerformanceTable, trained: AnyConditions, pixel_size: float) -> None:
+    def __init__(self, table: PerformanceTable, trained: SettingDistribution, pixel_size: float) -> None:
         self.table, self.trained, self.pixel_size = table, trained, pixel_size
         features, (loss, dice) = table_features(table), table_values(table)
         kernels = table.kernels or with_kernels(table).kernels
@@ -147,12 +124,12 @@ class ErrorModel:
         table = measured_performance(card)
         if table is None:
             return None
-        return cls(table, validate_conditions(card.conditions), card.pixel_size)
+        return cls(table, validate_distribution(card.conditions), card.pixel_size)
 
     def predict(
-        self, settings: Sequence[Conditions], *, camera_pixel: float | None = None, level: float = LEVEL
+        self, settings: Sequence[Setting], *, camera_pixel: float | None = None, level: float = LEVEL
     ) -> PredictedPerformance:
-        """Loss and Dice under settings of the microscope.
+        """Loss and Dice under settings of the instrument.
 
         Parameters
         ----------
@@ -169,11 +146,11 @@ class ErrorModel:
             The level is not between 0 and 1.
         """
         near = [setting_row(one, camera_pixel or self.pixel_size) for one in settings]
-        far = distance_rows(settings, self.trained, pixel_size=self.pixel_size, area=False)
+        far = distance_rows(settings, self.trained, pixel_size=self.pixel_size)
         return self.predict_rows([{**one, **other} for one, other in zip(near, far, strict=True)], level=level)
 
     def predict_groups(
-        self, groups: Sequence[Sequence[Conditions]], *, camera_pixel: float | None = None, level: float = LEVEL
+        self, groups: Sequence[Sequence[Setting]], *, camera_pixel: float | None = None, level: float = LEVEL
     ) -> list[PredictedPerformance]:
         """Predicted performance of each group of settings; arguments as in `predict`.
 
@@ -185,7 +162,7 @@ class ErrorModel:
 
     def predict_rows(self, rows: list[SettingRow], *, level: float = LEVEL) -> PredictedPerformance:
         """Loss and Dice of settings whose distances are known; rows as in the table."""
-        features = features_of(rows)
+        features = features_of(rows, instrument_of(self.trained))
         loss = PredictionIntervals(*(np.exp(part) for part in self.loss.predict(features, level=level)))
         dice = PredictionIntervals(*(expit(part) for part in self.dice.predict(features, level=level)))
         return PredictedPerformance(loss, dice, rows)

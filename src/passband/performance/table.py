@@ -8,16 +8,18 @@ in-distribution micrographs. Numbers only.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from passband.durable import write_atomically
-from passband.microscope.conditions import ConditionDistribution
+from passband.microscope.instrument import INSTRUMENTS
+from passband.microscope.instruments import AnyDistribution, instrument_named
 from passband.performance.gaussian_process import Kernel
-from passband.performance.signals import SignalReference
+from passband.performance.observation import SignalReference
+from passband.performance.settings import setting_columns
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.card import ModelCard
 from passband.segmentation.shipped import CARD
@@ -28,25 +30,8 @@ Columns = dict[str, tuple[float, ...]]
 Array = NDArray[np.float64]
 
 REMEDY = "run passband calibrate"
-SET_COLUMNS = (
-    "C10",
-    "C12",
-    "C21",
-    "C23",
-    "C30",
-    "focal_spread",
-    "angular_spread",
-    "dose",
-    "pixel_size",
-    "epsilon",
-    "sigma",
-    "delta_epsilon",
-    "inside",
-    "loss",
-    "loss_spread",
-    "dice",
-    "dice_spread",
-)
+#: Columns of every table, beside those of the instrument's settings.
+SCORE_COLUMNS = ("inside", "loss", "loss_spread", "dice", "dice_spread")
 FEWEST = 20  # data sets
 
 
@@ -72,7 +57,7 @@ class MeasurementRecipe(Recipe):
     data_sets: int = Field(default=400, ge=FEWEST, le=100_000)
     images: int = Field(default=10, ge=2, le=1000)
     seed: int = Field(default=0, ge=0)
-    wider: ConditionDistribution | None = None
+    wider: AnyDistribution | None = None
 
 
 class Kernels(Recipe):
@@ -87,6 +72,8 @@ class PerformanceTable(Recipe):
 
     Attributes
     ----------
+    instrument
+        Kind of the settings, left out of the JSON of the oldest.
     recipe
         What was measured.
     store, structures
@@ -94,9 +81,10 @@ class PerformanceTable(Recipe):
     patch
         Side in pixels, at the network's pixel size, of the images that signals were measured on.
     sets
-        Columns over data sets, at least `SET_COLUMNS`: Å, rad, e⁻/Å² (0: no noise). `loss` is the mean over images on
-        the scale of arXiv 2512.09067, `dice` from the areas of all images together, the spreads are standard deviations
-        over images, `inside` is 1 where every quantity is one that the training covered.
+        Columns over data sets: the quantities of the setting in the units of the instrument (a dose of 0: no noise),
+        the camera's pixel size in Å, the distances to the training, and `SCORE_COLUMNS`. `loss` is the mean over images
+        on the scale of arXiv 2512.09067, `dice` from the areas of all images together, the spreads are standard
+        deviations over images, `inside` is 1 where every quantity is one that the training covered.
     images
         Columns over some single images: the signals, `loss`, `dice` (−1 where neither truth nor prediction has a
         particle) and `set`, the row in `sets`.
@@ -108,6 +96,7 @@ class PerformanceTable(Recipe):
     """
 
     version: int = Field(default=1, ge=1, le=1)
+    instrument: str = "tem"
     recipe: MeasurementRecipe
     store: str
     structures: int = Field(ge=1)
@@ -117,9 +106,15 @@ class PerformanceTable(Recipe):
     reference: SignalReference
     kernels: Kernels | None = None
 
+    @model_serializer(mode="wrap")
+    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return {name: one for name, one in values.items() if name != "instrument" or one != INSTRUMENTS.default}
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        missing = [name for name in SET_COLUMNS if name not in self.sets]
+        needed = (*setting_columns(instrument_named(self.instrument)), *SCORE_COLUMNS)
+        missing = [name for name in needed if name not in self.sets]
         if missing:
             raise ValueError(f"the table lacks {', '.join(missing)}; {REMEDY} again")
         for columns in (self.sets, self.images):

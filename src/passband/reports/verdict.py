@@ -10,6 +10,7 @@ from passband.figures.segmentation import overlay_figure
 from passband.figures.style import to_png
 from passband.figures.verdict import verdict_figure
 from passband.files.micrograph import Micrograph
+from passband.microscope.instruments import instrument_of
 from passband.recipe import PassbandError
 from passband.reports.page import Page, folded, image, paragraph, table
 from passband.verdict.assessment import Assessor
@@ -28,7 +29,8 @@ def draw_verdict(assessor: Assessor, micrograph: Micrograph, verdict: Verdict, *
     error_model, card = assessor.error_model, assessor.model.card
     if error_model is None:
         raise PassbandError(f"{card.name} is not calibrated, so there is nothing to draw; {verdict.advice[0]}")
-    groups = compatible_settings(verdict.conditions, error_model.trained) if "C10" in verdict.conditions.values else []
+    known = instrument_of(error_model.trained).LEADING in verdict.conditions.values
+    groups = compatible_settings(verdict.conditions, error_model.trained) if known else []
     return verdict_figure(
         verdict,
         error_model.trained,

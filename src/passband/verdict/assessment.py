@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 
-from passband.distribution import limits
 from passband.files.micrograph import Micrograph
-from passband.microscope.conditions import AnyConditions
+from passband.microscope.instrument import SettingDistribution
+from passband.microscope.instruments import instrument_of
 from passband.performance.error_model import LEVEL, ErrorModel
 from passband.performance.signals import signals
-from passband.performance.widening import bounding_distribution
+from passband.performance.widening import trained_energies
 from passband.segmentation.model import Model
 from passband.verdict.estimate import ConditionEstimate, estimate_conditions
-from passband.verdict.verdict import Verdict, file_reasons, weigh
+from passband.verdict.evidence import Evidence, file_reasons
+from passband.verdict.verdict import Verdict
+from passband.verdict.weighing import weigh
 
 #: Squares of the image that signals are measured on, and those of a quick verdict.
 SQUARES, QUICK_SQUARES = 9, 4
@@ -80,11 +82,12 @@ class Assessor:
         micrograph
             Of known pixel size.
         given
-            What the user knows of its conditions: symbols, `focal_spread`, `angular_spread`, `dose`; Å, rad, e⁻/Å².
+            What the user knows of its conditions, by name: in TEM symbols of aberrations, `focal_spread`,
+            `angular_spread`, `dose`; Å, rad, e⁻/Å².
         fit
-            Whether to fit the conditions to the Thon rings where they are not given.
+            Whether to fit the conditions to the image (in TEM to the Thon rings) where they are not given.
         quick
-            Signals from fewer squares of the image, and no search for a better defocus.
+            Signals from fewer squares of the image, and no search for a better setting.
         level
             Nominal coverage of the intervals.
 
@@ -97,7 +100,7 @@ class Assessor:
         card, error_model = self.model.card, self.error_model
         file = file_reasons(card, micrograph)
         if error_model is None:
-            return weigh(None, estimate=ConditionEstimate(), signals={}, file=file)
+            return weigh(None, Evidence(ConditionEstimate(), {}, file))
         seen = signals(
             self.model,
             micrograph.array,
@@ -108,19 +111,12 @@ class Assessor:
         )
         same = _same_microscope(micrograph, error_model.trained)
         estimate = estimate_conditions(micrograph, error_model.trained, given=given or {}, fit=fit and same)
-        return weigh(
-            error_model,
-            estimate=estimate,
-            signals=seen,
-            file=file,
-            camera_pixel=max(pixel_size),
-            level=level,
-            advise=not quick and not file,
-        )
+        evidence = Evidence(estimate, seen, file, max(pixel_size))
+        return weigh(error_model, evidence, level=level, advise=not quick and not file)
 
 
-def _same_microscope(micrograph: Micrograph, trained: AnyConditions) -> bool:
-    """Whether rings would mean anything: not in a scanned image, nor at an energy that nothing was measured at."""
-    low, high = limits(bounding_distribution(trained).energy)
+def _same_microscope(micrograph: Micrograph, trained: SettingDistribution) -> bool:
+    """Whether a fit would mean anything: not to another kind of image, nor at an energy never measured at."""
+    low, high = trained_energies(trained)
     energy = micrograph.energy or low
-    return micrograph.mode in (None, "TEM") and 0.99 * low <= energy <= 1.01 * high
+    return micrograph.mode in (None, instrument_of(trained).MODE) and 0.99 * low <= energy <= 1.01 * high

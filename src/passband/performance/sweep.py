@@ -1,0 +1,158 @@
+"""A network under many conditions: settings in and beyond its training, micrographs of unseen structures, scores."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from passband.dataset.acquisition import Acquisition, Imaging
+from passband.dataset.physics import IMAGES
+from passband.dataset.store import WaveStore
+from passband.distribution import limits
+from passband.microscope.instrument import Setting
+from passband.microscope.instruments import instrument_of, validate_distribution
+from passband.patches.resampling import resample, resample_to_pixel
+from passband.patches.standardising import standardised
+from passband.performance.observation import SignalReference, augmented_predictions, observe
+from passband.performance.signals import signal_values, whole_side
+from passband.performance.table import MeasurementRecipe, PerformanceError, rounded
+from passband.performance.widening import camera_pixels, draw_settings, widened
+from passband.segmentation.losses import paper_loss
+from passband.segmentation.model import Model
+
+Rows = list[dict[str, Any]]
+
+PILOT = (8, 6)  # data sets and images that the temperature is found on
+KEPT_IMAGES = 3  # of each data set, whose signals go on the card
+
+
+class ConditionSweep:
+    """A network, structures that it never saw, and micrographs of them under any setting."""
+
+    def __init__(self, model: Model, store: WaveStore, indices: Sequence[int], recipe: MeasurementRecipe) -> None:
+        if not model.card.imaging or not model.card.conditions:
+            raise PerformanceError(f"the card of {model.card.name} does not say how it was trained; train it again")
+        self.model, self.store, self.indices, self.recipe = model, store, list(indices), recipe
+        self.imaging = Imaging.model_validate({**model.card.imaging, "physics": IMAGES})  # measured as of now
+        self.side = whole_side(self.imaging.patch, stride=model.card.architecture.stride)
+        self.trained = validate_distribution(model.card.conditions)
+        self.instrument = instrument_of(self.trained)
+        self._camera = Acquisition(store, self.imaging, indices=self.indices, seed=recipe.seed, device=model.device)
+        self.wider = recipe.wider or widened(self.trained)
+
+    @property
+    def identity(self) -> str:
+        """Of everything that a measurement depends on."""
+        parts = (
+            self.model.card.weights_sha256,
+            self.store.recipe.identity,
+            _identity_of(self.recipe.model_copy(update={"data_sets": 20})),  # more data sets only go on
+            str(self.indices),
+            str(IMAGES),
+        )
+        return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+
+    def settings(self, count: int, *, seed: int | None = None) -> list[tuple[Setting, float]]:
+        """Draw settings and camera pixels in Å; the first of them do not depend on how many are asked for."""
+        seed = self.recipe.seed if seed is None else seed
+        drawn = draw_settings(self.trained, self.wider, count, seed=seed)
+        finest = self.store.recipe.scene.field / self.store.recipe.stored_pixels
+        coarsest = 1.25 * self.model.card.pixel_size
+        pixels = [
+            camera_pixels(
+                self.imaging.pixel_size,
+                np.random.default_rng(np.random.SeedSequence([seed, k, 1])),
+                finest=finest,
+                coarsest=coarsest,
+            )
+            for k in range(count)
+        ]
+        return list(zip(drawn, pixels, strict=True))
+
+    def micrographs(
+        self, setting: Setting, pixel_size: float, *, seed: int, count: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Images (n, y, x), standardised, and masks (n, y, x), both at the network's pixel size."""
+        imaging = self.imaging.model_copy(
+            update={
+                "conditions": self.instrument.exactly(setting),
+                "pixel_size": pixel_size,
+                "patch": self._camera_side(pixel_size),
+            }
+        )
+        drawing = Acquisition(self.store, imaging, indices=self.indices, seed=seed, device=self.model.device)
+        images, masks = [], []
+        for k in range(count):
+            row = drawing.row(0, k, count)
+            image, mask = self._camera.image_from_row(row)
+            at_network = resample_to_pixel(image.cpu().numpy(), row["pixel_size"], self.model.card.pixel_size)
+            truth = resample(mask.cpu().numpy(), (at_network.shape[0], at_network.shape[1])) > 0.5
+            images.append(standardised(at_network[: self.side, : self.side]))
+            masks.append(truth[: self.side, : self.side])
+        return np.stack(images), np.stack(masks).astype(np.int64)
+
+    def _camera_side(self, pixel_size: float) -> int:
+        """Camera pixels that make a square of `side` network pixels, with some to spare."""
+        field, stored = self.store.recipe.scene.field, self.store.recipe.stored_pixels
+        pixels = min(round(field / pixel_size), stored)
+        return min(int(np.ceil(1.01 * self.side * self.model.card.pixel_size * pixels / field)) + 1, pixels)
+
+    def temperature(self) -> float:
+        """Temperature of the logits that calibrates the probabilities on micrographs as trained (Guo et al. 2017)."""
+        sets, images = PILOT
+        settings = self.trained.sample(sets, np.random.default_rng(np.random.SeedSequence([self.recipe.seed, 2])))
+        middle = float(np.sqrt(np.prod(limits(self.imaging.pixel_size))))
+        logits, masks = [], []
+        for k, setting in enumerate(settings):
+            seen, truth = self.micrographs(setting, middle, seed=self.recipe.seed + 7_000_003 + k, count=images)
+            logits.append(augmented_predictions(self.model, seen, symmetries=1).logits[0])
+            masks.append(torch.from_numpy(truth))
+        together, truth_all = torch.cat(logits), torch.cat(masks)
+        tried = np.geomspace(0.5, 4.0, 40)
+        losses = [float(F.cross_entropy(together / float(t), truth_all)) for t in tried]
+        return rounded(float(tried[int(np.argmin(losses))]))
+
+    def measure(self, number: int, setting: Setting, pixel_size: float, temperature: float) -> Rows:
+        """Loss, overlap and what the network shows on every image of one data set."""
+        images, masks = self.micrographs(
+            setting, pixel_size, seed=_seed_of(self.recipe.seed, number), count=self.recipe.images
+        )
+        logits = augmented_predictions(self.model, images, symmetries=1).logits[0]
+        rows = [
+            {"set": number, **scores_of(one, torch.from_numpy(mask))} for one, mask in zip(logits, masks, strict=True)
+        ]
+        for row, shown in zip(rows, self._shown(images[:KEPT_IMAGES], temperature), strict=False):
+            row.update(shown)
+        return rows
+
+    def _shown(self, images: NDArray[np.float32], temperature: float) -> Rows:
+        """Signals of a few images under all symmetries, and what distances are computed from later."""
+        seen = observe(self.model, images, reference=SignalReference(temperature=temperature))
+        columns: dict[str, Any] = dict(signal_values(seen))
+        columns["features"] = np.zeros((len(images), 0)) if seen.features is None else seen.features
+        columns["profile"] = seen.profiles
+        return [{name: values[k].tolist() for name, values in columns.items()} for k in range(len(images))]
+
+
+def _identity_of(recipe: MeasurementRecipe) -> str:
+    """Identity under the name that the recipe had when the first parts were kept."""
+    return hashlib.sha256(f"CalibrationRecipe:{recipe.to_json()}".encode()).hexdigest()[:16]
+
+
+def _seed_of(seed: int, number: int) -> int:
+    return int(np.random.SeedSequence([seed, number, 3]).generate_state(1, np.uint64)[0] >> np.uint64(2))
+
+
+def scores_of(logits: Tensor, mask: Tensor) -> dict[str, float]:
+    """Loss on the scale of the paper, twice the shared area and the sum of both areas of one image."""
+    found, truth = logits.argmax(dim=0) > 0, mask > 0
+    return {
+        "loss": float(paper_loss(logits[None], mask[None])),
+        "both": 2.0 * float((found & truth).sum()),
+        "either": float(found.sum() + truth.sum()),
+    }

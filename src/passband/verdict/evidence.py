@@ -1,0 +1,150 @@
+"""What file and conditions say about a network on one micrograph: reasons with their severity, against thresholds."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from passband.files.micrograph import Micrograph
+from passband.microscope.instrument import Instrument
+from passband.microscope.instruments import instrument_of, validate_distribution
+from passband.performance.error_model import ErrorModel, PredictedPerformance
+from passband.performance.settings import Outside, outside_of
+from passband.performance.table import PerformanceTable
+from passband.performance.widening import trained_energies
+from passband.segmentation.card import ModelCard
+from passband.verdict.estimate import ConditionEstimate
+
+COARSER = 1.25  # pixels coarser than the network's by more than this lack detail that it was trained on
+DEGRADED, OUTSIDE = 0.9, 0.99  # quantiles of the losses inside the training above which a predicted loss is so
+MARGIN = 0.1  # of the measured width, by which a setting may exceed it
+
+
+class Reason(NamedTuple):
+    """One line of evidence: how bad, and in words."""
+
+    level: int  # 0 holds, 1 degraded, 2 outside
+    text: str
+
+
+class Evidence(NamedTuple):
+    """What is known of one micrograph.
+
+    Attributes
+    ----------
+    estimate
+        Its conditions, as far as they are known.
+    signals
+        From `performance.signals.signals`.
+    file
+        From `file_reasons`.
+    camera_pixel
+        Å; None is the network's.
+    """
+
+    estimate: ConditionEstimate
+    signals: Mapping[str, float]
+    file: Sequence[Reason] = ()
+    camera_pixel: float | None = None
+
+
+class LossThresholds(NamedTuple):
+    """Predicted losses above which a network is degraded, and outside."""
+
+    degraded: float
+    outside: float
+
+
+def loss_thresholds(table: PerformanceTable) -> LossThresholds:
+    """Return the thresholds of a network: quantiles of its losses on the data sets inside the training."""
+    inside = table.column("loss")[table.inside]
+    return LossThresholds(float(np.quantile(inside, DEGRADED)), float(np.quantile(inside, OUTSIDE)))
+
+
+def file_reasons(card: ModelCard, micrograph: Micrograph) -> list[Reason]:
+    """Return what the metadata of a file say against a network: mode, energy, pixels."""
+    reasons = []
+    if micrograph.mode not in (None, card.mode):
+        reasons.append(f"the file says {micrograph.mode} and the network knows {card.mode} images only")
+    energies = trained_energies(validate_distribution(card.conditions)) if card.conditions else None
+    if micrograph.energy is not None and energies and not 0.99 * energies[0] <= micrograph.energy <= 1.01 * energies[1]:
+        trained = " to ".join(f"{energy / 1e3:g}" for energy in sorted(set(energies)))
+        reasons.append(f"it was taken at {micrograph.energy / 1e3:g} kV and the network trained at {trained} kV")
+    coarsest = max(micrograph.pixel_size or (0.0,))
+    if coarsest > COARSER * card.pixel_size:
+        size = f"{coarsest:.3g} Å per pixel is far from the network's {card.pixel_size:.3g} Å"
+        reasons.append(f"{size}, so detail that it was trained on is missing")
+    return [Reason(2, text) for text in reasons]
+
+
+def condition_reasons(
+    error_model: ErrorModel, predicted: PredictedPerformance, estimate: ConditionEstimate
+) -> list[Reason]:
+    """Return what the conditions say, as far as they are known."""
+    instrument, beyond = instrument_of(error_model.trained), beyond_table(error_model, predicted, estimate)
+    if beyond:
+        return [
+            Reason(
+                2,
+                f"{quantity_text(instrument, name, value)} is beyond what was calibrated "
+                f"({range_text(instrument, name, *limit)}): nothing is known there",
+            )
+            for name, (value, limit) in beyond.items()
+        ]
+    left = [
+        f"{quantity_text(instrument, name, value)} (trained {range_text(instrument, name, *limit)})"
+        for name, (value, limit) in beyond_training(error_model, predicted, estimate).items()
+    ]
+    return _loss_reasons(predicted, loss_thresholds(error_model.table), left)
+
+
+def _loss_reasons(predicted: PredictedPerformance, thresholds: LossThresholds, left: Sequence[str]) -> list[Reason]:
+    """Return what the predicted loss says; `left` are the quantities that leave the training, in words."""
+    where = f"; outside the training: {', '.join(left)}" if left else ""
+    degraded, outside = thresholds
+    loss, low, high = (float(np.median(part)) for part in predicted.loss)
+    said = f"predicted loss {loss:.3g}"
+    if low > outside:
+        text = f"{said}, {low:.3g} at the least, exceeds the worst inside the training ({outside:.3g}){where}"
+        return [Reason(2, text)]
+    if loss > degraded:
+        text = f"{said} exceeds that of 90 % of the conditions inside the training ({degraded:.3g}){where}"
+        return [Reason(1, text)]
+    if left and high > outside:
+        text = f"{said} may reach {high:.3g}, beyond the worst inside the training ({outside:.3g}){where}"
+        return [Reason(1, text)]
+    return [Reason(0, f"outside the training, without predicted harm: {', '.join(left)}")] if left else []
+
+
+def beyond_training(error_model: ErrorModel, predicted: PredictedPerformance, estimate: ConditionEstimate) -> Outside:
+    """Known quantities that the training did not cover, with the trained range."""
+    found = outside_of(predicted.rows[0], error_model.trained)
+    return {name: pair for name, pair in found.items() if name in estimate.values}
+
+
+def beyond_table(error_model: ErrorModel, predicted: PredictedPerformance, estimate: ConditionEstimate) -> Outside:
+    """Known quantities further out than anything that was measured, with the measured range."""
+    found = {}
+    for quantity in instrument_of(error_model.trained).QUANTITIES:
+        if quantity.name not in estimate.values:
+            continue
+        column = error_model.table.column(quantity.name)
+        low, high = float(column.min()), float(column.max())
+        slack = MARGIN * (high - low)
+        value = predicted.rows[0][quantity.name]
+        if quantity.logarithmic:  # in decades, and any more does no harm
+            low, high, slack = low / 1.5, float("inf"), 0.0
+            value = value or float("inf")
+        if not low - slack <= value <= high + slack:
+            found[quantity.name] = (value, (low, high))
+    return found
+
+
+def quantity_text(instrument: Instrument, name: str, value: float) -> str:
+    """Name and value with its unit."""
+    return f"{name} = {value:.4g} {instrument.unit(name)}"
+
+
+def range_text(instrument: Instrument, name: str, low: float, high: float) -> str:
+    """Range with its unit."""
+    return f"{low:.4g} to {high:.4g} {instrument.unit(name)}" if low < high else f"{low:.4g} {instrument.unit(name)}"

@@ -1,0 +1,59 @@
+"""Another signal is one entry: this one registers the skewness of the grey levels and finds it everywhere."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from passband.figures.verdict import verdict_figure
+from passband.performance.error_model import ErrorModel
+from passband.performance.observation import Observation
+from passband.performance.signals import SIGNALS, Signal, register, signal_values
+from passband.performance.table import PerformanceTable
+from passband.verdict.estimate import ConditionEstimate
+from passband.verdict.evidence import Evidence
+from passband.verdict.weighing import weigh
+
+ESTIMATE = ConditionEstimate("given", {"C10": -80.0, "C30": 0.0, "focal_spread": 8.0, "dose": 600.0})
+
+
+def skewness(seen: Observation) -> np.ndarray | None:
+    return None if seen.images is None else np.abs((seen.images**3).mean(axis=(1, 2)))
+
+
+@pytest.fixture(autouse=True)
+def registered() -> Iterator[None]:
+    register(
+        Signal("skewness", kind="spectrum", words="skewness of the grey levels", label="skewness", measure=skewness)
+    )
+    yield
+    del SIGNALS["skewness"]
+
+
+def with_column(table: PerformanceTable) -> PerformanceTable:
+    values = np.random.default_rng(0).uniform(0.0, 1.0, len(table.images["set"]))
+    return table.model_copy(update={"images": {**table.images, "skewness": tuple(values.tolist())}})
+
+
+def test_it_is_measured_where_an_observation_has_what_it_needs() -> None:
+    images = np.ones((2, 8, 8), np.float32) * np.array([1.0, -2.0], np.float32)[:, None, None]
+    assert signal_values(Observation(images=images))["skewness"].tolist() == [1.0, 8.0]
+    assert "skewness" not in signal_values(Observation())
+    with pytest.raises(ValueError, match="there is a signal 'skewness' already"):
+        register(SIGNALS["skewness"])
+
+
+def test_its_words_and_its_kind_are_in_the_verdict(table: PerformanceTable, trained, pixel: float) -> None:
+    # rejects kinds, words or labels that are kept in a list of their own
+    error_model = ErrorModel(with_column(table), trained, pixel)
+    quiet = {"feature_distance": 1.0, "skewness": 0.5}
+    far = {"feature_distance": 1.0, "skewness": 9.0}
+    two = {"feature_distance": 9.0, "skewness": 9.0}
+    found = [weigh(error_model, Evidence(ESTIMATE, one), advise=False) for one in (quiet, far, two)]
+    assert [one.outcome for one in found] == ["holds", "degraded", "outside"]
+    assert found[1].reasons[0].startswith("skewness of the grey levels is 9;")
+    assert any("compare pixel size, detector and specimen" in one for one in found[1].advice)
+    figure = verdict_figure(
+        found[1], trained, [], error_model.table.in_distribution_signals(), nyquist=0.6, title="skewed"
+    )
+    assert "skewness" in [label.get_text() for label in figure.axes[1].get_yticklabels()]
