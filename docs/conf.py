@@ -14,6 +14,7 @@ import passband
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
+import command_pages  # noqa: E402
 import convention_figures  # noqa: E402
 import plan_keys  # noqa: E402
 import reference_pages  # noqa: E402
@@ -22,6 +23,7 @@ import study_pages  # noqa: E402
 convention_figures.draw_all(HERE / "images" / "generated")
 study_pages.write_all(HERE)
 plan_keys.write(HERE)
+command_pages.write(HERE)
 reference_pages.write_all(HERE)
 
 project = "passband"

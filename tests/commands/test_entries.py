@@ -43,7 +43,7 @@ def test_an_entry_is_a_command_with_its_place_help_and_examples(run: Run) -> Non
     told = run("count", "--help").out
     assert "Not more than ten." in told
     assert "  Examples:\n    passband count 3\n    passband count 4 --colour red\n" in told
-    assert "How many (3, 4)" in told
+    assert "How many: 3, 4." in told
 
 
 @pytest.mark.usefixtures("toy")

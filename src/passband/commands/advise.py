@@ -41,7 +41,9 @@ def advise(
     focal_spread: Annotated[str | None, typer.Option(metavar="LENGTH", help="Of your microscope.")] = None,
     angular_spread: Annotated[str | None, typer.Option(metavar="ANGLE", help="Of your microscope.")] = None,
     dose: Annotated[float | None, typer.Option(metavar="E", help="That you will record with, e⁻/Å².")] = None,
-    budget: Annotated[int, typer.Option(min=0, help="Number of training conditions to choose; 0 for none.")] = 0,
+    budget: Annotated[
+        int, typer.Option(metavar="K", min=0, help="Number of training conditions to choose; 0 for none.")
+    ] = 0,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:

@@ -53,15 +53,17 @@ def calibrate(
         Path | None,
         typer.Option(metavar="FILE", help="TOML of the conditions beyond the training; widened from it by default."),
     ] = None,
-    data_sets: Annotated[int, typer.Option(min=20, help="Settings to measure, half as trained, half beyond.")] = 400,
-    images: Annotated[int, typer.Option(min=2, help="Micrographs of each.")] = 10,
+    data_sets: Annotated[
+        int, typer.Option(metavar="N", min=20, help="Settings to measure, half as trained, half beyond.")
+    ] = 400,
+    images: Annotated[int, typer.Option(metavar="N", min=2, help="Micrographs of each.")] = 10,
     structures: Annotated[
         Structures, typer.Option(help="Held-out structures to use, of the training's store.")
     ] = "both",
     plan: Annotated[
         str | None, typer.Option(metavar="PLAN", help="Whose split says what was held out; found by itself mostly.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of settings, structures and noise.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of settings, structures and noise.")] = 0,
     device: Device = "auto",
     quiet: Quiet = False,
     as_json: AsJson = False,

@@ -41,7 +41,9 @@ def run(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder of the campaign.", show_default=False)
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes on this machine; 0 is this one.")] = 2,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=0, help="Processes on this machine; 0 is this one.")
+    ] = 2,
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler instead.")
     ] = None,

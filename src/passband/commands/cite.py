@@ -24,7 +24,7 @@ passband cite simulation segmentation
 def cite(
     parts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PART]...", help="What was used; everything if none is named"),
+        typer.Argument(metavar="[PART]...", help="What was used, by default everything"),
         Known(all_parts),
     ] = None,
     form: Annotated[str, typer.Option("--format", "-f", help="How to write them."), OneOf(lambda: FORMS)] = "plain",

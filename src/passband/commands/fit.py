@@ -37,7 +37,9 @@ def fit(
     focal_spread: Annotated[
         str | None, typer.Option(metavar="LENGTH", help="Known focal spread (standard deviation), Å; fitted if absent.")
     ] = None,
-    amplitude_contrast: Annotated[float, typer.Option(help="Share of absorption contrast; 0.07 to 0.1 for ice.")] = 0.0,
+    amplitude_contrast: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share of absorption contrast; 0.07 to 0.1 for ice.")
+    ] = 0.0,
     element: Annotated[str, typer.Option(metavar="SYMBOL", help="Element of the amorphous film.")] = "C",
     largest_defocus: Annotated[
         str | None, typer.Option(metavar="LENGTH", help="Search |C10| to here; as far as rings can be seen if absent.")

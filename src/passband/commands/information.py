@@ -76,10 +76,10 @@ def information(
     weight: Annotated[
         str, typer.Option(help="Count every |q|, or every pixel, alike."), OneOf(partial(_values, "weight"))
     ] = "radial",
-    power: Annotated[int, typer.Option(min=1, max=2, help="p in ε = ⟨|T|^p⟩/⟨E^p⟩.")] = 1,
+    power: Annotated[int, typer.Option(metavar="P", min=1, max=2, help="p in ε = ⟨|T|^p⟩/⟨E^p⟩.")] = 1,
     odd: Annotated[str, typer.Option(help="Treatment of coma, trefoil …"), OneOf(partial(_values, "odd"))] = "exact",
     overlap: Annotated[str, typer.Option(help="Variant of σ."), OneOf(_overlaps)] = "cosine",
-    qmax: Annotated[float, typer.Option(help="Largest spatial frequency, Å⁻¹.")] = 2.5,
+    qmax: Annotated[float, typer.Option(metavar="Q", help="Largest spatial frequency, Å⁻¹.")] = 2.5,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Draw the CTFs and the map of ε here.")
     ] = None,

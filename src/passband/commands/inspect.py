@@ -73,7 +73,9 @@ passband inspect session/ --json > session.ndjson
 )
 def inspect(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Images, or folders of them.")],
-    frame: Annotated[int | None, typer.Option("--frame", help="Describe this image of a stack, from 0.")] = None,
+    frame: Annotated[
+        int | None, typer.Option("--frame", metavar="N", help="Describe this image of a stack, from 0.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, or one a line for several files.")] = False,
 ) -> None:
     """Say what a file holds (size, pixel size, energy, microscope) and how it was understood.

@@ -58,7 +58,7 @@ def trust(
         list[str] | None, typer.Option("--aberration", "-a", metavar="NAME=VALUE", help="Any other; may be repeated.")
     ] = None,
     no_fit: Annotated[bool, typer.Option("--no-fit", help="Do not read the conditions from Thon rings.")] = False,
-    level: Annotated[float, typer.Option(help="Nominal coverage of the intervals.")] = 0.8,
+    level: Annotated[float, typer.Option(metavar="P", help="Nominal coverage of the intervals.")] = 0.8,
     figure: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw both transfer functions here.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="HTML", help="Write everything as one page.")] = None,
     device: Device = "auto",

@@ -61,5 +61,5 @@ def _resolved(annotation: Any) -> Any:
 def _with_names(option: Any, names: str) -> Any:
     """Return a copy of an option whose help ends with names."""
     told = copy.copy(option)
-    told.help = f"{option.help} ({names})"
+    told.help = f"{option.help}: {names}."
     return told

@@ -25,26 +25,29 @@ Overrides = Annotated[
     typer.Option("--set", metavar="A.B=C", help="Change one value of the plan (TOML syntax); may be repeated."),
 ]
 Seed = Annotated[
-    int | None, typer.Option("--seed", min=0, help="Seed of everything random; the plan's own by default.")
+    int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of everything random; the plan's own by default.")
 ]
 Device = Annotated[
-    str, typer.Option("--device", help=f"Where to compute: {', '.join(DEVICES)}; of several GPUs one, as cuda:1.")
+    str,
+    typer.Option(
+        "--device", metavar="DEVICE", help=f"Where to compute: {', '.join(DEVICES)}; of several GPUs one, as cuda:1."
+    ),
 ]
 Workers = Annotated[
-    int, typer.Option("--workers", min=1, help="Processes that simulate; the bytes do not depend on it.")
+    int, typer.Option("--workers", metavar="N", min=1, help="Processes that simulate; the bytes do not depend on it.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary; errors still show.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 ModelPath = Annotated[
     str | None,
     typer.Option(
-        "--model", "-M", metavar="M", help=f"Folder of a trained model, or a shipped name; {DEFAULT} if not given"
+        "--model", "-M", metavar="MODEL", help=f"Folder of a trained model, or a shipped one, by default {DEFAULT}"
     ),
     Known(shipped_models),
 ]
 ModelName = Annotated[
     str,
-    typer.Argument(metavar="MODEL", help="Folder of a trained model, or a shipped name"),
+    typer.Argument(metavar="MODEL", help="Folder of a trained model, or a shipped one"),
     Known(shipped_models),
 ]
 PixelSize = Annotated[
@@ -54,7 +57,7 @@ PixelSize = Annotated[
     ),
 ]
 CampaignFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")]
-Frame = Annotated[int | None, typer.Option("--frame", min=0, help="Which image of a stack, from 0.")]
+Frame = Annotated[int | None, typer.Option("--frame", metavar="N", min=0, help="Which image of a stack, from 0.")]
 
 
 def parse_pixel_size(text: str | None) -> float | None:
