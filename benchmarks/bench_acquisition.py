@@ -28,8 +28,11 @@ from typing import Any
 
 import torch
 
-from passband.dataset.acquisition import Acquisition, Imaging, Simulation, simulate
-from passband.dataset.simulation import simulate_structure
+from passband.dataset.acquisition import Acquisition
+from passband.dataset.imaging import Imaging
+from passband.dataset.simulate import simulate
+from passband.dataset.simulation import Simulation
+from passband.dataset.structure import simulate_structure
 from passband.specimen.sampling import SceneDistribution
 
 PLANS = Path(__file__).resolve().parents[1] / "plans"

@@ -29,7 +29,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from passband.dataset.acquisition import Acquisition, simulate
+from passband.dataset.acquisition import Acquisition
+from passband.dataset.simulate import simulate
 from passband.dataset.store import WaveStore
 from passband.experiment.plan import Plan, load_plan
 from passband.experiment.run import NamedSet

@@ -20,7 +20,8 @@ from pathlib import Path
 import torch
 
 from passband.campaign.grid import load_campaign
-from passband.dataset.acquisition import Acquisition, simulate
+from passband.dataset.acquisition import Acquisition
+from passband.dataset.simulate import simulate
 from passband.segmentation.architecture import Architecture
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.networks import named_architecture, seeded_networks

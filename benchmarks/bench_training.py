@@ -18,7 +18,8 @@ from pathlib import Path
 
 import torch
 
-from passband.dataset.acquisition import Acquisition, simulate
+from passband.dataset.acquisition import Acquisition
+from passband.dataset.simulate import simulate
 from passband.experiment.plan import load_plan
 from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.losses import LossRecipe

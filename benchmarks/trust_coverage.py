@@ -32,8 +32,9 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from passband.dataset.acquisition import Simulation, simulate
 from passband.dataset.physics import WAVES
+from passband.dataset.simulate import simulate
+from passband.dataset.simulation import Simulation
 from passband.experiment.plan import load_plan
 from passband.microscope.instruments import instrument_named
 from passband.performance.conformal import coverage

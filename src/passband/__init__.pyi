@@ -1,4 +1,5 @@
-from .dataset.acquisition import Acquisition, Imaging
+from .dataset.acquisition import Acquisition
+from .dataset.imaging import Imaging
 from .dataset.simulate import simulate
 from .dataset.simulation import Simulation
 from .dataset.store import WaveStore

@@ -18,8 +18,8 @@ from passband.campaign.experiment import store_path
 from passband.campaign.folder import CONFIG, METRICS
 from passband.campaign.grid import Evaluation, Experiment
 from passband.campaign.tables import read_scores
-from passband.dataset.acquisition import Simulation
 from passband.dataset.memory import Memory
+from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
 from passband.figures.style import to_png
 from passband.forecast.pairs import ForecastRecipe, MicrographSet

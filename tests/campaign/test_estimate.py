@@ -17,8 +17,8 @@ from passband.campaign.experiment import prepare_stores, run_experiment, store_p
 from passband.campaign.folder import LOCK, STORES, TRAININGS, write_campaign
 from passband.campaign.grid import CampaignPlan
 from passband.dataset.acquisition import Acquisition
+from passband.dataset.layout import wave_bytes
 from passband.dataset.memory import Memory
-from passband.dataset.store_size import wave_bytes
 from passband.locking import exclusive_in_turn
 from passband.segmentation.footprint import training_footprint
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
 from passband.dataset import acquisition as module
-from passband.dataset.acquisition import Acquisition, Imaging, patch_shift
+from passband.dataset.acquisition import Acquisition, patch_shift
+from passband.dataset.imaging import Imaging
+from passband.dataset.layout import StoreError
 from passband.dataset.memory import Memory
-from passband.dataset.store import StoreError, WaveStore
+from passband.dataset.store import WaveStore
 from passband.dataset.truth import resample_mask
 from passband.microscope.conditions import ConditionDistribution
 from passband.microscope.imaging import form_images
@@ -143,15 +144,6 @@ def test_a_data_set_that_is_measured_on_takes_one_patch_of_a_field(tiny_store: W
     assert [one.row(step, 0, 2) for step in range(6)] == [many.row(step, 0, 2) for step in range(6)]
 
 
-def test_one_patch_of_a_field_leaves_the_identity_as_it_was() -> None:
-    plain = imaging()
-    assert "patches_per_field" not in plain.model_dump()
-    assert imaging(patches_per_field=1).identity == plain.identity
-    many = imaging(patches_per_field=2)
-    assert many.identity != plain.identity
-    assert Imaging.model_validate_json(many.to_json()) == many
-
-
 def test_masks_do_not_depend_on_the_conditions(tiny_store: WaveStore) -> None:
     one = Acquisition(tiny_store, imaging(conditions={}), seed=1, in_turn=True)
     row = one.row(0, 1, 10)
@@ -226,9 +218,11 @@ def test_what_is_beyond_a_band_comes_as_background(tiny_store: WaveStore) -> Non
     fields = [one._field(row) for one in (whole, cut, beyond)]
     assert torch.equal(fields[0], fields[2])
     assert float(fields[1].double().mean()) == pytest.approx(1.0, abs=1e-6)
-    kept = cut._kept(row["structure"])
+    kept = cut._prepared(row["structure"])
     assert kept.spectra.shape[-1] == 2 * 21 + 2  # 0.65 Å⁻¹ over 32 Å
-    assert kept.incoherent.transmitted < whole._kept(row["structure"]).incoherent.transmitted  # kept apart in memory
+    assert (
+        kept.incoherent.transmitted < whole._prepared(row["structure"]).incoherent.transmitted
+    )  # kept apart in memory
     difference = (fields[0] - fields[1]).std() / fields[0].std()
     assert 1e-3 < float(difference) < 0.2  # beams beyond it still made fringes
 
@@ -277,19 +271,3 @@ def test_imaging_that_does_not_fit_the_store_is_refused(
 def test_structures_that_are_not_in_the_store_are_refused(tiny_store: WaveStore, indices: list[int]) -> None:
     with pytest.raises(PassbandError, match="structures 0 to 9"):
         Acquisition(tiny_store, imaging(), indices=indices)
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"patch": 0}, "greater than or equal to 8"),
-        ({"conditions": {"dose": -3.0}}, "dose"),
-        ({"conditions": {"aberrations": {"defocuss": 3.0}}}, "defocus"),
-        ({"pixel_size": float("nan")}, "finite"),
-        ({"patches": 3}, "patches"),
-        ({"patches_per_field": 0}, "greater than or equal to 1"),
-    ],
-)
-def test_impossible_imaging_is_refused(fields: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
-        imaging(**fields)

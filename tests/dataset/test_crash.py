@@ -16,11 +16,13 @@ import pytest
 import torch
 
 from passband import durable
+from passband.dataset import layout
 from passband.dataset import simulate as shards
-from passband.dataset import store
-from passband.dataset.acquisition import Simulation, simulate
-from passband.dataset.simulation import simulate_structure
-from passband.dataset.store import StoreError, WaveStore
+from passband.dataset.layout import StoreError
+from passband.dataset.simulate import simulate
+from passband.dataset.simulation import Simulation
+from passband.dataset.store import WaveStore
+from passband.dataset.structure import simulate_structure
 from passband.recipe import PassbandError
 
 Hashes = Callable[[Path], dict[str, str]]
@@ -108,7 +110,7 @@ def ready_made(tiny_recipe: Simulation, monkeypatch: pytest.MonkeyPatch) -> Iter
     recipe = tiny_recipe.model_copy(update={"structures": 3})
     made = [simulate_structure(recipe, index) for index in range(3)]
     monkeypatch.setattr(shards, "simulate_structure", lambda _recipe, index, **_: made[index])
-    monkeypatch.setattr(store, "SHARD", 2)
+    monkeypatch.setattr(layout, "SHARD", 2)
     return recipe
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from passband.dataset.acquisition import Acquisition, Imaging
+from passband.dataset.acquisition import Acquisition
+from passband.dataset.imaging import Imaging
+from passband.dataset.layout import wave_bytes
 from passband.dataset.memory import MICROGRAPHS, Memory
 from passband.dataset.store import WaveStore
-from passband.dataset.store_size import wave_bytes
 from passband.experiment.run import NamedSet
 from passband.recipe import PassbandError
 

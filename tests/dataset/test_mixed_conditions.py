@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from passband.dataset.acquisition import Acquisition, Imaging
+from passband.dataset.acquisition import Acquisition
+from passband.dataset.imaging import Imaging
 from passband.dataset.store import WaveStore
 from passband.microscope.conditions import ConditionDistribution, ConditionMixture
 from passband.recipe import PassbandError

@@ -15,10 +15,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from passband.dataset import acquisition, physics, store
-from passband.dataset.acquisition import Acquisition, Imaging, simulate
-from passband.dataset.simulation import Simulation, Structure, simulate_structure
-from passband.dataset.store import StoreError, WaveStore
+from passband.dataset import layout, physics
+from passband.dataset.acquisition import Acquisition
+from passband.dataset.imaging import Imaging
+from passband.dataset.layout import StoreError
+from passband.dataset.simulate import simulate
+from passband.dataset.simulation import Simulation
+from passband.dataset.store import WaveStore
+from passband.dataset.structure import SimulatedStructure, simulate_structure
 from passband.specimen.sampling import SceneDistribution
 
 GOLDEN = Path(__file__).with_name("golden_physics.json")
@@ -65,7 +69,7 @@ def numbers(values: NDArray[Any]) -> list[float]:
     return [float(one) for one in (*pixels.real, *pixels.imag, *np.sqrt(rings), complex_ones.real.mean())]
 
 
-def of_structure(made: Structure) -> dict[str, list[float]]:
+def of_structure(made: SimulatedStructure) -> dict[str, list[float]]:
     atoms = [float(len(made.atoms["x"])), *(float(made.atoms[axis].mean()) for axis in "xyz")]
     truth = [float(made.mask.mean()), float(made.labels.max()), made.row["focus_offset"] / 100.0]
     return {"waves": numbers(made.waves), "atoms": [one / 100.0 for one in atoms], "truth": truth}
@@ -159,7 +163,7 @@ def test_recipes_of_another_version_are_other_recipes(tiny_recipe: Simulation, m
     with pytest.raises(ValueError, match=r"physics=\d+ is another passband's.*leave it out, and simulate them again"):
         Simulation.model_validate(newer.model_dump())
     with pytest.raises(ValueError, match=r"micrographs of version \d+; leave it out, and train and measure again"):
-        Imaging(pixel_size=1.0, patch=32, physics=acquisition.IMAGES + 1)
+        Imaging(pixel_size=1.0, patch=32, physics=physics.IMAGES + 1)
 
 
 @pytest.mark.parametrize("older", [{"physics": physics.WAVES - 1}, {}])
@@ -174,7 +178,7 @@ def test_a_store_of_another_version_is_refused_on_one_line(
         StoreError,
         match=rf"physics version {older.get('physics', 0)} and this passband makes version \d+; simulate them",
     ):
-        store.read_recipe(tmp_path)
+        layout.read_recipe(tmp_path)
 
 
 def rewrite() -> str:

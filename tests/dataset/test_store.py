@@ -12,10 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 import zarr
 
-from passband.dataset.acquisition import simulate
+from passband.dataset.layout import StoreError
 from passband.dataset.physics import WAVES
-from passband.dataset.simulation import Simulation, simulate_structure
-from passband.dataset.store import StoreError, WaveStore
+from passband.dataset.simulate import simulate
+from passband.dataset.simulation import Simulation
+from passband.dataset.store import WaveStore
+from passband.dataset.structure import simulate_structure
 from passband.recipe import PassbandError
 
 

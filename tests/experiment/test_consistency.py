@@ -10,8 +10,7 @@ from pydantic import ValidationError
 
 from passband.campaign import expansion
 from passband.campaign.grid import CampaignPlan, load_campaign
-from passband.dataset.feasible import atoms_at_most
-from passband.dataset.simulation import Simulation
+from passband.dataset.simulation import Simulation, atoms_at_most
 from passband.experiment.consistency import step_bytes
 from passband.experiment.plan import Plan, PlanError, load_plan, plan_from
 from passband.experiment.shipped import shipped_plans

@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from passband.dataset.acquisition import Acquisition, Imaging, Simulation, simulate
+from passband.dataset.acquisition import Acquisition
+from passband.dataset.imaging import Imaging
+from passband.dataset.simulate import simulate
+from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
 from passband.forecast import pairs as pairs_module
 from passband.forecast.channels import ChannelRecipe

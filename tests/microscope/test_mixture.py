@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from passband.dataset.acquisition import Imaging
+from passband.dataset.imaging import Imaging
 from passband.experiment.plan import PlanError, plan_from
 from passband.microscope.conditions import (
     AnyConditions,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from passband.campaign.grid import CampaignPlan, Experiment
 from passband.campaign.networks import training_folder
-from passband.dataset.acquisition import Simulation
+from passband.dataset.layout import store_size, wave_bytes
 from passband.dataset.memory import BUDGET, MICROGRAPHS
-from passband.dataset.store_size import COMPLEX, store_size, wave_bytes
+from passband.dataset.simulation import COMPLEX, Simulation
 from passband.distribution import limits
 from passband.segmentation.footprint import Footprint, training_footprint
 

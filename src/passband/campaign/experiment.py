@@ -16,8 +16,11 @@ from passband.campaign.folder import COST, METRICS, CampaignError
 from passband.campaign.grid import CampaignPlan, Evaluation, Experiment
 from passband.campaign.networks import TrainedNetworks, claim, stacked, structures, trained_networks
 from passband.campaign.tables import read_scores
-from passband.dataset.acquisition import Acquisition, Imaging, Simulation, simulate
+from passband.dataset.acquisition import Acquisition
+from passband.dataset.imaging import Imaging
 from passband.dataset.memory import Memory
+from passband.dataset.simulate import simulate
+from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
 from passband.documents import json_text
 from passband.durable import write_atomically

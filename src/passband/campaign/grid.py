@@ -19,7 +19,8 @@ from pydantic import (
 
 from passband.campaign.expansion import expansion_problems, family_problems
 from passband.campaign.families import ConditionFamily
-from passband.dataset.acquisition import Imaging, Simulation
+from passband.dataset.imaging import Imaging
+from passband.dataset.simulation import Simulation
 from passband.experiment.consistency import MOST_IMAGES, Study, check
 from passband.experiment.plan import FolderName, PlanError, Split, read_plan
 from passband.microscope.conditions import (

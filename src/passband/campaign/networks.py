@@ -25,7 +25,9 @@ from torch import nn
 
 from passband.campaign.folder import CONFIG, LOCK, CampaignError, read_json
 from passband.campaign.grid import JUDGE, Experiment
-from passband.dataset.acquisition import Acquisition, Imaging, Simulation
+from passband.dataset.acquisition import Acquisition
+from passband.dataset.imaging import Imaging
+from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.documents import json_text

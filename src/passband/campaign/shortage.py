@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 def simulation_shortage(recipe: "Simulation", store: Path, *, workers: int) -> list[str]:
     """Say what is too little for simulating a store; nothing of one that is there."""
-    from passband.dataset.feasible import simulation_memory
-    from passband.dataset.store_size import store_size
+    from passband.dataset.layout import store_size
+    from passband.dataset.simulation import simulation_memory
 
     if (store / "scenes.parquet").exists():
         return []

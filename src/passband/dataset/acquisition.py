@@ -13,70 +13,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
-from passband.dataset.feasible import imaging_problems
-from passband.dataset.physics import IMAGES, ImagesVersion
-from passband.dataset.simulate import simulate
-from passband.dataset.simulation import Simulation
-from passband.dataset.store import StoreError, WaveStore
+from passband.dataset.imaging import Imaging, imaging_problems
+from passband.dataset.layout import StoreError
+from passband.dataset.store import WaveStore
 from passband.dataset.truth import resample_mask
-from passband.distribution import Scalar, sample
-from passband.microscope.conditions import AnyConditions, ConditionDistribution, Conditions
+from passband.distribution import sample
+from passband.microscope.conditions import Conditions
 from passband.microscope.detector import record
 from passband.microscope.frequencies import band_limited
 from passband.microscope.imaging import form_images
 from passband.microscope.incoherent import IncoherentPart, add_incoherent, incoherent_part
 from passband.patches.standardising import standardised_tensor
-from passband.recipe import PassbandError, Recipe
-
-__all__ = ["Acquisition", "Batch", "Imaging", "Simulation", "simulate"]
-
-
-class Imaging(Recipe):
-    """How micrographs are taken of stored structures.
-
-    Attributes
-    ----------
-    conditions
-        Distribution of the settings, or a mixture of several; C10 counts from the store's focus reference.
-    pixel_size
-        Of the camera at the specimen, Å; it may vary. The field is divided into the nearest whole number N of pixels,
-        and the image is Fourier-resampled to N before the electrons are counted.
-    patch
-        Side of the square, in camera pixels, that is cut from the periodic field at a random place.
-    focal_nodes
-        Focal settings that an image with focal spread is summed over; None is as many as its spread and the band of its
-        wave need (`imaging.enough_focal_nodes`). Too few leave fringes undamped.
-    patches_per_field
-        Patches that are cut from one imaged field while a network learns, in that many consecutive batches, which
-        saves imaging. They share the electrons of the field: apart where it holds ⌈√n⌉ patches along each side, else
-        overlapping as little as an even spacing does. Data sets that are measured on (`in_turn`) take one of each.
-    band
-        Highest frequency of a wave that is imaged as a wave, Å⁻¹; at least the Nyquist frequency of the camera. What is
-        beyond comes as part of the incoherent background (`microscope.incoherent`), so that waves of a fine multislice
-        cost no more to image than coarse ones. None images all that the store holds.
-    physics
-        Version of what is computed, see `passband.dataset.physics`; never written by hand.
-    """
-
-    conditions: AnyConditions = ConditionDistribution()
-    pixel_size: Scalar
-    patch: int = Field(ge=8, le=16384)
-    focal_nodes: int | None = Field(default=None, ge=1, le=101)
-    patches_per_field: int = Field(default=1, ge=1, le=64)
-    band: float | None = Field(default=None, gt=0.0, le=100.0)
-    physics: ImagesVersion = IMAGES
-
-    @model_serializer(mode="wrap")
-    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = handler(self)
-        if self.patches_per_field == 1:  # what was imaged before there was a choice keeps its identity
-            values.pop("patches_per_field", None)
-        if self.band is None:
-            values.pop("band", None)
-        return values
+from passband.recipe import PassbandError
 
 
 @dataclass(frozen=True)
@@ -98,7 +48,7 @@ class Batch:
     rows: list[dict[str, Any]]
 
 
-class _Kept(NamedTuple):
+class _PreparedStructure(NamedTuple):
     """What imaging needs of a structure: spectra of its waves `(1, phonons, y, x)` on the device, mask, focus."""
 
     spectra: Tensor
@@ -252,41 +202,43 @@ class Acquisition:
         patch = field[rows][:, columns]
         if not bool(torch.isfinite(patch).all()):
             raise PassbandError(f"the image of structure {row['structure']} is not finite; check {row['conditions']}")
-        mask = torch.from_numpy(resample_mask(self._kept(row["structure"]).mask, (row["pixels"],) * 2))
+        mask = torch.from_numpy(resample_mask(self._prepared(row["structure"]).mask, (row["pixels"],) * 2))
         return standardised_tensor(patch), mask.to(self.device)[rows][:, columns].long()
 
     def _field(self, row: Mapping[str, Any]) -> Tensor:
         """Image of the whole field as the camera records it, vacuum mean 1, `(pixels, pixels)`."""
         conditions = Conditions.model_validate(row["conditions"])
-        kept = self._kept(row["structure"])
-        aberrations = conditions.aberrations.model_copy(update={"C10": conditions.aberrations.C10 + kept.focus_offset})
+        prepared = self._prepared(row["structure"])
+        aberrations = conditions.aberrations.model_copy(
+            update={"C10": conditions.aberrations.C10 + prepared.focus_offset}
+        )
         focused = conditions.model_copy(update={"aberrations": aberrations})
         image = form_images(
-            kept.spectra,
+            prepared.spectra,
             [focused],
-            pixel_size=self.store.recipe.scene.field / kept.spectra.shape[-1],
+            pixel_size=self.store.recipe.scene.field / prepared.spectra.shape[-1],
             focal_nodes=row["focal_nodes"],
             output_shape=(row["pixels"], row["pixels"]),
             space="fourier",
         )
-        image = add_incoherent(image, [kept.incoherent], [focused])
+        image = add_incoherent(image, [prepared.incoherent], [focused])
         generator = torch.Generator(self.device).manual_seed(row["noise_seed"])
         return record(image, [conditions], pixel_size=row["pixel_size"], generator=generator)[0]
 
-    def _kept(self, index: int) -> _Kept:
+    def _prepared(self, index: int) -> _PreparedStructure:
         """Read a structure, or find it in the memory of the store."""
         place, identity = str(self.store.directory.absolute()), self.store.recipe.identity
         key = (place, identity, index, self.imaging.band, self.device)
         return self.store.memory.wave(key, lambda: self._read(index))
 
-    def _read(self, index: int) -> _Kept:
+    def _read(self, index: int) -> _PreparedStructure:
         wave = torch.from_numpy(self.store.wave(index)).to(self.device)
         offset = float(self.store.scene(index)["focus_offset"])
         spectra = torch.fft.fft2(wave)
         if self.imaging.band is not None:
             spectra = band_limited(spectra, self.imaging.band, pixel_size=self.store.pixel_size)
         incoherent = incoherent_part(spectra, pixel_size=self.store.recipe.scene.field / spectra.shape[-1])
-        return _Kept(spectra[None], incoherent, self.store.mask(index), offset)
+        return _PreparedStructure(spectra[None], incoherent, self.store.mask(index), offset)
 
 
 def patch_shift(number: int, count: int, pixels: int) -> tuple[int, int]:

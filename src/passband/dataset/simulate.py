@@ -13,8 +13,9 @@ from typing import Protocol
 
 import torch
 
-from passband.dataset.simulation import Simulation, simulate_structure
-from passband.dataset.store import StoreError, WaveStore, shards_of
+from passband.dataset.layout import StoreError, shards_of
+from passband.dataset.simulation import Simulation
+from passband.dataset.store import WaveStore
 from passband.dataset.store_writing import (
     finish_store,
     prepare_store,
@@ -22,6 +23,7 @@ from passband.dataset.store_writing import (
     write_part,
     write_structure,
 )
+from passband.dataset.structure import simulate_structure
 from passband.durable import remove_leftovers
 from passband.locking import exclusive
 from passband.progress import ProgressCallback

@@ -1,28 +1,31 @@
-"""One simulated structure: its scene, its exit waves, and the truth about its particles, from a recipe and a number."""
+"""What is simulated, as one value, and what cannot be: told before anything is computed or allocated.
 
-import json
-from dataclasses import dataclass
+The bounds are those of the largest machines: what a workstation of 512 GB does is allowed, however long it takes.
+"""
+
+from collections.abc import Iterator
 from math import pi
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import ase
-import numpy as np
-import numpy.typing as npt
-import torch
+from ase.formula import Formula
 from pydantic import AfterValidator, Field, model_validator
 
-from passband.dataset.feasible import simulation_problems
 from passband.dataset.physics import WAVES, WavesVersion
-from passband.dataset.truth import minimum_contrast_defocus, particle_labels, particle_mask, resample_mask
-from passband.electron import check_energy, interaction_constant, wavelength
-from passband.microscope.frequencies import fourier_resample
-from passband.microscope.multislice import exit_waves
-from passband.microscope.potential import CUTOFF, projected_potential
+from passband.distribution import limits
+from passband.electron import check_energy, wavelength
+from passband.microscope.potential import CUTOFF
 from passband.recipe import PassbandError, Recipe
-from passband.specimen.sampling import Scene, SceneDistribution, sample_scene
+from passband.specimen.sampling import SceneDistribution
+from passband.specimen.support import number_density
 
-TRUTH_PIXEL = 0.25  # Å; the truth is found on a grid at least this fine, so that an atom is more than a pixel
-FOCUS_MARGIN = 30.0  # Å searched for minimum contrast beyond the first and the last atom
+MOST_PIXELS = 65_536  # along a side of a multislice: 34 GB a plane
+MOST_ATOMS = 1e9
+MOST_SLICES = 100_000
+MOST_MEMORY = 2e12  # bytes of one structure's waves while they are computed
+MOST_DISK = 1e15  # bytes of a store
+COMPLEX = 8  # bytes
+PLANES = 12  # planes of complex numbers that a multislice works in, beside the waves that it has finished
+DENSEST = 0.2  # atoms/Å³ of a crystal; diamond has 0.18
 
 
 class Simulation(Recipe):
@@ -125,129 +128,87 @@ class Simulation(Recipe):
         return max(1, self.phonons)
 
 
-@dataclass(frozen=True)
-class Structure:
-    """What is stored of one structure.
-
-    Attributes
-    ----------
-    waves
-        Exit waves, complex64 `(phonons, y, x)`; vacuum is 1.
-    mask
-        Whether a pixel shows a particle, bool `(y, x)`.
-    labels
-        Which one: k + 1 for particle k, uint16 `(y, x)`.
-    row
-        Scalars of the scene; `focus_offset` is the C10 in Å of the focus reference, counted from the exit plane,
-        `transmitted` the intensity that the waves hold, 1 if no electron has left their band.
-    atoms
-        Columns `x`, `y`, `z` in Å, `number` and `particle` of the particles' atoms.
-    """
-
-    waves: npt.NDArray[np.complex64]
-    mask: npt.NDArray[np.bool_]
-    labels: npt.NDArray[np.uint16]
-    row: dict[str, Any]
-    atoms: dict[str, npt.NDArray[Any]]
+def simulation_problems(recipe: Simulation) -> Iterator[str]:
+    """Say what makes a simulation impossible, one line each; nothing if it can be done."""
+    yield from _size_problems(recipe)
+    yield from _displacement_problems(recipe)
 
 
-def simulate_structure(recipe: Simulation, index: int, *, device: torch.device | str | None = None) -> Structure:
-    """Structure `index` of a recipe: the same one whatever else is simulated, in any order.
-
-    Raises
-    ------
-    PassbandError
-        The exit wave is not finite.
-    """
-    scene = sample_scene(recipe.scene, seed=recipe.seed, index=index)
-    particles = scene.atoms[scene.particle_of >= 0]
-    rng = np.random.default_rng(np.random.SeedSequence([recipe.seed, index, 1]))
-    waves = _stored(recipe, _exit_waves(recipe, scene.atoms, recipe.phonons, rng, device))
-    if not np.isfinite(waves).all():
-        raise PassbandError(f"structure {index} gives an exit wave with NaN or infinite pixels; check its recipe")
-    mask = _mask(recipe, particles)
-    positions, particle_of = particles.get_positions(), scene.particle_of[scene.particle_of >= 0]
-    labels = particle_labels(mask, positions, particle_of, pixel_size=recipe.stored_sampling)
-    row = {
-        "structure": index,
-        "particles": int(particle_of.max() + 1) if len(particle_of) else 0,
-        "atoms": len(scene.atoms),
-        "height": float(scene.atoms.cell[2, 2]),
-        "focus_offset": _focus_offset(recipe, scene, particles, device),
-        "transmitted": float(np.mean(np.abs(waves) ** 2, dtype=np.float64)),
-        "mask_fraction": float(mask.mean()),
-        "parameters": json.dumps(scene.parameters, sort_keys=True),
-    }
-    atoms = {
-        **{axis: positions[:, k].astype(np.float32) for k, axis in enumerate("xyz")},
-        "number": particles.get_atomic_numbers().astype(np.uint8),
-        "particle": particle_of.astype(np.int32),
-    }
-    return Structure(waves=waves, mask=mask, labels=labels, row=row, atoms=atoms)
-
-
-def _exit_waves(
-    recipe: Simulation,
-    atoms: ase.Atoms,
-    phonons: int,
-    rng: np.random.Generator,
-    device: torch.device | str | None,
-) -> torch.Tensor:
-    return exit_waves(
-        atoms,
-        energy=recipe.energy,
-        shape=(recipe.pixels, recipe.pixels),
-        pixel_size=recipe.scene.field / recipe.pixels,
-        slice_thickness=recipe.slice_thickness,
-        phonons=phonons,
-        displacement=recipe.displacement,
-        rng=rng,
-        device=device,
-    )
+def _size_problems(recipe: Simulation) -> Iterator[str]:
+    field, side = recipe.scene.field, recipe.scene.field / recipe.pixel_size
+    if side > MOST_PIXELS:
+        memory = PLANES * COMPLEX * side * side
+        yield (
+            f"scene.field={field:g} Å is {side:.3g} pixels of {recipe.pixel_size:g} Å a side, {memory / 1e9:,.3g} GB "
+            f"of memory; at most {MOST_PIXELS} a side are simulated, so make the field smaller (128 is 12.8 nm)"
+        )
+        return
+    thick = height(recipe.scene)
+    if thick / recipe.slice_thickness > MOST_SLICES:
+        yield (
+            f"a scene {thick:.3g} Å high is {thick / recipe.slice_thickness:.3g} slices of "
+            f"{recipe.slice_thickness:g} Å; at most {MOST_SLICES} are computed, so make film and particles thinner"
+        )
+    atoms = atoms_at_most(recipe.scene)
+    if atoms > MOST_ATOMS:
+        yield (
+            f"a field of {field:g} Å, {thick:.3g} Å high, holds up to {atoms:.2g} atoms; at most {MOST_ATOMS:.0e} are "
+            "made, so make the field smaller or the film thinner"
+        )
+    memory = simulation_memory(recipe)
+    if memory > MOST_MEMORY:
+        yield (
+            f"{recipe.stored_waves} waves of {recipe.pixels}² pixels take {memory / 1e9:,.0f} GB of memory; "
+            f"{MOST_MEMORY / 1e9:,.0f} GB is the bound, so ask for fewer phonons or coarser pixels"
+        )
+    disk = float(recipe.structures) * recipe.stored_waves * COMPLEX * float(recipe.stored_pixels) ** 2
+    if disk > MOST_DISK:
+        yield (
+            f"{recipe.structures} structures take {disk / 1e12:,.0f} TB of disk; {MOST_DISK / 1e12:,.0f} TB is the "
+            "bound, so simulate fewer structures or phonons"
+        )
 
 
-def _stored(recipe: Simulation, waves: torch.Tensor) -> npt.NDArray[np.complex64]:
-    cropped = fourier_resample(waves, (recipe.stored_pixels, recipe.stored_pixels))
-    return np.ascontiguousarray(cropped.cpu().numpy().astype(np.complex64))
+def simulation_memory(recipe: Simulation) -> float:
+    """Bytes that a process needs for the waves of one structure, and for the planes that it computes them in."""
+    return (recipe.stored_waves + PLANES) * COMPLEX * float(recipe.pixels) ** 2
 
 
-def particles_phase(recipe: Simulation, particles: ase.Atoms) -> tuple[npt.NDArray[np.float64], float]:
-    """Projected phase σ·ΣV in rad of the particles' atoms, and the pixel size in Å of the grid that it is on."""
-    pixels = max(recipe.pixels, round(recipe.scene.field / TRUTH_PIXEL))
-    pixel_size = recipe.scene.field / pixels
-    if not len(particles):
-        return np.zeros((pixels, pixels)), pixel_size
-    height = float(particles.cell[2, 2])
-    potential = projected_potential(
-        particles.get_positions(),
-        particles.get_atomic_numbers(),
-        shape=(pixels, pixels),
-        pixel_size=pixel_size,
-        slice_edges=np.array([0.0, height]),
-    )
-    return interaction_constant(recipe.energy) * potential.sum(dim=0).double().cpu().numpy(), pixel_size
+def height(scene: SceneDistribution) -> float:
+    """Return the greatest height of a scene in Å: film, particle and margins, as if nothing were embedded."""
+    return _largest(scene) + limits(scene.film_thickness)[1] + 2.0 * scene.margin
 
 
-def _mask(recipe: Simulation, particles: ase.Atoms) -> npt.NDArray[np.bool_]:
-    phase, pixel_size = particles_phase(recipe, particles)
-    mask = particle_mask(phase, pixel_size=pixel_size, threshold=recipe.mask_phase, blur=recipe.mask_blur)
-    return resample_mask(mask, (recipe.stored_pixels, recipe.stored_pixels))
+def atoms_at_most(scene: SceneDistribution) -> float:
+    """Estimate the atoms of the fullest scene from above: of the densest crystal, and all of the film."""
+    film = number_density(scene.film_symbol, scene.film_density) * limits(scene.film_thickness)[1] * scene.field**2
+    one = DENSEST * pi / 6.0 * limits(scene.diameter)[1] ** 2 * _largest(scene)
+    return film + max(0.0, limits(scene.particles)[1]) * one
 
 
-def _focus_offset(recipe: Simulation, scene: Scene, particles: ase.Atoms, device: torch.device | str | None) -> float:
-    """C10 in Å, counted from the exit plane, of the plane that the recipe calls in focus; never above 0 by much.
+def _largest(scene: SceneDistribution) -> float:
+    return limits(scene.diameter)[1] * (max(1.0, limits(scene.aspect)[1]) if "rod" in scene.shapes else 1.0)
 
-    A field without particles is focused on the middle of its atoms.
-    """
-    if recipe.focus_reference == "exit_plane" or not len(scene.atoms):
-        return 0.0
-    height = float(scene.atoms.cell[2, 2])
-    z = (particles if len(particles) else scene.atoms).get_positions()[:, 2]
-    if recipe.focus_reference == "centre" or not len(particles):
-        return round(float(z.mean()) - height, 3)
-    rng = np.random.default_rng(0)  # a lattice at rest draws nothing
-    wave = _exit_waves(recipe, particles, 0, rng, device)
-    wave = fourier_resample(wave, (recipe.stored_pixels, recipe.stored_pixels))[0]
-    search = (float(z.min()) - height - FOCUS_MARGIN, float(z.max()) - height + FOCUS_MARGIN)
-    search = (round(search[0]), round(search[1]))
-    return minimum_contrast_defocus(wave, pixel_size=recipe.stored_sampling, energy=recipe.energy, search=search)
+
+def elements(scene: SceneDistribution) -> tuple[set[str], set[str]]:
+    """Return the elements of a scene's film, and of its particles."""
+    film = set(Formula(scene.film_symbol).count())
+    return film, {symbol for name in scene.materials for symbol in scene.crystal(name).symbols}
+
+
+def _displacement_problems(recipe: Simulation) -> Iterator[str]:
+    if not isinstance(recipe.displacement, dict):
+        if recipe.displacement < 0.0:
+            yield f"displacement={recipe.displacement:g} Å is negative; it is a root mean square, 0.08 for example"
+        return
+    film, particles = elements(recipe.scene)
+    for symbol, value in recipe.displacement.items():
+        if symbol not in film | particles:
+            known = ", ".join(sorted(film | particles))
+            yield f"displacement names {symbol!r}, which no scene holds; its elements are {known}"
+        elif value < 0.0:
+            yield f"displacement of {symbol}={value:g} Å is negative; it is a root mean square, 0.08 for example"
+    bare = limits(recipe.scene.film_thickness)[1] == 0.0
+    missing = sorted((particles if bare else film | particles) - set(recipe.displacement))
+    if missing and recipe.phonons:
+        yield f"displacement has no value for {', '.join(missing)}; name every element or give one number for all"

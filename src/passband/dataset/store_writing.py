@@ -13,8 +13,7 @@ import zarr
 from zarr.codecs import BytesCodec, Crc32cCodec, ZstdCodec
 from zarr.storage import MemoryStore
 
-from passband.dataset.simulation import Simulation, Structure
-from passband.dataset.store import (
+from passband.dataset.layout import (
     ARRAYS,
     FORMAT,
     PART,
@@ -27,6 +26,8 @@ from passband.dataset.store import (
     read_table,
     shards_of,
 )
+from passband.dataset.simulation import Simulation
+from passband.dataset.structure import SimulatedStructure
 from passband.durable import LEFTOVER, write_atomically
 
 _TABLES_AT_ONCE = 256  # parts gathered into one row group of scenes.parquet
@@ -111,7 +112,7 @@ def shard_is_complete(directory: Path, shard: int, structures: Sequence[int]) ->
     )
 
 
-def write_structure(directory: Path, recipe: Simulation, structure: Structure) -> dict[str, Any]:
+def write_structure(directory: Path, recipe: Simulation, structure: SimulatedStructure) -> dict[str, Any]:
     """Write the arrays of one structure and return its row for `write_part`.
 
     Raises

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from passband.dataset.acquisition import Imaging, Simulation
-from passband.dataset.feasible import imaging_problems
+from passband.dataset.imaging import Imaging, imaging_problems
+from passband.dataset.simulation import Simulation
 from passband.dataset.store import split_sizes
 from passband.microscope.conditions import AnyConditions
 from passband.recipe import PassbandError

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from passband.dataset.acquisition import Imaging, Simulation
+from passband.dataset.imaging import Imaging
+from passband.dataset.simulation import Simulation
 from passband.documents import DocumentError, naming, parse_toml, read_document
 from passband.experiment.consistency import Study, check
 from passband.experiment.shipped import shipped_plans

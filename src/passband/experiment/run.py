@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from passband.dataset.acquisition import Acquisition, Batch, Imaging
+from passband.dataset.acquisition import Acquisition, Batch
+from passband.dataset.imaging import Imaging
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.documents import json_text

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from passband.dataset.acquisition import Acquisition, Imaging
+from passband.dataset.acquisition import Acquisition
+from passband.dataset.imaging import Imaging
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.forecast.observer import ObserverRecipe, PixelSample, observer_scores, sample_pixels

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from passband.dataset.acquisition import Acquisition, Imaging
+from passband.dataset.acquisition import Acquisition
+from passband.dataset.imaging import Imaging
 from passband.dataset.physics import IMAGES
 from passband.dataset.store import WaveStore
 from passband.distribution import limits

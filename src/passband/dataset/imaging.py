@@ -1,0 +1,89 @@
+"""How micrographs are taken of stored structures, as one value, and of which waves they cannot be taken."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+
+from passband.dataset.physics import IMAGES, ImagesVersion
+from passband.dataset.simulation import Simulation
+from passband.distribution import Scalar, limits
+from passband.microscope.conditions import AnyConditions, ConditionDistribution
+from passband.recipe import Recipe
+
+
+class Imaging(Recipe):
+    """How micrographs are taken of stored structures.
+
+    Attributes
+    ----------
+    conditions
+        Distribution of the settings, or a mixture of several; C10 counts from the store's focus reference.
+    pixel_size
+        Of the camera at the specimen, Å; it may vary. The field is divided into the nearest whole number N of pixels,
+        and the image is Fourier-resampled to N before the electrons are counted.
+    patch
+        Side of the square, in camera pixels, that is cut from the periodic field at a random place.
+    focal_nodes
+        Focal settings that an image with focal spread is summed over; None is as many as its spread and the band of its
+        wave need (`imaging.enough_focal_nodes`). Too few leave fringes undamped.
+    patches_per_field
+        Patches that are cut from one imaged field while a network learns, in that many consecutive batches, which
+        saves imaging. They share the electrons of the field: apart where it holds ⌈√n⌉ patches along each side, else
+        overlapping as little as an even spacing does. Data sets that are measured on (`in_turn`) take one of each.
+    band
+        Highest frequency of a wave that is imaged as a wave, Å⁻¹; at least the Nyquist frequency of the camera. What is
+        beyond comes as part of the incoherent background (`microscope.incoherent`), so that waves of a fine multislice
+        cost no more to image than coarse ones. None images all that the store holds.
+    physics
+        Version of what is computed, see `passband.dataset.physics`; never written by hand.
+    """
+
+    conditions: AnyConditions = ConditionDistribution()
+    pixel_size: Scalar
+    patch: int = Field(ge=8, le=16384)
+    focal_nodes: int | None = Field(default=None, ge=1, le=101)
+    patches_per_field: int = Field(default=1, ge=1, le=64)
+    band: float | None = Field(default=None, gt=0.0, le=100.0)
+    physics: ImagesVersion = IMAGES
+
+    @model_serializer(mode="wrap")
+    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if self.patches_per_field == 1:  # what was imaged before there was a choice keeps its identity
+            values.pop("patches_per_field", None)
+        if self.band is None:
+            values.pop("band", None)
+        return values
+
+
+def imaging_problems(recipe: Simulation, imaging: Imaging, *, name: str = "conditions") -> Iterator[str]:
+    """Say why micrographs cannot be taken of the waves of a simulation, one line each; `name` is of the conditions."""
+    field = recipe.scene.field
+    low, high = limits(imaging.pixel_size)
+    if low <= 0.0 or field / low > recipe.stored_pixels + 0.5:
+        yield (
+            f"camera pixel_size={low:g} Å is finer than the stored waves' {recipe.stored_sampling:g} Å; "
+            "use coarser camera pixels, or a smaller stored_pixel_size"
+        )
+    elif round(field / high) < imaging.patch:
+        yield (
+            f"patch={imaging.patch} pixels of {high:g} Å is wider than the field of {field:g} Å; "
+            f"use a patch of at most {round(field / high)}"
+        )
+    if imaging.band is not None and low > 0.0 and imaging.band < 0.5 / low:
+        yield (
+            f"band={imaging.band:g} Å⁻¹ is below the {0.5 / low:.3g} Å⁻¹ that camera pixels of {low:g} Å see; "
+            "make it larger, or leave it out"
+        )
+    for member in imaging.conditions.members:
+        energies = limits(member.energy)
+        if energies != (recipe.energy,) * 2:
+            found = " to ".join(f"{energy:g} eV" for energy in dict.fromkeys(energies))
+            yield (
+                f"{name} have energy={found} and the exit waves {recipe.energy:g} eV; "
+                f"write energy={recipe.energy:g} in the conditions"
+            )
+        if member.dose is None and limits(member.readout_noise)[1] > 0.0:
+            noise = limits(member.readout_noise)[1]
+            yield f"{name} have readout_noise={noise:g} e⁻ and no dose, which gives it a scale; give a dose"
