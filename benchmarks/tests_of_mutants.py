@@ -8,6 +8,7 @@ electron                                      | test_electron
 distribution                                  | test_distribution
 microscope/aberrations
 microscope/band                               | microscope/test_multislice microscope/test_imaging
+microscope/condition_set                      | microscope/test_information microscope/test_mixture
 microscope/conditions                         | microscope/test_mixture
 microscope/detector
 microscope/fitting

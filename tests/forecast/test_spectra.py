@@ -19,19 +19,19 @@ from passband.forecast.spectra import (
     weighted_information,
 )
 from passband.microscope.aberrations import Aberrations
+from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import Conditions
 from passband.microscope.information import Metric, compare_information
-from passband.microscope.polar import DataSet
 from passband.microscope.transfer import contrast_transfer, temporal_envelope
 from passband.recipe import PassbandError
 
 QMAX = 0.625
 
 
-def data(c10: float, *, dose: float | None = 400.0, c12: float = 0.0) -> DataSet:
+def data(c10: float, *, dose: float | None = 400.0, c12: float = 0.0) -> ConditionSet:
     aberrations = Aberrations(C10=c10, C12=c12)
     one = Conditions(energy=300e3, focal_spread=10.0, aberrations=aberrations, dose=dose)
-    return DataSet(conditions=(one,), defocus_jitter=15.0)
+    return ConditionSet(conditions=(one,), defocus_jitter=15.0)
 
 
 SETS = [data(-200.0), data(-80.0, c12=30.0), data(0.0), data(200.0)]
@@ -137,7 +137,7 @@ def test_structures_without_particles_have_no_spectrum_of_them() -> None:
         specimen_spectra(store, [0])
 
 
-def powers(sets: list[DataSet], spectra: SpecimenSpectra) -> list[ImagePower]:
+def powers(sets: list[ConditionSet], spectra: SpecimenSpectra) -> list[ImagePower]:
     return [image_power(one, spectra, qmax=QMAX) for one in sets]
 
 
@@ -162,7 +162,7 @@ def test_the_power_of_an_image_is_phase_by_transfer_amplitude_by_what_is_left_an
     one = Conditions(energy=300e3, focal_spread=30.0, aberrations=Aberrations(C10=-150.0, C30=1e5), dose=dose)
     recipe = TextureRecipe(window=3.0, radial_points=50, azimuths=6, lowest=0.05)
     specimen = crystal(amplitude=0.3)
-    found = image_power(DataSet(conditions=(one,)), specimen, qmax=QMAX, recipe=recipe)
+    found = image_power(ConditionSet(conditions=(one,)), specimen, qmax=QMAX, recipe=recipe)
     step = (QMAX - 0.05) / 50
     q = 0.05 + (np.arange(50) + 0.5) * step
     transfer = contrast_transfer(torch.as_tensor(q), torch.zeros(50).double(), one).numpy() ** 2

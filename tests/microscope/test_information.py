@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from passband.distribution import Normal, Uniform
 from passband.microscope import information as module
 from passband.microscope.aberrations import Aberrations
+from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import ConditionDistribution, Conditions
 from passband.microscope.information import (
     Comparison,
@@ -22,7 +23,6 @@ from passband.microscope.information import (
     transfer_overlap,
 )
 from passband.microscope.overlaps import OVERLAPS
-from passband.microscope.polar import DataSet
 from passband.recipe import PassbandError
 
 COARSE = {"radial_points": 400, "azimuths": 24}
@@ -95,7 +95,7 @@ def test_lenses_that_are_not_round_have_their_golden_values(
 def test_envelope_integral_has_its_golden_value() -> None:
     from passband.microscope.polar import PolarLenses, polar_grid
 
-    one = PolarLenses([DataSet(conditions=(lens(C10=-100.0),))], odd="exact")
+    one = PolarLenses([ConditionSet(conditions=(lens(C10=-100.0),))], odd="exact")
     grid = polar_grid([one], qmax=2.5, radial_points=None, azimuths=None)
     assert len(grid.q) >= 4000
     assert len(grid.azimuths) == 1
@@ -220,8 +220,8 @@ def test_a_lens_without_phase_transfers_nothing_and_has_no_overlap(overlap: str)
 def test_jitter_in_closed_form_is_the_rms_over_many_drawn_defoci(c10: float) -> None:
     normal = torch.distributions.Normal(c10, 15.0)
     quantiles = normal.icdf((torch.arange(600, dtype=torch.float64) + 0.5) / 600)  # equally likely defoci
-    drawn = DataSet(conditions=tuple(lens(C10=float(defocus)) for defocus in quantiles))
-    closed = DataSet(conditions=(lens(C10=c10),), defocus_jitter=15.0)
+    drawn = ConditionSet(conditions=tuple(lens(C10=float(defocus)) for defocus in quantiles))
+    closed = ConditionSet(conditions=(lens(C10=c10),), defocus_jitter=15.0)
     found = compare_information([closed], [drawn], metric=metric(**COARSE))
     assert found.epsilon_training.item() == pytest.approx(found.epsilon_evaluation.item(), abs=3e-4)
     assert found.epsilon_training.item() > 0.3
@@ -230,24 +230,28 @@ def test_jitter_in_closed_form_is_the_rms_over_many_drawn_defoci(c10: float) -> 
 
 def test_jitter_of_zero_is_the_single_condition() -> None:
     plain = compare_information([A], [B], metric=metric(**COARSE))
-    wrapped = compare_information([DataSet(conditions=(A,))], [DataSet(conditions=(B, B))], metric=metric(**COARSE))
+    wrapped = compare_information(
+        [ConditionSet(conditions=(A,))], [ConditionSet(conditions=(B, B))], metric=metric(**COARSE)
+    )
     for one, other in zip(plain, wrapped, strict=True):
         torch.testing.assert_close(one, other, atol=1e-7, rtol=0)
 
 
 def test_a_normal_defocus_is_taken_as_jitter_and_the_rest_is_drawn() -> None:
-    one = DataSet.drawn(ConditionDistribution(aberrations={"C10": Normal(normal=(-50.0, 15.0))}, focal_spread=10.0))
+    one = ConditionSet.drawn(
+        ConditionDistribution(aberrations={"C10": Normal(normal=(-50.0, 15.0))}, focal_spread=10.0)
+    )
     assert (one.defocus_jitter, len(one.conditions)) == (15.0, 1)
     assert one.conditions[0].aberrations.C10 == -50.0
     many = ConditionDistribution(aberrations={"C12": Uniform(uniform=(0.0, 50.0))}, focal_spread=10.0)
-    assert len(DataSet.drawn(many, draws=5).conditions) == 5
-    assert DataSet.drawn(many, draws=5) == DataSet.drawn(many, draws=5)
+    assert len(ConditionSet.drawn(many, draws=5).conditions) == 5
+    assert ConditionSet.drawn(many, draws=5) == ConditionSet.drawn(many, draws=5)
 
 
 @pytest.mark.parametrize("overlap", ["cosine", "one_minus_l1", "min_overlap"])
 def test_small_blocks_give_what_one_block_gives(overlap: str, monkeypatch: pytest.MonkeyPatch) -> None:
     items = [lens(C10=10.0 * k - 55.0, C12=3.0 * k, C21=100.0 * k) for k in range(9)]
-    sets = [*items, DataSet(conditions=tuple(items[:4]))]
+    sets = [*items, ConditionSet(conditions=tuple(items[:4]))]
     choices = metric(overlap=overlap, **COARSE)
     whole = compare_information(sets, items, metric=choices)
     monkeypatch.setattr(module, "BLOCK", 3 * 400)
@@ -268,7 +272,7 @@ def test_the_grid_follows_the_steepest_phase() -> None:
     from passband.microscope.polar import PolarLenses, polar_grid
 
     def size(one: Conditions) -> tuple[int, int]:
-        lenses = PolarLenses([DataSet(conditions=(one,))], odd="naive")
+        lenses = PolarLenses([ConditionSet(conditions=(one,))], odd="naive")
         grid = polar_grid([lenses], qmax=2.5, radial_points=None, azimuths=None)
         return len(grid.q), len(grid.azimuths)
 
@@ -290,7 +294,7 @@ def test_a_single_condition_and_a_signed_data_set_are_refused() -> None:
     with pytest.raises(PassbandError, match=r"write \[conditions\]"):
         transfer_information(A)  # type: ignore[arg-type]
     with pytest.raises(PassbandError, match="rms transfer has no sign"):
-        transfer_overlap([DataSet(conditions=(A, B))], [A], metric=metric(overlap="signed_cosine"))
+        transfer_overlap([ConditionSet(conditions=(A, B))], [A], metric=metric(overlap="signed_cosine"))
 
 
 @pytest.mark.parametrize(

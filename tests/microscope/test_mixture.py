@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from passband.dataset.imaging import Imaging
 from passband.experiment.plan import PlanError, plan_from
+from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import (
     AnyConditions,
     ConditionDistribution,
@@ -18,7 +19,7 @@ from passband.microscope.conditions import (
     NamedConditions,
     validate_conditions,
 )
-from passband.microscope.polar import DataSet, PolarLenses
+from passband.microscope.polar import PolarLenses
 
 
 def at(c10: float, jitter: float = 15.0) -> ConditionDistribution:
@@ -84,7 +85,7 @@ def test_a_plan_says_where_in_a_mixture_it_is_wrong(conditions: dict[str, object
         plan_from(raw)
 
 
-def rms(data: DataSet) -> torch.Tensor:
+def rms(data: ConditionSet) -> torch.Tensor:
     """T² of a data set along one azimuth, up to 1 Å⁻¹."""
     lenses = PolarLenses([data], odd="exact")
     q = torch.linspace(0.01, 1.0, 300, dtype=torch.float64)
@@ -94,15 +95,15 @@ def rms(data: DataSet) -> torch.Tensor:
 @pytest.mark.parametrize("weights", [None, (3.0, 1.0, 4.0)])
 def test_what_stands_for_a_mixture_transfers_the_mean_power_of_its_members(weights: tuple[float, ...] | None) -> None:
     mixture = THREE.model_copy(update={"weights": weights})
-    data = DataSet.drawn(mixture)
+    data = ConditionSet.drawn(mixture)
     assert len(data.conditions) == (8 if weights else 3)  # one each, or in proportion: the computation stays small
-    members = torch.stack([rms(DataSet.drawn(one)) for one in mixture.members])
+    members = torch.stack([rms(ConditionSet.drawn(one)) for one in mixture.members])
     expected = torch.tensor(mixture.probabilities, dtype=torch.float64) @ members
     torch.testing.assert_close(rms(data), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_members_of_different_jitter_are_drawn() -> None:
-    data = DataSet.drawn(ConditionMixture(among=(at(-200.0, 5.0), at(200.0, 30.0))), draws=200)
+    data = ConditionSet.drawn(ConditionMixture(among=(at(-200.0, 5.0), at(200.0, 30.0))), draws=200)
     c10 = np.array([one.aberrations.C10 for one in data.conditions])
     assert data.defocus_jitter == 0.0
     assert (len(c10[c10 < 0]), len(c10[c10 > 0])) == (200, 200)
@@ -114,4 +115,4 @@ def test_members_of_different_jitter_are_drawn() -> None:
 def test_a_plain_distribution_is_one_member_and_one_data_set_as_before() -> None:
     plain = at(-80.0)
     assert plain.members == (plain,)
-    assert DataSet.drawn(plain) == DataSet.drawn(ConditionMixture(among=(plain,)))
+    assert ConditionSet.drawn(plain) == ConditionSet.drawn(ConditionMixture(among=(plain,)))

@@ -1,15 +1,12 @@
 """A variant of σ is one entry: a toy one works in `Metric`, in the comparison and on the command line."""
 
-import importlib.util
 import json
 from collections.abc import Iterator
-from types import ModuleType
 
 import pytest
 import torch
-import typer
-from typer.testing import CliRunner
 
+from passband.commands import cli
 from passband.microscope import overlaps
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
@@ -51,27 +48,17 @@ def test_a_toy_overlap_works_everywhere_by_its_entry_alone(toy: Overlap) -> None
     assert Metric.model_validate_json(metric.to_json()) == metric
 
 
-def command() -> ModuleType:
-    """Return the module of `passband information` as a new process would import it."""
-    spec = importlib.util.find_spec("passband.commands.information")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_command_line_offers_what_has_an_entry(toy: Overlap) -> None:
+def test_the_command_line_offers_what_has_an_entry(toy: Overlap, capsys: pytest.CaptureFixture[str]) -> None:
     # rejects choices that are written a second time
-    app = typer.Typer()
-    app.command()(command().information)
-    arguments = ["--c10", "-100", "--against", "c10=40", "--overlap", toy.name, "--json"]
-    said = CliRunner().invoke(app, arguments)
-    assert said.exit_code == 0, said.output
-    assert json.loads(said.stdout)["metric"]["overlap"] == toy.name
-    refused = CliRunner().invoke(app, ["--c10", "-100", "--overlap", "dot"])
-    assert refused.exit_code == 2
-    assert all(name in refused.output for name in OVERLAPS)
+    with pytest.raises(SystemExit) as left:
+        cli.app(["information", "--c10", "-100", "--against", "c10=40", "--overlap", toy.name, "--json"])
+    assert not left.value.code
+    assert json.loads(capsys.readouterr().out)["metric"]["overlap"] == toy.name
+    with pytest.raises(SystemExit) as left:
+        cli.app(["information", "--c10", "-100", "--overlap", "dot"])
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert all(name in said for name in OVERLAPS)
 
 
 def test_an_unknown_overlap_is_refused_with_the_names_that_there_are() -> None:
@@ -84,13 +71,13 @@ def test_an_unknown_overlap_is_refused_with_the_names_that_there_are() -> None:
 def test_an_entry_that_feels_the_sign_says_so_for_data_sets(toy: Overlap) -> None:
     from dataclasses import replace
 
-    from passband.microscope.polar import DataSet
+    from passband.microscope.condition_set import ConditionSet
 
     signed = OVERLAPS.add(replace(toy, name="signed_toy", signed=True))
     try:
-        with pytest.raises(PassbandError, match="overlap='signed_toy' of a data set: its rms transfer has no sign"):
+        with pytest.raises(PassbandError, match="'signed_toy' of a condition set: its rms transfer has no sign"):
             compare_information(
-                [DataSet(conditions=(lens(0.0),), defocus_jitter=5.0)], [], metric=Metric(overlap=signed.name)
+                [ConditionSet(conditions=(lens(0.0),), defocus_jitter=5.0)], [], metric=Metric(overlap=signed.name)
             )
     finally:
         OVERLAPS.remove(signed.name)

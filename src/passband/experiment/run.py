@@ -18,9 +18,9 @@ from passband.distribution import limits
 from passband.documents import json_text
 from passband.durable import write_atomically
 from passband.experiment.plan import Plan
+from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import AnyConditions, validate_conditions
 from passband.microscope.information import Metric, compare_information
-from passband.microscope.polar import DataSet
 from passband.progress import ProgressCallback
 from passband.scores.overlap import overlap_scores
 from passband.segmentation.card import ModelCard
@@ -246,8 +246,8 @@ def _paper_loss(probabilities: Tensor, mask: Tensor) -> float:
 def information_rows(plan: Plan, trained: AnyConditions) -> list[dict[str, float]]:
     """ε of each named condition, and its σ and Δε to the trained one, up to the camera's Nyquist frequency."""
     metric = Metric(qmax=nyquist(plan))
-    sets = [DataSet.drawn(named.conditions) for named in plan.validation]
-    compared = compare_information([DataSet.drawn(trained)], sets, metric=metric)
+    sets = [ConditionSet.drawn(named.conditions) for named in plan.validation]
+    compared = compare_information([ConditionSet.drawn(trained)], sets, metric=metric)
     columns = zip(
         compared.epsilon_evaluation.tolist(),
         compared.sigma[0].tolist(),

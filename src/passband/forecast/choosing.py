@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import ConditionDistribution, Conditions
 from passband.microscope.information import Metric, compare_information
-from passband.microscope.polar import DataSet
 from passband.recipe import PassbandError
 
 Array = NDArray[np.float64]
@@ -17,7 +17,7 @@ Strategy = Literal["informed", "uniform", "single"]
 
 def similarity_matrix(reachable: Sequence[Conditions | ConditionDistribution], *, metric: Metric) -> Array:
     """σ between every two reachable conditions, (n, n); 0 where one has no contrast at all."""
-    sets = [DataSet.drawn(_as_distribution(one)) for one in reachable]
+    sets = [ConditionSet.drawn(_as_distribution(one)) for one in reachable]
     sigma: Array = compare_information(sets, sets, metric=metric).sigma.nan_to_num(0.0).numpy()
     return sigma
 

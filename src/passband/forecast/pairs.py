@@ -25,8 +25,8 @@ from passband.forecast.spectra import (
     texture_scores,
     weighted_information,
 )
+from passband.microscope.condition_set import ConditionSet
 from passband.microscope.information import Comparison, Metric, compare_information
-from passband.microscope.polar import DataSet
 from passband.recipe import PassbandError, Recipe
 
 Array = NDArray[np.float64]
@@ -131,11 +131,11 @@ class Pairs:
         return len(self.training), len(self.evaluation)
 
     @cached_property
-    def conditions(self) -> dict[SetKey, DataSet]:
+    def conditions(self) -> dict[SetKey, ConditionSet]:
         """Conditions of every set."""
-        return {key: DataSet.drawn(one.imaging.conditions) for key, one in self.sets.items()}
+        return {key: ConditionSet.drawn(one.imaging.conditions) for key, one in self.sets.items()}
 
-    def _drawn(self, side: Sequence[MicrographSet]) -> list[DataSet]:
+    def _drawn(self, side: Sequence[MicrographSet]) -> list[ConditionSet]:
         return [self.conditions[one.key] for one in side]
 
     @cached_property

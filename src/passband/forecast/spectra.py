@@ -28,7 +28,8 @@ from scipy.special import ndtr
 
 from passband.dataset.store import WaveStore
 from passband.electron import wavelength
-from passband.microscope.polar import DataSet, PolarLenses, polar_grid
+from passband.microscope.condition_set import ConditionSet
+from passband.microscope.polar import PolarLenses, polar_grid
 from passband.recipe import PassbandError, Recipe
 
 Array = NDArray[np.float64]
@@ -127,7 +128,12 @@ class WeightedComparison(NamedTuple):
 
 
 def weighted_information(
-    training: Sequence[DataSet], evaluation: Sequence[DataSet], *, q: Array, weight: Array, azimuths: int | None = None
+    training: Sequence[ConditionSet],
+    evaluation: Sequence[ConditionSet],
+    *,
+    q: Array,
+    weight: Array,
+    azimuths: int | None = None,
 ) -> WeightedComparison:
     """Return σ and ε whose average counts each frequency by a weight; a constant one gives the "area" metric, p = 1.
 
@@ -201,7 +207,7 @@ class ImagePower:
 
 
 def image_power(
-    data: DataSet, spectra: SpecimenSpectra, *, qmax: float, recipe: TextureRecipe = _TEXTURE
+    data: ConditionSet, spectra: SpecimenSpectra, *, qmax: float, recipe: TextureRecipe = _TEXTURE
 ) -> ImagePower:
     """Forecast the power of a data set's images from its conditions, its dose, and the spectra of its specimen.
 

@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from passband.electron import wavelength
+from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import AnyConditions, Conditions
 from passband.microscope.instrument import RadialTransfer
-from passband.microscope.polar import DataSet, PolarLenses
+from passband.microscope.polar import PolarLenses
 from passband.microscope.transfer import aperture_function, contrast_transfer, spatial_envelope, temporal_envelope
 
 Array = NDArray[np.float64]
@@ -42,7 +43,7 @@ def transfer_curve(q: Array, conditions: Conditions, odd: Literal["exact", "naiv
 
 def radial_transfer(q: Array, settings: Sequence[Conditions]) -> RadialTransfer:
     """Root-mean-square |T| and envelope of settings at frequencies q (Å⁻¹), over 24 azimuths of half a turn."""
-    lenses = PolarLenses([DataSet(conditions=tuple(settings))], odd="exact")
+    lenses = PolarLenses([ConditionSet(conditions=tuple(settings))], odd="exact")
     grid = torch.as_tensor(q, dtype=torch.float64)
     steady = lenses.steady_envelope(grid)
     slices = [lenses.along(grid, float(azimuth), steady) for azimuth in np.arange(24) * (np.pi / 24)]

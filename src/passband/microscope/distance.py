@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import AnyConditions, Conditions
 from passband.microscope.information import Metric, compare_information
-from passband.microscope.polar import DataSet
 
 DRAWS = 64  # settings that stand for a training
 # What the phase needs up to the Nyquist frequency of a network's pixels: |dχ/dq| stays below 250 rad Å for |C10| of
@@ -27,7 +27,7 @@ def transfer_distances(
     NaN σ (a lens without phase) becomes 0: it shares nothing with any training.
     """
     rows: list[dict[str, float]] = [{} for _ in settings]
-    training = DataSet.drawn(trained, draws=DRAWS)
+    training = ConditionSet.drawn(trained, draws=DRAWS)
     for ending, metric in metrics_at(pixel_size).items():
         if ending and not area:
             continue

@@ -25,9 +25,10 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from passband.microscope.aberrations import Aberrations
+from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import Conditions
 from passband.microscope.overlaps import OVERLAPS, Overlap, weighted_square
-from passband.microscope.polar import DataSet, PolarLenses, Transfer, polar_grid
+from passband.microscope.polar import PolarLenses, Transfer, polar_grid
 from passband.microscope.transfer import OddTreatment
 from passband.recipe import PassbandError, Recipe
 
@@ -69,7 +70,7 @@ _DEFAULT = Metric()
 class Comparison(NamedTuple):
     """ε of n trainings and m evaluations, and σ and Δε = ε′ − ε of every pair; double precision.
 
-    σ is NaN where a CTF vanishes everywhere (C10 = C30 = 0 …): describe such a data set with its defocus jitter.
+    σ is NaN where a CTF vanishes everywhere (C10 = C30 = 0 …): describe such a condition set with its defocus jitter.
     """
 
     epsilon_training: Tensor  # (n,)
@@ -79,28 +80,28 @@ class Comparison(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """Consecutive data sets, and which they are."""
+    """Consecutive condition sets, and which they are."""
 
     rows: slice
     lenses: PolarLenses
 
 
-def _as_sets(items: Sequence[Conditions | DataSet]) -> list[DataSet]:
+def _as_sets(items: Sequence[Conditions | ConditionSet]) -> list[ConditionSet]:
     single: object = items
-    if isinstance(single, Conditions | DataSet):
+    if isinstance(single, Conditions | ConditionSet):
         raise PassbandError(f"{type(single).__name__} was given where a list is expected; write [conditions]")
-    return [item if isinstance(item, DataSet) else DataSet(conditions=(item,)) for item in items]
+    return [item if isinstance(item, ConditionSet) else ConditionSet(conditions=(item,)) for item in items]
 
 
-def _check_signed(sets: Sequence[DataSet], metric: Metric) -> None:
+def _check_signed(sets: Sequence[ConditionSet], metric: Metric) -> None:
     averaged = any(len(one.conditions) > 1 or one.defocus_jitter > 0.0 for one in sets)
     if averaged and OVERLAPS[metric.overlap].signed:
         cure = "use overlap='cosine'"
-        raise PassbandError(f"overlap={metric.overlap!r} of a data set: its rms transfer has no sign; {cure}")
+        raise PassbandError(f"overlap={metric.overlap!r} of a condition set: its rms transfer has no sign; {cure}")
 
 
-def _blocks(sets: Sequence[DataSet], metric: Metric, points: int, dtype: torch.dtype) -> list[_Block]:
-    """Cut the data sets so that (conditions × radial points) of each block stays within `BLOCK`."""
+def _blocks(sets: Sequence[ConditionSet], metric: Metric, points: int, dtype: torch.dtype) -> list[_Block]:
+    """Cut the condition sets so that (conditions × radial points) of each block stays within `BLOCK`."""
     blocks, start, held = [], 0, 0
     for index, one in enumerate(sets):
         if index > start and (held + len(one.conditions)) * points > BLOCK:
@@ -111,7 +112,7 @@ def _blocks(sets: Sequence[DataSet], metric: Metric, points: int, dtype: torch.d
 
 
 class _Sums:
-    """What one azimuth after the other adds up to for n data sets: ⟨|T|^p⟩, ⟨E^p⟩, and the size of the feature f."""
+    """What the azimuths add up to for n condition sets: ⟨|T|^p⟩, ⟨E^p⟩, and the size of the feature f."""
 
     def __init__(self, count: int, weight: Tensor, metric: Metric) -> None:
         self.weight, self.squared, self.overlap = weight, metric.power == 2, OVERLAPS[metric.overlap]
@@ -131,14 +132,14 @@ class _Sums:
 
     @property
     def size(self) -> Tensor:
-        """Size of the feature of each data set; 0 for a CTF that vanishes."""
+        """Size of the feature of each condition set; 0 for a CTF that vanishes."""
         return self.overlap.size(self.compared)
 
 
 class _Integral:
-    """⟨…⟩ on one polar grid, for blocks of data sets and one azimuth after the other; sums in double precision."""
+    """⟨…⟩ on one polar grid, for blocks of condition sets and one azimuth after the other; sums in double precision."""
 
-    def __init__(self, sets: Sequence[DataSet], metric: Metric, dtype: torch.dtype) -> None:
+    def __init__(self, sets: Sequence[ConditionSet], metric: Metric, dtype: torch.dtype) -> None:
         lenses = [block.lenses for block in _blocks(sets, metric, 512, dtype)]
         self.metric = metric
         self.grid = polar_grid(lenses, qmax=metric.qmax, radial_points=metric.radial_points, azimuths=metric.azimuths)
@@ -146,7 +147,7 @@ class _Integral:
         self.weight = weight / (weight.sum() * len(self.grid.azimuths))  # ⟨1⟩ = 1
         self.overlap: Overlap = OVERLAPS[metric.overlap]
 
-    def blocks(self, sets: Sequence[DataSet]) -> list[_Block]:
+    def blocks(self, sets: Sequence[ConditionSet]) -> list[_Block]:
         return _blocks(sets, self.metric, len(self.grid.q), self.grid.q.dtype)
 
     def slices(self, lenses: PolarLenses) -> Iterator[Transfer]:
@@ -154,15 +155,17 @@ class _Integral:
         for azimuth in self.grid.azimuths.tolist():
             yield lenses.along(self.grid.q, azimuth, steady)
 
-    def sums(self, sets: Sequence[DataSet]) -> _Sums:
-        """Return the sums over the whole grid for each data set."""
+    def sums(self, sets: Sequence[ConditionSet]) -> _Sums:
+        """Return the sums over the whole grid for each condition set."""
         sums = _Sums(len(sets), self.weight, self.metric)
         for block in self.blocks(sets):
             for transfer in self.slices(block.lenses):
                 sums.add(block.rows, transfer, self.overlap.feature(transfer.amplitude))
         return sums
 
-    def pairs(self, training: Sequence[DataSet], evaluation: Sequence[DataSet]) -> tuple[_Sums, _Sums, Tensor]:
+    def pairs(
+        self, training: Sequence[ConditionSet], evaluation: Sequence[ConditionSet]
+    ) -> tuple[_Sums, _Sums, Tensor]:
         """Return the sums of both sides, and σ of every pair (n, m)."""
         overlap, second_sums = self.overlap, self.sums(evaluation)
         first_sums = self.sums(training) if overlap.relative else _Sums(len(training), self.weight, self.metric)
@@ -186,8 +189,8 @@ class _Integral:
 
 
 def compare_information(
-    training: Sequence[Conditions | DataSet],
-    evaluation: Sequence[Conditions | DataSet],
+    training: Sequence[Conditions | ConditionSet],
+    evaluation: Sequence[Conditions | ConditionSet],
     *,
     metric: Metric = _DEFAULT,
     dtype: torch.dtype = torch.float64,
@@ -197,7 +200,7 @@ def compare_information(
     Parameters
     ----------
     training, evaluation
-        Single conditions or data sets.
+        Single conditions or condition sets.
     metric
         The variant of each quantity.
     dtype
@@ -206,7 +209,7 @@ def compare_information(
     Raises
     ------
     PassbandError
-        A single `Conditions` instead of a list, or a signed overlap of a data set.
+        A single `Conditions` instead of a list, or a signed overlap of a condition set.
     """
     first, second = _as_sets(training), _as_sets(evaluation)
     _check_signed([*first, *second], metric)
@@ -220,7 +223,7 @@ def compare_information(
 
 
 def transfer_information(
-    items: Sequence[Conditions | DataSet], *, metric: Metric = _DEFAULT, dtype: torch.dtype = torch.float64
+    items: Sequence[Conditions | ConditionSet], *, metric: Metric = _DEFAULT, dtype: torch.dtype = torch.float64
 ) -> Tensor:
     """Information transfer ε = ⟨|T|^p⟩/⟨E^p⟩ of each item, shape (n,), in [0, 1] (inferred, see the module).
 
@@ -238,8 +241,8 @@ def transfer_information(
 
 
 def transfer_overlap(
-    training: Sequence[Conditions | DataSet],
-    evaluation: Sequence[Conditions | DataSet],
+    training: Sequence[Conditions | ConditionSet],
+    evaluation: Sequence[Conditions | ConditionSet],
     *,
     metric: Metric = _DEFAULT,
     dtype: torch.dtype = torch.float64,
@@ -249,8 +252,8 @@ def transfer_overlap(
 
 
 def information_difference(
-    training: Sequence[Conditions | DataSet],
-    evaluation: Sequence[Conditions | DataSet],
+    training: Sequence[Conditions | ConditionSet],
+    evaluation: Sequence[Conditions | ConditionSet],
     *,
     metric: Metric = _DEFAULT,
     dtype: torch.dtype = torch.float64,

@@ -1,7 +1,8 @@
 """Ways to say how alike two contrast transfer functions are: the variants of σ, one entry each.
 
 An entry compares a feature f of T, such as |T|, over the spectrum. The sums are taken one azimuth after the other, so
-an entry says what one azimuth adds to the size of f and to what two data sets share, and how σ follows from the totals.
+an entry says what one azimuth adds to the size of f and to what two condition sets share, and how σ follows from the
+totals.
 PyTorch is not imported before σ is computed: the command line lists the names without it.
 """
 
@@ -28,17 +29,17 @@ class Overlap:
     feature
         f of the CTFs T (n, r).
     added
-        What one azimuth adds to the size of each data set: of f (n, r) and the weights (r,), to (n,).
+        What one azimuth adds to the size of each condition set: of f (n, r) and the weights (r,), to (n,).
     size
-        The size of each data set, from the total of `added`; 0 for a CTF that vanishes.
+        The size of each condition set, from the total of `added`; 0 for a CTF that vanishes.
     shared
-        What one azimuth adds to what two data sets share: of f (n, r), f′ (m, r) and the weights (r,), to (n, m).
+        What one azimuth adds to what two condition sets share: of f (n, r), f′ (m, r) and the weights (r,), to (n, m).
     sigma
         σ (n, m) from the total of `shared`, and the sizes as (n, 1) and (1, m).
     relative
         Whether `shared` is given f/size and f′/size.
     signed
-        Whether it feels the sign of T, which a data set of several images has none of.
+        Whether it feels the sign of T, which a condition set of several images has none of.
     """
 
     name: str

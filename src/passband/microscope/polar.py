@@ -4,86 +4,23 @@ On a polar grid χ separates: at one azimuth it is a polynomial in q whose coeff
 all conditions along one azimuth are one small matrix product, and memory is bounded by conditions × radial points.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, gcd, pi
-from typing import Self
+from math import ceil, pi
 
-import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from passband.distribution import Normal
 from passband.electron import wavelength
 from passband.microscope.aberrations import TERMS, Term
-from passband.microscope.conditions import AnyConditions, ConditionDistribution, Conditions
+from passband.microscope.condition_set import ConditionSet
 from passband.microscope.transfer import OddTreatment
-from passband.recipe import Recipe
 
 RADIAL_STEP = 0.55  # rad: largest change of χ between radial points where the envelope still passes contrast
 AZIMUTHAL_STEP = 2.5  # rad: likewise between azimuths
 RADIAL_LIMITS = (4_000, 40_000)
 AZIMUTH_LIMITS = (72, 360)
 NEGLIGIBLE = 1e-2  # temporal envelope below which the phase need not be followed
-
-
-class DataSet(Recipe):
-    """Images that are evaluated together: their conditions, and a Gaussian jitter of defocus about each.
-
-    Its transfer is the root mean square T_rms(q) = √E[T²] over the images. The mean over the jitter is taken in closed
-    form, E[sin²(χ + πλδq²)] = ½ [1 − cos 2χ · exp(−2 (πλ s q²)²)] for δ normal with standard deviation s, which also
-    removes the singularity at C10 = C30 = 0. (Of an angular spread, the envelope at the mean defocus is taken.)
-
-    Attributes
-    ----------
-    conditions
-        At least one setting, equally weighted.
-    defocus_jitter
-        Standard deviation of the defocus from image to image, Å.
-    """
-
-    conditions: tuple[Conditions, ...] = Field(min_length=1)
-    defocus_jitter: float = Field(default=0.0, ge=0.0)
-
-    @classmethod
-    def drawn(cls, distribution: AnyConditions, *, draws: int = 64, seed: int = 0) -> Self:
-        """Return a data set that stands for a distribution: `draws` settings of it, one where nothing else varies.
-
-        A normal C10 becomes the mean and the jitter, so it costs no draws. A mixture is the union of its members, each
-        as often as it is likely, to one in `draws`; where their jitters differ, every C10 is drawn.
-        """
-        centred = [_without_jitter(member) for member in distribution.members]
-        jitters = {jitter for _, jitter in centred}
-        common = jitters.pop() if len(jitters) == 1 else None
-        members = [member for member, _ in centred] if common is not None else list(distribution.members)
-        conditions: list[Conditions] = []
-        for member, count in zip(members, _counts(distribution, draws), strict=True):
-            conditions += member.sample(count, np.random.default_rng(seed))
-        return cls(conditions=tuple(_simplest(conditions)), defocus_jitter=common or 0.0)
-
-
-def _without_jitter(distribution: ConditionDistribution) -> tuple[ConditionDistribution, float]:
-    """Return the distribution with the mean of a normal C10 in its place, and the standard deviation."""
-    c10 = distribution.aberrations.get("C10", 0.0)
-    if not isinstance(c10, Normal):
-        return distribution, 0.0
-    aberrations = {**distribution.aberrations, "C10": c10.normal[0]}
-    return distribution.model_copy(update={"aberrations": aberrations}), c10.normal[1]
-
-
-def _counts(distribution: AnyConditions, draws: int) -> list[int]:
-    """How many settings stand for each member, at least one; `draws` for a member of mean share."""
-    probabilities = (1.0,) if isinstance(distribution, ConditionDistribution) else distribution.probabilities
-    return [max(1, round(draws * probability * len(probabilities))) for probability in probabilities]
-
-
-def _simplest(conditions: Sequence[Conditions]) -> list[Conditions]:
-    """Return the settings in as few copies of each as keep their proportions."""
-    copies = Counter(conditions)
-    common = gcd(*copies.values())
-    return [one for one, count in copies.items() for _ in range(count // common)]
 
 
 @dataclass(frozen=True)
@@ -96,7 +33,7 @@ class PolarGrid:
 
 @dataclass(frozen=True)
 class Transfer:
-    """The CTF along one azimuth: T (signed when single, rms for data sets) and its envelope; both (n, r)."""
+    """The CTF along one azimuth: T (signed when single, rms for condition sets) and its envelope; both (n, r)."""
 
     amplitude: Tensor
     envelope: Tensor
@@ -107,19 +44,19 @@ def _column(values: Sequence[float], dtype: torch.dtype) -> Tensor:
 
 
 class PolarLenses:
-    """Data sets ready to be evaluated along any azimuth of a polar grid.
+    """Condition sets ready to be evaluated along any azimuth of a polar grid.
 
     Parameters
     ----------
     sets
-        n data sets; their conditions together are the rows that are computed.
+        n condition sets; their conditions together are the rows that are computed.
     odd
         Treatment of odd aberrations, see `passband.microscope.transfer.contrast_transfer`.
     dtype
         Of the computation.
     """
 
-    def __init__(self, sets: Sequence[DataSet], *, odd: OddTreatment, dtype: torch.dtype = torch.float64) -> None:
+    def __init__(self, sets: Sequence[ConditionSet], *, odd: OddTreatment, dtype: torch.dtype = torch.float64) -> None:
         rows = [(index, one, data.defocus_jitter) for index, data in enumerate(sets) for one in data.conditions]
         conditions = [one for _, one, _ in rows]
         self.count = len(sets)
@@ -187,7 +124,7 @@ class PolarLenses:
         return damped * (self.wavelengths * q <= self.aperture)
 
     def along(self, q: Tensor, azimuth: float, steady: Tensor) -> Transfer:
-        """T and envelope of every data set along one azimuth; `steady` is `steady_envelope(q)`."""
+        """T and envelope of every condition set along one azimuth; `steady` is `steady_envelope(q)`."""
         envelope = steady
         if not self.coherent_illumination:
             radial, around = self.gradients(q, azimuth)
