@@ -50,7 +50,7 @@ PARTS = {
     "passband.verdict.segmenting.load_model": "network read",
     "passband.verdict.segmenting.Assessor": "calibration read",
     "passband.segmentation.model.Model.predict": "network",
-    "passband.verdict.segmenting.write_overlay_png": "overlay",
+    "passband.segmentation.results.write_overlay_png": "overlay",
     "passband.verdict.segmenting.measure_particles": "particles",
     "passband.verdict.assessment.signals": "signals",
     "passband.verdict.assessment.estimate_conditions": "ring fit",

@@ -27,7 +27,7 @@ def main() -> None:
     print("| pixel size (Å) | symmetries | Dice | precision | recall | boundary IoU |\n|---|---|---|---|---|---|")
     for symmetries in (1, 8):
         for pixel_size in (0.45, 0.475, 0.5, 0.525, 0.55):
-            mask = model.segment(image, pixel_size, symmetries=symmetries)
+            mask = model.segment(image, pixel_size, symmetries=symmetries).labels
             scores = overlap_scores(mask, truth, classes=2)
             row = [scores[name][1] for name in ("dice", "precision", "recall", "boundary_iou")]
             print(f"| {pixel_size} | {symmetries} | " + " | ".join(f"{float(value):.3f}" for value in row) + " |")

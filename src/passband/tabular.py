@@ -9,17 +9,24 @@ from typing import Any
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
-    """Write rows with a header; `columns` names it where there may be no rows.
+def write_csv(
+    path: Path,
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str] = (),
+    *,
+    digits: int = 6,
+    line_end: str = "\r\n",
+) -> None:
+    """Write rows with a header; `columns` names it where there may be no rows, numbers keep `digits` digits.
 
     A file name that is not UTF-8 is written with its odd bytes escaped. A text that a spreadsheet would take for a
     formula (it begins with =, +, -, @, a tab or a line end and is no number) gets an apostrophe in front.
     """
     names = list(columns) or list(dict.fromkeys(key for row in rows for key in row))
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.DictWriter(file, names, restval="", extrasaction="ignore")
+        writer = csv.DictWriter(file, names, restval="", extrasaction="ignore", lineterminator=line_end)
         writer.writerow({name: _inert(name) for name in names})
-        writer.writerows({key: _short(value) for key, value in row.items()} for row in rows)
+        writer.writerows({key: _short(value, digits) for key, value in row.items()} for row in rows)
 
 
 def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -30,8 +37,8 @@ def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), path)
 
 
-def _short(value: Any) -> Any:
-    return f"{value:.6g}" if isinstance(value, float) else _inert(value) if isinstance(value, str) else value
+def _short(value: Any, digits: int) -> Any:
+    return f"{value:.{digits}g}" if isinstance(value, float) else _inert(value) if isinstance(value, str) else value
 
 
 def _inert(text: str) -> str:

@@ -248,7 +248,7 @@ def test_a_full_disk_while_segmenting_is_reported(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("passband.verdict.segmenting.write_mask_tiff", full)
+    monkeypatch.setattr("passband.segmentation.results.write_mask_tiff", full)
     one_line(run("segment", picture, "--model", untrained, "-o", tmp_path / "m", "-q"), "the disk is full")
 
 

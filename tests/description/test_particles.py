@@ -5,8 +5,9 @@ import csv
 import numpy as np
 import pytest
 
-from passband.description.particles import COLUMNS, measure_labels, measure_particles, without_specks, write_particles
+from passband.description.particles import COLUMNS, measure_labels, measure_particles
 from passband.recipe import PassbandError
+from passband.tabular import write_csv
 
 
 def ellipse(shape, centre, radii):
@@ -83,7 +84,7 @@ def test_probability_is_averaged_over_the_particle():
 def test_table_is_read_back(tmp_path):
     mask = ellipse((40, 40), (20, 21), (8, 8))
     rows = measure_particles(mask, 0.776, probability=mask.astype(float))
-    write_particles(rows, tmp_path / "particles.csv")
+    write_csv(tmp_path / "particles.csv", rows, COLUMNS, digits=7)
     with (tmp_path / "particles.csv").open() as file:
         (read,) = csv.DictReader(file)
     assert tuple(read) == COLUMNS
@@ -92,7 +93,7 @@ def test_table_is_read_back(tmp_path):
 
 
 def test_no_particle_is_an_empty_table_with_a_header(tmp_path):
-    write_particles(measure_particles(np.zeros((5, 5), bool), 1.0), tmp_path / "none.csv")
+    write_csv(tmp_path / "none.csv", measure_particles(np.zeros((5, 5), bool), 1.0), COLUMNS, line_end="\n")
     assert (tmp_path / "none.csv").read_text() == ",".join(COLUMNS) + "\n"
 
 
@@ -107,22 +108,3 @@ def test_stacks_and_other_shapes_are_refused():
         measure_particles(np.ones((2, 4, 4), bool), 1.0)
     with pytest.raises(PassbandError, match="same shape"):
         measure_particles(np.ones((4, 4), bool), 1.0, probability=np.ones((2, 4, 4)))
-
-
-def test_specks_go_and_particles_stay_whole():
-    mask = np.zeros((40, 40), dtype=np.uint8)
-    mask[5:15, 5:15], mask[20, 20], mask[21, 21], mask[30:34, 30:34] = 1, 2, 2, 2
-    kept = without_specks(mask, 5.0, minimum_area_nm2=0.51)  # 0.25 nm² a pixel: the diagonal pair is 0.5 nm²
-    assert np.array_equal(
-        kept != 0, (mask != 0) & (np.indices(mask.shape).sum(0) != 40) & (np.indices(mask.shape).sum(0) != 42)
-    )
-    assert set(np.unique(kept)) == {0, 1, 2}
-    assert np.array_equal(without_specks(mask, 5.0, minimum_area_nm2=0.5), mask)
-    assert without_specks(mask, (5.0, 10.0), minimum_area_nm2=0.51)[20, 20] == 2  # areas need both pixel sides
-    assert mask[20, 20] == 2  # the input is untouched
-
-
-@pytest.mark.parametrize("area", [-1.0, float("nan")])
-def test_a_negative_area_is_refused(area):
-    with pytest.raises(PassbandError, match="must be 0 or more"):
-        without_specks(np.ones((4, 4), dtype=np.uint8), 5.0, minimum_area_nm2=area)

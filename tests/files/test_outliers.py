@@ -222,7 +222,7 @@ def test_a_hit_hardly_changes_the_mask_of_real_gold(shared_data: Path, tmp_path:
     np.save(tmp_path / "hit.npy", hit)
     model = load_model(find_model(None))
     dice = [
-        float(overlap_scores(model.segment(array, 0.5), truth, classes=2)["dice"][1])
+        float(overlap_scores(model.segment(array, 0.5).labels, truth, classes=2)["dice"][1])
         for array in (image, read_micrograph(tmp_path / "hit.npy").array)
     ]
     assert dice[0] > 0.9

@@ -124,9 +124,10 @@ def test_segment_is_the_most_probable_class_and_input_is_kept(network):
     model = Model(network, card())
     image = noise(40, 40)
     before = image.copy()
-    mask = model.segment(image, 0.8)
-    assert mask.dtype == np.uint8
-    np.testing.assert_array_equal(mask, model.predict(image, 0.8).argmax(0))
+    found = model.segment(image, 0.8)
+    assert (found.labels.dtype, found.classes, found.pixel_size) == (np.uint8, ("background", "particle"), (0.8, 0.8))
+    np.testing.assert_array_equal(found.labels, model.predict(image, 0.8).argmax(0))
+    np.testing.assert_array_equal(found.probabilities, model.predict(image, 0.8))
     np.testing.assert_array_equal(image, before)
 
 

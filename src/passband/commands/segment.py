@@ -26,7 +26,7 @@ from passband.segmentation.shipped import find_model
 
 if TYPE_CHECKING:
     from passband.files.micrograph import Micrograph
-    from passband.verdict.segmenting import Segmenter
+    from passband.verdict.segmenting import FileSegmenter
 
 Result = TypeVar("Result")
 
@@ -70,10 +70,10 @@ def segment(
     size = parse_pixel_size(pixel_size)
     folder = find_model(model)
 
-    def load() -> "Segmenter":
-        from passband.verdict.segmenting import Segmenter
+    def load() -> "FileSegmenter":
+        from passband.verdict.segmenting import FileSegmenter
 
-        return Segmenter(folder, device=resolve_device(device), tta=tta, minimum_area_nm2=min_area)
+        return FileSegmenter(folder, device=resolve_device(device), tta=tta, minimum_area_nm2=min_area)
 
     output.mkdir(parents=True, exist_ok=True)
     with ProgressBars(quiet=quiet) as bars:
@@ -85,7 +85,7 @@ def segment(
 def segment_each(
     stems: Mapping[Path, str],
     opening: Callable[[Path], "Micrograph"],
-    load: Callable[[], "Segmenter"],
+    load: Callable[[], "FileSegmenter"],
     output: Path,
     bars: ProgressBars,
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
@@ -95,7 +95,7 @@ def segment_each(
     """
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
-    segmenter: Segmenter | None = None
+    segmenter: FileSegmenter | None = None
     with bars.bar("segment", unit="images") as bar:
         for number, (path, stem) in enumerate(stems.items()):
             bar(number, len(stems), note=path.name)
@@ -103,7 +103,7 @@ def segment_each(
             if micrograph is None:
                 continue
             segmenter = segmenter or load()
-            row = _tried(partial(segmenter.segment, micrograph, path, output, stem=stem), path, failed)
+            row = _tried(partial(segmenter.write, micrograph, path, output, stem=stem), path, failed)
             if row is None:
                 continue
             done.append(row)

@@ -1,8 +1,5 @@
 """Sizes, places and shapes of the particles in a mask, in nanometres, as a table."""
 
-import csv
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,24 +62,6 @@ def measure_particles(
     return measure_labels(labels, pixel_size, probability=probability, minimum_area_nm2=minimum_area_nm2)
 
 
-def without_specks(
-    mask: NDArray[np.uint8], pixel_size: float | tuple[float, float], *, minimum_area_nm2: float
-) -> NDArray[np.uint8]:
-    """Copy of a mask (y, x) without the connected regions smaller than `minimum_area_nm2`; classes are kept.
-
-    Raises
-    ------
-    PassbandError
-        The pixel size or the area is not a positive number (0 is an area).
-    """
-    step_y, step_x = (side / 10.0 for side in pixel_pair(pixel_size))  # Å → nm
-    if not (np.isfinite(minimum_area_nm2) and minimum_area_nm2 >= 0.0):
-        raise PassbandError(f"minimum area {minimum_area_nm2:g} nm² must be 0 or more; 0 keeps every pixel")
-    labels = label(mask != 0, connectivity=2)  # type: ignore[no-untyped-call]
-    small = np.bincount(labels.ravel()) * (step_y * step_x) < minimum_area_nm2
-    return np.where(small[labels], 0, mask).astype(np.uint8)
-
-
 def measure_labels(
     labels: NDArray[np.integer],
     pixel_size: float | tuple[float, float],
@@ -125,14 +104,3 @@ def measure_labels(
             }
         )
     return rows
-
-
-def write_particles(rows: Sequence[Row], path: str | Path) -> None:
-    """Write rows as CSV with a header, also when there are none; numbers keep seven digits."""
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(
-                {name: f"{value:.7g}" if isinstance(value, float) else value for name, value in row.items()}
-            )

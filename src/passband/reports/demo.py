@@ -165,12 +165,12 @@ def _found(page: Page, findings: Findings) -> None:
     source = "a simulated field that the network never saw" if truth is not None else segmented["path"].name
     text = (
         f"The micrograph is {source}: {micrograph.array.shape[0]} × {micrograph.array.shape[1]} pixels of {size} Å. "
-        f"{len(result.particles)} particles cover {100 * float((result.mask > 0).mean()):.1f} % of it."
+        f"{len(result.particles)} particles cover {100 * float((result.segmentation.labels > 0).mean()):.1f} % of it."
     )
     parts = [paragraph(text)]
     if segmented["warning"]:
         parts.append(paragraph(segmented["warning"], kind="warning"))
-    png = to_png(overlay_figure(micrograph.array, result.mask, micrograph.pixel_size, truth=truth))
+    png = to_png(overlay_figure(micrograph.array, result.segmentation.labels, micrograph.pixel_size, truth=truth))
     parts.append(image(png, "The micrograph, and the outlines on it; axes in nm."))
     parts.append(table(result.particles[:50], PARTICLE_COLUMNS))
     page.section("What it found in a micrograph", *parts)

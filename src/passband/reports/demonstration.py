@@ -23,7 +23,7 @@ from passband.progress import SilentStages, Stages
 from passband.reports.demo import Findings, write_report
 from passband.segmentation.model import load_model
 from passband.tabular import write_csv
-from passband.verdict.segmenting import Segmenter, warning, write_results
+from passband.verdict.segmenting import FileSegmenter, warning
 
 
 class Target(NamedTuple):
@@ -76,7 +76,7 @@ def run_demo(
     findings = Findings(plan, store, run, rows, segmented, provenance(plan, device, workers, times))
     picture = overlay_figure(
         segmented["micrograph"].array,
-        segmented["result"].mask,
+        segmented["result"].segmentation.labels,
         segmented["micrograph"].pixel_size,
         truth=segmented["truth"],
     )
@@ -103,10 +103,10 @@ def _segment(
     path, truth = target.path, None
     if path is None:
         path, truth = _held_out(plan, store, output / "held_out.tif")
-    segmenter = Segmenter(run.model, device=device, tta=True)
+    segmenter = FileSegmenter(run.model, device=device, tta=True)
     micrograph = open_micrograph(path, pixel_size=target.pixel_size, frame=target.frame)
-    result = segmenter.predict(micrograph.array, micrograph.known_pixel_size)
-    write_results(result, micrograph.array, micrograph.known_pixel_size, folder, stem=path.stem)
+    result = segmenter.segmented(micrograph)
+    result.write(micrograph, folder, stem=path.stem)
     doubt = warning(path, segmenter.assessor.assess(micrograph, quick=True))
     return {"path": path, "micrograph": micrograph, "result": result, "truth": truth, "warning": doubt}
 

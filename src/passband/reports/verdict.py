@@ -70,7 +70,7 @@ def _conditions(page: Page, verdict: Verdict, png: bytes) -> None:
 
 
 def _outlines(page: Page, assessor: Assessor, micrograph: Micrograph) -> None:
-    mask = assessor.model.segment(micrograph.array, micrograph.known_pixel_size)
+    mask = assessor.model.segment(micrograph.array, micrograph.known_pixel_size).labels
     seen = to_png(overlay_figure(micrograph.array, mask, micrograph.known_pixel_size))
     caption = "The micrograph, and the network's outlines on it; axes in nm."
     page.section("What the network says", image(seen, caption))

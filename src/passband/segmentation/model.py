@@ -21,6 +21,7 @@ from passband.patches.symmetry import dihedral, dihedral_inverse
 from passband.patches.tiling import predict_tiled
 from passband.pixels import pixel_pair
 from passband.segmentation.card import ModelCard, read_card
+from passband.segmentation.segmenter import Segmentation
 from passband.segmentation.shipped import CARD, WEIGHTS
 from passband.segmentation.weights import ModelError, check_shapes, read_weights, refuse_not_finite
 
@@ -89,11 +90,11 @@ class Model:
 
     def segment(
         self, image: ArrayLike, pixel_size: float | tuple[float, float], *, symmetries: int = 1
-    ) -> NDArray[np.uint8]:
-        """Most probable class at every pixel, (y, x)."""
+    ) -> Segmentation:
+        """Most probable class at every pixel, with the probabilities; arguments and errors as `predict`."""
         probabilities = self.predict(image, pixel_size, symmetries=symmetries)
-        classes: NDArray[np.uint8] = probabilities.argmax(axis=0).astype(np.uint8)
-        return classes
+        labels = np.asarray(probabilities.argmax(axis=0), dtype=np.uint8)
+        return Segmentation(labels, self.card.classes, pixel_pair(pixel_size), probabilities)
 
     def check_size(self, shape: tuple[int, ...], pixel_size: float | tuple[float, float]) -> None:
         """Refuse an image that would be too small or too large at the network's pixel size, before it is resampled.

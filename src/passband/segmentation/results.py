@@ -1,9 +1,16 @@
-"""The files that `passband segment` writes for an image."""
+"""What is written of a segmented image: mask, probability, overlay, table of particles."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from passband.files.own_files import ENDINGS, is_marked
+from passband.files.writing import write_image_tiff, write_mask_tiff, write_overlay_png
 from passband.recipe import PassbandError
+from passband.segmentation.segmenter import Segmentation
+from passband.tabular import write_csv
 
 
 def result_files(output: Path, stem: str) -> dict[str, Path]:
@@ -18,4 +25,42 @@ def result_files(output: Path, stem: str) -> dict[str, Path]:
     for path in (files["probability"], files["mask"]):
         if path.is_file() and not is_marked(path):
             raise PassbandError(f"{path} is there and is not passband's; choose another folder with -o, or move it")
+    return files
+
+
+def write_results(
+    segmentation: Segmentation,
+    image: NDArray[Any],
+    particles: Sequence[Mapping[str, Any]],
+    output: Path,
+    *,
+    stem: str,
+    columns: Sequence[str] = (),
+) -> dict[str, Path]:
+    """Write what a segmenter says of an image, and return the files by name.
+
+    Parameters
+    ----------
+    segmentation
+        Where it knows no probabilities, there is no file of them.
+    image
+        (y, x), below the overlay.
+    particles, columns
+        Rows of the table of particles, and its header where there may be none.
+    output, stem
+        Folder, and the beginning of the files' names.
+
+    Raises
+    ------
+    PassbandError
+        A mask or an image that is not passband's has the name of one of them.
+    """
+    files, foreground, size = result_files(output, stem), segmentation.foreground, segmentation.pixel_size
+    if foreground is None:
+        files.pop("probability").unlink(missing_ok=True)  # of an earlier segmenter
+    else:
+        write_image_tiff(files["probability"], foreground, size)
+    write_overlay_png(files["overlay"], image, segmentation.labels, size)
+    write_csv(files["particles"], particles, columns, digits=7, line_end="\n")
+    write_mask_tiff(files["mask"], segmentation.labels, size)
     return files
