@@ -47,7 +47,7 @@ bench: $(DEV)  ## run the benchmarks and remake benchmarks/RESULTS.md (BENCH="wa
 	$(BIN)/python benchmarks/remake.py $(BENCH)
 
 clean:  ## remove the virtual environments and everything built
-	rm -rf $(VENV) .ci-venv* docs/_build docs/gallery docs/studies docs/benchmarks.md docs/command_options.md docs/plan_keys.md docs/reference docs/images/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .ci-venv* docs/_build docs/gallery docs/studies docs/benchmarks.md docs/command_options.md docs/plan_keys.md docs/reference docs/images/generated docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # The stamps are newer than pyproject.toml and constraints.txt when nothing has to be installed.
 $(RUN): pyproject.toml constraints.txt

@@ -16,6 +16,7 @@ sys.path.insert(0, str(HERE))
 
 import command_pages  # noqa: E402
 import convention_figures  # noqa: E402
+import format_tables  # noqa: E402
 import plan_keys  # noqa: E402
 import reference_pages  # noqa: E402
 import study_pages  # noqa: E402
@@ -25,6 +26,7 @@ study_pages.write_all(HERE)
 plan_keys.write(HERE)
 command_pages.write(HERE)
 reference_pages.write_all(HERE)
+format_tables.write(HERE)
 
 project = "passband"
 author = "The passband developers"
@@ -33,7 +35,7 @@ release = version = passband.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_gallery.gen_gallery"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["_build", "examples"]
+exclude_patterns = ["_build", "examples", "generated"]
 default_role = "py:obj"  # `name` in a docstring is code, and a link where there is something to link to
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 autodoc_member_order = "bysource"

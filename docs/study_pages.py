@@ -1,4 +1,4 @@
-"""Pages of what stands outside docs/: the report of each study, and the results of the benchmarks."""
+"""Pages of what stands outside docs/: the README, the report of each study, and the results of the benchmarks."""
 
 import re
 from pathlib import Path
@@ -22,16 +22,26 @@ Each is a campaign and its report, run by one command: `make study STUDY=NAME`.
 
 
 def write_all(docs: Path) -> None:
-    """Write `studies/` and `benchmarks.md` into the folder of pages."""
+    """Write `studies/`, `benchmarks.md` and the text of the first page into the folder of pages."""
     folder = docs / "studies"
     folder.mkdir(exist_ok=True)
     names = sorted(report.parent.name for report in docs.parent.glob("studies/*/report.md"))
     pages = {folder / f"{name}.md": PAGE.format(source=f"../../studies/{name}/report.md") for name in names}
     pages[folder / "index.md"] = INDEX.format(pages="\n".join(names))
     pages[docs / "benchmarks.md"] = PAGE.format(source="../benchmarks/RESULTS.md")
+    (docs / "generated").mkdir(exist_ok=True)
+    pages[docs / "generated" / "front.inc"] = front((docs.parent / "README.md").read_text(encoding="utf-8"))
     for path, text in pages.items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:  # Sphinx reads again what is newer
             path.write_text(text, encoding="utf-8")
+
+
+def front(readme: str) -> str:
+    """Return the first half of the README, without its title and with links from the folder of pages."""
+    _, _, text = readme.partition("know what they can see.*\n")
+    text, found, _ = text.partition("## More than one image")
+    assert found, "README.md has no heading 'More than one image'"
+    return link_to_pages(re.sub(r"\]\(docs/", "](", text))
 
 
 def link_to_pages(markdown: str) -> str:
