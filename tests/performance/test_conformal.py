@@ -38,8 +38,8 @@ def test_too_few_scores_exclude_nothing() -> None:
     assert conformal_quantile([1.0, 2.0], 0.9) == math.inf
 
 
-def test_p_values_of_usual_signals_are_uniform() -> None:
-    """P(p ≤ α) ≤ α for an exchangeable value: 19 usual ones and a new one, α = 0.05 and 0.2 are multiples of 1/20."""
+def test_p_values_of_in_distribution_signals_are_uniform() -> None:
+    """P(p ≤ α) ≤ α for an exchangeable value: 19 signals and a new one, α = 0.05 and 0.2 are multiples of 1/20."""
     draws = np.random.default_rng(3).exponential(size=(4000, 20))
     values = np.array([p_value(row[:-1], row[-1]) for row in draws])
     for alpha in (0.05, 0.2, 0.5):
@@ -47,10 +47,10 @@ def test_p_values_of_usual_signals_are_uniform() -> None:
 
 
 def test_a_p_value_is_small_for_large_signals_and_never_zero() -> None:
-    usual = np.arange(1.0, 100.0)
-    assert p_value(usual, 1e9) == pytest.approx(0.01)
-    assert p_value(usual, 0.0) == 1.0
-    assert p_value(usual, 99.0) == pytest.approx(0.02)  # a tie counts against the value
+    known = np.arange(1.0, 100.0)
+    assert p_value(known, 1e9) == pytest.approx(0.01)
+    assert p_value(known, 0.0) == 1.0
+    assert p_value(known, 99.0) == pytest.approx(0.02)  # a tie counts against the value
 
 
 def test_coverage_counts_the_ends() -> None:

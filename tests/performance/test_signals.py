@@ -64,7 +64,7 @@ def test_members_that_are_sure_of_different_things_disagree_by_the_whole_entropy
     assert uncertainty_signals(logits, temperature=1e4)["disagreement"][0] < 1e-3
 
 
-def test_a_temperature_raises_doubt() -> None:
+def test_a_temperature_raises_the_uncertainty() -> None:
     logits = torch.randn(1, 3, 2, 8, 8, generator=torch.Generator().manual_seed(0)) * 4
     assert (uncertainty_signals(logits, 2.0)["entropy"] > uncertainty_signals(logits)["entropy"]).all()
 
@@ -101,11 +101,11 @@ def test_white_noise_has_a_flat_spectrum_and_smooth_noise_has_not() -> None:
 
 
 def test_images_unlike_the_reference_are_far_from_it() -> None:
-    network, usual = model(), [standardised(image) for image in scenes(32)]
-    seen = augmented_predictions(network, np.stack(usual))
+    network, inside = model(), [standardised(image) for image in scenes(32)]
+    seen = augmented_predictions(network, np.stack(inside))
     reference = SignalReference(
         features=Subspace.fitted(seen.features, most=8),
-        spectrum=Subspace.fitted(np.stack([spectrum_profile(image) for image in usual]), most=4),
+        spectrum=Subspace.fitted(np.stack([spectrum_profile(image) for image in inside]), most=4),
     )
     stripes = np.sin(np.arange(64) * 0.9)[None, :] * np.ones((64, 1)) + 0.1 * scenes(1, seed=5)[0]
     near = signals_of(network, scenes(5, seed=1), reference=reference)

@@ -1,4 +1,4 @@
-"""Distance from what is usual: about 1 for it, large for what is not, and steady with few samples."""
+"""Distance from a distribution: about 1 within it, large outside, and steady with few samples."""
 
 import numpy as np
 import pytest
@@ -18,11 +18,11 @@ def test_distance_is_that_of_mahalanobis_where_all_directions_are_kept() -> None
     np.testing.assert_allclose(space.distances(there), exact, rtol=2e-3)  # four digits are kept
 
 
-def test_usual_samples_are_near_one_and_shifted_ones_far() -> None:
+def test_samples_of_the_distribution_are_near_one_and_shifted_ones_far() -> None:
     rng = np.random.default_rng(1)
     mixing = rng.normal(size=(4, 30))
-    usual, new = (rng.normal(size=(n, 4)) @ mixing + 0.1 * rng.normal(size=(n, 30)) for n in (300, 200))
-    space = Subspace.fitted(usual, most=4)
+    inside, new = (rng.normal(size=(n, 4)) @ mixing + 0.1 * rng.normal(size=(n, 30)) for n in (300, 200))
+    space = Subspace.fitted(inside, most=4)
     assert np.median(space.distances(new)) == pytest.approx(1.0, abs=0.15)
     outside = new + 2.0 * rng.normal(size=30)  # small beside the directions, large beside what is left
     assert np.median(space.distances(outside)) > 5.0
@@ -45,5 +45,5 @@ def test_variances_of_few_samples_are_not_biased() -> None:
 
 
 def test_two_samples_are_refused() -> None:
-    with pytest.raises(PassbandError, match=r"samples of shape \(2, 4\) do not say what is usual"):
+    with pytest.raises(PassbandError, match=r"samples of shape \(2, 4\) are too few for a distribution"):
         Subspace.fitted(np.zeros((2, 4)), most=3)

@@ -10,6 +10,7 @@ from pydantic import Field
 from passband.distribution import Scalar, limits, sample
 from passband.figures.verdict import verdict_figure
 from passband.files.micrograph import Micrograph
+from passband.microscope.conditions import Conditions
 from passband.microscope.instrument import INSTRUMENTS, Instrument, Quantity, Setting, SettingDistribution
 from passband.microscope.instruments import instrument_named, instrument_of, validate_distribution
 from passband.performance.error_model import ErrorModel
@@ -155,6 +156,8 @@ def test_without_its_leading_quantity_nothing_is_predicted(error_model: ErrorMod
     image = Micrograph(np.random.default_rng(0).normal(size=(64, 64)), pixel_size=(0.3, 0.3), mode="STEM")
     estimate = estimate_conditions(image, error_model.trained, given={})
     assert estimate.note == "no fit: nothing is fitted to images of toy"
+    stray = Micrograph(image.array, pixel_size=(0.3, 0.3), conditions=Conditions())  # of another instrument
+    assert estimate_conditions(stray, error_model.trained, given={}).source == "unknown"
     found = weigh(error_model, Evidence(estimate, {"entropy": 1.0}))
     assert found.loss is None
     assert "the convergence angle is not known" in found.reasons[-1]
@@ -168,9 +171,9 @@ def test_files_maps_and_figures_follow_the_instrument(error_model: ErrorModel, c
     assert axes[0].label == "probe current (pA)"
     assert loss_map(error_model, ProbeSetting(), *axes).loss.value.shape == (2, 3)
     groups = compatible_settings(ConditionEstimate("given", {"convergence": 0.02}), error_model.trained)
-    usual = error_model.table.in_distribution_signals()
+    known = error_model.table.in_distribution_signals()
     figure = verdict_figure(
-        verdict_on(error_model, convergence=0.02), error_model.trained, groups, usual, nyquist=1.0, title="toy"
+        verdict_on(error_model, convergence=0.02), error_model.trained, groups, known, nyquist=1.0, title="toy"
     )
     assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["doubt (entropy)"]
 

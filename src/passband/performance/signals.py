@@ -2,8 +2,8 @@
 
 Network side: uncertainty of its (temperature-scaled) probabilities, disagreement over the eight symmetries of the
 square and between several networks, distance of its deepest features from those of in-distribution micrographs. Image
-side: distance of the power spectrum from theirs. Each signal is larger where there is more to doubt, and is one entry
-of `SIGNALS`.
+side: distance of the power spectrum from theirs. Each signal is larger where more is uncertain, and is one
+entry of `SIGNALS`.
 """
 
 from collections.abc import Callable, Sequence

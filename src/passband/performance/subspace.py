@@ -48,7 +48,9 @@ class Subspace(Recipe):
         """
         values = np.asarray(samples, dtype=np.float64)
         if values.ndim != 2 or len(values) < FEWEST:
-            raise PassbandError(f"samples of shape {values.shape} do not say what is usual; give (n, d) with n ≥ 3")
+            raise PassbandError(
+                f"samples of shape {values.shape} say nothing of a distribution; give (n, d) with n ≥ 3"
+            )
         mean = values.mean(axis=0)
         _, singular, rows = np.linalg.svd(values - mean, full_matrices=False)
         variances = singular**2 / (len(values) - 1)
@@ -63,7 +65,7 @@ class Subspace(Recipe):
         )
 
     def distances(self, vectors: ArrayLike) -> Array:
-        """Mahalanobis distance of vectors (n, d) divided by √d, so that about 1 is usual; (n,)."""
+        """Mahalanobis distance of vectors (n, d) divided by √d, about 1 within the distribution; (n,)."""
         scores, squared = self._parts(vectors)
         inside = (scores**2 / np.asarray(self.variances)).sum(axis=1)
         whole: Array = np.sqrt((inside + squared / self.remainder) / len(self.mean))

@@ -1,4 +1,4 @@
-"""Advice on one micrograph: what to look at, what to train on, and a setting with a lower predicted loss."""
+"""Advice on one micrograph: what to check, what to train on, and a setting with a lower predicted loss."""
 
 from collections.abc import Mapping, Sequence
 

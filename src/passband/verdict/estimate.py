@@ -97,7 +97,7 @@ def estimate_conditions(
         A value that was given is not physical.
     """
     instrument = instrument_of(trained)
-    if micrograph.conditions is not None:
+    if micrograph.conditions is not None and micrograph.conditions.kind == trained.kind:
         values = {**instrument.known_values(micrograph.conditions), **given}
         return ConditionEstimate("file", values, note="the file carries its conditions")
     if instrument.LEADING in given:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from passband.microscope.instrument import Instrument
 from passband.microscope.instruments import instrument_of
 from passband.performance.error_model import LEVEL, ErrorModel, PredictionIntervals
 from passband.performance.settings import SettingRow
@@ -13,6 +14,9 @@ from passband.verdict.estimate import compatible_settings
 from passband.verdict.evidence import Evidence, Reason, beyond_table, condition_reasons
 from passband.verdict.signal_evidence import out_of_distribution, signal_reasons, too_few_images, weighed_signals
 from passband.verdict.verdict import OUTCOMES, Outcome, PredictionInterval, Verdict
+
+#: Fields of a verdict, reasons, and advice.
+Part = tuple[dict[str, Any], list[Reason], list[str]]
 
 
 def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = LEVEL, advise: bool = True) -> Verdict:
@@ -40,17 +44,11 @@ def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = 
     if few:
         reasons.append(Reason(int(not known), few if known else f"{few}, and nothing else was checked"))
         advice.append("run passband calibrate with more data sets, so that the signals can raise an alarm")
-    predictions: dict[str, Any] = {}
     if known:
         predictions, more, further = _from_conditions(error_model, evidence, level=level, advise=advise)
-        reasons, advice = reasons + more, advice + further
     else:
-        quantity = instrument.quantity(instrument.LEADING)
-        words = quantity.words if quantity and quantity.words else instrument.LEADING
-        note = evidence.estimate.note
-        reasons.append(Reason(0, f"the {words} is not known ({note}); this rests on the signals alone"))
-        if not evidence.file:
-            advice.append(instrument.HINT)
+        predictions, more, further = _without_conditions(instrument, evidence)
+    reasons, advice = reasons + more, advice + further
     reasons.sort(key=lambda reason: -reason.level)
     outcome = OUTCOMES[reasons[0].level if reasons else 0]
     if outcome == "holds":
@@ -61,9 +59,7 @@ def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = 
     return Verdict(outcome, texts, tuple(advice), conditions=evidence.estimate, signals=measured, **predictions)
 
 
-def _from_conditions(
-    error_model: ErrorModel, evidence: Evidence, *, level: float, advise: bool
-) -> tuple[dict[str, Any], list[Reason], list[str]]:
+def _from_conditions(error_model: ErrorModel, evidence: Evidence, *, level: float, advise: bool) -> Part:
     """Predictions for the fields of a verdict, reasons and advice, where the conditions are known."""
     estimate = evidence.estimate
     settings = compatible_settings(estimate, error_model.trained)
@@ -81,6 +77,14 @@ def _from_conditions(
     if advise and not beyond:
         advice += setting_advice(error_model, settings[worst], float(np.median(predicted.loss.value)))
     return fields, condition_reasons(error_model, predicted, estimate), advice
+
+
+def _without_conditions(instrument: Instrument, evidence: Evidence) -> Part:
+    """Return no prediction, but why, and what would make one possible."""
+    quantity = instrument.quantity(instrument.LEADING)
+    words = quantity.words if quantity and quantity.words else instrument.LEADING
+    reason = f"the {words} is not known ({evidence.estimate.note}); this rests on the signals alone"
+    return {}, [Reason(0, reason)], [] if evidence.file else [instrument.HINT]
 
 
 def _mean(rows: Sequence[SettingRow], name: str) -> float | None:

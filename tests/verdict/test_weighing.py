@@ -1,4 +1,4 @@
-"""The word, its reasons and its advice, on a network whose losses are known."""
+"""The outcome, its reasons and its advice, on a network whose losses are known."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from passband.performance.error_model import ErrorModel
 from passband.segmentation.card import ModelCard
 from passband.segmentation.unet import UNetRecipe
 from passband.verdict import signal_evidence
-from passband.verdict.estimate import ConditionEstimate, compatible_settings, estimate_conditions
+from passband.verdict.estimate import ConditionEstimate
 from passband.verdict.evidence import Evidence, Reason, file_reasons, loss_thresholds
 from passband.verdict.verdict import Verdict
 from passband.verdict.weighing import weigh
@@ -79,7 +79,7 @@ def test_beyond_everything_that_was_calibrated_nothing_is_predicted(error_model)
     assert "C10 = -5000 Å is beyond what was calibrated" in found.reasons[0]
 
 
-def test_one_unusual_signal_degrades_and_two_kinds_are_outside(error_model) -> None:
+def test_one_signal_out_of_distribution_degrades_and_two_kinds_are_outside(error_model) -> None:
     one = verdict_on(error_model, given(), {**QUIET, "feature_distance": 9.0})
     two = verdict_on(error_model, given(), {**QUIET, "feature_distance": 9.0, "entropy": 9.0})
     same = verdict_on(error_model, given(), {**QUIET, "entropy": 9.0, "expected_loss": 9.0})
@@ -88,16 +88,16 @@ def test_one_unusual_signal_degrades_and_two_kinds_are_outside(error_model) -> N
     assert one.signals["feature_distance"].p < one.signals["entropy"].p
 
 
-def test_what_is_strange_is_told_and_what_the_network_doubts_counts(error_model, monkeypatch) -> None:
-    """Unusual, yet within what micrographs inside show: a distance changes no word, doubt does."""
+def test_a_rare_distance_is_told_and_a_rare_uncertainty_counts(error_model, monkeypatch) -> None:
+    """Rare, yet within what micrographs inside show: a distance changes no outcome, uncertainty does."""
     monkeypatch.setattr(signal_evidence, "FALSE_ALARMS", 0.5)  # this small table has no value rarer than its largest
-    usual = error_model.table.in_distribution_signals()
-    rare = {name: float(np.max(values)) - 1e-9 for name, values in usual.items()}
-    strange = verdict_on(error_model, given(), {**QUIET, "feature_distance": rare["feature_distance"]})
+    known = error_model.table.in_distribution_signals()
+    rare = {name: float(np.max(values)) - 1e-9 for name, values in known.items()}
+    unlike = verdict_on(error_model, given(), {**QUIET, "feature_distance": rare["feature_distance"]})
     doubtful = verdict_on(error_model, given(), {**QUIET, "entropy": rare["entropy"]})
-    assert (strange.outcome, doubtful.outcome) == ("holds", "degraded")
-    assert "no more doubt than" in strange.reasons[0]
-    assert strange.reasons[1].endswith("which alone is no sign of a worse mask")
+    assert (unlike.outcome, doubtful.outcome) == ("holds", "degraded")
+    assert "no more doubt than" in unlike.reasons[0]
+    assert unlike.reasons[1].endswith("which alone is no sign of a worse mask")
 
 
 def test_unknown_conditions_rest_on_the_signals_and_say_so(error_model) -> None:
@@ -135,9 +135,9 @@ def test_signals_that_cannot_alarm_are_no_reassurance(error_model, trained, pixe
     assert not any("as on micrographs" in reason for reason in (*found.reasons, *alone.reasons))
     enough = with_images(error_model, fewest, trained, pixel)
     assert f"all {signals} signals are as on" in verdict_on(enough, given(), seen).reasons[0]
-    strange = {**seen, "entropy": 9.0}
-    assert verdict_on(enough, given(), strange).outcome == "degraded"
-    assert verdict_on(few, given(), strange).outcome == "holds"
+    unlike = {**seen, "entropy": 9.0}
+    assert verdict_on(enough, given(), unlike).outcome == "degraded"
+    assert verdict_on(few, given(), unlike).outcome == "holds"
 
 
 def test_without_a_signal_that_the_calibration_knows_nothing_is_said_of_them(error_model) -> None:
@@ -192,22 +192,3 @@ def test_files_of_another_kind_are_outside(error_model, trained, facts, said) ->
     assert verdict_on(error_model, given(), QUIET, file=reasons).outcome == "outside"
     fine = Micrograph(np.zeros((4, 4)), pixel_size=(0.8, 0.8), energy=300e3, mode="TEM")
     assert file_reasons(card, fine) == []
-
-
-def test_what_is_given_is_kept_and_the_rest_drawn_as_in_training(trained) -> None:
-    groups = compatible_settings(ConditionEstimate("given", {"C10": -80.0, "dose": 50.0}), trained, draws=8)
-    assert {(one.aberrations.C10, one.dose) for one in groups[0]} == {(-80.0, 50.0)}
-    assert len({one.focal_spread for one in groups[0]}) == 8
-    image = Micrograph(np.zeros((64, 64)), pixel_size=(0.8, 0.8))
-    assert estimate_conditions(image, trained, given={"C10": -80.0}).source == "given"
-    assert estimate_conditions(image, trained, given={}, fit=False).source == "unknown"
-    refused = estimate_conditions(image, trained, given={})
-    assert refused.source == "unknown"
-    assert refused.note.startswith("no fit: ")
-
-
-def test_a_simulated_file_carries_its_conditions(trained) -> None:
-    conditions = Conditions(aberrations=Aberrations(C10=-50.0), dose=100.0)
-    image = Micrograph(np.zeros((64, 64)), pixel_size=(0.8, 0.8), conditions=conditions)
-    estimate = estimate_conditions(image, trained, given={"dose": 90.0})
-    assert (estimate.source, estimate.values["C10"], estimate.values["dose"]) == ("file", -50.0, 90.0)

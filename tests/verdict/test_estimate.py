@@ -1,0 +1,27 @@
+"""Conditions of a micrograph: from the user, from its file, or fitted; the rest as in training."""
+
+import numpy as np
+
+from passband.files.micrograph import Micrograph
+from passband.microscope.aberrations import Aberrations
+from passband.microscope.conditions import Conditions
+from passband.verdict.estimate import ConditionEstimate, compatible_settings, estimate_conditions
+
+
+def test_what_is_given_is_kept_and_the_rest_drawn_as_in_training(trained) -> None:
+    groups = compatible_settings(ConditionEstimate("given", {"C10": -80.0, "dose": 50.0}), trained, draws=8)
+    assert {(one.aberrations.C10, one.dose) for one in groups[0]} == {(-80.0, 50.0)}
+    assert len({one.focal_spread for one in groups[0]}) == 8
+    image = Micrograph(np.zeros((64, 64)), pixel_size=(0.8, 0.8))
+    assert estimate_conditions(image, trained, given={"C10": -80.0}).source == "given"
+    assert estimate_conditions(image, trained, given={}, fit=False).source == "unknown"
+    refused = estimate_conditions(image, trained, given={})
+    assert refused.source == "unknown"
+    assert refused.note.startswith("no fit: ")
+
+
+def test_a_simulated_file_carries_its_conditions(trained) -> None:
+    conditions = Conditions(aberrations=Aberrations(C10=-50.0), dose=100.0)
+    image = Micrograph(np.zeros((64, 64)), pixel_size=(0.8, 0.8), conditions=conditions)
+    estimate = estimate_conditions(image, trained, given={"dose": 90.0})
+    assert (estimate.source, estimate.values["C10"], estimate.values["dose"]) == ("file", -50.0, 90.0)
