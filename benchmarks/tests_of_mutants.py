@@ -55,6 +55,7 @@ performance/error_model
 forecast/resemblance                             | forecast/test_tables
 performance/signals
 forecast/spectra
+forecast/texture
 performance/subspace                                | performance/test_signals
 performance/widening
 training/optimising                           | training/test_rates training/test_loop

@@ -18,9 +18,7 @@ from passband.microscope.information import (
     Comparison,
     Metric,
     compare_information,
-    information_difference,
     transfer_information,
-    transfer_overlap,
 )
 from passband.microscope.overlaps import OVERLAPS
 from passband.recipe import PassbandError
@@ -71,12 +69,12 @@ def test_information_has_its_golden_values(column: int, weight: str, power: int)
 )
 def test_overlap_has_its_golden_values(c10: float, against: float, c30: float, radial: float, area: float) -> None:
     pair = [lens(C10=c10, C30=c30)], [lens(C10=against, C30=c30)]
-    assert transfer_overlap(*pair).item() == pytest.approx(radial, abs=1e-5)
-    assert transfer_overlap(*pair, metric=metric(weight="area")).item() == pytest.approx(area, abs=1e-5)
+    assert compare_information(*pair).sigma.item() == pytest.approx(radial, abs=1e-5)
+    assert compare_information(*pair, metric=metric(weight="area")).sigma.item() == pytest.approx(area, abs=1e-5)
 
 
 def test_difference_has_its_golden_values_and_sign() -> None:
-    found = information_difference([lens(C10=-100.0), lens(C10=-50.0)], [lens(C10=-50.0), lens(C10=250.0)])
+    found = compare_information([lens(C10=-100.0), lens(C10=-50.0)], [lens(C10=-50.0), lens(C10=250.0)]).delta_epsilon
     assert found[0, 0].item() == pytest.approx(-0.02921, abs=1e-5)
     assert found[1, 1].item() == pytest.approx(0.05496, abs=1e-5)
 
@@ -203,8 +201,8 @@ def test_turning_the_whole_lens_changes_no_information(one: Conditions, steps: i
 
 def test_reversed_contrast_overlaps_fully_unless_signed() -> None:
     pair = [lens(C10=-100.0)], [lens(C10=100.0)]
-    assert transfer_overlap(*pair).item() == pytest.approx(1.0)
-    assert transfer_overlap(*pair, metric=metric(overlap="signed_cosine")).item() == pytest.approx(-1.0)
+    assert compare_information(*pair).sigma.item() == pytest.approx(1.0)
+    assert compare_information(*pair, metric=metric(overlap="signed_cosine")).sigma.item() == pytest.approx(-1.0)
 
 
 @pytest.mark.parametrize("overlap", list(OVERLAPS))
@@ -294,7 +292,7 @@ def test_a_single_condition_and_a_signed_data_set_are_refused() -> None:
     with pytest.raises(PassbandError, match=r"write \[conditions\]"):
         transfer_information(A)  # type: ignore[arg-type]
     with pytest.raises(PassbandError, match="rms transfer has no sign"):
-        transfer_overlap([ConditionSet(conditions=(A, B))], [A], metric=metric(overlap="signed_cosine"))
+        compare_information([ConditionSet(conditions=(A, B))], [A], metric=metric(overlap="signed_cosine"))
 
 
 @pytest.mark.parametrize(

@@ -14,17 +14,8 @@ from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.forecast.observer import ObserverRecipe, PixelSample, observer_scores, sample_pixels
 from passband.forecast.resemblance import ImageCorrelation, frechet_distances, image_correlation
-from passband.forecast.spectra import (
-    ImagePower,
-    SpecimenSpectra,
-    TextureRecipe,
-    TextureScores,
-    image_power,
-    radial_steps,
-    specimen_spectra,
-    texture_scores,
-    weighted_information,
-)
+from passband.forecast.spectra import SpecimenSpectra, radial_steps, specimen_spectra, weighted_information
+from passband.forecast.texture import ImagePower, TextureRecipe, TextureScores, image_power, texture_scores
 from passband.microscope.condition_set import ConditionSet
 from passband.microscope.information import Comparison, Metric, compare_information
 from passband.recipe import PassbandError, Recipe

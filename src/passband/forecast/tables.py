@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from passband.entries import Entries
 from passband.forecast.pairs import ForecastRecipe, MicrographSet, Pairs
-from passband.forecast.spectra import texture_scores
+from passband.forecast.texture import texture_scores
 
 Array = NDArray[np.float64]
 

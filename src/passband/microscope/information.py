@@ -240,29 +240,6 @@ def transfer_information(
     return _Integral(sets, metric, dtype).sums(sets).epsilon if sets else torch.zeros(0, dtype=torch.float64)
 
 
-def transfer_overlap(
-    training: Sequence[Conditions | ConditionSet],
-    evaluation: Sequence[Conditions | ConditionSet],
-    *,
-    metric: Metric = _DEFAULT,
-    dtype: torch.dtype = torch.float64,
-) -> Tensor:
-    """Overlap σ of every pair, shape (n, m); symmetric, 1 for |T| ∝ |T′| (inferred, see the module and `Metric`)."""
-    return compare_information(training, evaluation, metric=metric, dtype=dtype).sigma
-
-
-def information_difference(
-    training: Sequence[Conditions | ConditionSet],
-    evaluation: Sequence[Conditions | ConditionSet],
-    *,
-    metric: Metric = _DEFAULT,
-    dtype: torch.dtype = torch.float64,
-) -> Tensor:
-    """Δε = ε(evaluation) − ε(training) of every pair, shape (n, m); antisymmetric."""
-    here = transfer_information(training, metric=metric, dtype=dtype)
-    return transfer_information(evaluation, metric=metric, dtype=dtype)[None, :] - here[:, None]
-
-
 def information_map(
     c10: NDArray[np.float64], c30: NDArray[np.float64], *, conditions: Conditions, metric: Metric = _DEFAULT
 ) -> NDArray[np.float64]:
