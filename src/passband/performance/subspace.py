@@ -48,9 +48,7 @@ class Subspace(Recipe):
         """
         values = np.asarray(samples, dtype=np.float64)
         if values.ndim != 2 or len(values) < FEWEST:
-            raise PassbandError(
-                f"samples of shape {values.shape} say nothing of a distribution; give (n, d) with n ≥ 3"
-            )
+            raise PassbandError(f"samples of shape {values.shape} are too few for a distribution; give (n, d), n ≥ 3")
         mean = values.mean(axis=0)
         _, singular, rows = np.linalg.svd(values - mean, full_matrices=False)
         variances = singular**2 / (len(values) - 1)
