@@ -32,8 +32,8 @@ import torch
 from passband.dataset.acquisition import Acquisition
 from passband.dataset.simulate import simulate
 from passband.dataset.store import WaveStore
+from passband.experiment.evaluation import EvaluationSet
 from passband.experiment.plan import Plan, load_plan
-from passband.experiment.run import NamedSet
 from passband.segmentation.learner import SegmentationLearner
 from passband.training.optimising import WeightAverage
 
@@ -48,7 +48,9 @@ def learn(plan: Plan, store: WaveStore, patches: int, seed: int, steps: int) -> 
     imaging = plan.imaging.model_copy(update={"patches_per_field": patches})
     acquisition = Acquisition(store, imaging, indices=parts["train"].tolist(), seed=seed)
     held = parts["test"].tolist()
-    measured = NamedSet(Acquisition(store, imaging, indices=held, seed=1234, in_turn=True), 4 * len(held), at_most=SIZE)
+    measured = EvaluationSet(
+        Acquisition(store, imaging, indices=held, seed=1234, in_turn=True), 4 * len(held), at_most=SIZE
+    )
     torch.manual_seed(seed)
     learner = SegmentationLearner(plan.network.build(), plan.loss, seed=seed)
     optimiser = torch.optim.Adam(learner.parameters(), lr=plan.training.learning_rate)

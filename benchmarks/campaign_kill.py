@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 
 from passband.campaign.cluster import execute, run_here
-from passband.campaign.experiment import prepare_stores
+from passband.campaign.experiment_run import prepare_stores
 from passband.campaign.folder import TRAININGS
 from passband.campaign.grid import CampaignPlan
 from passband.campaign.tables import collect

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from passband.campaign.cluster import run_here
-from passband.campaign.experiment import prepare_stores
+from passband.campaign.experiment_run import prepare_stores
 from passband.campaign.grid import load_campaign
 
 ROOT = Path(__file__).resolve().parents[1]

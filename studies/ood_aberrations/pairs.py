@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from passband.campaign.experiment import store_path
+from passband.campaign.experiment_run import store_path
 from passband.campaign.folder import CONFIG, METRICS
-from passband.campaign.grid import Evaluation, Experiment
 from passband.campaign.tables import read_scores
 from passband.dataset.memory import Memory
 from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
+from passband.experiment.experiment import Evaluation, Experiment
 from passband.figures.style import to_png
 from passband.forecast.pairs import ForecastRecipe, MicrographSet
 from passband.forecast.tables import MEASURES, forecast_tables

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from passband.campaign.experiment import evaluation_set
 from passband.campaign.folder import METRICS, TRAININGS, finished, run_folder
-from passband.campaign.grid import CampaignPlan, Experiment, load_campaign
-from passband.campaign.networks import model_folder, training_folder
+from passband.campaign.grid import CampaignPlan, load_campaign
 from passband.campaign.tables import read_scores
+from passband.campaign.trainings import model_folder, training_folder
+from passband.experiment.evaluation import evaluation_set
+from passband.experiment.experiment import Experiment
 from passband.segmentation.model import load_model
 from passband.tabular import write_csv
 from studies.ood_structure.figures import (

@@ -19,15 +19,16 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F
 
-from passband.campaign.experiment import evaluation_set, store_path
+from passband.campaign.experiment_run import store_path
 from passband.campaign.folder import STORES, TRAININGS
-from passband.campaign.grid import CampaignPlan, Experiment
-from passband.campaign.networks import model_folder, training_folder
+from passband.campaign.grid import CampaignPlan
+from passband.campaign.trainings import model_folder, training_folder
 from passband.dataset.acquisition import Acquisition
 from passband.dataset.memory import Memory
 from passband.dataset.store import WaveStore
 from passband.durable import write_atomically
-from passband.experiment.run import NamedSet
+from passband.experiment.evaluation import EvaluationSet, evaluation_set
+from passband.experiment.experiment import Experiment
 from passband.forecast.observer import ObserverRecipe
 from passband.forecast.pairs import ForecastRecipe, MicrographSet
 from passband.forecast.tables import MEASURES, forecast_tables
@@ -83,7 +84,7 @@ class Shown(NamedTuple):
     profiles: Array
 
 
-def shown(named: NamedSet) -> Shown:
+def shown(named: EvaluationSet) -> Shown:
     """Draw the micrographs of a set."""
     batches = list(named)
     images = torch.cat([batch.images for batch in batches])[:, 0].cpu().numpy()
@@ -134,7 +135,7 @@ def witnesses(
     splits = store.splits(validation=experiment.split.validation, test=experiment.split.test)
     seed = experiment.training.seed
     usual, held = (
-        shown(NamedSet(_drawn(experiment, store, splits[part], seed + offset, turn), count, at_most=16, again=False))
+        shown(EvaluationSet(_drawn(experiment, store, splits[part], seed + offset, turn), count, again=False))
         for part, offset, turn, count in (
             ("train", 3_000_017, False, measuring.reference),
             ("validation", 2_000_003, True, measuring.validation),

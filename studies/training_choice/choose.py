@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.campaign.experiment import store_path
+from passband.campaign.experiment_run import store_path
 from passband.campaign.grid import CampaignPlan, load_campaign
 from passband.dataset.store import WaveStore
 from passband.distribution import limits

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from passband.campaign import experiment as experiment_module
+from passband.campaign import experiment_run
 from passband.campaign.cluster import execute, run_here
 from passband.campaign.estimate import PROGRAM, estimate
-from passband.campaign.experiment import prepare_stores, run_experiment, store_path
+from passband.campaign.experiment_run import prepare_stores, run_experiment, store_path
 from passband.campaign.folder import LOCK, STORES, TRAININGS, write_campaign
 from passband.campaign.grid import CampaignPlan
 from passband.dataset.acquisition import Acquisition
@@ -100,7 +100,7 @@ def test_micrographs_that_memory_does_not_hold_are_made_at_every_pass(
     budget = 3 * (2 * 32**2 * 5) - 100  # a third of it does not hold the two micrographs of a set
     made: list[int] = []
     real = Acquisition.batch
-    monkeypatch.setattr(experiment_module, "Memory", lambda: Memory(budget))
+    monkeypatch.setattr(experiment_run, "Memory", lambda: Memory(budget))
     monkeypatch.setattr(Acquisition, "batch", lambda self, step, size: made.append(size) or real(self, step, size))
     for number, one in enumerate(plan.experiments()):
         run_experiment(one, tmp_path / str(number), stores=tmp_path, trainings=tmp_path / "trainings")

@@ -8,7 +8,7 @@ import pytest
 from passband.campaign.families import ConditionFamily
 from passband.campaign.grid import CampaignPlan, load_campaign
 from passband.distribution import Normal, Uniform
-from passband.experiment.plan import PlanError
+from passband.experiment.plan_files import PlanError
 from passband.recipe import PassbandError
 
 STUDIES = Path(__file__).parents[2] / "studies"

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from passband.campaign.experiment import prepare_stores, run_experiment
+from passband.campaign.experiment_run import prepare_stores, run_experiment
 from passband.campaign.families import ConditionFamily
 from passband.campaign.grid import OWN, CampaignPlan
-from passband.campaign.networks import model_folder, training_folder
+from passband.campaign.trainings import model_folder, training_folder
 from passband.distribution import Normal
 from passband.experiment.plan import Plan
-from passband.experiment.run import trained_conditions
+from passband.experiment.study import trained_conditions
 from passband.microscope.conditions import ConditionMixture
 from passband.segmentation.model import load_model
 

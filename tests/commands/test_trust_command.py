@@ -15,7 +15,7 @@ from passband.commands.calibrate import unseen_structures
 from passband.commands.cli import app
 from passband.dataset.simulation import Simulation
 from passband.dataset.store import split_structures
-from passband.experiment.plan import Split
+from passband.experiment.experiment import Split
 from passband.microscope.instruments import instrument_named
 from passband.performance.settings import setting_columns
 from passband.performance.table import SCORE_COLUMNS, PerformanceError, PerformanceTable, measured_performance

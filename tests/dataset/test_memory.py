@@ -16,7 +16,7 @@ from passband.dataset.imaging import Imaging
 from passband.dataset.layout import wave_bytes
 from passband.dataset.memory import MICROGRAPHS, Memory
 from passband.dataset.store import WaveStore
-from passband.experiment.run import NamedSet
+from passband.experiment.evaluation import EvaluationSet
 from passband.recipe import PassbandError
 
 LOW = 10  # highest frequency of a map of the incoherent part over 32 Å
@@ -56,7 +56,7 @@ def test_all_named_sets_and_the_training_hold_one_copy_of_the_waves(tiny_store: 
     store = WaveStore.open(tiny_store.directory, memory=memory)
     streams = [Acquisition(store, imaging(c10), seed=7) for c10 in (-50.0, 50.0)]
     sets = [
-        NamedSet(Acquisition(store, imaging(100.0 * k), seed=k, in_turn=True), 10, at_most=5, again=False)
+        EvaluationSet(Acquisition(store, imaging(100.0 * k), seed=k, in_turn=True), 10, at_most=5, again=False)
         for k in range(6)
     ]
     for _ in range(2):
@@ -83,10 +83,10 @@ def test_two_stores_share_a_memory_and_not_their_waves(tiny_store: WaveStore, re
 
 @pytest.mark.parametrize("budget", [0, WAVE, 3 * WAVE + 1, 12 * WAVE])
 def test_a_budget_is_kept_and_changes_no_byte(tiny_store: WaveStore, budget: int) -> None:
-    plain = NamedSet(Acquisition(tiny_store, imaging(30.0), in_turn=True), 10, at_most=2, again=False)
+    plain = EvaluationSet(Acquisition(tiny_store, imaging(30.0), in_turn=True), 10, at_most=2, again=False)
     memory = Memory(budget)
     store = WaveStore.open(tiny_store.directory, memory=memory)
-    kept = NamedSet(Acquisition(store, imaging(30.0), in_turn=True), 10, at_most=2)
+    kept = EvaluationSet(Acquisition(store, imaging(30.0), in_turn=True), 10, at_most=2)
     stream = Acquisition(store, imaging(60.0), seed=3)
     for _ in range(3):
         for one, other in zip(plain, kept, strict=True):
@@ -107,8 +107,8 @@ def test_kept_micrographs_are_not_made_again(tiny_store: WaveStore, monkeypatch:
     made: list[int] = []
     real = Acquisition.batch
     monkeypatch.setattr(Acquisition, "batch", lambda self, *args: made.append(1) or real(self, *args))
-    kept = NamedSet(Acquisition(store, imaging(30.0), in_turn=True), 10, at_most=2)
-    once = NamedSet(Acquisition(store, imaging(30.0), in_turn=True), 10, at_most=2, again=False)
+    kept = EvaluationSet(Acquisition(store, imaging(30.0), in_turn=True), 10, at_most=2)
+    once = EvaluationSet(Acquisition(store, imaging(30.0), in_turn=True), 10, at_most=2, again=False)
     for _ in range(3):
         list(kept)
     assert len(made) == 5
@@ -121,7 +121,7 @@ def test_all_sets_share_one_budget_and_give_it_back(tiny_store: WaveStore) -> No
     batch = 2 * 32**2 * 5  # float32 images and masks in bytes
     memory = Memory(3 * 7 * batch)  # room for seven batches of micrographs
     store = WaveStore.open(tiny_store.directory, memory=memory)
-    sets = [NamedSet(Acquisition(store, imaging(9.0 * k), in_turn=True), 10, at_most=2) for k in range(3)]
+    sets = [EvaluationSet(Acquisition(store, imaging(9.0 * k), in_turn=True), 10, at_most=2) for k in range(3)]
     for _ in range(2):
         for one in sets:
             list(one)

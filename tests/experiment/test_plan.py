@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from passband.distribution import Uniform
-from passband.experiment.plan import Plan, PlanError, apply_override, find_plan, load_plan
+from passband.experiment.overrides import apply_override
+from passband.experiment.plan import Plan, load_plan
+from passband.experiment.plan_files import PlanError, find_plan
 from passband.experiment.shipped import shipped_plans
 
 

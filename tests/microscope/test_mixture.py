@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from passband.dataset.imaging import Imaging
-from passband.experiment.plan import PlanError, plan_from
+from passband.experiment.plan import plan_from
+from passband.experiment.plan_files import PlanError
 from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import (
     AnyConditions,

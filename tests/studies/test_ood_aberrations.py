@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from passband.campaign.experiment import prepare_stores
+from passband.campaign.experiment_run import prepare_stores
 from passband.campaign.grid import CampaignPlan
 from passband.forecast.channels import ChannelRecipe
 from passband.forecast.observer import ObserverRecipe

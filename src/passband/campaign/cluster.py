@@ -74,13 +74,13 @@ def run_here(experiment: Any, folder: Path, *, stores: Path, trainings: Path, de
     Parameters
     ----------
     experiment, folder, stores, trainings
-        As in `passband.campaign.experiment.run_experiment`.
+        As in `passband.campaign.experiment_run.run_experiment`.
     device
         As there, or "auto".
     """
     import torch
 
-    from passband.campaign.experiment import run_experiment
+    from passband.campaign.experiment_run import run_experiment
 
     torch.set_num_threads(1)
     if device == "auto":

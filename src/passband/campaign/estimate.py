@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from passband.campaign.grid import CampaignPlan, Experiment
-from passband.campaign.networks import training_folder
+from passband.campaign.grid import CampaignPlan
+from passband.campaign.trainings import training_folder
 from passband.dataset.layout import store_size, wave_bytes
 from passband.dataset.memory import BUDGET, MICROGRAPHS
 from passband.dataset.simulation import COMPLEX, Simulation
 from passband.distribution import limits
+from passband.experiment.evaluation import BATCH
+from passband.experiment.experiment import Experiment
 from passband.segmentation.footprint import Footprint, training_footprint
 
 PROGRAM = 450_000_000  # bytes of Python, torch, Dask and oneDNN in a worker; measured: 390 to 460 MB
 IMAGING = 20  # waves of one plane that come and go while an image is formed, beside the wave's own copy
 MICROGRAPH = 5  # bytes of a pixel of a kept micrograph and its mask
-TOGETHER = 16  # micrographs of a batch that is measured on, see `campaign.experiment`
 RUN_FILES = 5  # .lock, config, cost, metrics, the folder itself
 TRAINING_FILES = 9  # .lock, config, history, recipe, cost, trained, models, measured, the folder itself
 MODEL_FILES = 3  # weights, card and their folder
@@ -174,7 +175,7 @@ def estimate(plan: CampaignPlan, *, workers: int = 1, budget: int = BUDGET) -> P
 
 
 def _trainings(runs: Iterable[Experiment]) -> list[Experiment]:
-    """One run for each training: runs that differ in what they measure share theirs, see `campaign.networks`."""
+    """One run for each training: runs that differ in what they measure share theirs, see `campaign.trainings`."""
     folders = {training_folder(one, Path("never there")): one for one in runs}
     return list(folders.values())
 
@@ -212,7 +213,7 @@ def _imaged(run: Experiment) -> Iterable[tuple[Simulation, int]]:
 
 def _kept_sets(run: Experiment, budget: int) -> tuple[int, int]:
     """Bytes of micrographs that memory keeps of the one set that is in use, and how many micrographs these are."""
-    size = max(size for size in range(1, min(TOGETHER, run.images) + 1) if run.images % size == 0)
+    size = max(size for size in range(1, min(BATCH, run.images) + 1) if run.images % size == 0)
     batch = size * run.imaging.patch**2 * MICROGRAPH
     batches = min(run.images // size, int(budget * MICROGRAPHS) // batch)
     return batches * batch, batches * size

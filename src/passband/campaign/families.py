@@ -9,7 +9,8 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from passband.campaign.expansion import grid_size
 from passband.distribution import Normal
-from passband.experiment.plan import FolderName, PlanError
+from passband.experiment.plan import FolderName
+from passband.experiment.plan_files import PlanError
 from passband.microscope.aberrations import resolve_name
 from passband.microscope.conditions import ConditionDistribution, ConditionMixture, NamedConditions
 from passband.recipe import Recipe

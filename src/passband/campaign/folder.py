@@ -4,8 +4,8 @@ Layout of the folder of a campaign::
 
     campaign.json             the plan and the identities of its runs
     stores/<simulation>/      exit waves
-    trainings/<training>/     networks and what they scored; see `passband.campaign.networks`
-    runs/<experiment>/        one run; see `passband.campaign.experiment`
+    trainings/<training>/     networks and what they scored; see `passband.campaign.trainings`
+    runs/<experiment>/        one run; see `passband.campaign.experiment_run`
         metrics.parquet       its rows, written last: a run is finished where this file is
         cost.json             seconds
         error.json            why the last attempt failed, if it did

@@ -22,91 +22,21 @@ from passband.campaign.families import ConditionFamily
 from passband.dataset.imaging import Imaging
 from passband.dataset.simulation import Simulation
 from passband.experiment.consistency import MOST_IMAGES, Study, check
-from passband.experiment.plan import FolderName, PlanError, Split, read_plan
+from passband.experiment.experiment import MONITORED, Evaluation, Experiment, Split
+from passband.experiment.overrides import read_plan
+from passband.experiment.plan import FolderName
+from passband.experiment.plan_files import PlanError
 from passband.microscope.conditions import (
     AnyConditions,
 )
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.losses import LossRecipe
-from passband.segmentation.networks import DEFAULT_ARCHITECTURE, AnyArchitecture, NamedArchitecture
+from passband.segmentation.networks import DEFAULT_ARCHITECTURE, NamedArchitecture
 from passband.segmentation.stacked import WORST
 from passband.training import TrainingRecipe
 from passband.validation import error_lines
 
-JUDGE = "trained"  # the one set that may stop a training of a campaign: its own condition, on validation structures
 OWN = "own"  # name of the evaluation on the training's own condition, where no family names it
-
-
-class Evaluation(Recipe):
-    """Micrographs that a network is measured on.
-
-    Attributes
-    ----------
-    name
-        In tables.
-    conditions
-        That the micrographs are taken under.
-    structures
-        "" for held-out structures of the store that the network was trained on, else a name in `Experiment.others`.
-    """
-
-    name: str = Field(min_length=1)
-    conditions: AnyConditions
-    structures: str = ""
-
-
-class Experiment(Recipe):
-    """One run: networks that differ by their initial weights, trained on one stream of micrographs, and measured.
-
-    Attributes
-    ----------
-    trained_on
-        Name of the training condition, in tables.
-    simulation, imaging
-        What they are trained on.
-    network, loss, training, split
-        As in a plan. The seed of `training` is that of the stream of micrographs.
-    seeds
-        Of the initial weights, one network each.
-    evaluations
-        What they are measured on, on the structures of the test split.
-    others
-        Simulations of other structures, for the evaluations that name them.
-    images
-        Micrographs of each evaluation, and of the validation that may stop the training.
-    curves
-        Measure after every validated epoch; else at the end alone.
-    keep_epochs
-        Keep the weights of those epochs, so that an evaluation that is added later needs no training.
-    """
-
-    trained_on: str
-    simulation: Simulation
-    imaging: Imaging
-    network: AnyArchitecture
-    loss: LossRecipe
-    training: TrainingRecipe
-    split: Split
-    seeds: tuple[int, ...] = Field(min_length=1, max_length=256)
-    evaluations: tuple[Evaluation, ...] = Field(min_length=1)
-    others: dict[str, Simulation] = Field(default={})
-    images: int = Field(ge=1)
-    curves: bool = False
-    keep_epochs: bool = True
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds={list(self.seeds)} has one twice; it would train the same network again")
-        if self.training.clip_norm is not None and len(self.seeds) > 1:
-            raise ValueError("clip_norm couples the networks of one run; leave it out, or give each seed its own run")
-        names = [(one.structures, one.name) for one in self.evaluations]
-        if len(set(names)) < len(names):
-            raise ValueError("two evaluations have one name; give each its own")
-        unknown = sorted({one.structures for one in self.evaluations} - {"", *self.others})
-        if unknown:
-            raise ValueError(f"structures={unknown[0]!r} is not among {sorted(self.others)}; add its simulation")
-        return self
 
 
 class Part(Recipe):
@@ -214,7 +144,7 @@ class CampaignPlan(Recipe):
                     training=self._training(changes, part.seeds),
                     split=self.split,
                     evaluated=[(one.name, one.conditions) for one in (*trained, *evaluated)],
-                    judges=(JUDGE,),
+                    monitored=(MONITORED,),
                     together=len(part.seeds) if part.together else 1,
                     scores=(WORST,),
                     others={name: simulations[name] for name in part.structures if name},

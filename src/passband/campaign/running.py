@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from passband.campaign.cluster import Pool, Summary, execute, run_here
-from passband.campaign.experiment import prepare_stores
+from passband.campaign.experiment_run import prepare_stores
 from passband.campaign.folder import LOCK, STORES, TRAININGS, write_campaign
 from passband.campaign.grid import CampaignPlan
 from passband.dataset.store import beam_warning

@@ -18,7 +18,7 @@ from passband.segmentation.shipped import find_model
 
 if TYPE_CHECKING:
     from passband.dataset.store import WaveStore
-    from passband.experiment.plan import Split
+    from passband.experiment.experiment import Split
     from passband.microscope.conditions import ConditionDistribution
     from passband.performance.table import MeasurementRecipe, PerformanceTable
     from passband.segmentation.card import ModelCard
@@ -170,7 +170,8 @@ def read_conditions(path: Path) -> "ConditionDistribution":
 
 def _split(card: "ModelCard", folder: Path, plan: str | None) -> "Split | None":
     """Find what the training held back: from a plan, the run's config.json, or the shipped plan of the model's name."""
-    from passband.experiment.plan import Split, load_plan
+    from passband.experiment.experiment import Split
+    from passband.experiment.plan import load_plan
     from passband.experiment.shipped import shipped_plans
 
     if plan is not None:

@@ -45,13 +45,13 @@ def evaluate(
 ) -> None:
     """Measure a network on the held-out structures of a plan under each of its named conditions.
 
-    Writes scores.csv, scores.parquet and scores.json: Dice, IoU, boundary IoU (mean over images), and the loss on the
-    scale of arXiv 2512.09067.
+    Writes scores.csv, scores.parquet and scores.json: Dice and IoU of all pixels together, boundary IoU and Dice as
+    means over images, and the loss on the scale of arXiv 2512.09067.
     """
     folder = find_model(model)
     from passband.dataset.simulate import simulate
     from passband.experiment.plan import load_plan
-    from passband.experiment.run import evaluate_model
+    from passband.experiment.study import evaluate_plan
     from passband.segmentation.model import load_model
 
     recipe = load_plan(plan, overrides or ())
@@ -61,7 +61,7 @@ def evaluate(
         with bars.bar("simulate", unit="structures") as bar:
             waves = simulate(recipe, store or output / "store", workers=workers, device=where, progress=bar)
         with bars.bar("evaluate", unit="conditions") as bar:
-            rows = evaluate_model(network, recipe, waves, device=where, progress=bar)
+            rows = evaluate_plan(network, recipe, waves, device=where, progress=bar)
     output.mkdir(parents=True, exist_ok=True)
     write_csv(output / "scores.csv", rows)
     write_parquet(output / "scores.parquet", rows)

@@ -49,7 +49,7 @@ def train(
     """
     from passband.dataset.simulate import simulate
     from passband.experiment.plan import load_plan
-    from passband.experiment.run import train_plan
+    from passband.experiment.study import train_plan
 
     recipe = load_plan(plan, overrides or (), seed=seed)
     where = resolve_device(device)

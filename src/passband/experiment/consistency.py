@@ -6,20 +6,18 @@ the machine can tell (whether its memory will do) is an estimate of `campaign ru
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from passband.dataset.imaging import Imaging, imaging_problems
 from passband.dataset.simulation import Simulation
 from passband.dataset.store import split_sizes
+from passband.experiment.experiment import Split
 from passband.microscope.conditions import AnyConditions
 from passband.recipe import PassbandError
 from passband.segmentation.architecture import Architecture
 from passband.segmentation.losses import LossRecipe
 from passband.training import TrainingRecipe
 from passband.training.history import RENAMED
-
-if TYPE_CHECKING:
-    from passband.experiment.plan import Split
 
 IMAGE_CHANNELS, MASK_CLASSES = 1, 2  # a micrograph is grey; a pixel is background or particle
 SCORES = ("training_loss", "paper_loss", "accuracy", "dice", "iou")
@@ -38,7 +36,7 @@ class Study(NamedTuple):
         As in a plan.
     evaluated
         Names and conditions that are measured on.
-    judges
+    monitored
         Names of the sets that may stop the training.
     together
         Networks that are trained at once.
@@ -53,9 +51,9 @@ class Study(NamedTuple):
     network: Architecture
     loss: LossRecipe
     training: TrainingRecipe
-    split: "Split"
+    split: Split
     evaluated: Sequence[tuple[str, AnyConditions]]
-    judges: Sequence[str]
+    monitored: Sequence[str]
     together: int = 1
     scores: Sequence[str] = ()
     others: Mapping[str, Simulation] = MappingProxyType({})
@@ -126,15 +124,15 @@ def _training_problems(study: Study) -> Iterator[str]:
         yield f"training.monitor={training.monitor!r} is called {RENAMED[training.monitor]!r} now; write that"
     elif training.monitor not in known:
         yield f"training.monitor={training.monitor!r} is no score; choose one of {', '.join(known)}"
-    elif training.is_judged and training.monitor.split(".")[0] in RISING:
+    elif training.is_monitored and training.monitor.split(".")[0] in RISING:
         yield (
             f"training.monitor={training.monitor!r} grows as a network gets better and the smallest is kept; "
             "choose training_loss or paper_loss"
         )
-    if training.monitor_set is not None and training.monitor_set not in study.judges:
+    if training.monitor_set is not None and training.monitor_set not in study.monitored:
         yield (
             f"training.monitor_set={training.monitor_set!r} is no validation set; "
-            f"choose one of {', '.join(study.judges)}, or leave it out"
+            f"choose one of {', '.join(study.monitored)}, or leave it out"
         )
 
 

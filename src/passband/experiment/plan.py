@@ -1,8 +1,7 @@
 """A plan: everything one study needs, as a TOML file of a page; what is misspelt or impossible is refused."""
 
 import re
-from collections.abc import Mapping, MutableMapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -10,20 +9,17 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from passband.dataset.imaging import Imaging
 from passband.dataset.simulation import Simulation
-from passband.documents import DocumentError, naming, parse_toml, read_document
+from passband.dataset.store import split_sizes
 from passband.experiment.consistency import Study, check
-from passband.experiment.shipped import shipped_plans
+from passband.experiment.experiment import Evaluation, Experiment, Split
+from passband.experiment.overrides import read_plan
+from passband.experiment.plan_files import PlanError
 from passband.microscope.conditions import NamedConditions
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.networks import DEFAULT_ARCHITECTURE, NamedArchitecture
 from passband.training import TrainingRecipe
 from passband.validation import error_lines
-
-
-class PlanError(PassbandError):
-    """A plan that cannot be used; the message holds one line per wrong value."""
-
 
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{number}" for kind in ("com", "lpt") for number in range(10))}
 
@@ -40,28 +36,6 @@ def _folder_name(value: str) -> str:
 
 #: A name that files and folders may carry.
 FolderName = Annotated[str, AfterValidator(_folder_name)]
-
-
-class Split(Recipe):
-    """Fractions of the structures held back; all conditions of one structure are on one side.
-
-    Attributes
-    ----------
-    validation
-        Seen during training, but never trained on.
-    test
-        For the final test alone.
-    """
-
-    validation: float = Field(default=0.1, gt=0.0, lt=1.0)
-    test: float = Field(default=0.1, gt=0.0, lt=1.0)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.validation + self.test >= 1.0:
-            held = f"validation={self.validation:g} and test={self.test:g}"
-            raise ValueError(f"{held} leave nothing to train on; their sum must be below 1")
-        return self
 
 
 class Plan(Recipe):
@@ -114,31 +88,30 @@ class Plan(Recipe):
                 training=self.training,
                 split=self.split,
                 evaluated=[(one.name, one.conditions) for one in self.validation],
-                judges=names,
+                monitored=names,
             )
         )
         return self
 
-
-def find_plan(name: str | Path) -> Path:
-    """Return the file of a plan: a path, or the name of one that comes with passband.
-
-    Raises
-    ------
-    PlanError
-        It is neither; the nearest shipped name is suggested.
-    """
-    path = Path(name)
-    if path.exists() and not path.is_dir():
-        return path
-    shipped = shipped_plans()
-    if str(name) in shipped:
-        return shipped[str(name)]
-    if path.is_dir():
-        raise PlanError(f"plan {name} is a folder; name the TOML file in it")
-    near = get_close_matches(str(name), shipped, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"shipped plans: {', '.join(shipped) or 'none'}"
-    raise PlanError(f"plan {str(name)!r} is neither a file nor a shipped plan; {hint}")
+    def experiment(self) -> Experiment:
+        """Return the plan as an experiment: one network, validated and measured on each of the named conditions."""
+        held = split_sizes(self.simulation.structures, self.split.validation, self.split.test)
+        validation_images, images = (count * self.patches_per_structure for count in held)
+        named = tuple(Evaluation(name=one.name, conditions=one.conditions) for one in self.validation)
+        return Experiment(
+            trained_on=self.name,
+            simulation=self.simulation,
+            imaging=self.imaging,
+            network=self.network,
+            loss=self.loss,
+            training=self.training,
+            split=self.split,
+            seeds=(self.training.seed,),
+            evaluations=named,
+            images=images,
+            validation=named,
+            validation_images=validation_images,
+        )
 
 
 def load_plan(path: str | Path, overrides: Sequence[str] = (), *, seed: int | None = None) -> Plan:
@@ -165,16 +138,6 @@ def load_plan(path: str | Path, overrides: Sequence[str] = (), *, seed: int | No
     return plan_from(raw, source=file.name)
 
 
-def read_plan(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Path, dict[str, Any]]:
-    """Return the file of a plan or a campaign and its raw values, changed as `overrides` say; errors as `load_plan`."""
-    file = find_plan(path)
-    with naming(file, PlanError):
-        raw = parse_toml(read_document(file))
-    for override in overrides:
-        apply_override(raw, override)
-    return file, raw
-
-
 def plan_from(raw: Mapping[str, Any], *, source: str = "plan") -> Plan:
     """Check raw values, as TOML gives them, and return the plan.
 
@@ -188,51 +151,3 @@ def plan_from(raw: Mapping[str, Any], *, source: str = "plan") -> Plan:
     except ValidationError as error:
         lines = error_lines(error, model=Plan, data=raw)
         raise PlanError(*(f"{source}: {line}" for line in lines)) from error
-
-
-def apply_override(raw: MutableMapping[str, Any], override: str) -> None:
-    """Change one value of a raw plan in place: `a.b=c`, list items by number, c in TOML syntax (a bare word is text).
-
-    Raises
-    ------
-    PlanError
-        The form is not `a.b=c`, c is not TOML, or the way to b leads through something that is no table.
-    """
-    dotted, equals, text = override.partition("=")
-    keys = [key.strip() for key in dotted.split(".")]
-    if not equals or not all(keys):
-        raise PlanError(f"--set {override[:60]!r} is not of the form a.b=c; write for example --set training.epochs=5")
-    value = _toml_value(override, text.strip())
-    here: Any = raw
-    for key in keys[:-1]:
-        here = _step(here, key, override)
-    _assign(here, keys[-1], value, override)
-
-
-def _toml_value(override: str, text: str) -> Any:
-    try:
-        document = parse_toml(f"value = {text}")
-    except DocumentError as error:
-        if re.fullmatch(r"[A-Za-z][\w./-]*", text):
-            return text
-        raise PlanError(f"--set {override[:60]!r}: {text[:60]!r} is not a TOML value; quote text as '\"…\"'") from error
-    if set(document) != {"value"}:
-        raise PlanError(f"--set {override[:60]!r} holds more than one value; give --set once per value")
-    return document["value"]
-
-
-def _step(here: Any, key: str, override: str) -> Any:
-    if isinstance(here, list) and key in map(str, range(len(here))):
-        return here[int(key)]
-    if isinstance(here, dict):
-        return here.setdefault(key, {})
-    raise PlanError(f"--set {override[:60]!r}: there is no table to go through at {key!r}; check the dotted name")
-
-
-def _assign(here: Any, key: str, value: Any, override: str) -> None:
-    if isinstance(here, dict):
-        here[key] = value
-    elif isinstance(here, list) and key in map(str, range(len(here))):
-        here[int(key)] = value
-    else:
-        raise PlanError(f"--set {override[:60]!r}: {key!r} cannot be set there; check the dotted name")

@@ -8,8 +8,9 @@ import torch
 from passband.dataset.acquisition import Acquisition
 from passband.dataset.store import WaveStore
 from passband.documents import json_text, parse_json, read_document
+from passband.experiment.evaluation import structures
 from passband.experiment.plan import Plan
-from passband.experiment.run import TrainedRun, nyquist, splits
+from passband.experiment.study import TrainedStudy, nyquist
 from passband.figures.generalisation import score_figure
 from passband.figures.segmentation import examples_figure, overlay_figure
 from passband.figures.style import to_png
@@ -44,7 +45,7 @@ class Findings(NamedTuple):
 
     plan: Plan
     store: WaveStore
-    run: TrainedRun
+    run: TrainedStudy
     scores: list[dict[str, Any]]
     segmented: dict[str, Any]
     provenance: dict[str, Any]
@@ -79,7 +80,8 @@ def _minutes(seconds: float) -> str:
 
 def _simulated(page: Page, findings: Findings) -> None:
     simulation, scene = findings.plan.simulation, findings.plan.simulation.scene
-    parts = splits(findings.plan, findings.store)
+    experiment = findings.plan.experiment()
+    parts = {part: structures(experiment, findings.store, part) for part in ("train", "validation", "test")}
     acquisition = Acquisition(
         findings.store, findings.plan.imaging, indices=parts["train"], seed=findings.plan.training.seed
     )
@@ -131,11 +133,11 @@ def _learned(page: Page, findings: Findings) -> None:
 def _measured(page: Page, findings: Findings) -> None:
     q, curves, trained = transfer(findings.plan)
     intro = (
-        "Scores on test structures, which neither training nor validation saw. Dice, IoU and boundary IoU are "
-        "of the particles, computed per micrograph and averaged. ε is the share of the object that the "
-        "conditions transfer, σ the overlap of the contrast transfer with that of the training conditions (1 = "
-        "alike), Δε the difference in ε. They are computed from the conditions alone, up to the camera's "
-        "Nyquist frequency; the formulas are inferred from arXiv 2512.09067."
+        "Scores on test structures, which neither training nor validation saw. Dice and IoU are of the "
+        "particles, areas summed over all micrographs; boundary IoU is averaged over them. ε is the share of the "
+        "object that the conditions transfer, σ the overlap of the contrast transfer with that of the training "
+        "conditions (1 = alike), Δε the difference in ε. They are computed from the conditions alone, up to the "
+        "camera's Nyquist frequency; the formulas are inferred from arXiv 2512.09067."
     )
     curves_caption = (
         "Root-mean-square contrast transfer of each named condition (line) over that of the training (grey)."

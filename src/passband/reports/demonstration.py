@@ -13,8 +13,9 @@ from passband.dataset.acquisition import Acquisition
 from passband.dataset.simulate import simulate
 from passband.dataset.store import WaveStore
 from passband.documents import json_text
+from passband.experiment.evaluation import structures
 from passband.experiment.plan import Plan
-from passband.experiment.run import TrainedRun, evaluate_model, splits, train_plan
+from passband.experiment.study import TrainedStudy, evaluate_plan, train_plan
 from passband.figures.segmentation import overlay_figure
 from passband.figures.style import to_png
 from passband.files.scaled import open_micrograph
@@ -65,7 +66,7 @@ def run_demo(
     with stages.bar("train", unit="steps") as bar:
         run = train_plan(plan, store, output / "run", device=device, progress=bar)
     with stages.bar("measure", unit="conditions") as bar:
-        rows = evaluate_model(load_model(run.model, device=device), plan, store, device=device, progress=bar)
+        rows = evaluate_plan(load_model(run.model, device=device), plan, store, device=device, progress=bar)
     write_csv(output / "scores.csv", rows)
     with stages.bar("segment", unit="images") as bar:
         bar(0, 1)
@@ -95,7 +96,7 @@ def run_demo(
 
 
 def _segment(
-    plan: Plan, store: WaveStore, run: TrainedRun, output: Path, target: Target, device: str
+    plan: Plan, store: WaveStore, run: TrainedStudy, output: Path, target: Target, device: str
 ) -> dict[str, Any]:
     """Segment the target through the same path as `passband segment`; keep what the page shows."""
     folder = output / "segmented"
@@ -113,7 +114,7 @@ def _segment(
 
 def _held_out(plan: Plan, store: WaveStore, path: Path) -> tuple[Path, Any]:
     """Take a micrograph of the first test structure with particles, as trained, and write it as any camera would."""
-    test = splits(plan, store)["test"]
+    test = structures(plan.experiment(), store, "test")
     chosen = next((index for index in test if store.scene(index)["particles"] > 0), test[0])
     acquisition = Acquisition(store, plan.imaging, indices=[chosen], seed=plan.training.seed + 77)
     row = acquisition.row(0, 0, 1)

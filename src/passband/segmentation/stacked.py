@@ -76,9 +76,9 @@ class StackedLearner(nn.Module):
         return torch.stack([segmentation_loss(logits, masks, self.recipe) for logits in self.networks(images)]).sum()
 
     def validate(self, name: str, batches: Iterable[LabelledBatch]) -> dict[str, float]:
-        """Scores of each network k as `paper_loss.k`, `dice.k` …, their means without a number, and the worst loss.
+        """Mean scores of the networks; of several, those of each network k as `paper_loss.k`, `dice.k` … too.
 
-        `worst_paper_loss` is what to stop by when all of them must reach a threshold.
+        `worst_paper_loss`, of the worst of them, is what to stop by when all of them must reach a threshold.
 
         Raises
         ------
@@ -90,6 +90,8 @@ class StackedLearner(nn.Module):
         each = [tally.scores() for tally in tallies]
         means = {score: float(np.mean([row[score] for row in each])) for score in each[0]}
         means[WORST] = max(row["paper_loss"] for row in each)
+        if self.count == 1:
+            return means
         return means | {f"{score}.{k}": value for k, row in enumerate(each) for score, value in row.items()}
 
     def separate(self) -> list[nn.Module]:

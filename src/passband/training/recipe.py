@@ -108,13 +108,13 @@ class TrainingRecipe(Recipe):
     seed: int = Field(default=0, ge=0, lt=2**63)
 
     @property
-    def is_judged(self) -> bool:
+    def is_monitored(self) -> bool:
         """Whether scores of validation sets change the weights: they stop the training, or choose its best epoch."""
         return self.stop_below is not None or self.patience is not None or self.keep == "best"
 
     def decisive(self) -> dict[str, Any]:
         """Return the fields that the weights depend on; how often and by what nobody judges is none of them."""
-        idle = set() if self.is_judged else {"validate_every", "monitor", "monitor_set"}
+        idle = set() if self.is_monitored else {"validate_every", "monitor", "monitor_set"}
         return self.model_dump(mode="json", exclude=idle)
 
     @model_validator(mode="after")

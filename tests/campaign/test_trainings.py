@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from passband.campaign import networks
-from passband.campaign.experiment import prepare_stores, run_experiment
+from passband.campaign import experiment_run as campaign_run
+from passband.campaign import trainings
+from passband.campaign.experiment_run import prepare_stores, run_experiment
 from passband.campaign.folder import CAMPAIGN, RUNS, TRAININGS, CampaignError, read_campaign, write_campaign
-from passband.campaign.grid import JUDGE, CampaignPlan, Experiment
-from passband.campaign.networks import RECORD, training_folder, training_of
+from passband.campaign.grid import CampaignPlan
+from passband.campaign.trainings import RECORD, training_folder
+from passband.experiment.experiment import MONITORED, Experiment
+from passband.experiment.training import training_of
 
 Raw = dict[str, Any]
 
@@ -33,18 +36,18 @@ GOLD = {"gold": {"scene": {"materials": ["Au"]}, "structures": 3}}
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often networks were trained, and sets of micrographs measured."""
     count: Counter[str] = Counter()
-    fit, validate = networks.fit, networks.StackedLearner.validate
+    train, measure = trainings.train_networks, campaign_run.measure_networks
 
-    def counting_fit(*arguments: Any, **options: Any) -> Any:
+    def counting_training(*arguments: Any, **options: Any) -> Any:
         count["trained"] += 1
-        return fit(*arguments, **options)
+        return train(*arguments, **options)
 
-    def counting_validate(self: Any, name: str, batches: Any) -> Any:
-        count["measured"] += name != JUDGE
-        return validate(self, name, batches)
+    def counting_measurement(*arguments: Any, **options: Any) -> Any:
+        count["measured"] += 1
+        return measure(*arguments, **options)
 
-    monkeypatch.setattr(networks, "fit", counting_fit)
-    monkeypatch.setattr(networks.StackedLearner, "validate", counting_validate)
+    monkeypatch.setattr(trainings, "train_networks", counting_training)
+    monkeypatch.setattr(campaign_run, "measure_networks", counting_measurement)
     return count
 
 
@@ -155,7 +158,7 @@ def test_evaluations_do_not_judge(smallest: Raw, stores: Path, tmp_path: Path) -
     rows = run(raw, tmp_path, stores)[0]
     assert {(row["stopped"], row["epoch"]) for row in rows} == {("threshold", 1)}
     one = _first(raw)
-    assert training_of(one).protocol["monitor_set"] == JUDGE
+    assert training_of(one).protocol["monitor_set"] == MONITORED
 
 
 def test_curves_serve_who_wants_the_end(smallest: Raw, stores: Path, tmp_path: Path, counted: Counter[str]) -> None:
@@ -188,7 +191,7 @@ def test_a_training_that_was_cut_short_goes_on(
 ) -> None:
     whole = run(smallest, tmp_path / "whole", stores)
     with monkeypatch.context() as patch:
-        patch.setattr(networks, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(trainings, "save_networks", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             run(smallest, tmp_path / "cut", stores)
     assert not (training_folder(_first(smallest), tmp_path / "cut" / TRAININGS) / RECORD).exists()

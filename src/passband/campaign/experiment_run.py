@@ -2,7 +2,7 @@
 
 A run is a folder: `config.json`, `cost.json`, and last of all `metrics.parquet`. Where that file is the run is finished
 and is not repeated; where it is not, the same call goes on. Trainings and measurements have identities of their own and
-are kept beside (`passband.campaign.networks`), so that an experiment which differs in its evaluations alone trains
+are kept beside (`passband.campaign.trainings`), so that an experiment which differs in its evaluations alone trains
 nothing, and measures what is new. Rows depend on the experiment alone: not on the folder, the workers or their number.
 """
 
@@ -13,10 +13,9 @@ from typing import Any, Literal
 import torch
 
 from passband.campaign.folder import COST, METRICS, CampaignError
-from passband.campaign.grid import CampaignPlan, Evaluation, Experiment
-from passband.campaign.networks import TrainedNetworks, claim, stacked, structures, trained_networks
+from passband.campaign.grid import CampaignPlan
 from passband.campaign.tables import read_scores
-from passband.dataset.acquisition import Acquisition
+from passband.campaign.trainings import FinishedTraining, claim, trained_networks
 from passband.dataset.imaging import Imaging
 from passband.dataset.memory import Memory
 from passband.dataset.simulate import simulate
@@ -24,12 +23,13 @@ from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
 from passband.documents import json_text
 from passband.durable import write_atomically
-from passband.experiment.run import NamedSet, evaluation_seed
+from passband.experiment.evaluation import evaluation_imaging, evaluation_set, measure_networks, structures
+from passband.experiment.experiment import Evaluation, Experiment
+from passband.experiment.training import stacked_learner
 from passband.progress import ProgressCallback
 from passband.recipe import Recipe
 from passband.training.history import to_parquet
 
-Row = dict[str, Any]
 #: Scores of each network; `training_loss` is the weighted sum of its recipe.
 SCORES = ("paper_loss", "training_loss", "dice", "iou", "accuracy")
 
@@ -84,7 +84,7 @@ def run_experiment(
     trainings: Path,
     device: str = "cpu",
     progress: ProgressCallback | None = None,
-) -> list[Row]:
+) -> list[dict[str, Any]]:
     """Train and measure the networks of an experiment, as far as that was not done, or read what is there.
 
     Parameters
@@ -152,25 +152,9 @@ def _open(simulation: Simulation, stores: Path, memory: Memory) -> WaveStore:
     return store
 
 
-def evaluation_set(experiment: Experiment, evaluation: Evaluation, store: WaveStore, device: str = "cpu") -> NamedSet:
-    """Return the micrographs of an evaluation: the same ones for every experiment that measures on it."""
-    imaging = _seen(experiment, evaluation)
-    acquisition = Acquisition(
-        store,
-        imaging,
-        indices=structures(experiment, store, "test"),
-        seed=evaluation_seed(store, imaging),
-        in_turn=True,
-        device=device,
-    )
-    return NamedSet(acquisition, experiment.images, at_most=16, again=experiment.curves)
-
-
-def _seen(experiment: Experiment, evaluation: Evaluation) -> Imaging:
-    return experiment.imaging.model_copy(update={"conditions": evaluation.conditions, "patches_per_field": 1})
-
-
-def _rows(experiment: Experiment, networks: TrainedNetworks, stores: dict[str, WaveStore], device: str) -> list[Row]:
+def _rows(
+    experiment: Experiment, networks: FinishedTraining, stores: dict[str, WaveStore], device: str
+) -> list[dict[str, Any]]:
     """Rows ordered by epoch, evaluation and network."""
     rows = []
     for evaluation in experiment.evaluations:
@@ -180,12 +164,12 @@ def _rows(experiment: Experiment, networks: TrainedNetworks, stores: dict[str, W
 
 
 def _scored(
-    experiment: Experiment, evaluation: Evaluation, networks: TrainedNetworks, store: WaveStore, device: str
-) -> list[Row]:
+    experiment: Experiment, evaluation: Evaluation, networks: FinishedTraining, store: WaveStore, device: str
+) -> list[dict[str, Any]]:
     """Scores of the networks under one evaluation, measured or read: `epoch`, `network` (its place), and `SCORES`."""
     measurement = Measurement(
         simulation=store.recipe,
-        imaging=_seen(experiment, evaluation),
+        imaging=evaluation_imaging(experiment, evaluation),
         structures=tuple(structures(experiment, store, "test")),
         images=experiment.images,
         epochs="every" if experiment.curves else "last",
@@ -193,21 +177,20 @@ def _scored(
     path = networks.folder / "measured" / f"{measurement.identity}.parquet"
     if path.exists():
         return read_scores(path)
-    micrographs = evaluation_set(experiment, evaluation, store, device)
-    rows: list[Row] = []
+    micrographs = evaluation_set(experiment, evaluation, store, device=device, again=experiment.curves)
+    rows: list[dict[str, Any]] = []
     for epoch in networks.epochs if experiment.curves else (None,):
-        learner = stacked(networks.weights(experiment, epoch), experiment, device)
-        learner.train(False)
-        with torch.no_grad():
-            scores = learner.validate(evaluation.name, micrographs)
-        common = {"epoch": networks.final if epoch is None else epoch}
-        for k in range(len(experiment.seeds)):
-            rows.append({**common, "network": k, **{name: scores[f"{name}.{k}"] for name in SCORES}})
+        learner = stacked_learner(networks.weights(experiment, epoch), experiment, device)
+        measured = networks.final if epoch is None else epoch
+        for k, scores in enumerate(measure_networks(learner, micrographs, name=evaluation.name)):
+            rows.append({"epoch": measured, "network": k, **{name: scores[name] for name in SCORES}})
     write_atomically(path, to_parquet(rows), error=CampaignError)
     return rows
 
 
-def _row(experiment: Experiment, evaluation: Evaluation, networks: TrainedNetworks, scored: Row) -> Row:
+def _row(
+    experiment: Experiment, evaluation: Evaluation, networks: FinishedTraining, scored: dict[str, Any]
+) -> dict[str, Any]:
     training = experiment.training
     return {
         "run": experiment.identity,

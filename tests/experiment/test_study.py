@@ -10,9 +10,9 @@ import pytest
 from passband.dataset.simulate import simulate
 from passband.dataset.store import WaveStore
 from passband.experiment.plan import plan_from
-from passband.experiment.run import TrainedRun, evaluate_model, train_plan
-from passband.segmentation.learner import SegmentationLearner
+from passband.experiment.study import TrainedStudy, evaluate_plan, train_plan
 from passband.segmentation.model import load_model
+from passband.segmentation.stacked import StackedLearner
 from passband.training import TrainingError, loop
 
 Raw = dict[str, Any]
@@ -57,7 +57,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return count
 
 
-def train(raw: Raw, store: WaveStore, folder: Path) -> TrainedRun:
+def train(raw: Raw, store: WaveStore, folder: Path) -> TrainedStudy:
     return train_plan(plan_from(raw), store, folder)
 
 
@@ -96,8 +96,8 @@ def test_what_is_added_is_measured_and_trains_nothing(
 def test_a_condition_more_changes_no_score_of_the_others(study: Raw, store: WaveStore, tmp_path: Path) -> None:
     run = train(study, store, tmp_path / "run")
     model = load_model(run.model)
-    alone = evaluate_model(model, plan_from(study), store)
-    with_more = evaluate_model(model, plan_from(ADDED["a named condition"](study)), store)
+    alone = evaluate_plan(model, plan_from(study), store)
+    with_more = evaluate_plan(model, plan_from(ADDED["a named condition"](study)), store)
     assert [row["condition"] for row in with_more] == ["far", "near"]
     here, there = ({key: value for key, value in row.items() if key != "condition"} for row in (with_more[1], alone[0]))
     assert here == pytest.approx(there, rel=1e-9, nan_ok=True)
@@ -123,13 +123,13 @@ def test_a_set_that_decides_when_to_stop_is_part_of_the_training(
 def test_scores_on_the_card_are_of_the_weights_that_are_kept(
     study: Raw, store: WaveStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    validate, seen = SegmentationLearner.validate, []
+    validate, seen = StackedLearner.validate, []
 
     def worse_and_worse(self: Any, name: str, batches: Any) -> dict[str, float]:
         seen.append(name)
         return validate(self, name, batches) | {"training_loss": float(len(seen))}
 
-    monkeypatch.setattr(SegmentationLearner, "validate", worse_and_worse)
+    monkeypatch.setattr(StackedLearner, "validate", worse_and_worse)
     best = study | {"training": study["training"] | {"keep": "best", "learning_rate": 0.1}}
     run = train(best, store, tmp_path)
     (row, last) = run.history.rows

@@ -5,19 +5,14 @@ from typing import Any
 
 import pytest
 
-from passband.campaign import experiment as module
-from passband.campaign import networks
-from passband.campaign.experiment import (
-    evaluation_set,
-    prepare_stores,
-    run_experiment,
-    store_path,
-)
+from passband.campaign import experiment_run as module
+from passband.campaign import trainings
+from passband.campaign.experiment_run import prepare_stores, run_experiment
 from passband.campaign.folder import COST, METRICS, CampaignError, run_folder
-from passband.campaign.grid import CampaignPlan, Experiment
-from passband.campaign.networks import model_folder, training_folder
+from passband.campaign.grid import CampaignPlan
+from passband.campaign.trainings import model_folder, training_folder
 from passband.dataset.memory import Memory
-from passband.dataset.store import WaveStore
+from passband.experiment.experiment import Experiment
 from passband.segmentation.model import load_model
 
 
@@ -80,14 +75,14 @@ def test_a_finished_run_is_read_and_a_half_one_continued(smallest, stores, tmp_p
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(networks, "save_model", broken)
+        patch.setattr(trainings, "save_networks", broken)
         with pytest.raises(KeyboardInterrupt):
             run(one, folder, stores)
     assert not (folder / METRICS).exists()
     assert run(one, folder, stores) == rows
 
     with monkeypatch.context() as patch:
-        patch.setattr(networks, "fit", broken)  # a second training would be noticed
+        patch.setattr(trainings, "train_networks", broken)  # a second training would be noticed
         assert run(one, folder, stores) == rows
     assert (folder / COST).exists()
 
@@ -100,20 +95,6 @@ def test_networks_that_share_a_run_have_the_rows_they_have_alone(smallest, store
     assert [row["paper_loss"] for row in alone] == [row["paper_loss"] for row in together]
 
 
-def test_every_experiment_is_measured_on_the_same_micrographs(smallest, stores) -> None:
-    first, second = CampaignPlan.model_validate(smallest).experiments()
-    store = WaveStore.open(store_path(first.simulation, stores))
-    sets = [
-        [row for batch in evaluation_set(one, one.evaluations[0], store) for row in batch.rows]
-        for one in (first, second)
-    ]
-    assert sets[0] == sets[1]
-    held = set(store.splits(validation=0.3, test=0.3)["test"].tolist())
-    assert {row["structure"] for row in sets[0]} <= held
-    other = [row for batch in evaluation_set(first, first.evaluations[1], store) for row in batch.rows]
-    assert {row["noise_seed"] for row in other}.isdisjoint(row["noise_seed"] for row in sets[0])
-
-
 def test_a_folder_of_another_experiment_is_refused(smallest, stores, tmp_path) -> None:
     first, second = CampaignPlan.model_validate(smallest).experiments()
     run(first, tmp_path, stores)
@@ -124,14 +105,6 @@ def test_a_folder_of_another_experiment_is_refused(smallest, stores, tmp_path) -
 def test_a_run_folder_is_named_by_the_experiment(smallest, tmp_path) -> None:
     first, second = CampaignPlan.model_validate(smallest).experiments()
     assert run_folder(first, tmp_path).name == first.identity != second.identity
-
-
-def test_networks_are_measured_on_the_same_micrographs_however_their_fields_were_shared(smallest, stores) -> None:
-    one = CampaignPlan.model_validate(smallest).experiments()[0]
-    many = one.model_copy(update={"imaging": one.imaging.model_copy(update={"patches_per_field": 4})})
-    store = WaveStore.open(store_path(one.simulation, stores))
-    first, second = (evaluation_set(each, each.evaluations[1], store) for each in (one, many))
-    assert [batch.rows for batch in first] == [batch.rows for batch in second]
 
 
 def test_what_is_kept_in_memory_changes_no_row(smallest, stores, tmp_path, monkeypatch) -> None:

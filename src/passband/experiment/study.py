@@ -1,0 +1,106 @@
+"""A single study: train and evaluate, from its plan and its store. Each may be stopped; the same call continues.
+
+The plan becomes an experiment (`Plan.experiment`), which `experiment.training` trains and `experiment.evaluation`
+measures, as they do for the experiments of a campaign.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from passband.dataset.store import WaveStore
+from passband.distribution import limits
+from passband.documents import json_text
+from passband.durable import write_atomically
+from passband.experiment.evaluation import evaluation_set, measure_model
+from passband.experiment.plan import Plan
+from passband.experiment.training import save_networks, train_networks
+from passband.microscope.condition_set import ConditionSet
+from passband.microscope.conditions import AnyConditions, validate_conditions
+from passband.microscope.information import Metric, compare_information
+from passband.progress import ProgressCallback
+from passband.segmentation.model import Model
+from passband.training import History
+
+
+class TrainedStudy(NamedTuple):
+    """Where the trained network of a study is, and how it came about."""
+
+    model: Path
+    history: History
+    epochs: int
+    seconds: float
+
+
+def train_plan(
+    plan: Plan, store: WaveStore, directory: Path, *, device: str = "cpu", progress: ProgressCallback | None = None
+) -> TrainedStudy:
+    """Train the network of a plan on its store, and save it with its card in `directory/model`.
+
+    Raises
+    ------
+    TrainingError
+        The directory holds a run of another plan, or the training diverged.
+    PassbandError
+        The imaging does not fit the store.
+    """
+    experiment = plan.experiment()
+    trained = train_networks(experiment, store, directory, device=device, progress=progress, prefetch=True)
+    write_atomically(directory / "config.json", json_text(plan.model_dump(mode="json"), indent=1).encode())
+    save_networks(experiment, trained, [directory / "model"])
+    history = trained.history
+    return TrainedStudy(directory / "model", history, int(history.rows[-1]["epoch"]), history.seconds)
+
+
+def evaluate_plan(
+    model: Model, plan: Plan, store: WaveStore, *, device: str = "cpu", progress: ProgressCallback | None = None
+) -> list[dict[str, Any]]:
+    """Measure a network on the test structures of a plan.
+
+    Returns
+    -------
+    list of dict
+        One row per named condition: `condition`, `images`, the scores of `evaluation.measure_model`, `epsilon`, `sigma`
+        and `delta_epsilon`, which compare the condition with the one on the model's card up to the Nyquist frequency of
+        the camera, and `trained`: whether it is that one.
+    """
+    experiment = plan.experiment()
+    total = len(experiment.evaluations)
+    rows = []
+    for number, evaluation in enumerate(experiment.evaluations):
+        if progress is not None:
+            progress(number, total, note=evaluation.name)
+        micrographs = evaluation_set(experiment, evaluation, store, device=device)
+        scores = measure_model(model, micrographs, experiment.loss)
+        rows.append({"condition": evaluation.name, "images": micrographs.count, **scores})
+    if progress is not None:
+        progress(total, total, note="")
+    trained = trained_conditions(model, plan)
+    information = information_rows(plan, trained)
+    for named, row, columns in zip(plan.validation, rows, information, strict=True):
+        row.update(columns, trained=named.conditions == trained)
+    return rows
+
+
+def trained_conditions(model: Model, plan: Plan) -> AnyConditions:
+    """Conditions on the card of a model; those of the plan where the card has none."""
+    given = model.card.conditions
+    return validate_conditions(given) if given else plan.imaging.conditions
+
+
+def information_rows(plan: Plan, trained: AnyConditions) -> list[dict[str, float]]:
+    """ε of each named condition, and its σ and Δε to the trained one, up to the camera's Nyquist frequency."""
+    metric = Metric(qmax=nyquist(plan))
+    sets = [ConditionSet.drawn(named.conditions) for named in plan.validation]
+    compared = compare_information([ConditionSet.drawn(trained)], sets, metric=metric)
+    columns = zip(
+        compared.epsilon_evaluation.tolist(),
+        compared.sigma[0].tolist(),
+        compared.delta_epsilon[0].tolist(),
+        strict=True,
+    )
+    return [{"epsilon": e, "sigma": s, "delta_epsilon": d} for e, s, d in columns]
+
+
+def nyquist(plan: Plan) -> float:
+    """Largest spatial frequency in Å⁻¹ that the finest camera pixel of a plan records."""
+    return 0.5 / limits(plan.imaging.pixel_size)[0]
