@@ -17,6 +17,7 @@ sys.path.insert(0, str(HERE))
 import command_pages  # noqa: E402
 import convention_figures  # noqa: E402
 import format_tables  # noqa: E402
+import measure_tables  # noqa: E402
 import plan_keys  # noqa: E402
 import reference_pages  # noqa: E402
 import study_pages  # noqa: E402
@@ -27,6 +28,7 @@ plan_keys.write(HERE)
 command_pages.write(HERE)
 reference_pages.write_all(HERE)
 format_tables.write(HERE)
+measure_tables.write(HERE)
 
 project = "passband"
 author = "The passband developers"
