@@ -34,11 +34,16 @@ study: $(RUN)  ## run a study and write its report (STUDY=ood_defocus, ood_aberr
 test: $(DEV)  ## run the whole test suite (PYTEST="tests/commands -x" for a part of it)
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(PYTEST)
 
-gates: $(DEV)  ## style, types and the direction of imports
+gates: $(DEV)  ## style, types, imports, dead code, doubles and sizes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
+	@found=$$($(BIN)/symilar -d 6 --ignore-comments --ignore-docstrings --ignore-imports --ignore-signatures \
+	  $$(find src studies benchmarks -name '*.py' | sort)); \
+	  echo "$$found" | tail -1; case "$$found" in *duplicates=0*) ;; *) echo "$$found" >&2; exit 1 ;; esac
+	$(BIN)/python .ci/structure.py
 
 docs: $(DOCS)  ## build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

@@ -148,22 +148,3 @@ def identify(path: Path, head: bytes) -> Format | None:
 def folder_format(path: Path) -> Format | None:
     """Return the entry of a folder that is one data set, by its name, or None for a folder of files."""
     return next((entry for entry in formats() if entry.folder and path.suffix.lower() in entry.endings), None)
-
-
-def format_rows() -> list[dict[str, str]]:
-    """Rows of the page of formats, those that are read first: name, endings, whether read, and what to know.
-
-    The columns are `format`, `endings`, `read` ("yes" or "no"), `pixel size`, `beam energy` (where each is read from;
-    empty where such files have none) and `remark` (for those that are not read, what to do).
-    """
-    return [
-        {
-            "format": entry.name,
-            "endings": " ".join(entry.endings),
-            "read": "yes" if entry.reader else "no",
-            "pixel size": entry.pixel_size_from,
-            "beam energy": entry.energy_from,
-            "remark": entry.remark or entry.advice,
-        }
-        for entry in _ordered()
-    ]

@@ -96,7 +96,7 @@ def enough_focal_nodes(focal_spread: float, energy: float, highest_frequency: fl
     return MOST_NODES
 
 
-def form_images(
+def form_images(  # noqa: PLR0913
     waves: Tensor,
     conditions: Sequence[Conditions],
     *,

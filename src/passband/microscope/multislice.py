@@ -36,7 +36,7 @@ from passband.recipe import PassbandError
 _REAL = {torch.complex64: torch.float32, torch.complex128: torch.float64}
 
 
-def exit_waves(
+def exit_waves(  # noqa: PLR0913
     atoms: Atoms,
     *,
     energy: float,
@@ -232,7 +232,7 @@ def fresnel_propagator(
 
 
 @lru_cache(maxsize=16)
-def _limited_propagator(
+def _limited_propagator(  # noqa: PLR0913 (the key of the cache)
     shape: tuple[int, int],
     pixel_size: float,
     thickness: float,

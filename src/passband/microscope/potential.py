@@ -114,7 +114,7 @@ def displaced(
     return shifted
 
 
-def projected_potential(
+def projected_potential(  # noqa: PLR0913
     positions: ArrayLike,
     numbers: ArrayLike,
     *,
@@ -306,7 +306,7 @@ class _Spread(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _form_factor(
+def _form_factor(  # noqa: PLR0913 (the key of the cache)
     number: int,
     smear: float,
     shape: tuple[int, int],

@@ -208,7 +208,7 @@ def signals_of(
     return rows
 
 
-def signals(
+def signals(  # noqa: PLR0913
     model: Model,
     image: ArrayLike,
     pixel_size: float | tuple[float, float],

@@ -49,7 +49,7 @@ class TrainingProgress:
     scores: Mapping[str, Mapping[str, float]] | None = None
 
 
-def fit(
+def fit(  # noqa: PLR0913
     learner: Learner,
     batches: Batches,
     validation: Mapping[str, Iterable[Any]],
