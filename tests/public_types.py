@@ -19,3 +19,11 @@ def plan_to_store(folder: str) -> None:
     assert_type(plan.simulation, passband.Simulation)
     assert_type(plan.imaging, passband.Imaging)
     passband.simulate(plan.imaging, folder)  # type: ignore[arg-type]  # refused, because the types are seen
+
+
+def plan_to_scores(folder: str) -> None:
+    plan = passband.load_plan("demo")
+    store = passband.simulate(plan, folder)
+    run = passband.train(plan, store, folder)
+    assert_type(run, passband.TrainedStudy)
+    passband.evaluate(passband.load_model(run.model), plan, store)

@@ -10,7 +10,8 @@ Segmentation
 Whether it holds on a micrograph
     `assess`, `Verdict`
 A network of one's own
-    `load_plan`, `Plan`, `simulate`, `Simulation`, `WaveStore`, `Imaging`, `Acquisition`, `measure_performance`
+    `load_plan`, `Plan`, `simulate`, `Simulation`, `WaveStore`, `Imaging`, `Acquisition`, `train`,
+    `TrainedStudy`, `evaluate`, `measure_performance`
 The microscope
     `Conditions`, `ConditionDistribution`, `Aberrations`, `contrast_transfer`, `compare_information`, `fit_conditions`,
     `exit_waves`, `form_images`

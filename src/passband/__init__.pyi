@@ -5,6 +5,7 @@ from .dataset.simulation import Simulation
 from .dataset.store import WaveStore
 from .description.particles import measure_particles
 from .experiment.plan import Plan, load_plan
+from .experiment.study import TrainedStudy, evaluate, train
 from .files.inspection import inspect
 from .files.micrograph import Micrograph
 from .files.reading import read_micrograph
@@ -33,11 +34,13 @@ __all__ = [
     "PassbandError",
     "Plan",
     "Simulation",
+    "TrainedStudy",
     "Verdict",
     "WaveStore",
     "assess",
     "compare_information",
     "contrast_transfer",
+    "evaluate",
     "exit_waves",
     "fit_conditions",
     "form_images",
@@ -48,4 +51,5 @@ __all__ = [
     "measure_performance",
     "read_micrograph",
     "simulate",
+    "train",
 ]

@@ -15,19 +15,20 @@ from passband.dataset.store import WaveStore
 from passband.experiment.evaluation import (
     EvaluationSet,
     evaluation_set,
-    measure_model,
     measure_networks,
+    measure_segmenter,
     validation_sets,
 )
 from passband.experiment.experiment import Experiment
 from passband.experiment.plan import plan_from
-from passband.experiment.study import evaluate_plan, train_plan
+from passband.experiment.study import evaluate, train
 from passband.experiment.training import stacked_learner
 from passband.scores.overlap import overlap_scores
 from passband.segmentation.card import ModelCard
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.model import Model, load_model
 from passband.segmentation.networks import DEFAULT_ARCHITECTURE
+from passband.segmentation.segmenter import Segmentation
 
 Raw = dict[str, Any]
 
@@ -81,15 +82,15 @@ def test_a_study_is_measured_as_a_campaign_and_as_its_training_measures(
     """Rejects an evaluation with tiles, other micrographs or another mean than training and campaigns have."""
     plan = plan_from(study)
     experiment = plan.experiment()
-    run = train_plan(plan, store, tmp_path)
+    run = train(plan, store, tmp_path)
     model = load_model(run.model)
     last = {row["set"]: row for row in run.history.rows if row["epoch"] == run.epochs}
     for name, micrographs in validation_sets(experiment, store).items():
-        again = measure_model(model, micrographs, plan.loss)
+        again = measure_segmenter(model, micrographs, plan.loss)
         assert {score: again[score] for score in ("dice", "iou", "paper_loss")} == pytest.approx(
             {score: last[name][score] for score in ("dice", "iou", "paper_loss")}, rel=1e-6
         )
-    rows = evaluate_plan(model, plan, store)
+    rows = evaluate(model, plan, store)
     learner = stacked_learner([load_model(run.model).network], experiment, "cpu")
     for row, evaluation in zip(rows, experiment.evaluations, strict=True):
         (scores,) = measure_networks(learner, evaluation_set(experiment, evaluation, store), name=evaluation.name)
@@ -127,7 +128,7 @@ def test_areas_are_summed_over_images_and_the_mean_per_image_stands_beside() -> 
     masks[0, :4, :4], masks[1, :24, :24] = True, True
     found = masks.copy()
     found[0] = np.roll(masks[0], 8, axis=1)
-    scores = measure_model(
+    scores = measure_segmenter(
         model_of(Brightness(), pixel_size=0.5),
         [batch_of(masks, found, 0.5)],
         LossRecipe(),
@@ -145,7 +146,7 @@ def test_patches_are_seen_whole_and_resampled_only_where_the_pixel_differs(pixel
     masks = np.zeros((1, 32, 32), bool)
     masks[0, 8:24, 8:24] = True
     batch = batch_of(masks, masks, pixel_size)
-    scores = measure_model(model_of(network, pixel_size=0.5), [batch], LossRecipe())
+    scores = measure_segmenter(model_of(network, pixel_size=0.5), [batch], LossRecipe())
     (seen,) = network.seen
     assert seen.shape[-2:] == (side, side)
     assert torch.equal(seen, batch.images) == (pixel_size in (0.5, 0.503))
@@ -157,8 +158,25 @@ def test_a_network_that_was_trained_on_many_pixel_sizes_sees_each_of_them_as_it_
     imaging = {"pixel_size": {"uniform": [0.4, 0.6]}, "patch": 32}
     masks = np.zeros((1, 32, 32), bool)
     batch = batch_of(masks, ~masks, 0.41)
-    measure_model(model_of(network, pixel_size=0.49, imaging=imaging), [batch], LossRecipe())
+    measure_segmenter(model_of(network, pixel_size=0.49, imaging=imaging), [batch], LossRecipe())
     assert torch.equal(network.seen[0], batch.images)
+
+
+class Threshold:
+    """A method without probabilities, for images of any pixel size."""
+
+    card = SimpleNamespace(name="threshold", classes=("background", "particle"), pixel_size=None, mode=None)
+
+    def segment(self, image: Any, pixel_size: Any, *, symmetries: int = 1) -> Segmentation:
+        return Segmentation((image > 0).astype(np.uint8), self.card.classes, (pixel_size, pixel_size))
+
+
+def test_any_segmenter_is_measured_alike() -> None:
+    """Rejects an evaluation that only knows networks; a confident network and a threshold answer the same here."""
+    masks = np.random.default_rng(0).random((3, 32, 32)) > 0.5
+    batch = batch_of(masks, masks ^ (np.random.default_rng(1).random(masks.shape) > 0.9), 0.5)
+    network = measure_segmenter(model_of(Brightness(), pixel_size=0.5), [batch], LossRecipe())
+    assert measure_segmenter(Threshold(), [batch], LossRecipe()) == pytest.approx(network, rel=1e-6)
 
 
 def test_a_set_is_the_same_at_every_pass(smallest: Raw, store: WaveStore) -> None:

@@ -10,7 +10,8 @@ import pytest
 from passband.dataset.simulate import simulate
 from passband.dataset.store import WaveStore
 from passband.experiment.plan import plan_from
-from passband.experiment.study import TrainedStudy, evaluate_plan, train_plan
+from passband.experiment.study import TrainedStudy, evaluate
+from passband.experiment.study import train as train_study
 from passband.segmentation.model import load_model
 from passband.segmentation.stacked import StackedLearner
 from passband.training import TrainingError, loop
@@ -58,7 +59,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def train(raw: Raw, store: WaveStore, folder: Path) -> TrainedStudy:
-    return train_plan(plan_from(raw), store, folder)
+    return train_study(plan_from(raw), store, folder)
 
 
 def scores(folder: Path) -> Raw:
@@ -96,8 +97,8 @@ def test_what_is_added_is_measured_and_trains_nothing(
 def test_a_condition_more_changes_no_score_of_the_others(study: Raw, store: WaveStore, tmp_path: Path) -> None:
     run = train(study, store, tmp_path / "run")
     model = load_model(run.model)
-    alone = evaluate_plan(model, plan_from(study), store)
-    with_more = evaluate_plan(model, plan_from(ADDED["a named condition"](study)), store)
+    alone = evaluate(model, plan_from(study), store)
+    with_more = evaluate(model, plan_from(ADDED["a named condition"](study)), store)
     assert [row["condition"] for row in with_more] == ["far", "near"]
     here, there = ({key: value for key, value in row.items() if key != "condition"} for row in (with_more[1], alone[0]))
     assert here == pytest.approx(there, rel=1e-9, nan_ok=True)

@@ -50,8 +50,8 @@ def evaluate(
     """
     folder = find_model(model)
     from passband.dataset.simulate import simulate
+    from passband.experiment import study
     from passband.experiment.plan import load_plan
-    from passband.experiment.study import evaluate_plan
     from passband.segmentation.model import load_model
 
     recipe = load_plan(plan, overrides or ())
@@ -61,7 +61,7 @@ def evaluate(
         with bars.bar("simulate", unit="structures") as bar:
             waves = simulate(recipe, store or output / "store", workers=workers, device=where, progress=bar)
         with bars.bar("evaluate", unit="conditions") as bar:
-            rows = evaluate_plan(network, recipe, waves, device=where, progress=bar)
+            rows = study.evaluate(network, recipe, waves, device=where, progress=bar)
     output.mkdir(parents=True, exist_ok=True)
     write_csv(output / "scores.csv", rows)
     write_parquet(output / "scores.parquet", rows)

@@ -48,8 +48,8 @@ def train(
     condition that was added since is measured, and nothing is trained for it; another training's folder is refused.
     """
     from passband.dataset.simulate import simulate
+    from passband.experiment import study
     from passband.experiment.plan import load_plan
-    from passband.experiment.study import train_plan
 
     recipe = load_plan(plan, overrides or (), seed=seed)
     where = resolve_device(device)
@@ -63,7 +63,7 @@ def train(
         with bars.bar("simulate", unit="structures") as bar:
             waves = simulate(recipe, place, workers=workers, device=where, progress=bar)
         with bars.bar("train", unit="epochs") as bar:
-            result = train_plan(recipe, waves, output, device=where, progress=bar)
+            result = study.train(recipe, waves, output, device=where, progress=bar)
     if as_json:
         typer.echo(json_text({"model": str(result.model), "epochs": result.epochs, "seconds": result.seconds}))
     elif not quiet:

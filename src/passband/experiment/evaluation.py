@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from passband.dataset.acquisition import Acquisition, Batch
 from passband.dataset.imaging import Imaging
@@ -23,10 +24,12 @@ from passband.patches.tiling import TILE_STEP
 from passband.scores.overlap import overlap_scores
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.model import Model
+from passband.segmentation.segmenter import Segmenter
 from passband.segmentation.stacked import StackedLearner
 from passband.segmentation.tally import Tally, tally_networks
 
 BATCH = 16  # micrographs that are made and seen together, at most
+SMALLEST_PROBABILITY = 1e-12  # whose logarithm is taken for 0
 SAME_PIXEL = 0.01  # of a pixel: a smaller difference is not resampled, here and in `patches.resampling`
 OWN_SEED = 1_000_003  # added to the seed of a training for the micrographs of its own validation
 
@@ -136,8 +139,8 @@ def measure_networks(learner: StackedLearner, micrographs: EvaluationSet, *, nam
 
 
 @torch.no_grad()
-def measure_model(model: Model, micrographs: Iterable[Batch], loss: LossRecipe) -> dict[str, float]:
-    """Measure a network of any origin.
+def measure_segmenter(segmenter: Segmenter, micrographs: Iterable[Batch], loss: LossRecipe) -> dict[str, float]:
+    """Measure a network of any origin, or anything else that labels the pixels of an image.
 
     Returns
     -------
@@ -147,7 +150,7 @@ def measure_model(model: Model, micrographs: Iterable[Batch], loss: LossRecipe) 
     """
     tally, predicted, truth = Tally(loss), list[Tensor](), list[Tensor]()
     for batch in micrographs:
-        logits = _logits(model, batch)
+        logits = _logits(segmenter, batch)
         masks = batch.masks.to(logits.device)
         tally.add(logits, masks)
         predicted.append(logits.argmax(1).to("cpu", torch.int16))
@@ -165,16 +168,28 @@ def _foreground(per_class: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> fl
     return float(known.mean()) if known.size else float("nan")
 
 
-def _logits(model: Model, batch: Batch) -> Tensor:
-    """Logits (n, classes, y, x) of patches seen whole, or logarithms of probabilities where they were resampled."""
-    finest, coarsest = _trained_pixels(model)
+def _logits(segmenter: Segmenter, batch: Batch) -> Tensor:
+    """Logits (n, classes, y, x) of patches that a network sees as they are, else logarithms of probabilities."""
     sizes: Sequence[float] = [row["pixel_size"] for row in batch.rows]
+    if not isinstance(segmenter, Model):
+        seen = [_probabilities(segmenter, image[0], size) for image, size in zip(batch.images, sizes, strict=True)]
+        return torch.stack(seen).clamp_min(SMALLEST_PROBABILITY).log()
+    finest, coarsest = _trained_pixels(segmenter)
     if min(sizes) >= finest * (1.0 - SAME_PIXEL) and max(sizes) <= coarsest * (1.0 + SAME_PIXEL):
-        images = batch.images.to(model.device).contiguous(memory_format=torch.channels_last)
-        logits: Tensor = model.network(images)
+        images = batch.images.to(segmenter.device).contiguous(memory_format=torch.channels_last)
+        logits: Tensor = segmenter.network(images)
         return logits
-    whole = [_resampled(model, image[0], size) for image, size in zip(batch.images, sizes, strict=True)]
-    return torch.stack(whole).clamp_min(1e-12).log().to(model.device)
+    seen = [_resampled(segmenter, image[0], size) for image, size in zip(batch.images, sizes, strict=True)]
+    return torch.stack(seen).clamp_min(SMALLEST_PROBABILITY).log()
+
+
+def _probabilities(segmenter: Segmenter, image: Tensor, pixel_size: float) -> Tensor:
+    """Probabilities (classes, y, x) of one image; 0 and 1 where the method knows none."""
+    found = segmenter.segment(image.cpu().numpy(), pixel_size)
+    if found.probabilities is not None:
+        return torch.from_numpy(found.probabilities)
+    labels = torch.from_numpy(found.labels.astype(np.int64))
+    return one_hot(labels, len(found.classes)).movedim(-1, 0).float()
 
 
 def _trained_pixels(model: Model) -> tuple[float, float]:

@@ -11,14 +11,14 @@ from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.documents import json_text
 from passband.durable import write_atomically
-from passband.experiment.evaluation import evaluation_set, measure_model
+from passband.experiment.evaluation import evaluation_set, measure_segmenter
 from passband.experiment.plan import Plan
 from passband.experiment.training import save_networks, train_networks
 from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import AnyConditions, validate_conditions
 from passband.microscope.information import Metric, compare_information
 from passband.progress import ProgressCallback
-from passband.segmentation.model import Model
+from passband.segmentation.segmenter import Segmenter
 from passband.training import History
 
 
@@ -31,8 +31,13 @@ class TrainedStudy(NamedTuple):
     seconds: float
 
 
-def train_plan(
-    plan: Plan, store: WaveStore, directory: Path, *, device: str = "cpu", progress: ProgressCallback | None = None
+def train(
+    plan: Plan,
+    store: WaveStore,
+    directory: str | Path,
+    *,
+    device: str = "cpu",
+    progress: ProgressCallback | None = None,
 ) -> TrainedStudy:
     """Train the network of a plan on its store, and save it with its card in `directory/model`.
 
@@ -43,7 +48,7 @@ def train_plan(
     PassbandError
         The imaging does not fit the store.
     """
-    experiment = plan.experiment()
+    experiment, directory = plan.experiment(), Path(directory)
     trained = train_networks(experiment, store, directory, device=device, progress=progress, prefetch=True)
     write_atomically(directory / "config.json", json_text(plan.model_dump(mode="json"), indent=1).encode())
     save_networks(experiment, trained, [directory / "model"])
@@ -51,17 +56,17 @@ def train_plan(
     return TrainedStudy(directory / "model", history, int(history.rows[-1]["epoch"]), history.seconds)
 
 
-def evaluate_plan(
-    model: Model, plan: Plan, store: WaveStore, *, device: str = "cpu", progress: ProgressCallback | None = None
+def evaluate(
+    segmenter: Segmenter, plan: Plan, store: WaveStore, *, device: str = "cpu", progress: ProgressCallback | None = None
 ) -> list[dict[str, Any]]:
-    """Measure a network on the test structures of a plan.
+    """Measure a network, or any other segmenter, on the test structures of a plan.
 
     Returns
     -------
     list of dict
-        One row per named condition: `condition`, `images`, the scores of `evaluation.measure_model`, `epsilon`, `sigma`
-        and `delta_epsilon`, which compare the condition with the one on the model's card up to the Nyquist frequency of
-        the camera, and `trained`: whether it is that one.
+        One row per named condition: `condition`, `images`, the scores of `evaluation.measure_segmenter`; `epsilon`,
+        `sigma` and `delta_epsilon`, which compare the condition with the one on the card up to the Nyquist frequency of
+        the camera; and `trained`, whether it is that one.
     """
     experiment = plan.experiment()
     total = len(experiment.evaluations)
@@ -70,20 +75,20 @@ def evaluate_plan(
         if progress is not None:
             progress(number, total, note=evaluation.name)
         micrographs = evaluation_set(experiment, evaluation, store, device=device)
-        scores = measure_model(model, micrographs, experiment.loss)
+        scores = measure_segmenter(segmenter, micrographs, experiment.loss)
         rows.append({"condition": evaluation.name, "images": micrographs.count, **scores})
     if progress is not None:
         progress(total, total, note="")
-    trained = trained_conditions(model, plan)
+    trained = trained_conditions(segmenter, plan)
     information = information_rows(plan, trained)
     for named, row, columns in zip(plan.validation, rows, information, strict=True):
         row.update(columns, trained=named.conditions == trained)
     return rows
 
 
-def trained_conditions(model: Model, plan: Plan) -> AnyConditions:
-    """Conditions on the card of a model; those of the plan where the card has none."""
-    given = model.card.conditions
+def trained_conditions(segmenter: Segmenter, plan: Plan) -> AnyConditions:
+    """Conditions on the card of a network; those of the plan where the card has none."""
+    given = getattr(segmenter.card, "conditions", None)
     return validate_conditions(given) if given else plan.imaging.conditions
 
 

@@ -15,7 +15,7 @@ from passband.dataset.store import WaveStore
 from passband.documents import json_text
 from passband.experiment.evaluation import structures
 from passband.experiment.plan import Plan
-from passband.experiment.study import TrainedStudy, evaluate_plan, train_plan
+from passband.experiment.study import TrainedStudy, evaluate, train
 from passband.figures.segmentation import overlay_figure
 from passband.figures.style import to_png
 from passband.files.scaled import open_micrograph
@@ -64,9 +64,9 @@ def run_demo(
         store = simulate(plan, output / "store", workers=workers, device=device, progress=bar)
     simulated = time.monotonic()
     with stages.bar("train", unit="steps") as bar:
-        run = train_plan(plan, store, output / "run", device=device, progress=bar)
+        run = train(plan, store, output / "run", device=device, progress=bar)
     with stages.bar("measure", unit="conditions") as bar:
-        rows = evaluate_plan(load_model(run.model, device=device), plan, store, device=device, progress=bar)
+        rows = evaluate(load_model(run.model, device=device), plan, store, device=device, progress=bar)
     write_csv(output / "scores.csv", rows)
     with stages.bar("segment", unit="images") as bar:
         bar(0, 1)
