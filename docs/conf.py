@@ -24,6 +24,7 @@ import study_pages  # noqa: E402
 
 convention_figures.draw_all(HERE / "images" / "generated")
 study_pages.write_all(HERE)
+study_pages.write_front(HERE)
 plan_keys.write(HERE)
 command_pages.write(HERE)
 reference_pages.write_all(HERE)

@@ -55,6 +55,23 @@ def take_micrograph(store: passband.WaveStore, path: Path, aberrations: dict[str
     return np.asarray(mask.numpy())
 
 
+def draw_rings(folder: Path) -> None:
+    """Draw the Thon rings of a simulated carbon film at 60 nm of underfocus, and the fit of them."""
+    sets = ("scene.particles=0", "scene.field=160", "scene.film_thickness=60", "structures=3", "seed=4")
+    options = [word for change in sets for word in ("--set", f"simulation.{change}")]
+    shares = ["--set", "split.validation=0.34", "--set", "split.test=0.33", "--set", "imaging.patch=32"]
+    store, path = folder / "film", folder / "film.tif"
+    run("simulate", "demo", *options, *shares, "-o", str(store))
+    conditions = passband.ConditionDistribution(
+        energy=300e3, focal_spread=10.0, dose=DOSE, aberrations={"C10": -600.0, "C12": 50.0, "phi12": 0.5}
+    )
+    imaging = passband.Imaging(conditions=conditions, pixel_size=0.64, patch=250)
+    acquisition = passband.Acquisition(passband.WaveStore.open(store), imaging, indices=[0], seed=1)
+    image, _ = acquisition.image_from_row(acquisition.row(0, 0, 1))
+    write_image_tiff(path, image.numpy(), (0.64, 0.64))
+    run("fit", str(path), "--energy", "300e3", "--cs", "0", "--figure", str(IMAGES / "rings.png"))
+
+
 def draw_simulated(folder: Path) -> None:
     """Draw the verdict on a micrograph inside the training and on one far outside, their masks, and a map of advice."""
     store = folder / "gold"
@@ -71,6 +88,7 @@ def draw_simulated(folder: Path) -> None:
         picture = overlay_figure(imread(path), found, (PIXEL, PIXEL), truth=truth)
         (IMAGES / f"mask_{name}.png").write_bytes(to_png(picture, dpi=80))
     run("advise", "--focal-spread", f"{FOCAL_SPREAD:g}", "--dose", f"{DOSE:g}", "-o", str(folder / "advice"))
+    draw_rings(folder)
     (IMAGES / "advice.png").write_bytes((folder / "advice" / "advice.png").read_bytes())
 
 

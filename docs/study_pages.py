@@ -22,18 +22,26 @@ Each is a campaign and its report, run by one command: `make study STUDY=NAME`.
 
 
 def write_all(docs: Path) -> None:
-    """Write `studies/`, `benchmarks.md` and the text of the first page into the folder of pages."""
+    """Write `studies/` and `benchmarks.md` into the folder of pages."""
     folder = docs / "studies"
     folder.mkdir(exist_ok=True)
     names = sorted(report.parent.name for report in docs.parent.glob("studies/*/report.md"))
     pages = {folder / f"{name}.md": PAGE.format(source=f"../../studies/{name}/report.md") for name in names}
     pages[folder / "index.md"] = INDEX.format(pages="\n".join(names))
     pages[docs / "benchmarks.md"] = PAGE.format(source="../benchmarks/RESULTS.md")
-    (docs / "generated").mkdir(exist_ok=True)
-    pages[docs / "generated" / "front.inc"] = front((docs.parent / "README.md").read_text(encoding="utf-8"))
     for path, text in pages.items():
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:  # Sphinx reads again what is newer
-            path.write_text(text, encoding="utf-8")
+        _write(path, text)
+
+
+def write_front(docs: Path) -> None:
+    """Write the text of the first page, `generated/front.inc`, from the README beside the folder of pages."""
+    (docs / "generated").mkdir(exist_ok=True)
+    _write(docs / "generated" / "front.inc", front((docs.parent / "README.md").read_text(encoding="utf-8")))
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:  # Sphinx reads again what is newer
+        path.write_text(text, encoding="utf-8")
 
 
 def front(readme: str) -> str:

@@ -55,6 +55,22 @@ def test_unchanged_pages_are_not_written_again(study_pages: ModuleType, tmp_path
     assert (docs / "benchmarks.md").stat().st_mtime_ns == before
 
 
+def test_the_first_page_is_the_first_half_of_the_readme_with_links_from_its_own_folder(
+    study_pages: ModuleType, tmp_path: Path
+) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "README.md").write_text(readme, encoding="utf-8")
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    study_pages.write_front(docs)
+    text = (docs / "generated" / "front.inc").read_text(encoding="utf-8")
+    assert "## Will it work on my images?" in text
+    assert "## More than one image" not in text
+    assert "](images/real_gold.png)" in text
+    assert "](/benchmarks.md)" in text
+    assert "](docs/" not in text
+
+
 @pytest.mark.parametrize(
     ("link", "page"),
     [
