@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.one:
         what, *values = json.loads(arguments.one)
-        print(json.dumps({"rate": rate, "memory": memory}[what](*values)))
+        runs: dict[str, Callable[..., Any]] = {"rate": rate, "memory": memory}
+        print(json.dumps(runs[what](*values)))
         return
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     _table([_one_process("rate", case) for case in (RATES[:1] if arguments.quick else RATES)])

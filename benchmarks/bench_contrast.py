@@ -21,6 +21,7 @@ with the mean over illumination angles, and `bench_thick.py` the waves with abTE
 
 import argparse
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ from passband.specimen.scene import Scene
 
 FIELD, CAMERA = 76.8, (96, 96)
 SAMPLINGS = {"0.1": 0.1, "0.2": 0.2, "0.2, band 0.85 Å⁻¹": 0.2, "0.4": 0.4, "0.4, cut at 0.8": 0.4, "0.8": 0.8}
-OPTICS = {
+OPTICS: dict[str, dict[str, Any]] = {
     "in focus": {"aberrations": {}},
     "10 nm over, β 0.1 mrad": {"aberrations": {"C10": 100.0}, "angular_spread": 1e-4},
     "40 nm under, β 0.3 mrad": {"aberrations": {"C10": -400.0}, "angular_spread": 3e-4},

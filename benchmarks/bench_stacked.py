@@ -51,7 +51,7 @@ class Contender:
         for k, (learner, optimiser) in enumerate(zip(self.learners, self.optimisers, strict=True)):
             batch = self.acquisition.batch(number * self.count + k, BATCH)
             optimiser.zero_grad()
-            learner.loss(batch, step=number).backward()
+            learner.loss(batch, step=number).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         if self.device == "cuda":
             torch.cuda.synchronize()

@@ -17,6 +17,7 @@ of gold are not: at 40 Å and more a crystal on a zone axis wants 0.1 Å, in abT
 
 import argparse
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ def field_of(atoms: Atoms) -> float:
 
 def ours(atoms: Atoms, pixel_size: float, energy: float, *, limited: bool) -> Tensor:
     pixels = round(field_of(atoms) / pixel_size)
-    settings = {"slice_thickness": SLICE, "phonons": 0, "limit_transmission": limited}
+    settings: dict[str, Any] = {"slice_thickness": SLICE, "phonons": 0, "limit_transmission": limited}
     return exit_waves(atoms, energy=energy, shape=(pixels, pixels), pixel_size=field_of(atoms) / pixels, **settings)[0]
 
 

@@ -37,7 +37,7 @@ def measure(acquisition: Acquisition, network: str, repeats: int) -> str:
         batch = acquisition.batch(number, BATCH)
         imaged = time.process_time()
         optimiser.zero_grad()
-        learner.loss(batch, step=number).backward()
+        learner.loss(batch, step=number).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         imaging.append(imaged - start)
         step.append(time.process_time() - imaged)

@@ -29,7 +29,8 @@ import argparse
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def beside(name: str, ours: Task, theirs: Task, bare: Task, repeats: int) -> Non
     print(f"| {name} | {' | '.join(cells)} | {faster:.1f}× | {slower:.2f}× |", flush=True)
 
 
-def wave_of(atoms: Atoms, pixels: int, **arguments: object) -> torch.Tensor:
+def wave_of(atoms: Atoms, pixels: int, **arguments: Any) -> torch.Tensor:
     size = float(atoms.cell[0, 0]) / pixels
     return exit_waves(atoms, energy=ENERGY, shape=(pixels, pixels), pixel_size=size, phonons=0, **arguments)
 
@@ -136,7 +137,7 @@ def peers(threads: int, repeats: int) -> None:
         ("the same, exp(iσV) band-limited as in abTEM", True),
     ):
         bare = exit_wave_transforms(atoms, 512, 2.0, limited=limited)
-        beside(name, lambda w=limited: wave_of(atoms, 512, limit_transmission=w), their_wave, bare, repeats)
+        beside(name, partial(wave_of, atoms, 512, limit_transmission=limited), their_wave, bare, repeats)
     image_peers(wave_of(atoms, 512)[0], abtem, repeats)
 
 
@@ -159,7 +160,7 @@ def image_peers(wave: torch.Tensor, abtem: Any, repeats: int) -> None:
     their_half, their_wave, their_fine = theirs(half), theirs(wave), theirs(fourier_resample(wave, (600, 600)))
     least = transforms({"ifft2": 61}, 512)
     finer = [transforms({"ifft2": 61, "rfft2": 61}, 600), transforms({"irfft2": 61}, 512)]
-    plain = {
+    plain: dict[str, tuple[Callable[[], Any], Callable[[], Any], Task]] = {
         "61 defoci, 512², wave to half the Nyquist frequency": (
             ours(half, defoci(61)),
             lambda: their_half.apply_ctf(C10=series).intensity().array.swapaxes(-1, -2),
@@ -189,7 +190,8 @@ def image_peers(wave: torch.Tensor, abtem: Any, repeats: int) -> None:
 def behind_aperture(wave: torch.Tensor, fraction: float) -> torch.Tensor:
     """The part of a wave within `fraction` of the Nyquist frequency, in every direction."""
     q, _ = spatial_frequencies((wave.shape[-2], wave.shape[-1]), 0.5)
-    return torch.fft.ifft2(torch.fft.fft2(wave) * (q <= fraction))
+    stopped: torch.Tensor = torch.fft.ifft2(torch.fft.fft2(wave) * (q <= fraction))
+    return stopped
 
 
 def focal_nodes() -> None:
@@ -214,7 +216,7 @@ def focal_nodes() -> None:
             )
 
 
-def exponent(sizes: list[float], times: list[float]) -> float:
+def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
     return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
 
 
@@ -222,7 +224,7 @@ def scaling(repeats: int) -> None:
     print("\n### Cost against N (best of the repeats; exponent of a power law through all points)\n")
     print("| N | sizes | seconds | exponent |\n|---|---|---|---|")
 
-    def row(name: str, sizes: list[float], tasks: list[Callable[[], object]]) -> None:
+    def row(name: str, sizes: Sequence[float], tasks: Sequence[Callable[[], object]]) -> None:
         for task in tasks:
             task()
         times = [min(seconds(task) for _ in range(repeats)) for task in tasks]
@@ -231,16 +233,14 @@ def scaling(repeats: int) -> None:
 
     full = scene()
     some = [full[:: 2**power] for power in (3, 2, 1, 0)]
-    row("atoms (512², 45 slices)", [len(a) for a in some], [lambda a=a: wave_of(a, 512) for a in some])
+    row("atoms (512², 45 slices)", [len(a) for a in some], [partial(wave_of, a, 512) for a in some])
     thick = [11.25, 5.0, 2.0, 1.0]
     row("slices (512², 67,411 atoms)", [90.0 / t for t in thick],
-        [lambda t=t: wave_of(full, 512, slice_thickness=t) for t in thick])  # fmt: skip
+        [partial(wave_of, full, 512, slice_thickness=t) for t in thick])  # fmt: skip
     sides = [128, 256, 512, 1024]
-    row(
-        "pixels (45 slices, 67,411 atoms)", [float(n * n) for n in sides], [lambda n=n: wave_of(full, n) for n in sides]
-    )
+    row("pixels (45 slices, 67,411 atoms)", [float(n * n) for n in sides], [partial(wave_of, full, n) for n in sides])
     wave, counts = wave_of(full, 512)[None], [4, 16, 61, 244]
-    row("conditions (512²)", counts, [lambda c=c: form_images(wave, defoci(c), pixel_size=0.25) for c in counts])
+    row("conditions (512²)", counts, [partial(form_images, wave, defoci(c), pixel_size=0.25) for c in counts])
 
 
 def main() -> None:

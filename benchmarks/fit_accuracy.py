@@ -28,6 +28,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from passband.distribution import Uniform
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
 from passband.microscope.detector import record
@@ -87,7 +88,7 @@ def film_wave(index: int, seed: int) -> tuple[torch.Tensor, float]:
         film_thickness=thickness,
         particles=float(particles),
         materials=(material,),
-        diameter={"uniform": (25.0, 45.0)},  # type: ignore[arg-type]
+        diameter=Uniform(uniform=(25.0, 45.0)),
     )
     scene = sample_scene(scenes, seed=seed, index=index)
     side = round(field / WAVE_PIXEL)
@@ -136,7 +137,7 @@ def compare(kind: str, fit: Fit, truth: tuple[float, float, float]) -> Row:
         fit.c12_interval[0] <= c12 <= fit.c12_interval[1],
         fit.focal_spread_interval[0] <= SPREAD <= fit.focal_spread_interval[1],
     )
-    return Row(kind, False, fit.c10 - c10, float(np.hypot(*apart)), fit.focal_spread - SPREAD, held)
+    return Row(kind, False, fit.c10 - c10, float(np.hypot(apart[0], apart[1])), fit.focal_spread - SPREAD, held)
 
 
 def summary(kind: str, rows: list[Row]) -> str:

@@ -47,7 +47,7 @@ def main() -> None:
     for kind in ("dark", "varied"):
         for sigma in (2.0, 4.0, 8.0):
             scores = overlap_scores(thresholded(image, kind, sigma), truth, classes=2)
-            print(f"| {kind} | {sigma:g} | {float(scores.dice[1]):.3f} |")
+            print(f"| {kind} | {sigma:g} | {scores['dice'][1]:.3f} |")
 
 
 if __name__ == "__main__":
