@@ -23,12 +23,13 @@ PATH = (
     *("experiment.plan", "specimen.sampling", "specimen.scene"),
     *("microscope.potential", "microscope.multislice", "microscope.imaging", "microscope.detector"),
     *("dataset.structure", "dataset.simulate", "dataset.store_writing", "dataset.store", "dataset.acquisition"),
-    *("patches.standardising", "segmentation.networks", "segmentation.learner", "training.loop", "experiment.run"),
+    *("patches.standardising", "segmentation.networks", "segmentation.stacked", "training.loop"),
+    *("experiment.training", "experiment.evaluation", "experiment.study"),
     *("performance.measurement", "performance.signals", "performance.error_model"),
     *("verdict.assessment", "verdict.weighing", "verdict.verdict"),
 )
 #: Where the way begins and ends; all else on it is imported from here, directly or not.
-ENDS = ("dataset.simulate", "experiment.run", "performance.measurement", "verdict.assessment")
+ENDS = ("dataset.simulate", "experiment.study", "performance.measurement", "verdict.assessment")
 
 
 Graph = Mapping[str, set[str]]

@@ -2,18 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from math import prod
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from passband.campaign.families import ConditionFamily
-    from passband.campaign.grid import Part
+from passband.campaign.families import ConditionFamily
+from passband.campaign.part import Part
 
 MOST_RUNS, MOST_CONDITIONS = 10**6, 10**5
 MOST_ROWS = 10**9  # networks times evaluations of a campaign
 
 
-def expansion_problems(families: "Mapping[str, ConditionFamily]", parts: "Sequence[Part]") -> Iterator[str]:
+def expansion_problems(families: Mapping[str, ConditionFamily], parts: Sequence[Part]) -> Iterator[str]:
     """Say why a campaign cannot be expanded, from counts alone: one that is too large is never made."""
     counts = {name: family.count for name, family in families.items()}
     for name, count in counts.items():
@@ -30,14 +27,9 @@ def expansion_problems(families: "Mapping[str, ConditionFamily]", parts: "Sequen
         yield f"the parts measure {rows:.3g} times; at most {MOST_ROWS:.0e} are made, so thin what is evaluated"
 
 
-def family_problems(name: str, family: "ConditionFamily") -> Iterator[str]:
+def family_problems(name: str, family: ConditionFamily) -> Iterator[str]:
     """Say why the conditions of a family cannot be told apart."""
     twice = [one for one, count in Counter(one.name for one in family.conditions()).items() if count > 1]
     if twice:
         cure = "drop it, or round grid values to six digits"
         yield f"families.{name} has two conditions named {twice[0]!r}; {cure}"
-
-
-def grid_size(grid: Mapping[str, Sequence[float]]) -> int:
-    """Count the combinations of a grid."""
-    return prod(len(values) for values in grid.values()) if grid else 0

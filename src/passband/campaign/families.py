@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from itertools import product
+from math import prod
 from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from passband.campaign.expansion import grid_size
 from passband.distribution import Normal
 from passband.experiment.plan import FolderName
 from passband.experiment.plan_files import PlanError
@@ -69,7 +69,8 @@ class ConditionFamily(Recipe):
     @property
     def count(self) -> int:
         """How many conditions there are, counted without making one."""
-        return grid_size(self.grid) + self.draw + len(self.mixtures) + len(self.named)
+        points = prod(len(values) for values in self.grid.values()) if self.grid else 0
+        return points + self.draw + len(self.mixtures) + len(self.named)
 
     def conditions(self) -> tuple[NamedConditions, ...]:
         """Every condition of the family, in a fixed order; equal families give equal conditions."""
