@@ -52,7 +52,6 @@ class ProbeDistribution(SettingDistribution):
 
 class ScanningMicroscope(Instrument):
     MODE: ClassVar[str] = "STEM"
-    SETTING: ClassVar[type[Setting]] = ProbeSetting
     DISTRIBUTION: ClassVar[type[SettingDistribution]] = ProbeDistribution
     QUANTITIES: ClassVar[tuple[Quantity, ...]] = (
         Quantity("probe_current", "pA", words="probe current", logarithmic=True),

@@ -79,6 +79,14 @@ def test_beyond_everything_that_was_calibrated_nothing_is_predicted(error_model)
     assert "C10 = -5000 Å is beyond what was calibrated" in found.reasons[0]
 
 
+def test_more_dose_than_was_measured_does_no_harm_and_less_is_beyond(error_model) -> None:
+    """In decades: down to two thirds of the least dose that was measured, and any that is more, is predicted for."""
+    least = float(error_model.table.column("dose").min())
+    assert verdict_on(error_model, given(dose=1e6), QUIET).loss is not None
+    assert verdict_on(error_model, given(dose=0.7 * least), QUIET).loss is not None
+    assert verdict_on(error_model, given(dose=0.6 * least), QUIET).loss is None
+
+
 def test_one_signal_out_of_distribution_degrades_and_two_kinds_are_outside(error_model) -> None:
     one = verdict_on(error_model, given(), {**QUIET, "feature_distance": 9.0})
     two = verdict_on(error_model, given(), {**QUIET, "feature_distance": 9.0, "entropy": 9.0})

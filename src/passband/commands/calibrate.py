@@ -19,7 +19,7 @@ from passband.segmentation.shipped import find_model
 if TYPE_CHECKING:
     from passband.dataset.store import WaveStore
     from passband.experiment.experiment import Split
-    from passband.microscope.conditions import ConditionDistribution
+    from passband.microscope.instrument import SettingDistribution
     from passband.performance.table import MeasurementRecipe, PerformanceTable
     from passband.segmentation.card import ModelCard
     from passband.segmentation.model import Model
@@ -153,7 +153,7 @@ def _say(result: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
         typer.echo(f"{counts}; {losses}\ncalibrated model in {printable(result['model'])}")
 
 
-def read_conditions(path: Path) -> "ConditionDistribution":
+def read_conditions(path: Path) -> "SettingDistribution":
     """Read conditions from a TOML file, as in the table `imaging.conditions` of a plan.
 
     Raises
@@ -161,11 +161,11 @@ def read_conditions(path: Path) -> "ConditionDistribution":
     PassbandError
         It is no TOML, or a value is not physical.
     """
-    from passband.microscope.conditions import ConditionDistribution
+    from passband.microscope.instruments import validate_distribution
 
     with naming(path):
         content = parse_toml(read_document(path))
-    return ConditionDistribution.model_validate(content)
+    return validate_distribution(content)
 
 
 def _split(card: "ModelCard", folder: Path, plan: str | None) -> "Split | None":

@@ -171,8 +171,8 @@ class Instrument(Recipe, ABC):
     ----------
     MODE
         What the metadata of a file call it: "TEM".
-    SETTING, DISTRIBUTION
-        Classes of its settings and of their distributions; both have an `energy` in eV.
+    DISTRIBUTION
+        Class of the distributions of its settings; both have an `energy` in eV.
     QUANTITIES
         That a measurement varies and an error model predicts from, in the order of its features.
     DISTANCES
@@ -186,7 +186,6 @@ class Instrument(Recipe, ABC):
     """
 
     MODE: ClassVar[str]
-    SETTING: ClassVar[type[Setting]]
     DISTRIBUTION: ClassVar[type[SettingDistribution]]
     QUANTITIES: ClassVar[tuple[Quantity, ...]]
     DISTANCES: ClassVar[tuple[str, ...]] = ()

@@ -66,7 +66,6 @@ class TransmissionMicroscope(Instrument):
     """HRTEM with `Conditions` as its settings."""
 
     MODE: ClassVar[str] = "TEM"
-    SETTING: ClassVar[type[Setting]] = Conditions
     DISTRIBUTION: ClassVar[type[SettingDistribution]] = ConditionDistribution
     QUANTITIES: ClassVar[tuple[Quantity, ...]] = (
         _aberration("C10", 300.0, "defocus"),
