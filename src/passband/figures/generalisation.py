@@ -11,6 +11,7 @@ from passband.figures.style import (
     LEGEND,
     ZERO,
     Array,
+    draw_colourbar,
     label_axes,
 )
 
@@ -54,7 +55,7 @@ def loss_matrix_figure(trainings: Sequence[str], evaluations: Sequence[str], los
     axes.set_ylabel("trained on", fontsize=LABEL)
     axes.set_xlabel("evaluated on", fontsize=LABEL)
     axes.set_title(title, fontsize=LABEL)
-    figure.colorbar(shown, ax=axes, label="mean loss (scale of arXiv 2512.09067)")
+    draw_colourbar(figure, shown, axes, "mean loss (paper scale)")
     return figure
 
 
