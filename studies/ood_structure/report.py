@@ -54,7 +54,7 @@ from studies.ood_structure.text import (
     BEFORE,
     LABEL_FREE,
     NAMES,
-    YARDSTICK,
+    WITH_TRUTH,
     base_rates,
     by_seed,
     findings,
@@ -177,7 +177,7 @@ def examples(table: Table, done: Sequence[Experiment], directory: Path, structur
 
 def write_tables(output: Path, table: Table, rows: Sequence[dict[str, Any]], known: Sequence[dict[str, Any]]) -> None:
     """Write the CSV files."""
-    signals = [name for name in (*LABEL_FREE, *YARDSTICK) if name in table]
+    signals = [name for name in (*LABEL_FREE, *WITH_TRUTH) if name in table]
     write_csv(output / "ranking.csv", rows)
     write_csv(output / "forecasts.csv", known)
     write_csv(output / "signals.csv", set_rows(table, [*signals, *(name for name in BEFORE if name in table)]))
@@ -201,10 +201,10 @@ def report(plan: CampaignPlan, plan_file: Path, directory: Path, output: Path, m
     structures = [OWN, *done[0].others]
     signals = [name for name in LABEL_FREE if name in table]
     before = [name for name in BEFORE if name in table and not np.isnan(table[name][table["part"] == "test"]).any()]
-    yardstick = [name for name in YARDSTICK if name in table]
-    rows = rankings(table, [*signals, *before, *yardstick])
+    with_truth = [name for name in WITH_TRUTH if name in table]
+    rows = rankings(table, [*signals, *before, *with_truth])
     write_tables(output / "results", table, rows, known)
-    names = {name: NAMES[name] for name in (*signals, *before, *yardstick)}
+    names = {name: NAMES[name] for name in (*signals, *before, *with_truth)}
     counts = {name: reliability_counts(confidence, name) for name in ("in distribution", *POOLS)}
     figures = {
         "losses": loss_maps(table, structures),
@@ -226,7 +226,7 @@ def report(plan: CampaignPlan, plan_file: Path, directory: Path, output: Path, m
         "",
         *_by_hand(output / "reading.md"),
         *_losses(table, summary),
-        *_rankings(rows, signals, before, yardstick, base_rates(table)),
+        *_rankings(rows, signals, before, with_truth, base_rates(table)),
         *_reliability(table, confidence),
         *_limits(),
     ]
@@ -289,9 +289,9 @@ def _losses(table: Table, summary: dict[str, dict[str, list[float]]]) -> list[st
 
 
 def _rankings(
-    rows: Any, signals: Sequence[str], before: Sequence[str], yardstick: Sequence[str], rates: str
+    rows: Any, signals: Sequence[str], before: Sequence[str], with_truth: Sequence[str], rates: str
 ) -> list[str]:
-    every = [*signals, *before, *yardstick]
+    every = [*signals, *before, *with_truth]
     return [
         "## Which signals rank the true loss",
         "",

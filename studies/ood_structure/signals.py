@@ -76,7 +76,7 @@ class Measuring(Recipe):
     rings: int = 6
 
 
-class Shown(NamedTuple):
+class LabelledMicrographs(NamedTuple):
     """Micrographs (n, y, x), their truth, and the spectrum profile of each (n, rings)."""
 
     images: NDArray[np.float32]
@@ -84,12 +84,12 @@ class Shown(NamedTuple):
     profiles: Array
 
 
-def shown(named: EvaluationSet) -> Shown:
+def draw_micrographs(named: EvaluationSet) -> LabelledMicrographs:
     """Draw the micrographs of a set."""
     batches = list(named)
     images = torch.cat([batch.images for batch in batches])[:, 0].cpu().numpy()
     masks = torch.cat([batch.masks for batch in batches]).cpu()
-    return Shown(images, masks, np.stack([spectrum_profile(image) for image in images]))
+    return LabelledMicrographs(images, masks, np.stack([spectrum_profile(image) for image in images]))
 
 
 def defocus_nm(conditions: Any) -> float:
@@ -120,28 +120,30 @@ def confidence_counts(logits: Tensor, masks: Tensor, temperature: float = 1.0) -
     )
 
 
-class Witness(NamedTuple):
-    """A network with what is usual for it."""
+class ReferencedNetwork(NamedTuple):
+    """A network, with what its signals are on micrographs like its training."""
 
     seed: int
     model: Model
     reference: SignalReference
 
 
-def witnesses(
+def referenced_networks(
     experiment: Experiment, folder: Path, store: WaveStore, measuring: Measuring
-) -> tuple[list[Witness], Rows]:
+) -> tuple[list[ReferencedNetwork], Rows]:
     """Networks of a training with their references, and the image rows of their validation micrographs."""
     splits = store.splits(validation=experiment.split.validation, test=experiment.split.test)
     seed = experiment.training.seed
     usual, held = (
-        shown(EvaluationSet(_drawn(experiment, store, splits[part], seed + offset, turn), count, again=False))
+        draw_micrographs(
+            EvaluationSet(_drawn(experiment, store, splits[part], seed + offset, turn), count, again=False)
+        )
         for part, offset, turn, count in (
             ("train", 3_000_017, False, measuring.reference),
             ("validation", 2_000_003, True, measuring.validation),
         )
     )
-    found, looks = [], []
+    found, predictions = [], []
     for number in experiment.seeds:
         model = load_model(model_folder(folder, number))
         seen = augmented_predictions(model, held.images, symmetries=measuring.symmetries)
@@ -151,9 +153,9 @@ def witnesses(
             features=None if features is None else Subspace.fitted(features, most=measuring.features),
             spectrum=Subspace.fitted(usual.profiles, most=measuring.rings),
         )
-        found.append(Witness(number, model, reference))
-        looks.append(seen)
-    return found, image_rows(found, looks, held)
+        found.append(ReferencedNetwork(number, model, reference))
+        predictions.append(seen)
+    return found, image_rows(found, predictions, held)
 
 
 def _drawn(
@@ -162,14 +164,16 @@ def _drawn(
     return Acquisition(store, experiment.imaging, indices=indices.tolist(), seed=seed, in_turn=in_turn)
 
 
-def image_rows(found: Sequence[Witness], looks: Sequence[AugmentedPredictions], seen: Shown) -> Rows:
+def image_rows(
+    found: Sequence[ReferencedNetwork], predictions: Sequence[AugmentedPredictions], seen: LabelledMicrographs
+) -> Rows:
     """Loss, Dice (NaN without particle in truth and prediction) and signals of every network on every micrograph."""
-    scaled = [one.logits[0] / witness.reference.temperature for witness, one in zip(found, looks, strict=True)]
+    scaled = [one.logits[0] / network.reference.temperature for network, one in zip(found, predictions, strict=True)]
     between = uncertainty_signals(torch.stack(scaled))["disagreement"] if len(found) > 1 else None
     rows = []
-    for witness, one in zip(found, looks, strict=True):
+    for network, one in zip(found, predictions, strict=True):
         columns = signal_values(
-            Observation(witness.reference, logits=one.logits, features=one.features, profiles=seen.profiles)
+            Observation(network.reference, logits=one.logits, features=one.features, profiles=seen.profiles)
         )
         if between is not None:
             columns["ensemble_disagreement"] = between
@@ -177,20 +181,22 @@ def image_rows(found: Sequence[Witness], looks: Sequence[AugmentedPredictions], 
             scores = scores_of(logits, mask)
             dice = scores["both"] / scores["either"] if scores["either"] else float("nan")
             signals = {name: float(values[image]) for name, values in columns.items()}
-            rows.append({"seed": witness.seed, "image": image, "loss": scores["loss"], "dice": dice, **signals})
+            rows.append({"seed": network.seed, "image": image, "loss": scores["loss"], "dice": dice, **signals})
     return rows
 
 
-def reliability_rows(found: Sequence[Witness], looks: Sequence[AugmentedPredictions], seen: Shown) -> Rows:
+def reliability_rows(
+    found: Sequence[ReferencedNetwork], predictions: Sequence[AugmentedPredictions], seen: LabelledMicrographs
+) -> Rows:
     """Confidence histograms of every network on one set, before and after temperature scaling, as flat lists."""
     return [
         {
-            "seed": witness.seed,
-            "temperature": witness.reference.temperature,
+            "seed": network.seed,
+            "temperature": network.reference.temperature,
             "plain": confidence_counts(one.logits[0], seen.masks).ravel().tolist(),
-            "scaled": confidence_counts(one.logits[0], seen.masks, witness.reference.temperature).ravel().tolist(),
+            "scaled": confidence_counts(one.logits[0], seen.masks, network.reference.temperature).ravel().tolist(),
         }
-        for witness, one in zip(found, looks, strict=True)
+        for network, one in zip(found, predictions, strict=True)
     ]
 
 
@@ -220,21 +226,23 @@ def _parquet(rows: Rows) -> bytes:
 
 def _measured(experiment: Experiment, directory: Path, measuring: Measuring) -> tuple[Rows, Rows]:
     stores = opened(experiment, directory)
-    found, held = witnesses(experiment, training_folder(experiment, directory / TRAININGS), stores[""], measuring)
+    found, held = referenced_networks(
+        experiment, training_folder(experiment, directory / TRAININGS), stores[""], measuring
+    )
     trained = defocus_nm(experiment.imaging.conditions)
     about = {"trained_nm": trained, "part": "validation", "structures": OWN, "defocus_nm": trained}
     images, reliability = [about | row for row in held], []
     for evaluation in experiment.evaluations:
-        seen = shown(evaluation_set(experiment, evaluation, stores[evaluation.structures]))
-        looks = [augmented_predictions(one.model, seen.images, symmetries=measuring.symmetries) for one in found]
+        seen = draw_micrographs(evaluation_set(experiment, evaluation, stores[evaluation.structures]))
+        predictions = [augmented_predictions(one.model, seen.images, symmetries=measuring.symmetries) for one in found]
         about = {
             "trained_nm": trained,
             "part": "test",
             "structures": evaluation.structures or OWN,
             "defocus_nm": defocus_nm(evaluation.conditions),
         }
-        images += [about | row for row in image_rows(found, looks, seen)]
-        reliability += [about | row for row in reliability_rows(found, looks, seen)]
+        images += [about | row for row in image_rows(found, predictions, seen)]
+        reliability += [about | row for row in reliability_rows(found, predictions, seen)]
     return images, reliability
 
 

@@ -45,8 +45,8 @@ BEFORE = {
     "observer_auc": "AUC of passband's observer (simulated)",
     "observer_rank": "mean rank of both (simulated)",
 }
-YARDSTICK = {"other_networks": "true loss of the other networks"}
-NAMES = {**LABEL_FREE, **BEFORE, **YARDSTICK}
+WITH_TRUTH = {"other_networks": "true loss of the other networks"}
+NAMES = {**LABEL_FREE, **BEFORE, **WITH_TRUTH}
 QUIET, LOUD = 1.5, 2.0  # times the loss in distribution: below is generalising, above is failing
 
 
