@@ -53,7 +53,7 @@ def fit(
     C10 = −defocus is that of the amorphous film's mid-plane. Where the sign cannot be known (Cs = 0) it says so and
     gives both answers; where there are no rings it gives the reason and no numbers.
     """
-    from passband.files.scaled import open_micrograph
+    from passband.files.reading import open_micrograph
 
     micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
     from passband.commands.terminal import quantities

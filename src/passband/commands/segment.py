@@ -63,7 +63,7 @@ def segment(
     A file that cannot be read is reported on one line; the others are still segmented, and the exit code is 2.
     """
     from passband.files.listing import find_images
-    from passband.files.scaled import open_micrograph
+    from passband.files.reading import open_micrograph
 
     paths = _without_results(find_images(images))
     stems = name_outputs(paths)

@@ -68,7 +68,7 @@ def trust(
 
     Conditions are taken from these options, else fitted to the Thon rings; what stays unknown is taken as in training.
     """
-    from passband.files.scaled import open_micrograph
+    from passband.files.reading import open_micrograph
 
     folder = find_model(model)
     micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)

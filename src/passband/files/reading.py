@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike
 from passband.files.lengths import parse_length
 from passband.files.micrograph import Micrograph
 from passband.files.opening import load_image, open_file, unusable_reason
+from passband.files.own_files import is_result
 from passband.files.source_file import MAX_BYTES
 from passband.pixels import pixel_pair
+from passband.recipe import PassbandError
 
 
 def read_micrograph(
@@ -71,6 +73,21 @@ def read_micrograph(
             "notes": list(notes),
         },
     )
+
+
+def open_micrograph(path: Path, *, pixel_size: float | None = None, frame: int | None = None) -> Micrograph:
+    """Read a micrograph whose pixel size its file or the user says, in Å; `frame` is that of a stack.
+
+    Raises
+    ------
+    PassbandError
+        The file cannot be read as one image, nobody says its pixel size, or it is a result of passband.
+    """
+    if is_result(path):
+        raise PassbandError(f"{path} is what passband made of a micrograph; give the micrograph itself")
+    micrograph = read_micrograph(path, pixel_size=pixel_size, frame=frame)
+    _ = micrograph.known_pixel_size
+    return micrograph
 
 
 def as_micrograph(

@@ -18,7 +18,7 @@ from passband.experiment.plan import Plan
 from passband.experiment.study import TrainedStudy, evaluate, train
 from passband.figures.segmentation import overlay_figure
 from passband.figures.style import to_png
-from passband.files.scaled import open_micrograph
+from passband.files.reading import open_micrograph
 from passband.files.writing import write_image_tiff
 from passband.progress import SilentStages, Stages
 from passband.reports.demo import Findings, write_report
