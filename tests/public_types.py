@@ -9,6 +9,9 @@ def micrograph_to_numbers(path: str) -> None:
     micrograph = passband.read_micrograph(path, pixel_size="50pm")
     assert_type(micrograph, passband.Micrograph)
     assert_type(passband.load_model("au_hrtem"), passband.Model)
+    assert_type(passband.segment(path, pixel_size="50pm"), passband.Segmentation)
+    assert_type(passband.segment(micrograph, passband.load_model()), passband.Segmentation)
+    assert_type(passband.assess(micrograph, "au_hrtem"), passband.Verdict)
 
 
 def plan_to_store(folder: str) -> None:
@@ -27,3 +30,4 @@ def plan_to_scores(folder: str) -> None:
     run = passband.train(plan, store, folder)
     assert_type(run, passband.TrainedStudy)
     passband.evaluate(passband.load_model(run.model), plan, store)
+    passband.evaluate(run.model, plan, store)

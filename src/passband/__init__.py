@@ -6,12 +6,12 @@ e⁻/Å², and arrays end (..., y, x).
 Micrographs
     `inspect`, `read_micrograph`, `Micrograph`
 Segmentation
-    `load_model`, `Model`, `measure_particles`
+    `load_model`, `Model`, `segment`, `Segmentation`, `measure_particles`
 Whether it holds on a micrograph
     `assess`, `Verdict`
 A network of one's own
-    `load_plan`, `Plan`, `simulate`, `Simulation`, `WaveStore`, `Imaging`, `Acquisition`, `train`,
-    `TrainedStudy`, `evaluate`, `measure_performance`
+    `load_plan`, `Plan`, `simulate`, `Simulation`, `WaveStore`, `Imaging`, `Acquisition`, `train`, `TrainedStudy`,
+    `evaluate`, `measure_performance`
 The microscope
     `Conditions`, `ConditionDistribution`, `Aberrations`, `contrast_transfer`, `compare_information`, `fit_conditions`,
     `exit_waves`, `form_images`

@@ -19,6 +19,8 @@ from .microscope.transfer import contrast_transfer
 from .performance.measurement import measure_performance
 from .recipe import PassbandError
 from .segmentation.model import Model, load_model
+from .segmentation.segment import segment
+from .segmentation.segmenter import Segmentation
 from .verdict.assessment import assess
 from .verdict.verdict import Verdict
 
@@ -33,6 +35,7 @@ __all__ = [
     "Model",
     "PassbandError",
     "Plan",
+    "Segmentation",
     "Simulation",
     "TrainedStudy",
     "Verdict",
@@ -50,6 +53,7 @@ __all__ = [
     "measure_particles",
     "measure_performance",
     "read_micrograph",
+    "segment",
     "simulate",
     "train",
 ]

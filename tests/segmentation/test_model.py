@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pickle
+import shutil
 import struct
 
 import numpy as np
@@ -16,7 +17,7 @@ from passband.recipe import PassbandError
 from passband.segmentation.card import ModelCard, read_card
 from passband.segmentation.model import Model, load_model, save_model
 from passband.segmentation.unet import UNetRecipe
-from passband.segmentation.weights import ModelError
+from passband.segmentation.weights import ModelError, read_weights
 
 TINY = UNetRecipe.preset("tiny")
 
@@ -155,10 +156,22 @@ def test_constant_image_is_predicted(network):
 
 def test_missing_files(tmp_path, saved):
     with pytest.raises(ModelError, match=r"cannot read .*card\.json.*a model is a directory with"):
+        read_card(tmp_path / "nowhere")
+    with pytest.raises(PassbandError, match="nowhere' is neither a folder nor a shipped model"):
         load_model(tmp_path / "nowhere")
     (saved / "weights.safetensors").unlink()
     with pytest.raises(ModelError, match=r"cannot read .*weights\.safetensors"):
+        read_weights(saved / "weights.safetensors", read_card(saved).architecture, "")
+    with pytest.raises(PassbandError, match=r"lacks weights\.safetensors; copy both"):
         load_model(saved)
+
+
+def test_a_model_is_named_or_found_in_its_run(tmp_path, saved):
+    # rejects a loader that takes folders of two files alone, which a notebook would have to look for
+    run = tmp_path / "run"
+    shutil.copytree(saved, run / "model")
+    assert load_model(run).card == load_model(str(saved)).card == load_model(saved / "card.json").card
+    assert load_model("au_hrtem").card == load_model().card
 
 
 def test_pickles_are_refused_unopened(saved):

@@ -42,7 +42,9 @@ def test_a_segmenter_is_a_model_a_folder_or_a_name(picture: Path, untrained: Pat
 def test_the_pixel_size_is_given_or_known(picture: Path, untrained: Path) -> None:
     """Rejects a given pixel size that is ignored for that of the file."""
     micrograph = read_micrograph(picture)
-    with pytest.raises(PassbandError, match="an array does not say its pixel size"):
+    with pytest.raises(PassbandError, match="does not say its pixel size; give it in Å"):
         segment(micrograph.array, untrained)
     assert segment(micrograph, untrained, pixel_size=0.5).pixel_size == (0.5, 0.5)
     assert segment(micrograph.array, untrained, pixel_size=(0.5, 0.6)).pixel_size == (0.5, 0.6)
+    assert segment(picture, untrained, pixel_size="50pm").pixel_size == (0.5, 0.5)
+    assert np.array_equal(segment(str(picture), untrained).labels, segment(micrograph, untrained).labels)

@@ -4,6 +4,7 @@ The plan becomes an experiment (`Plan.experiment`), which `experiment.training` 
 measures, as they do for the experiments of a campaign.
 """
 
+from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import AnyConditions, validate_conditions
 from passband.microscope.information import Metric, compare_information
 from passband.progress import ProgressCallback
+from passband.segmentation.model import load_model
 from passband.segmentation.segmenter import Segmenter
 from passband.training import History
 
@@ -34,12 +36,32 @@ class TrainedStudy(NamedTuple):
 def train(
     plan: Plan,
     store: WaveStore,
-    directory: str | Path,
+    directory: str | PathLike[str],
     *,
     device: str = "cpu",
     progress: ProgressCallback | None = None,
 ) -> TrainedStudy:
     """Train the network of a plan on its store, and save it with its card in `directory/model`.
+
+    Stopped, the same call goes on from the last epoch that was finished.
+
+    Parameters
+    ----------
+    plan
+        Network, loss, training, and the conditions that it is trained under.
+    store
+        Exit waves of the plan's structures, as `simulate` returns them.
+    directory
+        Of the run: new, or one that holds an unfinished run of this plan.
+    device
+        "cpu" or "cuda".
+    progress
+        Called with steps done, steps in all and a note.
+
+    Returns
+    -------
+    TrainedStudy
+        `model`, the folder of the trained network, its `history`, and how many `epochs` and `seconds` it took.
 
     Raises
     ------
@@ -57,9 +79,27 @@ def train(
 
 
 def evaluate(
-    segmenter: Segmenter, plan: Plan, store: WaveStore, *, device: str = "cpu", progress: ProgressCallback | None = None
+    segmenter: Segmenter | str | PathLike[str],
+    plan: Plan,
+    store: WaveStore,
+    *,
+    device: str = "cpu",
+    progress: ProgressCallback | None = None,
 ) -> list[dict[str, Any]]:
     """Measure a network, or any other segmenter, on the test structures of a plan.
+
+    Parameters
+    ----------
+    segmenter
+        Anything that segments, such as a loaded model; or the folder or the name of a model, as `load_model` takes it.
+    plan
+        Whose split says which structures are tested, and whose named conditions under which.
+    store
+        Exit waves of the plan's structures.
+    device
+        That micrographs are formed on.
+    progress
+        Called with conditions done, conditions in all and a note.
 
     Returns
     -------
@@ -68,6 +108,8 @@ def evaluate(
         `sigma` and `delta_epsilon`, which compare the condition with the one on the card up to the Nyquist frequency of
         the camera; and `trained`, whether it is that one.
     """
+    if isinstance(segmenter, str | PathLike):
+        segmenter = load_model(segmenter, device=device)
     experiment = plan.experiment()
     total = len(experiment.evaluations)
     rows = []

@@ -6,6 +6,7 @@ stranger's model runs none of the stranger's code.
 
 import hashlib
 import math
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from passband.patches.tiling import predict_tiled
 from passband.pixels import pixel_pair
 from passband.segmentation.card import ModelCard, read_card
 from passband.segmentation.segmenter import Segmentation
-from passband.segmentation.shipped import CARD, WEIGHTS
+from passband.segmentation.shipped import CARD, WEIGHTS, find_model
 from passband.segmentation.weights import ModelError, check_shapes, read_weights, refuse_not_finite
 
 SMALLEST = 16  # pixels at the network's pixel size; fewer show no particle in its surroundings
@@ -164,22 +165,30 @@ def _holds(path: Path, content: bytes) -> bool:
         return False
 
 
-def load_model(directory: str | Path, *, device: torch.device | str | None = None) -> Model:
+def load_model(model: str | PathLike[str] | None = None, *, device: torch.device | str | None = None) -> Model:
     """Read a model.
 
     Parameters
     ----------
-    directory
-        That holds weights and card.
+    model
+        Folder of a model or of the run that trained it, or the name of one that comes with passband; None is the
+        default one, for gold nanoparticles in HRTEM.
     device
         Of the network, such as "cuda"; the CPU by default.
 
     Raises
     ------
+    PassbandError
+        There is no such model, or one of its two files is missing.
     ModelError
-        A file is missing, is no safetensors or no card, was altered since it was saved, or card and weights do not fit.
+        A file is no safetensors or no card, was altered since it was saved, or card and weights do not fit.
+
+    Examples
+    --------
+    >>> load_model("au_hrtem").card.classes
+    ('background', 'particle')
     """
-    directory = Path(directory)
+    directory = find_model(model)
     card = read_card(directory)
     state = read_weights(directory / WEIGHTS, card.architecture, card.weights_sha256)
     network = card.architecture.build()

@@ -1,23 +1,21 @@
 """One micrograph through a segmenter, as `passband segment` does it."""
 
 from os import PathLike
-from pathlib import Path
 
 from numpy.typing import ArrayLike
 
 from passband.files.micrograph import Micrograph
-from passband.recipe import PassbandError
+from passband.files.reading import as_micrograph
 from passband.segmentation.model import load_model
 from passband.segmentation.segmenter import Segmentation, Segmenter
-from passband.segmentation.shipped import find_model
 from passband.segmentation.specks import SPECK, without_specks
 
 
 def segment(
-    image: Micrograph | ArrayLike,
+    micrograph: Micrograph | ArrayLike | str | PathLike[str],
     segmenter: Segmenter | str | PathLike[str] | None = None,
     *,
-    pixel_size: float | tuple[float, float] | None = None,
+    pixel_size: float | str | tuple[float, float] | None = None,
     symmetries: int = 1,
     minimum_area_nm2: float = SPECK,
 ) -> Segmentation:
@@ -25,12 +23,12 @@ def segment(
 
     Parameters
     ----------
-    image
-        A micrograph, or an array (y, x) whose `pixel_size` is given.
+    micrograph
+        A micrograph, the path of its file, or an array (y, x).
     segmenter
-        Anything that segments, such as a loaded model; or the folder or the name of a model; None is the shipped one.
+        Anything that segments, such as a loaded model; or the folder or the name of a model, as `load_model` takes it.
     pixel_size
-        Å, one number or (y, x); of a micrograph, instead of what its file says.
+        In Å, one number or (y, x), or a text with a unit such as "77.6pm"; replaces what a micrograph or a file says.
     symmetries
         How many of the square's eight symmetries to average over: 1 is fastest, 8 the steadiest.
     minimum_area_nm2
@@ -48,13 +46,8 @@ def segment(
     >>> found.labels.shape, found.classes
     ((64, 64), ('background', 'particle'))
     """
-    array = image.array if isinstance(image, Micrograph) else image
-    if pixel_size is None:
-        if not isinstance(image, Micrograph):
-            raise PassbandError("an array does not say its pixel size; give it in Å, for example pixel_size=0.5")
-        pixel_size = image.known_pixel_size
+    seen = as_micrograph(micrograph, pixel_size=pixel_size)
     if segmenter is None or isinstance(segmenter, str | PathLike):
-        segmenter = load_model(find_model(None if segmenter is None else str(Path(segmenter))))
-    return without_specks(
-        segmenter.segment(array, pixel_size, symmetries=symmetries), minimum_area_nm2=minimum_area_nm2
-    )
+        segmenter = load_model(segmenter)
+    found = segmenter.segment(seen.array, seen.known_pixel_size, symmetries=symmetries)
+    return without_specks(found, minimum_area_nm2=minimum_area_nm2)

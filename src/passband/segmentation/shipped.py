@@ -1,5 +1,6 @@
 """Where trained networks are: a folder the user names, or one that comes inside the package."""
 
+from os import PathLike
 from pathlib import Path
 
 from passband.recipe import PassbandError
@@ -17,7 +18,7 @@ def shipped_models() -> list[str]:
     return sorted(folder.name for folder in _SHIPPED.iterdir() if all((folder / name).is_file() for name in FILES))
 
 
-def find_model(name: str | None) -> Path:
+def find_model(name: str | PathLike[str] | None) -> Path:
     """Return the folder of a model: a path, the name of a shipped one, or the default for None.
 
     A folder that `passband train` wrote is accepted as well as the `model` folder in it, and so is either of its files.
@@ -27,7 +28,7 @@ def find_model(name: str | None) -> Path:
     PassbandError
         There is no such model; a pickle (`.pt`, `.pth`, `.pkl`) was named; one of the two files is missing.
     """
-    wanted = name or DEFAULT
+    wanted = str(name or DEFAULT)
     path = Path(wanted)
     if path.suffix in (".pt", ".pth", ".pkl", ".ckpt", ".bin") and not path.is_dir():
         raise PassbandError(
@@ -47,7 +48,7 @@ def find_model(name: str | None) -> Path:
 
 def _complete(folder: Path) -> Path:
     for file in FILES:
-        if not (folder / file).is_file():
+        if not (folder / file).exists():  # a pipe or a folder is refused with its reason when it is read
             raise PassbandError(f"model {folder} lacks {file}; copy both {' and '.join(FILES)}, they belong together")
     return folder
 

@@ -1,14 +1,18 @@
 """Assess one micrograph: its conditions, its signals and the verdict on a network."""
 
 from collections.abc import Mapping
+from os import PathLike
+
+from numpy.typing import ArrayLike
 
 from passband.files.micrograph import Micrograph
+from passband.files.reading import as_micrograph
 from passband.microscope.instrument import SettingDistribution
 from passband.microscope.instruments import instrument_of
 from passband.performance.error_model import LEVEL, ErrorModel
 from passband.performance.signals import signals
 from passband.performance.widening import trained_energies
-from passband.segmentation.model import Model
+from passband.segmentation.model import Model, load_model
 from passband.verdict.estimate import ConditionEstimate, estimate_conditions
 from passband.verdict.evidence import Evidence, file_reasons
 from passband.verdict.verdict import Verdict
@@ -19,11 +23,11 @@ SQUARES, QUICK_SQUARES = 9, 4
 
 
 def assess(
-    micrograph: Micrograph,
-    model: Model,
+    micrograph: Micrograph | ArrayLike | str | PathLike[str],
+    model: Model | str | PathLike[str] | None = None,
     *,
+    pixel_size: float | str | tuple[float, float] | None = None,
     given: Mapping[str, float] | None = None,
-    fit: bool = True,
     quick: bool = False,
     level: float = LEVEL,
 ) -> Verdict:
@@ -32,11 +36,23 @@ def assess(
     Parameters
     ----------
     micrograph
-        Of known pixel size.
+        A micrograph, the path of its file, or an array (y, x).
     model
-        With its card.
-    given, fit, quick, level
-        As in `Assessor.assess`.
+        A loaded model, or the folder or the name of one, as `load_model` takes it.
+    pixel_size
+        In Å, one number or (y, x), or a text with a unit such as "77.6pm"; replaces what a micrograph or a file says.
+    given
+        What is known of the conditions, by name: in TEM symbols of aberrations (C10 = −defocus), `focal_spread` in Å,
+        `angular_spread` in rad, `dose` in e⁻/Å². Where C10 is not given it is fitted to the Thon rings.
+    quick
+        Signals from fewer squares of the image, and no search for a better setting.
+    level
+        Nominal coverage of the intervals.
+
+    Returns
+    -------
+    Verdict
+        `outcome` in one word, its `reasons` and `advice`, and the predicted `loss` and `dice` with intervals.
 
     Raises
     ------
@@ -45,7 +61,9 @@ def assess(
     PerformanceError
         The table of performance on the card is damaged.
     """
-    return Assessor(model).assess(micrograph, given=given, fit=fit, quick=quick, level=level)
+    seen = as_micrograph(micrograph, pixel_size=pixel_size)
+    network = model if isinstance(model, Model) else load_model(model)
+    return Assessor(network).assess(seen, given=given, quick=quick, level=level)
 
 
 class Assessor:
