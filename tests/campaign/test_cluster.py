@@ -203,10 +203,10 @@ def test_an_attempt_removes_what_a_killed_one_left_half_written(tmp_path):
     assert not any(path.exists() for path in left)
 
 
-def test_deaths_count_within_one_command_only(tmp_path):
+def test_crashes_count_within_one_command_only(tmp_path):
     folder = run_folder(Tiny(0), tmp_path)
     folder.mkdir(parents=True)
-    record = {"command": "first", "deaths": 2, "process": 0}  # as a third attempt leaves it when its process dies
+    record = {"command": "first", "crashes": 2, "process": 0}  # as a third attempt leaves it when its process dies
     (folder / ATTEMPT).write_text(json.dumps(record))
     failed = attempt(write, Tiny(0), folder, Session("first"))
     assert (failed.state, "died 3 times" in failed.message) == ("failed", True)

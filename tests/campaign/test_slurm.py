@@ -57,6 +57,7 @@ def test_the_script_asks_for_what_the_page_says(tmp_path):
     ("text", "message"),
     [
         ("cores: 8\nmemory: 1GB\nwalltime: 10\nqueu: short", "queu is not a known key; did you mean 'queue'?"),
+        ("cores: 8\ndeaths: 3", "deaths is called crashes now; write that"),
         ('cores: 8\nqueue: "a\\n#SBATCH -A other"', "cannot stand in a job script; write letters, digits"),
         ("cores: 8\nqueue: a b", "queue: 'a b' cannot stand in a job script"),
         ("cores: 8\naccount: --wrap=x", "account: '--wrap=x' cannot stand in a job script"),

@@ -21,7 +21,7 @@ Runner = Callable[[Any, Path], object]
 _ONE_AT_A_TIME = threading.Lock()  # a worker may have several threads, and torch one global random state
 
 
-class Outcome(NamedTuple):
+class AttemptResult(NamedTuple):
     """What became of an attempt: all that travels back from a worker."""
 
     run: str
@@ -36,38 +36,38 @@ class Session(NamedTuple):
     ----------
     command
         Tells this command's attempts from those of an earlier one, which are forgiven.
-    deaths
-        Processes that a run may take with it before it counts as failed.
+    crashes
+        Worker processes that a run may lose before it counts as failed.
     version
         Of passband, which must be the same everywhere.
     """
 
     command: str
-    deaths: int = 3
+    crashes: int = 3
     version: str = __version__
 
 
-def attempt(run: Runner, experiment: Identified, folder: Path, session: Session) -> Outcome:
+def attempt(run: Runner, experiment: Identified, folder: Path, session: Session) -> AttemptResult:
     """Do a run in this process, unless it is done already or another process is at it.
 
-    An exception is recorded in `error.json` and returned as one line. A process that dies leaves `attempt.json` behind,
-    which the next attempt counts; after `session.deaths` of them the run has failed.
+    An exception is recorded in `error.json` and returned as one line. A process that crashes leaves `attempt.json`
+    behind, which the next attempt counts; after `session.crashes` of them the run has failed.
     """
     refusal = _refusal(folder, session)
     if refusal:
-        return Outcome(experiment.identity, "failed", refusal)
+        return AttemptResult(experiment.identity, "failed", refusal)
     with _ONE_AT_A_TIME, exclusive(folder / LOCK) as ours:
         if finished(folder):
-            return Outcome(experiment.identity, "found")
+            return AttemptResult(experiment.identity, "found")
         if not ours:
-            return Outcome(experiment.identity, "busy")
-        deaths = _deaths(folder, session)
-        if deaths >= session.deaths:
+            return AttemptResult(experiment.identity, "busy")
+        crashes = _crashes(folder, session)
+        if crashes >= session.crashes:
             (folder / ATTEMPT).unlink()
-            reason = f"its worker process died {deaths} times (out of memory, or killed); see the log of the system"
+            reason = f"its worker process died {crashes} times (out of memory, or killed); see the log of the system"
             return record_failure(experiment, folder, CampaignError(reason))
         remove_leftovers(folder)
-        return _done(run, experiment, folder, {"command": session.command, "deaths": deaths, "process": os.getpid()})
+        return _done(run, experiment, folder, {"command": session.command, "crashes": crashes, "process": os.getpid()})
 
 
 def _refusal(folder: Path, session: Session) -> str:
@@ -79,15 +79,15 @@ def _refusal(folder: Path, session: Session) -> str:
     return ""
 
 
-def _deaths(folder: Path, session: Session) -> int:
-    """How many attempts of this command were cut short; an attempt that ends removes its record."""
+def _crashes(folder: Path, session: Session) -> int:
+    """Count the attempts of this command that were cut short; an attempt that ends removes its record."""
     if not (folder / ATTEMPT).exists():
         return 0
     last = read_json(folder / ATTEMPT)
-    return int(last.get("deaths", 0)) + 1 if last.get("command") == session.command else 0
+    return int(last.get("crashes", 0)) + 1 if last.get("command") == session.command else 0
 
 
-def _done(run: Runner, experiment: Identified, folder: Path, record: dict[str, Any]) -> Outcome:
+def _done(run: Runner, experiment: Identified, folder: Path, record: dict[str, Any]) -> AttemptResult:
     try:
         write_atomically(folder / ATTEMPT, json_text(record).encode(), error=CampaignError)
         run(experiment, folder)
@@ -99,10 +99,10 @@ def _done(run: Runner, experiment: Identified, folder: Path, record: dict[str, A
     finally:
         with contextlib.suppress(OSError):
             (folder / ATTEMPT).unlink(missing_ok=True)
-    return Outcome(experiment.identity, "finished")
+    return AttemptResult(experiment.identity, "finished")
 
 
-def record_failure(experiment: Identified, folder: Path, error: BaseException) -> Outcome:
+def record_failure(experiment: Identified, folder: Path, error: BaseException) -> AttemptResult:
     """Write `error.json` and return what happened as one line."""
     message = one_line(error)
     record = {
@@ -112,7 +112,7 @@ def record_failure(experiment: Identified, folder: Path, error: BaseException) -
     }
     with contextlib.suppress(PassbandError):  # the disk may be what failed
         write_atomically(folder / ERROR, json_text(record, indent=1).encode())
-    return Outcome(experiment.identity, "failed", message)
+    return AttemptResult(experiment.identity, "failed", message)
 
 
 def one_line(error: BaseException) -> str:

@@ -20,7 +20,7 @@ import cloudpickle
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, Security, as_completed
 
-from passband.campaign.attempt import Outcome, Runner, Session, attempt, one_line, record_failure
+from passband.campaign.attempt import AttemptResult, Runner, Session, attempt, one_line, record_failure
 from passband.campaign.folder import LOG, RUNS, CampaignError, Identified, finished, run_folder
 from passband.campaign.slurm import SlurmRecipe, slurm_module
 from passband.campaign.transport import for_worker, key_folder, temporary_credentials
@@ -37,7 +37,7 @@ _CLOSING = 30.0  # seconds that workers get to stop
 _TRIES = 5  # of a run that a scheduler of unknown settings gives up because its workers die
 
 _SETTINGS: dict[str, Any] = {
-    "distributed.scheduler.allowed-failures": 1000,  # deaths are counted run by run, see `attempt`
+    "distributed.scheduler.allowed-failures": 1000,  # crashes are counted run by run, see `attempt`
     "distributed.scheduler.worker-saturation": 1.0,  # a run waits for a free worker, not behind a busy one
     "distributed.scheduler.worker-ttl": None,  # a worker deep in a computation is no dead one: its connection tells
     "distributed.scheduler.work-stealing": False,
@@ -65,7 +65,7 @@ class Summary(NamedTuple):
     total: int
     found: int
     finished: int
-    failed: tuple[Outcome, ...]
+    failed: tuple[AttemptResult, ...]
 
 
 def run_here(experiment: Any, folder: Path, *, stores: Path, trainings: Path, device: str = "auto") -> None:
@@ -94,7 +94,7 @@ def execute(
     run: Runner,
     *,
     pool: Pool = 2,
-    deaths: int = 3,
+    crashes: int = 3,
     progress: ProgressCallback | None = None,
 ) -> Summary:
     """Do the runs of a campaign that are not finished; failed ones are tried again.
@@ -112,8 +112,8 @@ def execute(
         Number of worker processes on this machine (0: in this process), the address of a running Dask scheduler, or
         jobs to submit. A scheduler that is started here lets nobody in but its own workers; at the address of another
         one Dask's own settings of TLS count, see `transport.open_to_all`.
-    deaths
-        Worker processes that a run may take with it before it counts as failed; of `pool` if that says it.
+    crashes
+        Worker processes that a run may lose before it counts as failed; of `pool` if that says it.
     progress
         Called with runs done, runs in all and a note.
 
@@ -126,37 +126,37 @@ def execute(
     folder = directory.absolute()
     (folder / RUNS).mkdir(parents=True, exist_ok=True)
     waiting = [one for one in unique.values() if not finished(run_folder(one, folder))]
-    tally = _Tally(len(unique), len(unique) - len(waiting), progress)
+    counts = _RunCounts(len(unique), len(unique) - len(waiting), progress)
     if waiting:
-        limit = pool.deaths if isinstance(pool, SlurmRecipe) else deaths
+        limit = pool.crashes if isinstance(pool, SlurmRecipe) else crashes
         job = partial(attempt, run, session=Session(uuid.uuid4().hex, limit))
         with _started(pool, len(waiting), folder) as client:
-            _exhaust(client, _Task(job, folder), waiting, tally)
-    return tally.summary()
+            _exhaust(client, _Task(job, folder), waiting, counts)
+    return counts.summary()
 
 
 @dataclass(frozen=True)
 class _Task:
     """An attempt at any run of a campaign."""
 
-    job: Callable[[Identified, Path], Outcome]
+    job: Callable[[Identified, Path], AttemptResult]
     directory: Path
 
-    def __call__(self, experiment: Identified) -> Outcome:
+    def __call__(self, experiment: Identified) -> AttemptResult:
         return self.job(experiment, run_folder(experiment, self.directory))
 
 
-class _Tally:
+class _RunCounts:
     """Counts what became of the runs, and tells."""
 
     def __init__(self, total: int, found: int, progress: ProgressCallback | None) -> None:
         self.total, self.found, self.progress = total, found, progress
-        self.done, self.failed = 0, dict[str, Outcome]()
+        self.done, self.failed = 0, dict[str, AttemptResult]()
         self._tell("starting workers" if found < total else "")
 
-    def add(self, outcome: Outcome) -> None:
-        if outcome.state == "failed":
-            self.failed[outcome.run] = outcome
+    def add(self, result: AttemptResult) -> None:
+        if result.state == "failed":
+            self.failed[result.run] = result
         else:
             self.done += 1
         self._tell(f"{len(self.failed)} failed" if self.failed else "")
@@ -169,35 +169,37 @@ class _Tally:
         return Summary(self.total, self.found, self.done, tuple(self.failed.values()))
 
 
-def _exhaust(client: Client | None, task: _Task, waiting: Sequence[Identified], tally: _Tally) -> None:
+def _exhaust(client: Client | None, task: _Task, waiting: Sequence[Identified], counts: _RunCounts) -> None:
     """Attempt every run; those that another command is at are looked at again until it is done with them."""
     while waiting:
         busy = []
-        outcomes = _in_turn(task, waiting) if client is None else _on_cluster(client, task, waiting)
-        for experiment, outcome in outcomes:
-            if outcome.state == "busy":
+        results = _in_turn(task, waiting) if client is None else _on_cluster(client, task, waiting)
+        for experiment, result in results:
+            if result.state == "busy":
                 busy.append(experiment)
             else:
-                tally.add(outcome)
+                counts.add(result)
         waiting = busy
         if waiting:
             time.sleep(_PAUSE)
 
 
-def perform(packed: bytes) -> Outcome:
+def perform(packed: bytes) -> AttemptResult:
     """Unpack a task and an experiment in a worker, and attempt it; the scheduler has nothing to unpack or import."""
     task, experiment = pickle.loads(packed)
-    outcome: Outcome = task(experiment)
-    return outcome
+    result: AttemptResult = task(experiment)
+    return result
 
 
-def _in_turn(task: _Task, experiments: Sequence[Identified]) -> Iterator[tuple[Identified, Outcome]]:
+def _in_turn(task: _Task, experiments: Sequence[Identified]) -> Iterator[tuple[Identified, AttemptResult]]:
     for experiment in experiments:
         yield experiment, task(experiment)
 
 
-def _on_cluster(client: Client, task: _Task, experiments: Sequence[Identified]) -> Iterator[tuple[Identified, Outcome]]:
-    """Yield every experiment with its outcome, in the order they end."""
+def _on_cluster(
+    client: Client, task: _Task, experiments: Sequence[Identified]
+) -> Iterator[tuple[Identified, AttemptResult]]:
+    """Yield every experiment with its result, in the order they end."""
     coming = iter(experiments)
     under_way: dict[Future[Any], Identified] = {}
     tries: dict[str, int] = {}
@@ -219,20 +221,20 @@ def _on_cluster(client: Client, task: _Task, experiments: Sequence[Identified]) 
             ended.add(future)
             continue
         experiment = under_way.pop(future)
-        outcome = _outcome(future, experiment, task, last=tries[experiment.identity] >= _TRIES)
-        if outcome is None:
+        result = _result_of(future, experiment, task, last=tries[experiment.identity] >= _TRIES)
+        if result is None:
             ended.add(submit(experiment))
             continue
-        yield experiment, outcome
+        yield experiment, result
         for following in islice(coming, 1):
             ended.add(submit(following))
 
 
-def _outcome(future: "Future[Any]", experiment: Identified, task: _Task, *, last: bool) -> Outcome | None:
+def _result_of(future: "Future[Any]", experiment: Identified, task: _Task, *, last: bool) -> AttemptResult | None:
     """Return what became of a task; None if its workers died and it may be tried once more."""
     if future.status == "finished":
-        outcome: Outcome = future.result()
-        return outcome
+        result: AttemptResult = future.result()
+        return result
     error = future.exception() if future.status == "error" else None
     if error is None:
         cure = "what is finished is kept, and the same command continues"
@@ -244,7 +246,7 @@ def _outcome(future: "Future[Any]", experiment: Identified, task: _Task, *, last
         raise CampaignError(f"a worker cannot do runs ({one_line(error)}); {cure}")
     folder = run_folder(experiment, task.directory)
     if finished(folder):  # its worker died after the last file and before its answer
-        return Outcome(experiment.identity, "finished")
+        return AttemptResult(experiment.identity, "finished")
     return record_failure(experiment, folder, error)
 
 

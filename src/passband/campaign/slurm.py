@@ -67,7 +67,7 @@ class SlurmRecipe(Recipe):
         Network interface over which nodes reach this machine, such as "ib0"; the default route's otherwise.
     log_directory
         For what the jobs print.
-    deaths
+    crashes
         Workers that a run may lose before it counts as failed; pre-emption and wall time count too.
     """
 
@@ -84,7 +84,7 @@ class SlurmRecipe(Recipe):
     python: Word | None = None
     interface: Word | None = None
     log_directory: Word | None = None
-    deaths: int = Field(default=10, ge=1, le=10**6)
+    crashes: int = Field(default=10, ge=1, le=10**6)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -153,6 +153,8 @@ def load_slurm(path: Path) -> SlurmRecipe:
         raise CampaignError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
     if not isinstance(raw, dict):
         raise CampaignError(f"{path} holds no table of names and values; write lines such as `cores: 8`")
+    if "deaths" in raw:
+        raise CampaignError(f"{path.name}: deaths is called crashes now; write that")
     raw = {name: value for name, value in raw.items() if value not in ("", "null", "~")}
     try:
         return SlurmRecipe.model_validate(raw)
