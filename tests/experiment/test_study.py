@@ -43,7 +43,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> WaveStore:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Steps taken and sets gone through."""
     count: Counter[str] = Counter()
-    step, validate = loop._Run._step, loop._Run.validate_epoch
+    step, validate = loop._TrainingLoop._step, loop._TrainingLoop.validate_epoch
 
     def counting_step(self: Any, *arguments: Any) -> Any:
         count["steps"] += 1
@@ -53,8 +53,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         count["validations"] += 1
         return validate(self, *arguments)
 
-    monkeypatch.setattr(loop._Run, "_step", counting_step)
-    monkeypatch.setattr(loop._Run, "validate_epoch", counting_validate)
+    monkeypatch.setattr(loop._TrainingLoop, "_step", counting_step)
+    monkeypatch.setattr(loop._TrainingLoop, "validate_epoch", counting_validate)
     return count
 
 

@@ -31,7 +31,7 @@ from passband.progress import ProgressCallback
 from passband.recipe import Recipe
 from passband.segmentation.model import load_model
 from passband.training import History
-from passband.training.loop import CHECKPOINT
+from passband.training.state import CHECKPOINT
 
 RECORD = "trained.json"
 
