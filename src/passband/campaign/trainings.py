@@ -22,6 +22,7 @@ from torch import nn
 
 from passband.campaign.folder import CONFIG, LOCK, CampaignError, read_json
 from passband.dataset.store import WaveStore
+from passband.differences import differences
 from passband.documents import json_text
 from passband.durable import write_atomically
 from passband.experiment.experiment import Experiment
@@ -154,7 +155,8 @@ def claim(folder: Path, recipe: Recipe) -> None:
     if not path.exists():
         write_atomically(path, json.dumps(json.loads(text), indent=1, sort_keys=True).encode(), error=CampaignError)
     elif json.dumps(read_json(path), sort_keys=True, separators=(",", ":")) != text:
-        raise CampaignError(f"{folder} holds another experiment than {recipe.identity}; use another directory")
+        keys = differences(read_json(path), recipe.model_dump(mode="json"))
+        raise CampaignError(f"{folder} holds another experiment than {recipe.identity} ({keys}); use another directory")
 
 
 def _train(

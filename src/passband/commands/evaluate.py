@@ -11,6 +11,8 @@ from passband.commands.terminal.options import AsJson, Device, ModelName, Overri
 from passband.commands.terminal.progress import ProgressBars
 from passband.devices import resolve_device
 from passband.documents import json_text
+from passband.experiment.shipped import shipped_plans
+from passband.recipe import PassbandError
 from passband.segmentation.shipped import find_model
 from passband.tabular import write_csv, write_parquet
 
@@ -48,6 +50,8 @@ def evaluate(
     Writes scores.csv, scores.parquet and scores.json: Dice and IoU of all pixels together, boundary IoU and Dice as
     means over images, and the loss on the scale of arXiv 2512.09067.
     """
+    if model in shipped_plans() or model.endswith(".toml"):
+        raise PassbandError(f"model {model!r} is a plan; the model comes first: passband evaluate MODEL PLAN")
     folder = find_model(model)
     from passband.dataset.simulate import simulate
     from passband.experiment import study

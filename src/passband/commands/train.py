@@ -62,7 +62,7 @@ def train(
             bars.warn(f"warning: {line}")
         with bars.bar("simulate", unit="structures") as bar:
             waves = simulate(recipe, place, workers=workers, device=where, progress=bar)
-        with bars.bar("train", unit="epochs") as bar:
+        with bars.bar("train", unit="steps") as bar:
             result = study.train(recipe, waves, output, device=where, progress=bar)
     if as_json:
         typer.echo(json_text({"model": str(result.model), "epochs": result.epochs, "seconds": result.seconds}))

@@ -28,6 +28,7 @@ from passband.dataset.layout import (
 )
 from passband.dataset.simulation import Simulation
 from passband.dataset.structure import SimulatedStructure
+from passband.differences import differences
 from passband.durable import LEFTOVER, write_atomically
 
 _TABLES_AT_ONCE = 256  # parts gathered into one row group of scenes.parquet
@@ -76,10 +77,9 @@ def prepare_store(directory: Path, recipe: Simulation) -> None:
     if (directory / "zarr.json").exists():
         found = read_recipe(directory)
         if found.identity != recipe.identity:
-            raise StoreError(
-                f"{directory} holds the store {found.identity} and the recipe is {recipe.identity}; "
-                "give another directory, or delete this one"
-            )
+            differing = differences(found.model_dump(mode="json"), recipe.model_dump(mode="json"), prefix="simulation.")
+            cure = "change the plan back, give another directory (with --store or -o), or delete this one"
+            raise StoreError(f"{directory} holds waves of another recipe ({differing}); {cure}")
     elif directory.exists() and any(not path.match(LEFTOVER) for path in _entries(directory)):
         raise StoreError(f"{directory} is not empty and not a wave store; give a new or empty directory")
     else:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from passband.dataset.store import WaveStore
+from passband.differences import differences
 from passband.distribution import limits
-from passband.documents import json_text
+from passband.documents import json_text, parse_json, read_document
 from passband.durable import write_atomically
 from passband.experiment.evaluation import evaluation_set, measure_segmenter
 from passband.experiment.plan import Plan
@@ -21,7 +22,12 @@ from passband.microscope.information import Metric, compare_information
 from passband.progress import ProgressCallback
 from passband.segmentation.model import load_model
 from passband.segmentation.segmenter import Segmenter
-from passband.training import History
+from passband.training import History, TrainingError
+
+#: Of a trained study: its plan.
+CONFIG = "config.json"
+#: Parts of a plan that the weights of its network depend on, beside the training's own recipe.
+DECISIVE = ("simulation", "imaging", "network", "loss", "split")
 
 
 class TrainedStudy(NamedTuple):
@@ -71,11 +77,26 @@ def train(
         The imaging does not fit the store.
     """
     experiment, directory = plan.experiment(), Path(directory)
+    _refuse_other_study(directory, plan)
     trained = train_networks(experiment, store, directory, device=device, progress=progress, prefetch=True)
-    write_atomically(directory / "config.json", json_text(plan.model_dump(mode="json"), indent=1).encode())
+    write_atomically(directory / CONFIG, json_text(plan.model_dump(mode="json"), indent=1).encode())
     save_networks(experiment, trained, [directory / "model"])
     history = trained.history
     return TrainedStudy(directory / "model", history, int(history.rows[-1]["epoch"]), history.seconds)
+
+
+def _refuse_other_study(directory: Path, plan: Plan) -> None:
+    """Say in which keys the plan of the study in a directory differs, where its network would be another one."""
+    try:
+        found = Plan.model_validate(parse_json(read_document(directory / CONFIG)))
+    except (OSError, ValueError):  # none is there, or it is damaged: the training itself says what does not fit
+        return
+    parts = [name for name in DECISIVE if getattr(found, name).identity != getattr(plan, name).identity]
+    if parts:
+        there, now = (one.model_dump(mode="json", include=set(parts)) for one in (found, plan))
+        cure = "use another directory, or remove this one to start afresh"
+        keys = differences(there, now)
+        raise TrainingError(f"{directory} holds a training with another {', '.join(parts)} ({keys}); {cure}")
 
 
 def evaluate(

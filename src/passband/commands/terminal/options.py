@@ -41,7 +41,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 ModelPath = Annotated[
     str | None,
     typer.Option(
-        "--model", "-M", metavar="MODEL", help=f"Folder of a trained model, or a shipped one, by default {DEFAULT}"
+        "--model", "-M", metavar="MODEL", help=f"Folder of a trained model ({DEFAULT} if not given), or a shipped one"
     ),
     Known(shipped_models),
 ]
