@@ -72,7 +72,10 @@ SHARED: dict[str, tuple[dict[str, Any], str]] = {  # what a study and a campaign
         {"simulation.displacement": {"Cd": -0.1, "Se": 0.1, "C": 0.1}},
         "displacement of Cd=-0.1 Å is negative",
     ),
-    "classes": ({"network.classes": 3}, "network.classes=3 and masks have 2"),
+    "classes": (
+        {"network.classes": 3},
+        "masks have 2, background and particle; write network.classes=2",
+    ),
     "channels": ({"network.channels": 3}, "network.channels=3 and a micrograph has 1"),
     "too few class weights": ({"loss": {"class_weights": [1.0]}}, "has 1 numbers and the network 2 classes"),
     "too many class weights": ({"loss": {"class_weights": [1.0, 2.0, 3.0]}}, "has 3 numbers and the network 2 classes"),

@@ -1,7 +1,7 @@
 """How micrographs are taken of stored structures, as one value, and of which waves they cannot be taken."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -38,6 +38,9 @@ class Imaging(Recipe):
     physics
         Version of what is computed, see `passband.dataset.physics`; never written by hand.
     """
+
+    #: Of a micrograph: it is grey.
+    channels: ClassVar[int] = 1
 
     conditions: AnyConditions = ConditionDistribution()
     pixel_size: Scalar

@@ -5,7 +5,7 @@ The bounds are those of the largest machines: what a workstation of 512 GB does 
 
 from collections.abc import Iterator
 from math import pi
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from ase.formula import Formula
 from pydantic import AfterValidator, Field, model_validator
@@ -63,6 +63,9 @@ class Simulation(Recipe):
     physics
         Version of what is computed, see `passband.dataset.physics`; never written by hand.
     """
+
+    #: What the pixels of the masks mean, by their number.
+    classes: ClassVar[tuple[str, ...]] = ("background", "particle")
 
     scene: SceneDistribution
     structures: int = Field(ge=1, le=10_000_000)

@@ -1,5 +1,6 @@
 """Sizes, places and shapes of the particles in a mask, in nanometres, as a table."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ def measure_particles(
     *,
     probability: ArrayLike | None = None,
     minimum_area_nm2: float = 0.0,
+    classes: Sequence[str] = (),
 ) -> list[Row]:
     """Measure every connected particle of a mask (pixels that touch at a corner are connected).
 
@@ -44,22 +46,40 @@ def measure_particles(
         (y, x): the network's, averaged over each particle.
     minimum_area_nm2
         Smaller particles are left out.
+    classes
+        Names of the classes that the numbers of the mask stand for. Where there are more than two, particles of
+        different classes are different particles, and each row has a `class`.
 
     Returns
     -------
     list of dict
-        One row per particle, numbered from 1 in reading order, with the names in `COLUMNS`; see `measure_labels`.
+        One row per particle, numbered from 1 in reading order, with the names in `particle_columns(classes)`; see
+        `measure_labels`.
 
     Raises
     ------
     PassbandError
-        `mask` is not 2-D, the pixel size not positive, or `probability` has another shape.
+        `mask` is not 2-D or holds a number without a class, the pixel size is not positive, or `probability` has
+        another shape.
     """
     array = np.asarray(mask)
     if array.ndim != 2:
         raise PassbandError(f"mask of shape {array.shape} is not 2-D (y, x); measure one image at a time")
-    labels = label(array != 0, connectivity=2)  # type: ignore[no-untyped-call]
-    return measure_labels(labels, pixel_size, probability=probability, minimum_area_nm2=minimum_area_nm2)
+    several = len(classes) > 2
+    if several and array.size and int(array.max()) >= len(classes):
+        raise PassbandError(f"mask holds class {array.max()} and classes={list(classes)} do not name it; name each")
+    labels = label(array if several else array != 0, connectivity=2)  # type: ignore[no-untyped-call]
+    rows = measure_labels(labels, pixel_size, probability=probability, minimum_area_nm2=minimum_area_nm2)
+    if not several:
+        return rows
+    numbers, first = np.unique(labels, return_index=True)  # every label's first pixel tells its class
+    names = {int(number): classes[int(array.flat[place])] for number, place in zip(numbers, first, strict=True)}
+    return [{"label": row["label"], "class": names[row["label"]], **row} for row in rows]
+
+
+def particle_columns(classes: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the columns of the table: `COLUMNS`, and a `class` where there are several beside the background."""
+    return (COLUMNS[0], "class", *COLUMNS[1:]) if len(classes) > 2 else COLUMNS
 
 
 def measure_labels(

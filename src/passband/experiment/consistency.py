@@ -19,7 +19,6 @@ from passband.segmentation.losses import LossRecipe
 from passband.training import TrainingRecipe
 from passband.training.history import RENAMED
 
-IMAGE_CHANNELS, MASK_CLASSES = 1, 2  # a micrograph is grey; a pixel is background or particle
 SCORES = ("training_loss", "paper_loss", "accuracy", "dice", "iou")
 RISING = ("accuracy", "dice", "iou")  # scores that grow as networks get better
 MOST_STEPS = 10**9
@@ -91,10 +90,14 @@ def problems(study: Study) -> Iterator[str]:
 
 def _network_problems(study: Study) -> Iterator[str]:
     network, weights = study.network, study.loss.class_weights
-    if network.channels != IMAGE_CHANNELS:
-        yield f"network.channels={network.channels} and a micrograph has {IMAGE_CHANNELS}; leave channels out"
-    if network.classes != MASK_CLASSES:
-        yield f"network.classes={network.classes} and masks have {MASK_CLASSES}, background and particle; leave it out"
+    channels, classes = study.imaging.channels, study.simulation.classes
+    if network.channels != channels:
+        yield f"network.channels={network.channels} and a micrograph has {channels}; write network.channels={channels}"
+    if network.classes != len(classes):
+        yield (
+            f"network.classes={network.classes} and masks have {len(classes)}, {' and '.join(classes)}; "
+            f"write network.classes={len(classes)}"
+        )
     if weights is not None and len(weights) != network.classes:
         yield (
             f"loss.class_weights={list(weights)} has {len(weights)} numbers and the network {network.classes} classes; "

@@ -20,7 +20,6 @@ from passband.dataset.physics import IMAGES
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.experiment.experiment import MONITORED, Evaluation, Experiment
-from passband.patches.tiling import TILE_STEP
 from passband.scores.overlap import overlap_scores
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.model import Model
@@ -171,15 +170,16 @@ def _foreground(per_class: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> fl
 def _logits(segmenter: Segmenter, batch: Batch) -> Tensor:
     """Logits (n, classes, y, x) of patches that a network sees as they are, else logarithms of probabilities."""
     sizes: Sequence[float] = [row["pixel_size"] for row in batch.rows]
+    images = [image.squeeze(0) for image in batch.images]  # (y, x), or (channels, y, x) of several
     if not isinstance(segmenter, Model):
-        seen = [_probabilities(segmenter, image[0], size) for image, size in zip(batch.images, sizes, strict=True)]
+        seen = [_probabilities(segmenter, image, size) for image, size in zip(images, sizes, strict=True)]
         return torch.stack(seen).clamp_min(SMALLEST_PROBABILITY).log()
     finest, coarsest = _trained_pixels(segmenter)
     if min(sizes) >= finest * (1.0 - SAME_PIXEL) and max(sizes) <= coarsest * (1.0 + SAME_PIXEL):
-        images = batch.images.to(segmenter.device).contiguous(memory_format=torch.channels_last)
-        logits: Tensor = segmenter.network(images)
+        stack = batch.images.to(segmenter.device).contiguous(memory_format=torch.channels_last)
+        logits: Tensor = segmenter.network(stack)
         return logits
-    seen = [_resampled(segmenter, image[0], size) for image, size in zip(batch.images, sizes, strict=True)]
+    seen = [_resampled(segmenter, image, size) for image, size in zip(images, sizes, strict=True)]
     return torch.stack(seen).clamp_min(SMALLEST_PROBABILITY).log()
 
 
@@ -203,5 +203,5 @@ def _trained_pixels(model: Model) -> tuple[float, float]:
 def _resampled(model: Model, image: Tensor, pixel_size: float) -> Tensor:
     """Probabilities (classes, y, x) of one image that is resampled to the network's pixel and seen whole there."""
     side = max(image.shape) * pixel_size / model.card.pixel_size
-    patch = TILE_STEP * (int(side) // TILE_STEP + 2)
+    patch = model.tile_step * (int(side) // model.tile_step + 2)
     return torch.from_numpy(model.predict(image.cpu().numpy(), pixel_size, patch=patch, overlap=0))

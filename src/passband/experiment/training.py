@@ -196,6 +196,7 @@ def _card(experiment: Experiment, trained: TrainedNetworks, number: int) -> Mode
     return ModelCard(
         name=f"{experiment.trained_on} seed {seed}" if several else experiment.trained_on,
         architecture=experiment.network,
+        classes=experiment.simulation.classes,
         pixel_size=sqrt(low * high),
         conditions=imaging.conditions.model_dump(mode="json"),
         simulation=experiment.simulation.model_dump(mode="json"),

@@ -1,5 +1,6 @@
 """Results that other programs open: TIFF with a pixel size that ImageJ understands, and an overlay to look at."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from passband.recipe import PassbandError
 SOFTWARE = "passband"
 #: What the files of this module, and figures, hold in their first bytes; the last is that of older versions' TIFFs.
 MARKS = (b"Software\0" + SOFTWARE.encode(), SOFTWARE.encode() + b"\0", b"pixel_size_angstrom=")
-_OUTLINE = (255, 176, 0)  # amber of the IBM colour-blind-safe palette
+Colour = tuple[int, int, int]
+#: Of the classes of an overlay from 1 on: amber, blue, magenta, orange, purple of IBM's colour-blind-safe palette.
+COLOURS: tuple[Colour, ...] = ((255, 176, 0), (100, 143, 255), (220, 38, 127), (254, 97, 0), (120, 94, 240))
 _FILL = 0.22
 _PERCENTILES = (0.5, 99.5)
 _SMALLEST_OVERLAY = 512  # pixels: smaller images are enlarged by a whole factor
@@ -83,15 +86,19 @@ def _outline(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
 
 
 def _painted(
-    grey: NDArray[np.uint8], inside: NDArray[np.bool_], outline: NDArray[np.bool_], colour: tuple[int, int, int]
+    grey: NDArray[np.uint8], classes: NDArray[np.integer], colours: Sequence[Colour], width: int
 ) -> NDArray[np.uint8]:
-    """RGB picture (y, x, 3) by a table of 3 × 256 colours: bare, tinted and outlined."""
+    """RGB picture (y, x, 3) by a table of 256 colours for what is bare, and for each class tinted and outlined."""
     levels = np.arange(256.0)[:, None]
-    paint = np.array(colour, dtype=np.float64)
-    shades = [np.broadcast_to(part, (256, 3)) for part in (levels, (1 - _FILL) * levels + _FILL * paint, paint)]
-    table = np.rint(np.concatenate(shades)).astype(np.uint8)
-    kind = inside.astype(np.uint16)
-    kind += outline
+    parts = [levels]
+    kind = np.zeros(grey.shape, dtype=np.uint16)
+    for number, colour in enumerate(colours, start=1):
+        paint = np.array(colour, dtype=np.float64)
+        parts += [(1 - _FILL) * levels + _FILL * paint, paint]
+        inside = classes == number
+        kind[inside] = 2 * number - 1
+        kind += _outline(inside, width)
+    table = np.rint(np.concatenate([np.broadcast_to(part, (256, 3)) for part in parts])).astype(np.uint8)
     kind <<= 8
     kind += grey
     picture: NDArray[np.uint8] = table[kind]
@@ -134,11 +141,12 @@ def write_overlay_png(
     mask: NDArray[Any],
     pixel_size: tuple[float, float] | None = None,
     *,
-    colour: tuple[int, int, int] = _OUTLINE,
+    colours: Sequence[Colour] = COLOURS[:1],
 ) -> None:
     """Write the image (y, x) with the mask tinted and outlined; a scale bar where `pixel_size` (y, x) in Å is known.
 
-    The picture has the image's size, or a whole multiple of it where the image is small.
+    The picture has the image's size, or a whole multiple of it where the image is small. `colours` are those of the
+    classes from 1 on; further classes have the last one.
 
     Raises
     ------
@@ -148,13 +156,14 @@ def write_overlay_png(
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
-    values, particles = np.asarray(image), np.asarray(mask) > 0
-    if values.ndim != 2 or values.shape != particles.shape:
-        raise PassbandError(f"image {values.shape} and mask {particles.shape} must be (y, x) of one shape")
+    values, classes = np.asarray(image), np.asarray(mask)
+    if values.ndim != 2 or values.shape != classes.shape:
+        raise PassbandError(f"image {values.shape} and mask {classes.shape} must be (y, x) of one shape")
     factor = max(1, -(-_SMALLEST_OVERLAY // max(values.shape)))
     grey = _contrast(values).repeat(factor, axis=0).repeat(factor, axis=1)
-    inside = particles.repeat(factor, axis=0).repeat(factor, axis=1)
-    drawn = _painted(grey, inside, _outline(inside, max(1, max(grey.shape) // 512)), colour)
+    shown = np.clip(classes.astype(np.int64), 0, len(colours)).astype(np.uint8)
+    enlarged = shown.repeat(factor, axis=0).repeat(factor, axis=1)
+    drawn = _painted(grey, enlarged, colours, max(1, max(grey.shape) // 512))
     if pixel_size is not None and drawn.shape[0] >= 48 and drawn.shape[1] >= 96:
         drawn = _draw_bar(drawn, pixel_size[1] / 10 / factor)
     said = PngInfo()

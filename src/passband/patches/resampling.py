@@ -28,7 +28,7 @@ def resample(image: ArrayLike, shape: tuple[int, int]) -> FloatImage:
 def resample_to_pixel(
     image: ArrayLike, pixel_size: float | tuple[float, float], target: float | tuple[float, float]
 ) -> FloatImage:
-    """Sample an image (y, x) of `pixel_size` Å so that its pixels measure `target` Å.
+    """Sample an image (…, y, x) of `pixel_size` Å so that its pixels measure `target` Å.
 
     The field stays the same, so the new pixel is exact to half a pixel over the whole field. Pixels that already
     agree to 1 % are left alone: no network notices, and nothing is blurred.
@@ -37,5 +37,5 @@ def resample_to_pixel(
     ratios = [old / new for old, new in zip(pixel_pair(pixel_size), pixel_pair(target), strict=True)]
     if all(abs(ratio - 1.0) <= 0.01 for ratio in ratios):
         return np.array(array, dtype=np.float32)
-    shape = (max(1, round(array.shape[0] * ratios[0])), max(1, round(array.shape[1] * ratios[1])))
+    shape = (max(1, round(array.shape[-2] * ratios[0])), max(1, round(array.shape[-1] * ratios[1])))
     return resample(array, shape)

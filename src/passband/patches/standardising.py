@@ -1,4 +1,4 @@
-"""What a network may look at, and in what numbers: finite grey images of mean 0 and standard deviation 1."""
+"""What a network may look at, and in what numbers: finite images, each channel of mean 0 and standard deviation 1."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +13,20 @@ if TYPE_CHECKING:
 HIGHEST = 1e15  # of any pixel: the variance of a larger image has no place in single precision
 
 
-def check_image(image: ArrayLike) -> NDArray[np.generic]:
-    """Return `image` as an array if a network can look at it.
+def check_image(image: ArrayLike, *, channels: int = 1) -> NDArray[np.generic]:
+    """Return `image` as an array if a network can look at it: (y, x), or (channels, y, x) where there are several.
 
     Raises
     ------
     PassbandError
-        Not two-dimensional, empty, complex, or with pixels that are NaN, infinite or beyond ±1e15.
+        Of another shape, empty, complex, or with pixels that are NaN, infinite or beyond ±1e15.
     """
     array = np.asarray(image)
-    if array.ndim != 2:
+    if channels > 1 and (array.ndim != 3 or array.shape[0] != channels):
+        raise PassbandError(
+            f"image of shape {array.shape} is not (channels, y, x) of {channels} channels; stack them in front"
+        )
+    if channels == 1 and array.ndim != 2:
         raise PassbandError(f"image of shape {array.shape} is not 2-D (y, x); pass one grey frame or channel at a time")
     if array.size == 0:
         raise PassbandError(f"image of shape {array.shape} holds no pixels; pass a micrograph")
@@ -57,6 +61,11 @@ def standardised(array: NDArray[Any]) -> NDArray[np.float32]:
     if spread <= 1e-12 * max(abs(mean), 1e-300):
         return np.zeros(values.shape, np.float32)
     return ((values - mean) / spread).astype(np.float32)
+
+
+def standardised_channels(array: NDArray[Any]) -> NDArray[np.float32]:
+    """Standardise an image (y, x), or each channel of (channels, y, x) on its own."""
+    return standardised(array) if array.ndim == 2 else np.stack([standardised(channel) for channel in array])
 
 
 def standardised_tensor(image: "Tensor") -> "Tensor":

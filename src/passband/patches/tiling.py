@@ -29,13 +29,12 @@ def _ramp(tile: int, overlap: int) -> NDArray[np.float32]:
     return weights
 
 
-def _tiles_along(length: int, patch: int, overlap: int) -> tuple[int, int, int]:
+def _tiles_along(length: int, patch: int, overlap: int, step: int) -> tuple[int, int, int]:
     """Return tile side, overlap and number of tiles that cover `length` pixels plus half an overlap at either end."""
     padded = length + overlap
     if padded <= patch:
-        return -(-padded // TILE_STEP) * TILE_STEP, overlap, 1
-    step = patch - overlap
-    return patch, overlap, -(-(padded - overlap) // step)
+        return -(-padded // step) * step, overlap, 1
+    return patch, overlap, -(-(padded - overlap) // (patch - overlap))
 
 
 def _corners(counts: tuple[int, int], steps: tuple[int, int]) -> Iterator[tuple[int, int]]:
@@ -51,21 +50,25 @@ def predict_tiled(
     patch: int = 512,
     overlap: int = 128,
     batch: int = 4,
+    step: int = TILE_STEP,
 ) -> FloatImage:
     """Apply a function of square tiles to an image of any size, without seams.
 
     Parameters
     ----------
     function
-        Takes tiles (n, 1, p, q), gives (n, classes, p, q); p, q ≤ `patch` are multiples of 32.
+        Takes tiles (n, channels, p, q), gives (n, classes, p, q); p, q ≤ `patch` are multiples of `step`.
     image
-        (y, x); reflected half an overlap beyond its border, or more where it is smaller than a tile.
+        (y, x) or (channels, y, x); reflected half an overlap beyond its border, or more where it is smaller than a
+        tile.
     patch, overlap
-        Tile side and the stripe that neighbours share, in pixels, multiples of 32. No output counts that lies
+        Tile side and the stripe that neighbours share, in pixels, multiples of `step`. No output counts that lies
         within 3/8 of the overlap from a tile's edge: a network that reaches no further gives, in tiles, exactly what it
         gives for the whole image at once.
     batch
         Tiles per call. Memory: `patch`² × `batch` inside the function, and the result.
+    step
+        Of the places where tiles lie: the side of the function's coarsest pixel, or a multiple.
 
     Returns
     -------
@@ -77,30 +80,33 @@ def predict_tiled(
     PassbandError
         The tile geometry is impossible.
     """
-    if patch % TILE_STEP or overlap % TILE_STEP or not 0 <= 2 * overlap <= patch or batch < 1:
+    if patch % step or overlap % step or not 0 <= 2 * overlap <= patch or batch < 1:
         raise PassbandError(
-            f"patch={patch}, overlap={overlap}, batch={batch}: patch and overlap must be multiples of 32, the "
+            f"patch={patch}, overlap={overlap}, batch={batch}: patch and overlap must be multiples of {step}, the "
             "overlap at most half the patch, batch at least 1; the defaults 512, 128, 4 suit most images"
         )
     array = np.asarray(image, dtype=np.float32)
-    plans = [_tiles_along(length, patch, overlap) for length in array.shape]
+    planes = array if array.ndim == 3 else array[None]  # (channels, y, x)
+    shape = planes.shape[1:]
+    plans = [_tiles_along(length, patch, overlap, step) for length in shape]
     counts = (plans[0][2], plans[1][2])
     sides = (plans[0][0], plans[1][0])
     steps = (sides[0] - overlap, sides[1] - overlap)
     extents = [step * count + overlap for step, count in zip(steps, counts, strict=True)]
     before = overlap // 2
-    after = [extent - length - before for extent, length in zip(extents, array.shape, strict=True)]
-    padded = np.pad(array, ((before, after[0]), (before, after[1])), mode="reflect" if min(array.shape) > 1 else "edge")
+    after = [extent - length - before for extent, length in zip(extents, shape, strict=True)]
+    around = ((0, 0), (before, after[0]), (before, after[1]))
+    padded = np.pad(planes, around, mode="reflect" if min(shape) > 1 else "edge")
     weight = _ramp(sides[0], overlap)[:, None] * _ramp(sides[1], overlap)[None, :]
-    inside = (slice(before, before + array.shape[0]), slice(before, before + array.shape[1]))
+    inside = (slice(before, before + shape[0]), slice(before, before + shape[1]))
     corners = list(_corners(counts, steps))
     total: FloatImage | None = None
     for start in range(0, len(corners), batch):
         group = corners[start : start + batch]
-        tiles = np.stack([padded[y : y + sides[0], x : x + sides[1]] for y, x in group])[:, None]
+        tiles = np.stack([padded[:, y : y + sides[0], x : x + sides[1]] for y, x in group])
         outputs = function(tiles)
         if total is None:
-            total = np.zeros((outputs.shape[1], *padded.shape), dtype=np.float32)
+            total = np.zeros((outputs.shape[1], *padded.shape[1:]), dtype=np.float32)
         for (y, x), output in zip(group, outputs, strict=True):
             total[:, y : y + sides[0], x : x + sides[1]] += output * weight
     assert total is not None

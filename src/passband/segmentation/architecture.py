@@ -10,6 +10,7 @@ from torch import nn
 
 from passband.kinds import Kinds
 from passband.recipe import Recipe
+from passband.segmentation.segmenter import MOST_CLASSES
 
 
 class Architecture(Recipe, ABC):
@@ -33,7 +34,7 @@ class Architecture(Recipe, ABC):
 
     kind: str
     channels: int = Field(default=1, ge=1, le=1024)
-    classes: int = Field(default=2, ge=2, le=1024)
+    classes: int = Field(default=2, ge=2, le=MOST_CLASSES)
 
     @model_serializer(mode="wrap")
     def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -42,7 +43,7 @@ class Architecture(Recipe, ABC):
     @property
     @abstractmethod
     def stride(self) -> int:
-        """Side of the coarsest pixel, in pixels of the image."""
+        """Side of the coarsest pixel, in pixels of the image; tiles lie on its multiples, so it should divide 128."""
 
     @abstractmethod
     def build(self) -> nn.Module:

@@ -17,7 +17,7 @@ class SegmentationLearner(nn.Module):
     Parameters
     ----------
     network
-        (n, 1, y, x) → logits (n, classes, y, x).
+        (n, channels, y, x) → logits (n, classes, y, x).
     loss
         What is made small.
     augment

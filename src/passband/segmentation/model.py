@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from passband.durable import write_atomically
 from passband.patches.resampling import resample, resample_to_pixel
-from passband.patches.standardising import check_image, standardised
+from passband.patches.standardising import check_image, standardised_channels
 from passband.patches.symmetry import dihedral, dihedral_inverse
-from passband.patches.tiling import predict_tiled
+from passband.patches.tiling import TILE_STEP, predict_tiled
 from passband.pixels import pixel_pair
 from passband.segmentation.card import ModelCard, read_card
 from passband.segmentation.segmenter import Segmentation
@@ -38,6 +38,7 @@ class Model:
         network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network: nn.Module = network.eval()
         self.card = card
+        self.tile_step = math.lcm(TILE_STEP, card.architecture.stride)
 
     def predict(
         self,
@@ -50,13 +51,13 @@ class Model:
     ) -> NDArray[np.float32]:
         """Probability of every class at every pixel of a micrograph.
 
-        The image is resampled to the pixel size of the card, standardised as a whole, predicted in seamless tiles,
-        and the probabilities are resampled back.
+        The image is resampled to the pixel size of the card, each channel standardised as a whole, predicted in
+        seamless tiles, and the probabilities are resampled back.
 
         Parameters
         ----------
         image
-            (y, x), any real type.
+            (y, x), any real type; (channels, y, x) for a network of several channels.
         pixel_size
             Å, one number or (y, x).
         symmetries
@@ -72,22 +73,23 @@ class Model:
         Raises
         ------
         PassbandError
-            The image is not a finite 2-D one, too small or too large, or the pixel size is not positive.
+            The image is not finite, has not the network's channels, is too small or too large, or the pixel size is
+            not positive.
         """
-        array = check_image(image)
+        array = check_image(image, channels=self.card.architecture.channels)
         if not 1 <= symmetries <= 8:
             raise ModelError(f"symmetries={symmetries} is outside 1 to 8; the square has eight")
-        self.check_size(array.shape, pixel_size)
+        self.check_size(array.shape[-2:], pixel_size)
         at_network = resample_to_pixel(array, pixel_size, self.card.pixel_size)
-        ready = standardised(at_network)
+        ready = standardised_channels(at_network)
 
         def probabilities(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
             return self._probabilities(torch.from_numpy(tiles), symmetries)
 
-        predicted = predict_tiled(probabilities, ready, patch=patch, overlap=overlap)
+        predicted = predict_tiled(probabilities, ready, patch=patch, overlap=overlap, step=self.tile_step)
         if not np.isfinite(predicted).all():
             raise ModelError(f"the network {self.card.name} gives NaN on this image; copy it again, or train anew")
-        return _back_to(predicted, (array.shape[0], array.shape[1]))
+        return _back_to(predicted, (array.shape[-2], array.shape[-1]))
 
     def segment(
         self, image: ArrayLike, pixel_size: float | tuple[float, float], *, symmetries: int = 1

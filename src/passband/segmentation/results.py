@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from passband.files.own_files import ENDINGS, is_marked
-from passband.files.writing import write_image_tiff, write_mask_tiff, write_overlay_png
+from passband.files.writing import COLOURS, write_image_tiff, write_mask_tiff, write_overlay_png
 from passband.recipe import PassbandError
 from passband.segmentation.segmenter import Segmentation
 from passband.tabular import write_csv
@@ -60,7 +60,8 @@ def write_results(
         files.pop("probability").unlink(missing_ok=True)  # of an earlier segmenter
     else:
         write_image_tiff(files["probability"], foreground, size)
-    write_overlay_png(files["overlay"], image, segmentation.labels, size)
+    several = COLOURS if len(segmentation.classes) > 2 else COLOURS[:1]
+    write_overlay_png(files["overlay"], image, segmentation.labels, size, colours=several)
     write_csv(files["particles"], particles, columns, digits=7, line_end="\n")
     write_mask_tiff(files["mask"], segmentation.labels, size)
     return files

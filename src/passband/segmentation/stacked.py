@@ -104,7 +104,7 @@ class _Turns(nn.ModuleList):
     """Networks computed one after the other."""
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """(n, 1, y, x) → logits (n, classes, y, x) of every network."""
+        """(n, channels, y, x) → logits (n, classes, y, x) of every network."""
         ready = images.contiguous(memory_format=torch.channels_last)
         return [network(ready) for network in self]
 
@@ -127,7 +127,7 @@ class _Mapped(nn.Module):
             self.register_buffer(_flat(name), value)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """(n, 1, y, x) → logits (n, classes, y, x) of every network."""
+        """(n, channels, y, x) → logits (n, classes, y, x) of every network."""
         network = self._shape[0].train(self.training)
         parameters: dict[str, Tensor] = {self._names[flat]: value for flat, value in self.named_parameters()}
         buffers = {self._names[flat]: value for flat, value in self.named_buffers()}

@@ -20,14 +20,14 @@ class LabelledBatch(Protocol):
 
     @property
     def images(self) -> Any:
-        """Float images (n, 1, y, x), standardised one by one; tensor or array."""
+        """Float images (n, channels, y, x), standardised one by one; tensor or array."""
 
     @property
     def masks(self) -> Any:
         """Class numbers (n, y, x), tensor or array."""
 
 
-#: Images (n, 1, y, x) → logits (n, classes, y, x) of each of several networks.
+#: Images (n, channels, y, x) → logits (n, classes, y, x) of each of several networks.
 Networks = Callable[[Tensor], Iterable[Tensor]]
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from passband.description.particles import COLUMNS, measure_particles
+from passband.description.particles import measure_particles, particle_columns
 from passband.files.micrograph import Micrograph
 from passband.segmentation.model import load_model
 from passband.segmentation.results import write_results
@@ -24,7 +24,8 @@ class Segmented(NamedTuple):
 
     def write(self, micrograph: Micrograph, output: Path, *, stem: str) -> dict[str, Path]:
         """Write the four files of one image; errors as `segmentation.results.write_results`."""
-        return write_results(self.segmentation, micrograph.array, self.particles, output, stem=stem, columns=COLUMNS)
+        columns = particle_columns(self.segmentation.classes)
+        return write_results(self.segmentation, micrograph.array, self.particles, output, stem=stem, columns=columns)
 
 
 class FileSegmenter:
@@ -42,7 +43,9 @@ class FileSegmenter:
     def segmented(self, micrograph: Micrograph) -> Segmented:
         """Return the segmentation and the particles of a micrograph of known pixel size."""
         found = segment(micrograph, self.model, symmetries=8 if self.tta else 1, minimum_area_nm2=self.minimum_area_nm2)
-        particles = measure_particles(found.labels, found.pixel_size, probability=found.foreground)
+        particles = measure_particles(
+            found.labels, found.pixel_size, probability=found.foreground, classes=found.classes
+        )
         return Segmented(found, particles)
 
     def write(self, micrograph: Micrograph, path: Path, output: Path, *, stem: str) -> dict[str, Any]:
