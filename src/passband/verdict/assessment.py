@@ -42,7 +42,7 @@ def assess(
     pixel_size
         In Å, one number or (y, x), or a text with a unit such as "77.6pm"; replaces what a micrograph or a file says.
     given
-        What is known of the conditions, by name: in TEM symbols of aberrations (C10 = −defocus), `focal_spread` in Å,
+        What is known of the conditions, by name: in TEM aberrations (`C10` or `defocus` in Å, …), `focal_spread` in Å,
         `angular_spread` in rad, `dose` in e⁻/Å². Where C10 is not given it is fitted to the Thon rings.
     quick
         Signals from fewer squares of the image, and no search for a better setting.
@@ -57,7 +57,8 @@ def assess(
     Raises
     ------
     PassbandError
-        The pixel size is unknown, the image is too small or not finite, or a given value is not physical.
+        The file cannot be read, the pixel size is unknown, the image is too small or not finite, or a given value is
+        not physical.
     PerformanceError
         The table of performance on the card is damaged.
     """
@@ -100,8 +101,8 @@ class Assessor:
         micrograph
             Of known pixel size.
         given
-            What the user knows of its conditions, by name: in TEM symbols of aberrations, `focal_spread`,
-            `angular_spread`, `dose`; Å, rad, e⁻/Å².
+            What the user knows of its conditions, by name: in TEM aberrations (`C10`, `defocus`, …),
+            `focal_spread`, `angular_spread`, `dose`; Å, rad, e⁻/Å².
         fit
             Whether to fit the conditions to the image (in TEM to the Thon rings) where they are not given.
         quick

@@ -87,16 +87,18 @@ def estimate_conditions(
     trained
         Conditions of the network's training.
     given
-        What the user knows, by name, in the units of the instrument.
+        What the user knows, by name or alias, in the units of the instrument.
     fit
         Whether to fit the image at all.
 
     Raises
     ------
     PassbandError
-        A value that was given is not physical.
+        A name that was given is unknown.
     """
     instrument = instrument_of(trained)
+    resolved = {name: instrument.resolve(name) for name in given}
+    given = {symbol: sign * given[name] for name, (symbol, sign) in resolved.items()}
     if micrograph.conditions is not None and micrograph.conditions.kind == trained.kind:
         values = {**instrument.known_values(micrograph.conditions), **given}
         return ConditionEstimate("file", values, note="the file carries its conditions")

@@ -1,0 +1,81 @@
+"""One call for one micrograph: its conditions, its signals, the verdict."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+import passband
+from passband.files.micrograph import Micrograph
+from passband.recipe import PassbandError
+from passband.segmentation.card import ModelCard
+from passband.segmentation.model import Model
+from passband.segmentation.unet import UNetRecipe
+from passband.verdict import assessment
+from passband.verdict.assessment import Assessor, assess
+
+TINY = UNetRecipe.preset("tiny")
+GIVEN = {"defocus": 80.0, "dose": 400.0}
+
+
+@pytest.fixture
+def model(table, trained, pixel) -> Model:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = TINY.build()
+    values: dict[str, Any] = {"conditions": trained, "calibration": table}
+    plain = {name: one.model_dump(mode="json") for name, one in values.items()}
+    return Model(network, ModelCard(architecture=TINY, pixel_size=pixel, **plain))
+
+
+@pytest.fixture
+def film() -> Micrograph:
+    image = np.random.default_rng(0).poisson(100.0, size=(160, 160)).astype(np.float32)
+    return Micrograph(image, pixel_size=(0.8, 0.8))
+
+
+def test_the_function_says_what_the_assessor_says(model: Model, film: Micrograph, tmp_path: Path) -> None:
+    found = assess(film, model, given=GIVEN)
+    assert found == Assessor(model).assess(film, given=GIVEN)
+    assert found.loss is not None
+    assert found.conditions.values["C10"] == -80.0
+    path = tmp_path / "film.tif"
+    tifffile.imwrite(path, film.array, imagej=True, resolution=(12.5, 12.5), metadata={"unit": "nm", "axes": "YX"})
+    assert passband.assess(path, model, given=GIVEN) == found
+    with pytest.raises(PassbandError, match="pixel size"):
+        assess(Micrograph(film.array), model)
+
+
+def test_a_quick_verdict_measures_fewer_squares_and_looks_for_no_better_defocus(
+    model: Model, film: Micrograph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = {**GIVEN, "defocus": 650.0}
+    taken: list[int] = []
+    measure = assessment.signals
+
+    def counted(*given: Any, most: int, **named: Any) -> dict[str, float]:
+        taken.append(most)
+        return measure(*given, most=most, **named)
+
+    monkeypatch.setattr(assessment, "signals", counted)
+    slow, quick = (assess(film, model, given=far, quick=quick) for quick in (False, True))
+    assert taken == [9, 4]
+    assert any(one.startswith("record at a defocus of") for one in slow.advice)
+    assert not any(one.startswith("record at a defocus of") for one in quick.advice)
+
+
+@pytest.mark.parametrize(("facts", "fits"), [({}, True), ({"mode": "STEM"}, False), ({"energy": 80e3}, False)])
+def test_rings_are_read_only_in_images_of_the_trained_microscope(
+    model: Model, film: Micrograph, facts: dict[str, Any], fits: bool
+) -> None:
+    micrograph = Micrograph(film.array, pixel_size=film.pixel_size, **facts)
+    assert assess(micrograph, model).conditions.note.startswith("no fit: " if fits else "the defocus was not given")
+    assert Assessor(model).assess(micrograph, fit=False).conditions.note.startswith("the defocus was not given")
+
+
+def test_a_network_that_was_never_measured_says_so(film: Micrograph) -> None:
+    model = Model(TINY.build(), ModelCard(architecture=TINY, pixel_size=0.8))
+    assert assess(film, model).outcome == "not calibrated"
