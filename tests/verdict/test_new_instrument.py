@@ -187,3 +187,12 @@ def test_its_settings_are_not_mixed_with_those_of_another() -> None:
         instrument_of(trained).with_values(ProbeSetting(), {"C10": 1.0})
     with pytest.raises(ValueError, match="the table lacks probe_current"):
         PerformanceTable.model_validate({**table().model_dump(), "sets": {"loss": (0.1,)}})
+
+
+def test_an_alias_may_have_the_other_sign() -> None:
+    # rejects values that are taken over without the sign of the name that they were given by
+    class Opposite(ScanningMicroscope):
+        def resolve(self, name: str) -> tuple[str, float]:
+            return ("convergence", -1.0) if name == "divergence" else super().resolve(name)
+
+    assert Opposite().with_values(ProbeSetting(), {"divergence": -0.03}).convergence == 0.03

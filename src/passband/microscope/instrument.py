@@ -250,7 +250,10 @@ class Instrument(Recipe, ABC):
         PassbandError
             A name is unknown or a value is not physical.
         """
-        given = {self.resolve(name)[0]: value for name, value in values.items()}
+        given: dict[str, float | None] = {}
+        for name, value in values.items():
+            symbol, sign = self.resolve(name)
+            given[symbol] = None if value is None else sign * value
         return type(setting).model_validate({**setting.model_dump(), **given})
 
     def known_values(self, setting: Setting) -> dict[str, float]:
