@@ -101,6 +101,30 @@ def test_an_mrc_whose_width_looks_like_a_pickle_is_an_mrc() -> None:
         assert found.name == "MRC"
 
 
+TIFF, ZIPPED = b"II*\0", b"PK\x03\x04"
+
+
+@pytest.mark.parametrize(
+    ("name", "marks", "kind"),
+    [
+        ("a.zspy", {0: ZIPPED}, "ZSPY"),  # a mark with the name that belongs to it tells more than the mark
+        ("a.docx", {0: ZIPPED}, "Office document"),
+        ("a.tif", {0: ZIPPED}, "ZIP"),  # and a shared mark without it nothing
+        ("a.tif", {0: TIFF, 128: b"DICM"}, "TIFF"),  # of two long marks the one nearer to the start
+        ("a", {0: b"BM\0\0", 208: b"MAP "}, "MRC"),  # 19,778 columns look like a bitmap: the longer mark tells more
+        ("a", {0: b"RIFF", 8: b"WEBP"}, "picture"),
+        ("a", {8: TIFF}, None),
+    ],
+)
+def test_of_several_marks_the_surest_counts(name: str, marks: dict[int, bytes], kind: str | None) -> None:
+    """Rejects the order of the table, the order of names, and marks looked for at the start alone."""
+    head = bytearray(512)
+    for offset, mark in marks.items():
+        head[offset : offset + len(mark)] = mark
+    found = identify(Path(name), bytes(head))
+    assert (found.name if found else None) == kind
+
+
 @pytest.mark.parametrize("suffix", sorted(readable_endings()))
 def test_a_folder_is_searched_for_every_ending_that_is_read(tmp_path: Path, suffix: str) -> None:
     (tmp_path / f"a{suffix.upper()}").write_bytes(b"")

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from passband.files.writing import SOFTWARE
+from passband.files.own_files import SOFTWARE
 
 Array = NDArray[np.float64]
 

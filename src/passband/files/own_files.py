@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from passband.files.formats import readable_endings
-from passband.files.writing import MARKS
 
+SOFTWARE = "passband"
+#: What masks, images and figures of passband hold in their first bytes; the last is that of older versions' TIFFs.
+MARKS = (b"Software\0" + SOFTWARE.encode(), SOFTWARE.encode() + b"\0", b"pixel_size_angstrom=")
 #: What stands behind the stem of an image; the mask is written last, so that its presence means that all are there.
 ENDINGS: Mapping[str, str] = {
     "probability": ".probability.tif",

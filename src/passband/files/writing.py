@@ -8,11 +8,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from passband.files.own_files import SOFTWARE
 from passband.recipe import PassbandError
 
-SOFTWARE = "passband"
-#: What the files of this module, and figures, hold in their first bytes; the last is that of older versions' TIFFs.
-MARKS = (b"Software\0" + SOFTWARE.encode(), SOFTWARE.encode() + b"\0", b"pixel_size_angstrom=")
 Colour = tuple[int, int, int]
 #: Of the classes of an overlay from 1 on: amber, blue, magenta, orange, purple of IBM's colour-blind-safe palette.
 COLOURS: tuple[Colour, ...] = ((255, 176, 0), (100, 143, 255), (220, 38, 127), (254, 97, 0), (120, 94, 240))
