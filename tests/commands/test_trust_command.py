@@ -11,15 +11,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from passband.commands.calibrate import unseen_structures
 from passband.commands.cli import app
-from passband.dataset.simulation import Simulation
-from passband.dataset.store import split_structures
-from passband.experiment.experiment import Split
 from passband.microscope.instruments import instrument_named
 from passband.performance.settings import setting_columns
 from passband.performance.table import SCORE_COLUMNS, PerformanceError, PerformanceTable, measured_performance
-from passband.recipe import PassbandError
 from passband.segmentation.card import read_card
 
 Run = Callable[..., Any]  # the fixture `run`, see conftest
@@ -196,56 +191,6 @@ def test_a_training_store_needs_to_know_what_was_held_back(run: Run, calibrated:
     outcome = run("calibrate", model, "--store", calibrated / "run" / "store", "-o", tmp_path / "out")
     assert outcome.code == 2
     assert "name the plan of the training with --plan" in outcome.err
-
-
-@pytest.mark.parametrize(
-    ("changes", "structures", "unseen"),
-    [
-        ({}, 20, "held back"),
-        ({"pixel_size": 0.3}, 20, "held back"),  # other pixels, the same atoms
-        ({"energy": 80e3, "structures": 10}, 10, "held back"),
-        ({"seed": 8}, 20, "all"),
-    ],
-)
-def test_whatever_the_pixels_structures_of_the_training_are_not_measured(
-    calibrated: Path, changes: dict[str, object], structures: int, unseen: str
-) -> None:
-    recipe = Simulation.model_validate({"scene": {}, "structures": 20, "seed": 7, "pixel_size": 0.2})
-    card = read_card(calibrated / "run" / "model")
-    card = card.model_copy(update={"simulation": recipe.model_dump(mode="json")})
-    store = Listed(Simulation.model_validate({**recipe.model_dump(), **changes}))
-    training = split_structures(20, seed=7, validation=0.2, test=0.2)["train"]
-    every = range(structures)
-    expected = list(every) if unseen == "all" else [index for index in every if index not in training]
-    assert list(unseen_structures(card, store, Split(validation=0.2, test=0.2))) == expected
-
-
-def test_a_store_without_any_structure_that_was_held_back_is_refused(calibrated: Path) -> None:
-    card = read_card(calibrated / "run" / "model")
-    recipe = Simulation.model_validate({"scene": {}, "structures": 20, "seed": 7})
-    card = card.model_copy(update={"simulation": recipe.model_dump(mode="json")})
-    first = min(
-        index
-        for name, part in split_structures(20, seed=7, validation=0.2, test=0.2).items()
-        for index in part
-        if name != "train"
-    )
-    with pytest.raises(PassbandError, match="none of the structures held back"):
-        unseen_structures(
-            card, Listed(recipe.model_copy(update={"structures": int(first)})), Split(validation=0.2, test=0.2)
-        )
-
-
-class Listed:
-    """A store as far as its structures are counted."""
-
-    directory = Path("store")
-
-    def __init__(self, recipe: Simulation) -> None:
-        self.recipe = recipe
-
-    def __len__(self) -> int:
-        return self.recipe.structures
 
 
 def test_a_damaged_calibration_is_named(calibrated: Path) -> None:

@@ -16,7 +16,7 @@ from passband.segmentation.shipped import find_model
 if TYPE_CHECKING:
     from passband.microscope.conditions import ConditionDistribution, Conditions
     from passband.performance.error_model import ErrorModel
-    from passband.verdict.loss_map import Axis, LossMap
+    from passband.verdict.loss_map import Axis
 
 STEPS = (31, 13)
 Span = Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="What you can reach; as trained by default.")]
@@ -56,12 +56,13 @@ def advise(
     folder = find_model(model)
     from passband.performance.error_model import ErrorModel
     from passband.segmentation.model import load_model
+    from passband.verdict.loss_map import middle_of_training
 
     card = load_model(folder, device=resolve_device(device)).card
     error_model = ErrorModel.of_card(card)
     if error_model is None:
         raise PassbandError(f"{card.name} is not calibrated; run passband calibrate, then name its model with --model")
-    base = _middle(error_model, given)
+    base = middle_of_training(error_model, given)
     axes = _axes(error_model, {"C10": c10, "C30": cs, "C12": c12})
     result = draw(error_model, base, axes, output, name=card.name)
     if budget:
@@ -74,15 +75,11 @@ def _axes(error_model: "ErrorModel", spans: dict[str, str | None]) -> dict[str, 
     """Reachable values of each coefficient, by default what the training had, or what the calibration covered."""
     from passband.commands.terminal.quantities import signed_length
     from passband.microscope.instruments import instrument_of
-    from passband.performance.widening import trained_range
-    from passband.verdict.loss_map import axis
+    from passband.verdict.loss_map import axis, covered_range
 
     axes, instrument = {}, instrument_of(error_model.trained)
     for name, text in spans.items():
-        low, high = trained_range(error_model.trained)[name]
-        if text is None and low == high:
-            column = error_model.table.column(name)
-            low, high = float(column.min()), float(column.max())
+        low, high = covered_range(error_model, name)
         if text is not None:
             parts = text.split(",")
             if len(parts) != 2:
@@ -90,26 +87,6 @@ def _axes(error_model: "ErrorModel", spans: dict[str, str | None]) -> dict[str, 
             low, high = (signed_length(part, name) for part in parts)
         axes[name] = axis(instrument, name, low, high, STEPS[0] if name == "C10" else STEPS[1])
     return axes
-
-
-def _middle(error_model: "ErrorModel", given: dict[str, float]) -> "Conditions":
-    """Return the middle of the training, with what was given; no astigmatism, coma or trefoil."""
-    import numpy as np
-
-    from passband.microscope.aberrations import Aberrations
-    from passband.microscope.conditions import Conditions
-    from passband.microscope.instruments import instrument_of
-    from passband.performance.widening import bounding_distribution, trained_range
-
-    setting = bounding_distribution(error_model.trained).sample(1, np.random.default_rng(0))[0]
-    if not isinstance(setting, Conditions):
-        raise PassbandError(f"a network for images of {setting.kind!r} has no defocus × Cs to map; use passband trust")
-    ranges = trained_range(error_model.trained)
-    middle = {name: float(np.mean(ranges[name])) for name in ("focal_spread", "angular_spread")}
-    if "dose" in ranges:
-        middle["dose"] = float(np.sqrt(np.prod(ranges["dose"])))
-    round_lens = setting.model_copy(update={"aberrations": Aberrations()})
-    return instrument_of(setting).with_values(round_lens, {**middle, **given})
 
 
 def draw(
@@ -130,44 +107,15 @@ def draw(
     figure = loss_maps_figure([(title, maps[0][1]), (title, maps[1][1])], thresholds=thresholds)
     (output / "advice.png").write_bytes(to_png(figure, dpi=130))
     for second, one in maps:
-        write_csv(output / f"loss_C10_{second}.csv", _rows(one))
+        write_csv(output / f"loss_C10_{second}.csv", one.rows())
     return {
         "model": name,
         "usual_loss": thresholds.degraded,
         "worst_loss_inside": thresholds.outside,
         "conditions": base.model_dump(mode="json"),
-        "best": [_best(second, one) for second, one in maps],
+        "best": [one.best() for _, one in maps],
         "holds": {f"C10_{second}": float((one.loss.value <= thresholds.degraded).mean()) for second, one in maps},
         "files": [str(output / file) for file in ("advice.png", "loss_C10_C30.csv", "loss_C10_C12.csv")],
-    }
-
-
-def _rows(one: "LossMap") -> list[dict[str, Any]]:
-    return [
-        {
-            f"{one.first.name}_A": float(x),
-            f"{one.second.name}_A": float(y),
-            "loss": float(one.loss.value[j, i]),
-            "loss_low": float(one.loss.low[j, i]),
-            "loss_high": float(one.loss.high[j, i]),
-            "dice": float(one.dice.value[j, i]),
-            "sigma": float(one.sigma[j, i]),
-        }
-        for j, y in enumerate(one.second.values)
-        for i, x in enumerate(one.first.values)
-    ]
-
-
-def _best(second: str, one: "LossMap") -> dict[str, Any]:
-    import numpy as np
-
-    j, i = divmod(int(np.nanargmin(one.loss.value)), len(one.first.values))
-    return {
-        "C10": float(one.first.values[i]),
-        second: float(one.second.values[j]),
-        "predicted_loss": float(one.loss.value[j, i]),
-        "interval": [float(one.loss.low[j, i]), float(one.loss.high[j, i])],
-        "predicted_dice": float(one.dice.value[j, i]),
     }
 
 

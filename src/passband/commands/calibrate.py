@@ -1,30 +1,32 @@
 """`passband calibrate`: measure a network under many conditions, so that it can say later where it holds."""
 
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from passband.commands.terminal.choices import OneOf
 from passband.commands.terminal.entry import NETWORKS, command
 from passband.commands.terminal.errors import printable
 from passband.commands.terminal.options import AsJson, Device, ModelName, Quiet
 from passband.commands.terminal.progress import ProgressBars
 from passband.devices import resolve_device
-from passband.documents import json_text, naming, parse_json, parse_toml, read_document
+from passband.documents import json_text
 from passband.recipe import PassbandError
 from passband.segmentation.shipped import find_model
 
 if TYPE_CHECKING:
-    from passband.dataset.store import WaveStore
     from passband.experiment.experiment import Split
-    from passband.microscope.instrument import SettingDistribution
     from passband.performance.table import MeasurementRecipe, PerformanceTable
     from passband.segmentation.card import ModelCard
     from passband.segmentation.model import Model
 
-Structures = Literal["validation", "test", "both"]
+
+def _parts() -> Iterable[str]:
+    from passband.performance.unseen import PARTS
+
+    return PARTS
 
 
 @command(
@@ -58,7 +60,7 @@ def calibrate(
     ] = 400,
     images: Annotated[int, typer.Option(metavar="N", min=2, help="Micrographs of each.")] = 10,
     structures: Annotated[
-        Structures, typer.Option(help="Held-out structures to use, of the training's store.")
+        str, typer.Option(help="Held-out structures to use, of the training's store."), OneOf(_parts)
     ] = "both",
     plan: Annotated[
         str | None, typer.Option(metavar="PLAN", help="Whose split says what was held out; found by itself mostly.")
@@ -82,9 +84,12 @@ def calibrate(
     if store is None:
         found = _fitted_again(network.card, quiet=quiet)
     else:
+        from passband.performance.unseen import training_split
+        from passband.performance.widening import read_conditions
+
         wider = None if conditions is None else read_conditions(conditions)
         recipe = MeasurementRecipe(data_sets=data_sets, images=images, seed=seed, wider=wider)
-        split = _split(network.card, folder, plan)
+        split = training_split(network.card, folder, plan)
         found = _measured(network, store, split, structures, recipe, output, quiet=quiet)
     _say(_written(found, network.card, folder, output), as_json=as_json, quiet=quiet)
 
@@ -105,7 +110,7 @@ def _measured(
     network: "Model",
     store: Path,
     split: "Split | None",
-    structures: Structures,
+    structures: str,
     recipe: "MeasurementRecipe",
     output: Path,
     *,
@@ -113,6 +118,7 @@ def _measured(
 ) -> "PerformanceTable":
     from passband.dataset.store import WaveStore
     from passband.performance.measurement import measure_performance
+    from passband.performance.unseen import unseen_structures
 
     waves = WaveStore.open(store)
     unseen = unseen_structures(network.card, waves, split, structures)
@@ -122,15 +128,12 @@ def _measured(
 
 def _written(found: "PerformanceTable", card: "ModelCard", folder: Path, output: Path) -> dict[str, Any]:
     """Write model and table, and return what to say of them."""
-    from passband.performance.table import write_measured_card
+    from passband.performance.table import write_measured_model
     from passband.tabular import write_csv
     from passband.verdict.evidence import loss_thresholds
 
     target = output / "model"
-    target.mkdir(parents=True, exist_ok=True)
-    if target.resolve() != folder.resolve():
-        shutil.copyfile(folder / "weights.safetensors", target / "weights.safetensors")
-    write_measured_card(target, card, found)
+    write_measured_model(target, folder, card, found)
     rows = [dict(zip(found.sets, values, strict=True)) for values in zip(*found.sets.values(), strict=True)]
     write_csv(output / "calibration.csv", rows)
     thresholds = loss_thresholds(found)
@@ -151,69 +154,3 @@ def _say(result: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
         counts = f"{result['data_sets']} data sets, {result['inside']} of them inside the training's conditions"
         losses = f"loss inside: 90 % below {result['usual_loss']:.3g}, worst {result['worst_loss_inside']:.3g}"
         typer.echo(f"{counts}; {losses}\ncalibrated model in {printable(result['model'])}")
-
-
-def read_conditions(path: Path) -> "SettingDistribution":
-    """Read conditions from a TOML file, as in the table `imaging.conditions` of a plan.
-
-    Raises
-    ------
-    PassbandError
-        It is no TOML, or a value is not physical.
-    """
-    from passband.microscope.instruments import validate_distribution
-
-    with naming(path):
-        content = parse_toml(read_document(path))
-    return validate_distribution(content)
-
-
-def _split(card: "ModelCard", folder: Path, plan: str | None) -> "Split | None":
-    """Find what the training held back: from a plan, the run's config.json, or the shipped plan of the model's name."""
-    from passband.experiment.experiment import Split
-    from passband.experiment.plan import load_plan
-    from passband.experiment.shipped import shipped_plans
-
-    if plan is not None:
-        return load_plan(plan).split
-    config = folder.parent / "config.json"
-    if config.is_file():
-        with naming(config):
-            content = parse_json(read_document(config))
-        if isinstance(content, dict) and "split" in content:
-            return Split.model_validate(content["split"])
-    return load_plan(card.name).split if card.name in shipped_plans() else None
-
-
-def unseen_structures(
-    card: "ModelCard", store: "WaveStore", split: "Split | None", part: Structures = "both"
-) -> Sequence[int]:
-    """Structures of a store that a network has not seen: those held back, or all where the structures are others.
-
-    Scenes and seed make the structures: a store of the same on other pixels or at another energy has the same atoms.
-
-    Raises
-    ------
-    PassbandError
-        It holds structures of the training and nothing says what was held back, or none that was is in it.
-    """
-    from passband.dataset.store import split_structures
-
-    recipe = store.recipe.model_dump(mode="json")
-    if any(recipe[name] != card.simulation.get(name) for name in ("scene", "seed")):
-        return range(len(store))
-    if split is None:
-        raise PassbandError(
-            f"{store.directory} holds what {card.name} was trained on, and nothing says which structures were held "
-            "back; name the plan of the training with --plan"
-        )
-    known = int(str(card.simulation["structures"]))
-    parts = split_structures(known, seed=recipe["seed"], validation=split.validation, test=split.test)
-    wanted = ("validation", "test") if part == "both" else (part,)
-    held_back = sorted(int(index) for name in wanted for index in parts[name] if index < len(store))
-    if not held_back:
-        raise PassbandError(
-            f"none of the structures held back from {card.name} is in {store.directory}; simulate all {known} of its "
-            "plan, or some with another seed"
-        )
-    return held_back

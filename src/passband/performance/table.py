@@ -6,6 +6,7 @@ in-distribution micrographs. Numbers only.
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +23,7 @@ from passband.performance.observation import SignalReference
 from passband.performance.settings import setting_columns
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.card import ModelCard
-from passband.segmentation.shipped import CARD
+from passband.segmentation.shipped import CARD, WEIGHTS
 from passband.segmentation.weights import ModelError
 from passband.validation import first_error
 
@@ -171,6 +172,14 @@ def write_measured_card(folder: Path, card: ModelCard, table: PerformanceTable) 
     text = text.replace(' "calibration": null', f' "calibration": {_lines(values, 1)}')
     write_atomically(folder / CARD, (text + "\n").encode(), error=ModelError)
     return complete
+
+
+def write_measured_model(target: Path, folder: Path, card: ModelCard, table: PerformanceTable) -> None:
+    """Write the weights of the model in `folder` into `target`, and its card with a table."""
+    target.mkdir(parents=True, exist_ok=True)
+    if target.resolve() != folder.resolve():
+        shutil.copyfile(folder / WEIGHTS, target / WEIGHTS)
+    write_measured_card(target, card, table)
 
 
 def _lines(values: Mapping[str, object], depth: int) -> str:

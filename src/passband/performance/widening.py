@@ -6,12 +6,14 @@ settings leave the training in one quantity and others in several.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from passband.distribution import Scalar, Uniform, limits, sample
+from passband.documents import naming, parse_toml, read_document
 from passband.microscope.instrument import Setting, SettingDistribution
-from passband.microscope.instruments import instrument_of
+from passband.microscope.instruments import instrument_of, validate_distribution
 from passband.recipe import PassbandError
 
 #: Probability that a quantity is drawn from the wider distribution, one of these for each data set.
@@ -115,3 +117,16 @@ def camera_pixels(pixel_size: Scalar, rng: np.random.Generator, *, finest: float
     low, high = limits(pixel_size)
     drawn = sample(pixel_size, rng) if rng.random() < 0.5 else rng.uniform(0.75 * low, 1.25 * high)
     return float(np.clip(drawn, finest, coarsest))
+
+
+def read_conditions(path: Path) -> SettingDistribution:
+    """Read conditions from a TOML file, as in the table `imaging.conditions` of a plan.
+
+    Raises
+    ------
+    PassbandError
+        It is no TOML, or a value is not physical.
+    """
+    with naming(path):
+        content = parse_toml(read_document(path))
+    return validate_distribution(content)
