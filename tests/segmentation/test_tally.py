@@ -30,6 +30,19 @@ def test_overlaps_against_scikit_learn(classes):
         assert tally.overlaps()[name] == pytest.approx(expected, abs=1e-12), name
 
 
+def test_areas_of_images_add_up_to_the_dice_of_all():
+    """Rejects areas that count the background, or once what is shared."""
+    rng = np.random.default_rng(3)
+    truth, predicted = rng.integers(2, size=(2, 3, 8, 8))
+    together, both, either = Tally(LossRecipe()), 0.0, 0.0
+    together.add(logits_of(predicted, 2), torch.as_tensor(truth))
+    for k in range(3):
+        one = Tally(LossRecipe())
+        one.add(logits_of(predicted[k : k + 1], 2), torch.as_tensor(truth[k : k + 1]))
+        both, either = both + one.areas()[0], either + one.areas()[1]
+    assert both / either == together.scores()["dice"] == f1_score(truth.ravel(), predicted.ravel())
+
+
 def test_what_is_undefined_is_nan():
     """Nothing is predicted: precision has no meaning, and a recall of 0 has."""
     truth = torch.ones(1, 4, 4, dtype=torch.int64)

@@ -23,8 +23,9 @@ from passband.performance.observation import SignalReference, augmented_predicti
 from passband.performance.signals import signal_values, whole_side
 from passband.performance.table import MeasurementRecipe, PerformanceError, rounded
 from passband.performance.widening import camera_pixels, draw_settings, widened
-from passband.segmentation.losses import paper_loss
+from passband.segmentation.losses import LossRecipe
 from passband.segmentation.model import Model
+from passband.segmentation.tally import Tally
 
 Rows = list[dict[str, Any]]
 
@@ -151,9 +152,7 @@ def _seed_of(seed: int, number: int) -> int:
 
 def scores_of(logits: Tensor, mask: Tensor) -> dict[str, float]:
     """Loss on the scale of the paper, twice the shared area and the sum of both areas of one image."""
-    found, truth = logits.argmax(dim=0) > 0, mask > 0
-    return {
-        "loss": float(paper_loss(logits[None], mask[None])),
-        "both": 2.0 * float((found & truth).sum()),
-        "either": float(found.sum() + truth.sum()),
-    }
+    tally = Tally(LossRecipe())
+    tally.add(logits[None], mask[None])
+    both, either = tally.areas()
+    return {"loss": tally.scores()["paper_loss"], "both": both, "either": either}

@@ -79,16 +79,28 @@ class Tally:
 
     def overlaps(self) -> dict[str, float]:
         """Return `dice`, `iou`, `precision` and `recall`, NaN where no class has one; at least one image was added."""
-        assert self.confusion is not None
-        classes = round(len(self.confusion) ** 0.5)
-        table = self.confusion.reshape(classes, classes).double().numpy()  # truth × prediction
-        shared, predicted, true = np.diag(table)[1:], table.sum(0)[1:], table.sum(1)[1:]
+        shared, predicted, true = self._areas()
         return {
             "dice": _mean_ratio(2.0 * shared, predicted + true),
             "iou": _mean_ratio(shared, predicted + true - shared),
             "precision": _mean_ratio(shared, predicted),
             "recall": _mean_ratio(shared, true),
         }
+
+    def areas(self) -> tuple[float, float]:
+        """Twice the pixels that prediction and truth share, and the pixels of both, over the classes but 0.
+
+        Their ratio is the Dice of two classes, so that sums of them are the Dice of several images.
+        """
+        shared, predicted, true = self._areas()
+        return 2.0 * float(shared.sum()), float(predicted.sum() + true.sum())
+
+    def _areas(self) -> tuple[NDArray[np.float64], ...]:
+        """Pixels of each class but 0 that are shared, predicted, and true; at least one image was added."""
+        assert self.confusion is not None
+        classes = round(len(self.confusion) ** 0.5)
+        table = self.confusion.reshape(classes, classes).double().numpy()  # truth × prediction
+        return np.diag(table)[1:], table.sum(0)[1:], table.sum(1)[1:]
 
 
 def _mean_ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> float:
