@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from passband.training import History, TrainingError, TrainingRecipe, fit
+from passband.training import FitOptions, History, TrainingError, TrainingRecipe, fit
 from passband.training.checkpoint import read_checkpoint, write_checkpoint
 from passband.training.history import read_history
 
@@ -71,9 +71,9 @@ def test_interrupted_training_ends_with_the_same_bytes(tmp_path, changes, prefet
     whole, broken = Regression(), Regression()
     history = fit(whole, batches, VALIDATION, recipe, tmp_path / "whole")
     with pytest.raises(InterruptionError):
-        fit(broken, interrupting(7), VALIDATION, recipe, tmp_path / "broken", prefetch=prefetch)
+        fit(broken, interrupting(7), VALIDATION, recipe, tmp_path / "broken", FitOptions(prefetch=prefetch))
     resumed = Regression()
-    again = fit(resumed, batches, VALIDATION, recipe, tmp_path / "broken", prefetch=prefetch)
+    again = fit(resumed, batches, VALIDATION, recipe, tmp_path / "broken", FitOptions(prefetch=prefetch))
     assert again.rows == history.rows
     assert state_bytes(resumed) == state_bytes(whole)
     for name in ("checkpoint.safetensors", "history.parquet"):
@@ -215,7 +215,7 @@ def test_without_validation_sets_the_training_loss_decides(tmp_path):
 
 def test_progress_tells_step_rate_and_remaining_time(tmp_path):
     told = []
-    fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, progress=told.append)
+    fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, FitOptions(progress=told.append))
     steps = [report for report in told if report.scores is None]
     assert [report.step for report in steps] == list(range(1, 13))
     assert [report.epoch for report in steps] == [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]
@@ -249,17 +249,17 @@ def test_cosine_run_cannot_be_lengthened(tmp_path):
 
 
 def test_other_data_other_network_and_damage_are_refused(tmp_path):
-    fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, identity="a")
+    fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, FitOptions(identity="a"))
     with pytest.raises(TrainingError, match="another identity"):
-        fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, identity="b")
+        fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, FitOptions(identity="b"))
     with pytest.raises(TrainingError, match="does not fit this network"):
-        fit(Regression(width=4), batches, VALIDATION, RECIPE, tmp_path, identity="a")
+        fit(Regression(width=4), batches, VALIDATION, RECIPE, tmp_path, FitOptions(identity="a"))
     (tmp_path / "checkpoint.safetensors").write_bytes(b"\x80\x04 a pickle")
     with pytest.raises(TrainingError, match="no readable checkpoint"):
-        fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, identity="a")
+        fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, FitOptions(identity="a"))
     (tmp_path / "training.json").write_text("{")
     with pytest.raises(TrainingError, match=r"no readable training\.json"):
-        fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, identity="a")
+        fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, FitOptions(identity="a"))
 
 
 def test_divergence_is_an_error_with_a_cure_and_keeps_the_last_good_epoch(tmp_path):
@@ -341,6 +341,6 @@ def test_half_precision_trains_on_a_gpu(tmp_path, precision):
 
     sets = {"near": [VALIDATION["near"][0].cuda()]}
     recipe = RECIPE.model_copy(update={"precision": precision, "clip_norm": 1.0, "steps_per_epoch": 20})
-    history = fit(Regression(), on_gpu, sets, recipe, tmp_path, device="cuda")
+    history = fit(Regression(), on_gpu, sets, recipe, tmp_path, FitOptions(device="cuda"))
     losses = history.column("train_loss")
     assert losses[-1] < 0.5 * losses[0]

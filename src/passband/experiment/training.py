@@ -25,7 +25,7 @@ from passband.segmentation.losses import LossRecipe
 from passband.segmentation.model import save_model
 from passband.segmentation.networks import AnyArchitecture, seeded_networks
 from passband.segmentation.stacked import StackedLearner, Together
-from passband.training import History, TrainingProgress, fit
+from passband.training import FitOptions, History, TrainingProgress, fit
 
 CARD_SCORES = ("dice", "iou", "paper_loss")
 
@@ -139,18 +139,15 @@ def train_networks(
             state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
             write_atomically(epoch_file(folder, epoch, one), save(state))
 
-    history = fit(
-        learner,
-        stream.batch,
-        validation_sets(experiment, store, device=device),
-        experiment.protocol,
-        folder,
+    options = FitOptions(
         device=device,
         progress=_shown(progress),
         identity=training_of(experiment).identity,
         prefetch=prefetch,
         validated=keep if experiment.curves else None,
     )
+    sets = validation_sets(experiment, store, device=device)
+    history = fit(learner, stream.batch, sets, experiment.protocol, folder, options)
     if progress is not None:
         progress(history.rows[-1]["step"], history.rows[-1]["step"], note=f"stopped by {history.stopped}")
     return TrainedNetworks(learner.separate(), history, device)

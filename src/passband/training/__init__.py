@@ -5,11 +5,12 @@ Its names are public as far as `import passband` offers them; the others may cha
 
 from passband.training.checkpoint import TrainingError
 from passband.training.history import History
-from passband.training.loop import TrainingProgress, fit
+from passband.training.loop import FitOptions, TrainingProgress, fit
 from passband.training.rates import RateSweep, learning_rate_finder
 from passband.training.recipe import Learner, TrainingRecipe
 
 __all__ = [
+    "FitOptions",
     "History",
     "Learner",
     "RateSweep",

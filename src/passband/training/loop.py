@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -36,18 +36,38 @@ class TrainingProgress:
     scores: Mapping[str, Mapping[str, float]] | None = None
 
 
-def fit(  # noqa: PLR0913
+@dataclass(frozen=True)
+class FitOptions:
+    """How a training runs; nothing that the trained weights depend on but for rounding.
+
+    Attributes
+    ----------
+    device
+        The learner is moved there; by default it stays where its parameters are.
+    progress
+        Called after steps and validations.
+    identity
+        Of whatever else makes the run (data, network): a directory with another one is refused.
+    prefetch
+        Make the next batch in a second thread during a step; the result is the same.
+    validated
+        Called with the epoch after each validation, while the learner holds the weights that were validated.
+    """
+
+    device: torch.device | str | None = None
+    progress: Callable[[TrainingProgress], None] | None = None
+    identity: str = ""
+    prefetch: bool = False
+    validated: Callable[[int], None] | None = None
+
+
+def fit(
     learner: Learner,
     batches: Batches,
     validation: Mapping[str, Iterable[Any]],
     recipe: TrainingRecipe,
     directory: str | Path,
-    *,
-    device: torch.device | str | None = None,
-    progress: Callable[[TrainingProgress], None] | None = None,
-    identity: str = "",
-    prefetch: bool = False,
-    validated: Callable[[int], None] | None = None,
+    options: FitOptions = FitOptions(),
 ) -> History:
     """Train a learner, or go on with a training that was interrupted: it is the same call.
 
@@ -68,16 +88,8 @@ def fit(  # noqa: PLR0913
     directory
         `checkpoint.safetensors`, `history.parquet`, `training.json` (the recipe) and `cost.json` (seconds) are kept
         here.
-    device
-        The learner is moved there; by default it stays where its parameters are.
-    progress
-        Called after steps and validations.
-    identity
-        Of whatever else makes the run (data, network): a directory with another one is refused.
-    prefetch
-        Make the next batch in a second thread during a step; the result is the same.
-    validated
-        Called with the epoch after each validation, while the learner holds the weights that were validated.
+    options
+        Device, progress and the like.
 
     Raises
     ------
@@ -85,16 +97,17 @@ def fit(  # noqa: PLR0913
         The directory holds another run or cannot be written, the loss is not finite, or the monitored score is missing.
     """
     sets = {name: str(getattr(one, "identity", "")) for name, one in validation.items()}
-    state = TrainingState(learner, recipe, Path(directory), device=device, sets=sets)
-    state.open(identity)
-    run = _TrainingLoop(state, validation, progress, validated)
+    state = TrainingState(learner, recipe, Path(directory), device=options.device, sets=sets)
+    state.open(options.identity)
+    loop = _TrainingLoop(state, validation, options)
     cuda = [state.device] if state.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda, device_type="cuda"), BatchSource(batches, recipe, prefetch) as source:
+    source = BatchSource(batches, recipe, options.prefetch)
+    with torch.random.fork_rng(devices=cuda, device_type="cuda"), source:
         while not state.stopped:
             torch.manual_seed(_epoch_seed(recipe.seed, state.epoch))
-            run.train_epoch(source)
+            loop.train_epoch(source.batch)
             if state.epoch % recipe.validate_every == 0 or state.epoch >= recipe.epochs:
-                run.validate_epoch()
+                loop.validate_epoch()
             state.save()
     state.take_final_weights()
     if new := state.new_sets():  # they came after the training: nothing is trained for them
@@ -111,8 +124,8 @@ class BatchSource:
         self.pool = ThreadPoolExecutor(1) if ahead else None
         self.waiting: tuple[int, Future[Any]] | None = None
 
-    def __enter__(self) -> Callable[[int], Any]:
-        return self.batch
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self.pool is not None:
@@ -136,10 +149,9 @@ class _TrainingLoop:
         self,
         state: TrainingState,
         validation: Mapping[str, Iterable[Any]],
-        progress: Callable[[TrainingProgress], None] | None,
-        validated: Callable[[int], None] | None,
+        options: FitOptions,
     ) -> None:
-        self.state, self.validation, self.progress, self.validated = state, validation, progress, validated
+        self.state, self.validation, self.options = state, validation, options
         self.train_loss = float("nan")
 
     def train_epoch(self, source: Callable[[int], Any]) -> None:
@@ -155,9 +167,9 @@ class _TrainingLoop:
             total += loss.double()
             if (number + 1) % every == 0 or number + 1 == recipe.steps_per_epoch:
                 value = self._checked(float(loss), float(total), step)
-                if self.progress is not None:
+                if self.options.progress is not None:
                     speed = (number + 1) / (time.perf_counter() - started)
-                    self.progress(self._progress(step + 1, value, speed))
+                    self.options.progress(self._progress(step + 1, value, speed))
         if not all_finite(tensor for tensor in state.learner.state_dict().values() if tensor.is_floating_point()):
             self._checked(float("nan"), float("nan"), step)
         self.train_loss = float(total) / recipe.steps_per_epoch
@@ -209,12 +221,12 @@ class _TrainingLoop:
             common = {"epoch": state.epoch, "step": step, "learning_rate": rate, "train_loss": self.train_loss}
             state.rows += [common | {"set": name} | row for name, row in scores.items()] or [common | {"set": ""}]
             self._decide(_monitored(state.recipe, scores, self.train_loss))
-            if self.validated is not None:
-                self.validated(state.epoch)
+            if self.options.validated is not None:
+                self.options.validated(state.epoch)
         state.seconds += time.perf_counter() - started
-        if self.progress is not None:
+        if self.options.progress is not None:
             speed = step / max(state.seconds, 1e-9)
-            self.progress(self._progress(step, self.train_loss, speed, scores))
+            self.options.progress(self._progress(step, self.train_loss, speed, scores))
 
     def _decide(self, score: float) -> None:
         state, recipe = self.state, self.state.recipe
