@@ -26,6 +26,8 @@ def test_the_function_gives_the_masks_of_the_command(
         assert np.array_equal(found.labels, tifffile.imread(tmp_path / "m" / "picture.mask.tif"))
         assert np.array_equal(found.foreground, tifffile.imread(tmp_path / "m" / "picture.probability.tif"))
         assert found.pixel_size == micrograph.pixel_size
+        expected = load_model(untrained).predict(micrograph.array, micrograph.known_pixel_size, symmetries=symmetries)
+        assert np.array_equal(found.probabilities, expected)
 
 
 def test_a_segmenter_is_a_model_a_folder_or_a_name(picture: Path, untrained: Path) -> None:
