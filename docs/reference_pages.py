@@ -33,7 +33,7 @@ public
 PUBLIC = """\
 # Public names
 
-Each is imported as `passband.NAME`. An argument
+Each is used as `passband.NAME`; *passband in a notebook*, among the examples, shows how. An argument that is
 called `micrograph` may be the path of a file.
 
 """
