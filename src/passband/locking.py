@@ -29,7 +29,7 @@ _UNSUPPORTED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, err
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[bool]:
-    """Hold a lock for the time of a `with` block if nobody else does; yields whether it is ours.
+    """Hold a lock during a `with` block if it is free; yields whether it is ours.
 
     `path` is a file, made where there is none, or a folder. The file stays when the lock is given back: removing it
     would let two processes lock two files of one name.
@@ -45,7 +45,7 @@ def exclusive(path: Path) -> Iterator[bool]:
 
 @contextmanager
 def exclusive_in_turn(path: Path, *, pause: float = 0.5) -> Iterator[None]:
-    """Hold a lock for the time of a `with` block, once everyone before has given it back."""
+    """Hold a lock during a `with` block, waiting until it is free."""
     while True:
         with exclusive(path) as ours:
             if ours:

@@ -48,7 +48,7 @@ class Session(NamedTuple):
 
 
 def attempt(run: Runner, experiment: Identified, folder: Path, session: Session) -> AttemptResult:
-    """Do a run in this process, unless it is done already or another process is at it.
+    """Do a run in this process, unless it is finished or another process works on it.
 
     An exception is recorded in `error.json` and returned as one line. A process that crashes leaves `attempt.json`
     behind, which the next attempt counts; after `session.crashes` of them the run has failed.

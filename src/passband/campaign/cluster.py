@@ -1,4 +1,4 @@
-"""Hundreds of runs on the cores of a laptop, a Dask cluster or SLURM; what is killed goes on with the same command.
+"""Hundreds of runs on the cores of a laptop, a Dask cluster or SLURM; the same command resumes a killed one.
 
 Runs leave their results in their folders, which every worker must see; only a status travels back. So nothing that a
 worker, the scheduler or this process takes with it when it dies is ever more than the attempt under way.

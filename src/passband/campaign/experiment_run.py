@@ -1,9 +1,9 @@
 """One experiment of a campaign: networks, trained or found, and what they score under some conditions.
 
-A run is a folder: `config.json`, `cost.json`, and last of all `metrics.parquet`. Where that file is the run is finished
-and is not repeated; where it is not, the same call goes on. Trainings and measurements have identities of their own and
-are kept beside (`passband.campaign.trainings`), so that an experiment which differs in its evaluations alone trains
-nothing, and measures what is new. Rows depend on the experiment alone: not on the folder, the workers or their number.
+A run is a folder. It is finished when it holds `metrics.parquet`, which is written last; until then the same call
+resumes it. Trainings and measurements are kept beside the runs under identities of their own
+(`passband.campaign.trainings`), so an experiment that differs in its evaluations alone trains nothing, and measures
+only what is new. Rows depend on the experiment alone: not on the folder, the workers or their number.
 """
 
 import time
@@ -85,7 +85,7 @@ def run_experiment(
     device: str = "cpu",
     progress: ProgressCallback | None = None,
 ) -> list[dict[str, Any]]:
-    """Train and measure the networks of an experiment, as far as that was not done, or read what is there.
+    """Train and measure the networks of an experiment, as far as that was not done before; else read the rows.
 
     Parameters
     ----------

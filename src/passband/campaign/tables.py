@@ -231,7 +231,7 @@ def _cached(path: Path) -> tuple[pa.Table, Mapping[str, Stamp]]:
 
 
 def _keep(directory: Path, table: pa.Table, stamps: Mapping[str, Stamp]) -> None:
-    """Write the cache, unless another process is at it or the folder is not ours to write."""
+    """Write the cache, unless another process is writing it or the folder is read-only."""
     sink = BytesIO()
     pq.write_table(table.replace_schema_metadata({_KEY: json.dumps(stamps)}), sink, compression="zstd")
     try:

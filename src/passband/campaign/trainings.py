@@ -89,7 +89,8 @@ class FinishedTraining(NamedTuple):
 def training_folder(experiment: Experiment, trainings: Path) -> Path:
     """Where the networks of an experiment are, or will be.
 
-    Those whose epochs are kept have a folder of their own, which also serves who wants the end alone.
+    A training that keeps the weights of its epochs has its own folder. Where it is finished, an experiment that needs
+    the final weights alone uses it too.
     """
     identity = training_of(experiment).identity
     if experiment.curves:
@@ -111,7 +112,7 @@ def trained_networks(
     device: str = "cpu",
     progress: ProgressCallback | None = None,
 ) -> FinishedTraining:
-    """Train the networks of an experiment, or find them; what was interrupted goes on from its last epoch.
+    """Train the networks of an experiment, or find them; an interrupted training resumes from its last epoch.
 
     Another process that trains the same ones is waited for.
 
@@ -144,12 +145,12 @@ def trained_networks(
 
 
 def claim(folder: Path, recipe: Recipe) -> None:
-    """Write what a folder is for, or check that it is for this.
+    """Record which recipe a folder belongs to, or check that it is this one.
 
     Raises
     ------
     CampaignError
-        It is for something else.
+        It belongs to another one.
     """
     path, text = folder / CONFIG, recipe.to_json()
     if not path.exists():

@@ -1,4 +1,4 @@
-"""Who may talk to a scheduler: with one that a campaign starts, nobody who lacks the key of that command.
+"""Who may talk to a scheduler: of one that a campaign starts, only holders of the key of that command.
 
 A Dask scheduler runs what it is sent. On a machine with other users, and on a cluster's network, any of them could send
 it something: therefore schedulers, workers and clients of a campaign speak TLS and show each other a certificate that

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-_LOOK = 0.2  # seconds between two looks at the processes
+_POLL = 0.2  # seconds between two looks at the processes
 _RESTART = 0.5  # seconds before one is replaced, so that one that cannot start does not keep a core busy
 
 
@@ -60,7 +60,7 @@ class Workers:
         for process in self._processes:
             process.kill()
         for process in self._processes:
-            _bury(process)
+            _close(process)
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
@@ -79,14 +79,14 @@ class Workers:
         return process
 
     def _watch(self) -> None:
-        while not self._ended.wait(_LOOK):
+        while not self._ended.wait(_POLL):
             for place, process in enumerate(self._processes):
                 if process.poll() is not None and not self._ended.wait(_RESTART):
-                    _bury(process)
+                    _close(process)
                     self._processes[place] = self._start()
 
 
-def _bury(process: "subprocess.Popen[bytes]") -> None:
+def _close(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
     if process.stdin is not None:
         with contextlib.suppress(OSError):
@@ -118,7 +118,7 @@ def main(address: str) -> None:
     credentials = sys.stdin.buffer.readline()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     asyncio.run(work(address, credentials))
-    os._exit(0)  # a run that is still at it is of no use to anyone
+    os._exit(0)  # nobody waits for a run that is not finished
 
 
 if __name__ == "__main__":

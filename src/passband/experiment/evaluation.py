@@ -87,7 +87,7 @@ def evaluation_imaging(experiment: Experiment, evaluation: Evaluation) -> Imagin
 
 
 def evaluation_seed(store: WaveStore, imaging: Imaging) -> int:
-    """Seed of the micrographs of an evaluation: of its own, whatever else is evaluated and whoever was trained."""
+    """Seed of the micrographs of an evaluation; it follows from the exit waves and the imaging alone."""
     drawn = hashlib.sha256(f"{store.recipe.identity} {imaging.identity}".encode()).digest()
     return int.from_bytes(drawn[:6], "big")
 

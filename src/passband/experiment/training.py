@@ -40,7 +40,8 @@ class NetworkTraining(Recipe):
     protocol
         `TrainingRecipe.decisive`.
     judged_on
-        Micrographs of each set that stops the training or chooses its best epoch; None where nothing does.
+        Micrographs of each set that stops the training or chooses its best epoch; None where nothing does. (Identities
+        of trainings that are on disk depend on this name.)
     monitored
         Those sets, where the experiment names its validations.
     """

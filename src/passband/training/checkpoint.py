@@ -1,4 +1,4 @@
-"""A training on disk: whole or not at all, without pickles, so that a killed run goes on where it was."""
+"""Checkpoints of a training: whole or not at all, without pickles, so that a killed run resumes where it was."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -93,7 +93,7 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
 
 
 def refuse_other_run(path: Path, recipe: TrainingRecipe, identity: str) -> None:
-    """Compare the training of the run in `path` with ours by what its weights depend on.
+    """Refuse to resume the run that `path` records where its weights depend on something else than ours.
 
     More epochs are welcome where no earlier one depends on them.
 

@@ -26,7 +26,7 @@ class Learner(Protocol):
         """Return what is trained."""
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return every tensor that makes the learner what it is, sharing memory with it."""
+        """Return every tensor of the learner, sharing memory with it."""
 
     def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> Any:
         """Take those tensors back."""
@@ -113,7 +113,7 @@ class TrainingRecipe(Recipe):
         return self.stop_below is not None or self.patience is not None or self.keep == "best"
 
     def decisive(self) -> dict[str, Any]:
-        """Return the fields that the weights depend on; how often and by what nobody judges is none of them."""
+        """Return the fields that the weights depend on; those of validation only where it can change them."""
         idle = set() if self.is_monitored else {"validate_every", "monitor", "monitor_set"}
         return self.model_dump(mode="json", exclude=idle)
 
