@@ -8,7 +8,7 @@ import pytest
 from passband.figures.verdict import verdict_figure
 from passband.performance.error_model import ErrorModel
 from passband.performance.observation import Observation
-from passband.performance.signals import SIGNALS, Signal, register, signal_values
+from passband.performance.signals import SIGNALS, Signal, signal_values
 from passband.performance.table import PerformanceTable
 from passband.verdict.estimate import ConditionEstimate
 from passband.verdict.evidence import Evidence
@@ -23,11 +23,11 @@ def skewness(seen: Observation) -> np.ndarray | None:
 
 @pytest.fixture(autouse=True)
 def registered() -> Iterator[None]:
-    register(
+    SIGNALS.add(
         Signal("skewness", kind="spectrum", words="skewness of the grey levels", label="skewness", measure=skewness)
     )
     yield
-    del SIGNALS["skewness"]
+    SIGNALS.remove("skewness")
 
 
 def with_column(table: PerformanceTable) -> PerformanceTable:
@@ -39,8 +39,8 @@ def test_it_is_measured_where_an_observation_has_what_it_needs() -> None:
     images = np.ones((2, 8, 8), np.float32) * np.array([1.0, -2.0], np.float32)[:, None, None]
     assert signal_values(Observation(images=images))["skewness"].tolist() == [1.0, 8.0]
     assert "skewness" not in signal_values(Observation())
-    with pytest.raises(ValueError, match="there is a signal 'skewness' already"):
-        register(SIGNALS["skewness"])
+    with pytest.raises(ValueError, match="'skewness' is the name of another signal"):
+        SIGNALS.add(SIGNALS["skewness"])
 
 
 def test_its_words_and_its_kind_are_in_the_verdict(table: PerformanceTable, trained, pixel: float) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from passband.entries import Entries
 from passband.patches.resampling import resample_to_pixel
 from passband.patches.standardising import check_image, standardised
 from passband.performance.observation import (
@@ -57,30 +58,6 @@ class Signal:
     measure: Callable[[Observation], Array | None]
 
 
-#: Every signal by its name, in the order of columns and reasons.
-SIGNALS: dict[str, Signal] = {}
-
-
-def register(signal: Signal) -> Signal:
-    """Add a signal to all tables, verdicts and figures.
-
-    Raises
-    ------
-    ValueError
-        There is another of this name.
-    """
-    if signal.name in SIGNALS:
-        raise ValueError(f"there is a signal {signal.name!r} already; choose another name")
-    SIGNALS[signal.name] = signal
-    return signal
-
-
-def signal_values(observation: Observation) -> dict[str, Array]:
-    """Values (n,) of every signal that an observation of n images has what it needs for."""
-    found = {name: signal.measure(observation) for name, signal in SIGNALS.items()}
-    return {name: values for name, values in found.items() if values is not None}
-
-
 def _symmetry_disagreement(seen: Observation) -> Array | None:
     return None if seen.logits is None or len(seen.logits) == 1 else seen.uncertainty["disagreement"]
 
@@ -107,65 +84,74 @@ def _spectrum_residual(seen: Observation) -> Array | None:
     return None if known is None or seen.profiles is None else known.residuals(seen.profiles)
 
 
-for _signal in (
-    Signal(
-        "entropy",
-        kind="network",
-        words="doubt of the network (entropy, nats per pixel)",
-        label="doubt (entropy)",
-        measure=lambda seen: seen.uncertainty.get("entropy"),
+#: Every signal, in the order of columns and reasons.
+SIGNALS: Entries[Signal] = Entries(
+    "signal",
+    (
+        Signal(
+            "entropy",
+            kind="network",
+            words="doubt of the network (entropy, nats per pixel)",
+            label="doubt (entropy)",
+            measure=lambda seen: seen.uncertainty.get("entropy"),
+        ),
+        Signal(
+            "unsure_area",
+            kind="network",
+            words="share of pixels whose class has a probability below 0.9",
+            label="unsure area",
+            measure=lambda seen: seen.uncertainty.get("unsure_area"),
+        ),
+        Signal(
+            "expected_loss",
+            kind="network",
+            words="loss that the network expects of itself",
+            label="loss it expects",
+            measure=lambda seen: seen.uncertainty.get("expected_loss"),
+        ),
+        Signal(
+            "symmetry_disagreement",
+            kind="network",
+            words="disagreement of the network with itself when the image is turned (nats per pixel)",
+            label="turned image differs",
+            measure=_symmetry_disagreement,
+        ),
+        Signal(
+            "ensemble_disagreement",
+            kind="network",
+            words="disagreement between networks (nats per pixel)",
+            label="networks differ",
+            measure=_ensemble_disagreement,
+        ),
+        Signal(
+            "feature_distance",
+            kind="features",
+            words="distance of what the network sees from the calibration micrographs",
+            label="features differ",
+            measure=_feature_distance,
+        ),
+        Signal(
+            "spectrum_distance",
+            kind="spectrum",
+            words="distance of the power spectrum from the calibration micrographs'",
+            label="spectrum differs",
+            measure=_spectrum_distance,
+        ),
+        Signal(
+            "spectrum_residual",
+            kind="spectrum",
+            words="part of the power spectrum that calibration micrographs do not explain (decades)",
+            label="spectrum unexplained",
+            measure=_spectrum_residual,
+        ),
     ),
-    Signal(
-        "unsure_area",
-        kind="network",
-        words="share of pixels whose class has a probability below 0.9",
-        label="unsure area",
-        measure=lambda seen: seen.uncertainty.get("unsure_area"),
-    ),
-    Signal(
-        "expected_loss",
-        kind="network",
-        words="loss that the network expects of itself",
-        label="loss it expects",
-        measure=lambda seen: seen.uncertainty.get("expected_loss"),
-    ),
-    Signal(
-        "symmetry_disagreement",
-        kind="network",
-        words="disagreement of the network with itself when the image is turned (nats per pixel)",
-        label="turned image differs",
-        measure=_symmetry_disagreement,
-    ),
-    Signal(
-        "ensemble_disagreement",
-        kind="network",
-        words="disagreement between networks (nats per pixel)",
-        label="networks differ",
-        measure=_ensemble_disagreement,
-    ),
-    Signal(
-        "feature_distance",
-        kind="features",
-        words="distance of what the network sees from the calibration micrographs",
-        label="features differ",
-        measure=_feature_distance,
-    ),
-    Signal(
-        "spectrum_distance",
-        kind="spectrum",
-        words="distance of the power spectrum from the calibration micrographs'",
-        label="spectrum differs",
-        measure=_spectrum_distance,
-    ),
-    Signal(
-        "spectrum_residual",
-        kind="spectrum",
-        words="part of the power spectrum that calibration micrographs do not explain (decades)",
-        label="spectrum unexplained",
-        measure=_spectrum_residual,
-    ),
-):
-    register(_signal)
+)
+
+
+def signal_values(observation: Observation) -> dict[str, Array]:
+    """Values (n,) of every signal that an observation of n images has what it needs for."""
+    found = {signal.name: signal.measure(observation) for signal in SIGNALS.values()}
+    return {name: values for name, values in found.items() if values is not None}
 
 
 def signals_of(
