@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from passband.patches.resampling import resample, resample_to_pixel
+from passband.patches.resampling import resample, resample_classes, resample_to_pixel
 from passband.patches.standardising import check_image
 from passband.patches.symmetry import augment_dihedral, dihedral, dihedral_inverse
 from passband.patches.tiling import predict_tiled
@@ -186,3 +186,18 @@ def test_augmentation_moves_masks_with_their_images_each_by_its_own_symmetry():
 def test_only_square_patches_are_augmented():
     with pytest.raises(PassbandError, match="not square"):
         augment_dihedral(torch.zeros(1, 1, 4, 6), torch.zeros(1, 4, 6), generator=torch.Generator())
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (40, 60), (33, 47), (55, 90)])
+def test_two_classes_are_resampled_as_a_threshold_at_half(shape):
+    """Rejects another tie: at half the size many pixels are exactly half a particle, and stay background."""
+    mask = np.kron(np.random.default_rng(0).integers(0, 2, size=(8, 12)), np.ones((5, 5), int))
+    np.testing.assert_array_equal(resample_classes(mask, shape, classes=2), resample(mask, shape) > 0.5)
+
+
+def test_each_class_keeps_its_place_and_its_number():
+    """Rejects numbers that are averaged: between classes 0 and 2 there is no class 1."""
+    mask = np.zeros((60, 60), int)
+    mask[10:30, 10:50], mask[30:50, 10:50] = 2, 1
+    small = resample_classes(mask, (30, 30), classes=3)
+    np.testing.assert_array_equal(small, mask[::2, ::2])

@@ -25,6 +25,16 @@ def resample(image: ArrayLike, shape: tuple[int, int]) -> FloatImage:
     return out.reshape(*array.shape[:-2], *shape).numpy()
 
 
+def resample_classes(mask: NDArray[np.integer], shape: tuple[int, int], *, classes: int) -> NDArray[np.int64]:
+    """Sample a mask of class numbers (y, x) on `shape` pixels: each gets the class that has most of it.
+
+    Where two have as much, the lower number wins.
+    """
+    shares = np.stack([resample(mask == number, shape) for number in range(1, classes)])
+    most: NDArray[np.int64] = np.concatenate([1.0 - shares.sum(axis=0, keepdims=True), shares]).argmax(axis=0)
+    return most
+
+
 def resample_to_pixel(
     image: ArrayLike, pixel_size: float | tuple[float, float], target: float | tuple[float, float]
 ) -> FloatImage:

@@ -17,7 +17,7 @@ from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.microscope.instrument import Setting
 from passband.microscope.instruments import instrument_of, validate_distribution
-from passband.patches.resampling import resample, resample_to_pixel
+from passband.patches.resampling import resample_classes, resample_to_pixel
 from passband.patches.standardising import standardised
 from passband.performance.observation import SignalReference, augmented_predictions, observe
 from passband.performance.signals import signal_values, whole_side
@@ -93,10 +93,11 @@ class ConditionSweep:
             row = drawing.row(0, k, count)
             image, mask = self._camera.image_from_row(row)
             at_network = resample_to_pixel(image.cpu().numpy(), row["pixel_size"], self.model.card.pixel_size)
-            truth = resample(mask.cpu().numpy(), (at_network.shape[0], at_network.shape[1])) > 0.5
+            shape = (at_network.shape[0], at_network.shape[1])
+            truth = resample_classes(mask.cpu().numpy(), shape, classes=len(self.store.recipe.classes))
             images.append(standardised(at_network[: self.side, : self.side]))
             masks.append(truth[: self.side, : self.side])
-        return np.stack(images), np.stack(masks).astype(np.int64)
+        return np.stack(images), np.stack(masks)
 
     def _camera_side(self, pixel_size: float) -> int:
         """Camera pixels that make a square of `side` network pixels, with some to spare."""

@@ -22,10 +22,11 @@ def named_architecture(name: str) -> Architecture:
     ValueError
         No preset has this name.
     """
-    presets = {preset: ARCHITECTURES[kind] for kind in ARCHITECTURES for preset in ARCHITECTURES[kind].PRESETS}
-    if name not in presets:
-        raise ValueError(f"preset={name!r} is unknown; choose one of {', '.join(presets)}")
-    return presets[name].preset(name)
+    for kind in ARCHITECTURES:  # an older one keeps its names
+        if name in ARCHITECTURES[kind].PRESETS:
+            return ARCHITECTURES[kind].preset(name)
+    known = ", ".join(preset for kind in ARCHITECTURES for preset in ARCHITECTURES[kind].PRESETS)
+    raise ValueError(f"preset={name!r} is unknown; choose one of {known}")
 
 
 def _named(value: Any) -> Architecture:
