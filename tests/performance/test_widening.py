@@ -74,6 +74,14 @@ def test_a_mixture_is_widened_from_what_holds_all_of_it() -> None:
     assert limits(widened(ConditionMixture(among=members)).aberrations["C10"]) == (-300.0, 300.0)
 
 
+def test_settings_beyond_may_come_from_a_mixture(trained) -> None:
+    # rejects wider conditions of which only the first member is drawn
+    sides = tuple(trained.model_copy(update={"aberrations": {"C10": c}}) for c in (-900.0, 900.0))
+    drawn = draw_settings(trained, ConditionMixture(among=sides), 200, seed=0)
+    beyond = {one.aberrations.C10 for one in drawn if abs(one.aberrations.C10) > 300.0}
+    assert beyond == {-900.0, 900.0}
+
+
 def test_a_training_without_noise_stays_without() -> None:
     assert widened(ConditionDistribution()).dose is None
 
