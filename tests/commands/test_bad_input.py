@@ -271,3 +271,14 @@ def test_debugging_shows_the_traceback_as_well(run: Run, monkeypatch: pytest.Mon
     assert outcome.code == 2
     assert "Traceback" in outcome.err
     assert len(outcome.error_lines) == 1
+
+
+def test_a_plan_of_the_other_kind_is_told_its_command(run: Run, tmp_path: Path) -> None:
+    # rejects the list of every key that the other kind of plan has
+    plan = tmp_path / "grid.toml"
+    plan.write_text('name = "grid"\n[[parts]]\nname = "all"\n')
+    single = run("train", plan, "-o", tmp_path / "t")
+    assert single.error_lines == ["error: grid.toml is the plan of a campaign; run it with passband campaign run"]
+    several = run("campaign", "run", "demo", "-o", tmp_path / "c")
+    assert (several.code, len(several.error_lines)) == (2, 1)
+    assert "demo.toml is the plan of a single study; use it with passband simulate, train and" in several.err

@@ -4,7 +4,8 @@ import pytest
 
 from passband.microscope.conditions import ConditionDistribution, Conditions
 from passband.microscope.distance import metrics_at, transfer_distances
-from passband.microscope.information import Metric, compare_information
+from passband.microscope.information import compare_information
+from passband.microscope.metric import Metric
 
 PIXEL = 0.8
 

@@ -14,12 +14,8 @@ from passband.microscope import information as module
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import ConditionDistribution, Conditions
-from passband.microscope.information import (
-    Comparison,
-    Metric,
-    compare_information,
-    transfer_information,
-)
+from passband.microscope.information import Comparison, compare_information, transfer_information
+from passband.microscope.metric import Metric
 from passband.microscope.overlaps import OVERLAPS
 from passband.recipe import PassbandError
 

@@ -10,7 +10,8 @@ from passband.commands import cli
 from passband.microscope import overlaps
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
-from passband.microscope.information import Metric, compare_information
+from passband.microscope.information import compare_information
+from passband.microscope.metric import Metric
 from passband.microscope.overlaps import OVERLAPS, Overlap
 from passband.recipe import PassbandError
 

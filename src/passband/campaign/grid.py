@@ -204,6 +204,8 @@ def load_campaign(path: str | Path, overrides: Sequence[str] = ()) -> CampaignPl
         The file is not TOML, or a key or a value is not accepted: one line each.
     """
     file, raw = read_plan(path, overrides)
+    if "validation" in raw and "parts" not in raw:
+        raise PlanError(f"{file.name} is the plan of a single study; use it with passband simulate, train and evaluate")
     try:
         return CampaignPlan.model_validate(raw)
     except ValidationError as error:

@@ -1,6 +1,6 @@
 """`passband calibrate`: measure a network under many conditions, so that it can say later where it holds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +17,7 @@ from passband.recipe import PassbandError
 from passband.segmentation.shipped import find_model
 
 if TYPE_CHECKING:
-    from passband.experiment.experiment import Split
+    from passband.dataset.store import WaveStore
     from passband.performance.table import MeasurementRecipe, PerformanceTable
     from passband.segmentation.card import ModelCard
     from passband.segmentation.model import Model
@@ -84,13 +84,16 @@ def calibrate(
     if store is None:
         found = _fitted_again(network.card, quiet=quiet)
     else:
-        from passband.performance.unseen import training_split
+        from passband.dataset.store import WaveStore
+        from passband.performance.unseen import training_split, unseen_structures
         from passband.performance.widening import read_conditions
 
         wider = None if conditions is None else read_conditions(conditions)
         recipe = MeasurementRecipe(data_sets=data_sets, images=images, seed=seed, wider=wider)
         split = training_split(network.card, folder, plan)
-        found = _measured(network, store, split, structures, recipe, output, quiet=quiet)
+        waves = WaveStore.open(store)
+        unseen = unseen_structures(network.card, waves, split, structures)
+        found = _measured(network, waves, unseen, recipe, output, quiet=quiet)
     _say(_written(found, network.card, folder, output), as_json=as_json, quiet=quiet)
 
 
@@ -108,20 +111,15 @@ def _fitted_again(card: "ModelCard", *, quiet: bool) -> "PerformanceTable":
 
 def _measured(
     network: "Model",
-    store: Path,
-    split: "Split | None",
-    structures: str,
+    waves: "WaveStore",
+    unseen: Sequence[int],
     recipe: "MeasurementRecipe",
     output: Path,
     *,
     quiet: bool,
 ) -> "PerformanceTable":
-    from passband.dataset.store import WaveStore
     from passband.performance.measurement import measure_performance
-    from passband.performance.unseen import unseen_structures
 
-    waves = WaveStore.open(store)
-    unseen = unseen_structures(network.card, waves, split, structures)
     with ProgressBars(quiet=quiet) as bars, bars.bar("calibrate", unit="data sets") as bar:
         return measure_performance(network, waves, unseen, recipe, folder=output, progress=bar)
 

@@ -16,7 +16,7 @@ from passband.documents import json_text
 
 if TYPE_CHECKING:
     from passband.microscope.conditions import Conditions
-    from passband.microscope.information import Metric
+    from passband.microscope.metric import Metric
 
 _LENGTH = "Å, or with a unit (-8nm, 25um)"
 
@@ -25,7 +25,7 @@ Length = Annotated[str | None, typer.Option(metavar="LENGTH", help=_LENGTH)]
 
 def _values(field: str) -> Iterable[str]:
     """Return the values that a field of the metric may have."""
-    from passband.microscope.information import Metric
+    from passband.microscope.metric import Metric
 
     values: tuple[str, ...] = get_args(Metric.model_fields[field].annotation)
     return values
@@ -91,7 +91,7 @@ def information(
     """
     from passband.commands.terminal import quantities
     from passband.microscope.conditions import Conditions
-    from passband.microscope.information import Metric
+    from passband.microscope.metric import Metric
 
     direct = {"C10": c10, "C12": c12, "C21": c21, "C23": c23, "C30": c30, "C50": c50}
     named = [(name, text) for name, text in direct.items() if text is not None]

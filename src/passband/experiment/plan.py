@@ -132,6 +132,8 @@ def load_plan(path: str | Path, overrides: Sequence[str] = (), *, seed: int | No
         The file is not TOML, or a key or a value is not accepted: one line each, which says which and the cure.
     """
     file, raw = read_plan(path, overrides)
+    if "parts" in raw and "validation" not in raw:
+        raise PlanError(f"{file.name} is the plan of a campaign; run it with passband campaign run")
     if seed is not None:
         for table in ("simulation", "training"):
             raw.setdefault(table, {})["seed"] = seed

@@ -18,7 +18,8 @@ from passband.experiment.plan import Plan
 from passband.experiment.training import save_networks, train_networks
 from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import AnyConditions, validate_conditions
-from passband.microscope.information import Metric, compare_information
+from passband.microscope.information import compare_information
+from passband.microscope.metric import Metric
 from passband.progress import ProgressCallback
 from passband.segmentation.model import load_model
 from passband.segmentation.segmenter import Segmenter

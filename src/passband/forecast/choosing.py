@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import ConditionDistribution, Conditions
-from passband.microscope.information import Metric, compare_information
+from passband.microscope.information import compare_information
+from passband.microscope.metric import Metric
 from passband.recipe import PassbandError
 
 Array = NDArray[np.float64]

@@ -17,7 +17,8 @@ from passband.forecast.resemblance import ImageCorrelation, frechet_distances, i
 from passband.forecast.spectra import SpecimenSpectra, radial_steps, specimen_spectra, weighted_information
 from passband.forecast.texture import ImagePower, TextureRecipe, TextureScores, image_power, texture_scores
 from passband.microscope.condition_set import ConditionSet
-from passband.microscope.information import Comparison, Metric, compare_information
+from passband.microscope.information import Comparison, compare_information
+from passband.microscope.metric import Metric
 from passband.recipe import PassbandError, Recipe
 
 Array = NDArray[np.float64]

@@ -5,7 +5,8 @@ from typing import Any
 
 from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import AnyConditions, Conditions
-from passband.microscope.information import Metric, compare_information
+from passband.microscope.information import compare_information
+from passband.microscope.metric import Metric
 
 DRAWS = 64  # settings that stand for a training
 # What the phase needs up to the Nyquist frequency of a network's pixels: |dχ/dq| stays below 250 rad Å for |C10| of

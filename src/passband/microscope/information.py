@@ -16,52 +16,22 @@ formula here is an inference** that reproduces the captions of their figures. So
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import Annotated, Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import Conditions
+from passband.microscope.metric import Metric
 from passband.microscope.overlaps import OVERLAPS, Overlap, weighted_square
 from passband.microscope.polar import PolarLenses, Transfer, polar_grid
-from passband.microscope.transfer import OddTreatment
-from passband.recipe import PassbandError, Recipe
+from passband.recipe import PassbandError
 
 BLOCK = 1 << 21  # conditions × radial points held at once: 16 MB per array in double precision
-
-
-class Metric(Recipe):
-    """The choices in ε, σ and Δε; the defaults are those under which the golden values of the specification are given.
-
-    Attributes
-    ----------
-    weight
-        "radial": every |q| counts alike (w = 1); "area": every pixel of the spectrum counts alike (w = q).
-    power
-        p in ε, 1 or 2. (σ has its variants in `overlap`.)
-    overlap
-        Name of the variant of σ, one of `passband.microscope.overlaps.OVERLAPS`, where each says what it compares.
-    odd
-        Treatment of coma, trefoil …: see `passband.microscope.transfer.contrast_transfer`.
-    qmax
-        Largest spatial frequency, Å⁻¹; 2.5 is Nyquist of 0.2 Å pixels.
-    radial_points, azimuths
-        Of the polar grid (midpoint rule); None chooses from the steepest phase, at least 4,000 and, when a lens is not
-        round, 72.
-    """
-
-    weight: Literal["radial", "area"] = "radial"
-    power: Literal[1, 2] = 1
-    overlap: Annotated[str, AfterValidator(OVERLAPS.known)] = "cosine"
-    odd: OddTreatment = "exact"
-    qmax: float = Field(default=2.5, gt=0.0, le=20.0)
-    radial_points: int | None = Field(default=None, ge=16, le=1_000_000)
-    azimuths: int | None = Field(default=None, ge=1, le=10_000)
 
 
 _DEFAULT = Metric()

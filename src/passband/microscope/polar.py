@@ -14,7 +14,7 @@ from torch import Tensor
 from passband.electron import wavelength
 from passband.microscope.aberrations import TERMS, Term
 from passband.microscope.condition_set import ConditionSet
-from passband.microscope.transfer import OddTreatment
+from passband.microscope.metric import OddTreatment
 
 RADIAL_STEP = 0.55  # rad: largest change of χ between radial points where the envelope still passes contrast
 AZIMUTHAL_STEP = 2.5  # rad: likewise between azimuths

@@ -6,7 +6,6 @@ Both spreads are **standard deviations** (focal spread in Å, angular spread in 
 
 from collections.abc import Mapping, Sequence
 from math import pi
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -18,8 +17,7 @@ from passband.microscope.aberrations import (
     phase_gradient_squared,
 )
 from passband.microscope.conditions import Conditions
-
-OddTreatment = Literal["exact", "naive"]
+from passband.microscope.metric import OddTreatment
 
 
 def _per_lens(value: Tensor | float, q: Tensor) -> Tensor:
