@@ -12,11 +12,11 @@ from passband.microscope.form_factors import scattering_factor
 from passband.microscope.frequencies import spatial_frequencies
 from passband.microscope.power_spectrum import Periodogram, averaged_periodogram
 from passband.microscope.ring_fit import RADII, SECTORS, RingFit, expected_power, fit_rings, radial_misfit
-from passband.microscope.ring_model import Setting
+from passband.microscope.ring_model import RingSetting
 from passband.microscope.transfer import contrast_transfer
 
 SIDE, PIXEL = 160, 0.5
-SETTING = Setting(wavelength(300e3), 0.0, 0.0, 6, (0.1, 0.9))
+SETTING = RingSetting(wavelength(300e3), 0.0, 0.0, 6, (0.1, 0.9))
 LARGEST = (600.0, 60.0)
 
 

@@ -19,7 +19,7 @@ from passband.microscope.ring_model import (
     SPREAD,
     THICKNESS,
     RingModel,
-    Setting,
+    RingSetting,
     deviance,
     refine,
     ring_model,
@@ -47,7 +47,7 @@ def cells(power: np.ndarray | None = None) -> Cells:
 
 
 def modelled(power: np.ndarray | None = None, **known: float) -> RingModel:
-    setting = Setting(LENGTH, **{"cs": CS, "amplitude_contrast": 0.0, "element": 6, "band": (0.1, 1.0), **known})
+    setting = RingSetting(LENGTH, **{"cs": CS, "amplitude_contrast": 0.0, "element": 6, "band": (0.1, 1.0), **known})
     return ring_model(cells(power), setting)
 
 
@@ -135,7 +135,7 @@ def model() -> RingModel:
     noise = np.random.default_rng(0).normal(size=(128, 128))
     periodogram = averaged_periodogram(noise, pixel_size=(0.5, 0.4))
     cells = gather(periodogram, usable_bins(periodogram, BAND))
-    return ring_model(cells, Setting(0.0197, 3e5, 0.07, 6, BAND))
+    return ring_model(cells, RingSetting(0.0197, 3e5, 0.07, 6, BAND))
 
 
 def parameters(model: RingModel, *, scattering: float = 0.0) -> Tensor:

@@ -17,7 +17,7 @@ from passband.dataset.simulation import COMPLEX, Simulation
 from passband.distribution import limits
 from passband.experiment.evaluation import BATCH
 from passband.experiment.experiment import Experiment
-from passband.segmentation.footprint import Footprint, training_footprint
+from passband.segmentation.footprint import TrainingFootprint, training_footprint
 
 PROGRAM = 450_000_000  # bytes of Python, torch, Dask and oneDNN in a worker; measured: 390 to 460 MB
 IMAGING = 20  # waves of one plane that come and go while an image is formed, beside the wave's own copy
@@ -180,7 +180,7 @@ def _trainings(runs: Iterable[Experiment]) -> list[Experiment]:
     return list(folders.values())
 
 
-def worker_memory(run: Experiment, footprint: Footprint, budget: int = BUDGET) -> WorkerMemory:
+def worker_memory(run: Experiment, footprint: TrainingFootprint, budget: int = BUDGET) -> WorkerMemory:
     """Peak memory of one worker in a run, in bytes."""
     kept, _ = _kept_sets(run, budget)
     waves = sum(count * wave_bytes(simulation) for simulation, count in _imaged(run))
@@ -234,13 +234,13 @@ def _run_disk(run: Experiment) -> int:
     return len(run.to_json()) + 2 * ROW * rows + TABLE * (1 + len(run.evaluations))  # in the run, and as measured
 
 
-def _training_disk(run: Experiment, footprint: Footprint) -> int:
+def _training_disk(run: Experiment, footprint: TrainingFootprint) -> int:
     epochs = _passes(run) if run.curves and run.keep_epochs else 0
     history = ROW * _passes(run) * (1 + len(run.seeds))
     return (1 + epochs) * len(run.seeds) * footprint.weights + history + TEXTS
 
 
-def _passing_disk(run: Experiment, footprint: Footprint) -> int:
+def _passing_disk(run: Experiment, footprint: TrainingFootprint) -> int:
     """Bytes that a run needs for a while: its checkpoint, and the weights of epochs that are not kept."""
     epochs = _passes(run) if run.curves and not run.keep_epochs else 0
     return footprint.checkpoint + epochs * len(run.seeds) * footprint.weights
@@ -260,9 +260,9 @@ class _Footprints:
     """Footprints of runs, one computation for all that differ in conditions and seeds alone."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[object, ...], Footprint] = {}
+        self._known: dict[tuple[object, ...], TrainingFootprint] = {}
 
-    def of(self, run: Experiment) -> Footprint:
+    def of(self, run: Experiment) -> TrainingFootprint:
         training = run.training.model_copy(update={"seed": 0})
         key = (run.network.identity, run.loss.identity, training.identity, run.imaging.patch, len(run.seeds))
         if key not in self._known:

@@ -29,7 +29,7 @@ from passband.recipe import PassbandError
 
 FORMAT = "passband-wave-store"
 VERSION = 2
-TRUTH = 0.2  # masks, labels and atoms, as a share of one wave; measured: gold plan 0.2, small CdSe stores less
+TRUTH_SHARE = 0.2  # masks, labels and atoms, as a share of one wave; measured: gold plan 0.2, small CdSe stores less
 SHARD = 4  # structures that are simulated, recorded and resumed together
 ARRAYS = ("waves", "masks", "labels")
 REPAIR = "delete it and run the same simulate command again, which remakes what is missing"
@@ -159,7 +159,7 @@ def store_size(recipe: Simulation) -> StoreSize:
     own = {folder for path in chunks for folder in path.parents if len(folder.parts) > 3}  # inside <store>/<array>/c
     inodes = len(files) + len(folders) + len(ARRAYS) + recipe.structures * (len(chunks) + len(own))
     plane = COMPLEX * recipe.stored_pixels**2
-    return StoreSize(round(recipe.structures * plane * (recipe.stored_waves + TRUTH)), inodes)
+    return StoreSize(round(recipe.structures * plane * (recipe.stored_waves + TRUTH_SHARE)), inodes)
 
 
 def wave_bytes(recipe: Simulation) -> int:

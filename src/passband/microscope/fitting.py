@@ -28,7 +28,7 @@ from passband.microscope.aberrations import Aberrations, check_coefficient
 from passband.microscope.conditions import Conditions
 from passband.microscope.power_spectrum import FloatArray, Periodogram, averaged_periodogram
 from passband.microscope.ring_fit import Pattern, RingFit, expected_power, fit_rings, radial_misfit
-from passband.microscope.ring_model import SPREAD, THICKNESS, Setting
+from passband.microscope.ring_model import SPREAD, THICKNESS, RingSetting
 from passband.pixels import pixel_pair
 from passband.recipe import PassbandError, Recipe
 
@@ -239,7 +239,7 @@ def _checked_image(image: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
-def _setting(periodogram: Periodogram, length: float, cs: float, recipe: FitRecipe) -> Setting | str:
+def _setting(periodogram: Periodogram, length: float, cs: float, recipe: FitRecipe) -> RingSetting | str:
     """Gather what is known before the fit, or say why no fit is possible."""
     highest = min(0.95 * periodogram.nyquist, HIGHEST_FREQUENCY)
     band = (max(0.08 * highest, 5.0 * max(periodogram.step)), highest)
@@ -248,17 +248,17 @@ def _setting(periodogram: Periodogram, length: float, cs: float, recipe: FitReci
     if band[1] < 2.0 * band[0]:
         return f"the band from {band[0]:.3g} to {band[1]:.3g} Å⁻¹ is too narrow for rings; take a wider field of view"
     element = int(atomic_numbers[recipe.element])
-    return Setting(length, cs, recipe.amplitude_contrast, element, band, recipe.focal_spread)
+    return RingSetting(length, cs, recipe.amplitude_contrast, element, band, recipe.focal_spread)
 
 
-def _largest(periodogram: Periodogram, setting: Setting, recipe: FitRecipe) -> tuple[float, float]:
+def _largest(periodogram: Periodogram, setting: RingSetting, recipe: FitRecipe) -> tuple[float, float]:
     """Largest |C10| and C12 to search, Å: rings at a quarter of the band are five bins apart."""
     resolved = 1.0 / (5.0 * max(periodogram.step) * setting.wavelength * 0.5 * setting.band[1])
     c10 = recipe.largest_c10 if recipe.largest_c10 is not None else resolved
     return c10, recipe.largest_c12 if recipe.largest_c12 is not None else c10 / 8.0
 
 
-def _doubt(fitted: RingFit, setting: Setting, largest: tuple[float, float]) -> str:
+def _doubt(fitted: RingFit, setting: RingSetting, largest: tuple[float, float]) -> str:
     """Why the best pattern should not be believed, or nothing."""
     best = fitted.patterns[0]
     nothing = f"no Thon rings for |C10| up to {largest[0] / 10.0:.3g} nm between {setting.band[0]:.2g} and "
@@ -299,7 +299,7 @@ def _zeros(fitted: RingFit) -> int:
     return int(phase[visible].max() / pi) if visible.any() else 0
 
 
-def _spectrum(periodogram: Periodogram, fitted: RingFit, setting: Setting) -> RingSpectrum:
+def _spectrum(periodogram: Periodogram, fitted: RingFit, setting: RingSetting) -> RingSpectrum:
     parameters, model = fitted.patterns[0].refined.parameters, fitted.model
     measured = np.where(fitted.usable, periodogram.power, np.nan)
     expected = np.full(measured.shape, np.nan)

@@ -18,7 +18,7 @@ from passband.microscope.ring_model import (
     THICKNESS,
     Refined,
     RingModel,
-    Setting,
+    RingSetting,
     refine,
     ring_model,
     with_derivatives,
@@ -66,7 +66,9 @@ class RingFit(NamedTuple):
     usable: NDArray[np.bool_]
 
 
-def fit_rings(periodogram: Periodogram, setting: Setting, *, largest: tuple[float, float], both_signs: bool) -> RingFit:
+def fit_rings(
+    periodogram: Periodogram, setting: RingSetting, *, largest: tuple[float, float], both_signs: bool
+) -> RingFit:
     """Fit rings with |C10| and C12 up to the `largest` Å; of C10 < 0 only, unless `both_signs`."""
     band = usable_bins(periodogram, setting.band)
     usable = band & ~spot_bins(periodogram)
@@ -150,7 +152,7 @@ def _reach(fit: Refined) -> float:
 
 
 def _spots_in_rings(
-    periodogram: Periodogram, band: NDArray[np.bool_], setting: Setting, best: Refined
+    periodogram: Periodogram, band: NDArray[np.bool_], setting: RingSetting, best: Refined
 ) -> NDArray[np.bool_]:
     expected = np.full(periodogram.power.shape, np.inf)
     expected[band] = expected_power(periodogram, band, setting, best.parameters)
@@ -158,7 +160,7 @@ def _spots_in_rings(
 
 
 def expected_power(
-    periodogram: Periodogram, bins: NDArray[np.bool_], setting: Setting, parameters: Tensor
+    periodogram: Periodogram, bins: NDArray[np.bool_], setting: RingSetting, parameters: Tensor
 ) -> FloatArray:
     """Power that the rings give each of the `bins`, in the order of the array."""
     model = ring_model(as_cells(periodogram, bins), setting)

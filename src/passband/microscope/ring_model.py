@@ -84,7 +84,7 @@ class Refined(NamedTuple):
     deviance: float
 
 
-class Setting(NamedTuple):
+class RingSetting(NamedTuple):
     """What is known before the fit: Å for lengths, Å⁻¹ for the band, the atomic number of the film's element."""
 
     wavelength: float
@@ -95,7 +95,7 @@ class Setting(NamedTuple):
     focal_spread: float | None = None
 
 
-def ring_model(cells: Cells, setting: Setting) -> RingModel:
+def ring_model(cells: Cells, setting: RingSetting) -> RingModel:
     """Model of the cells' power."""
     wavelength = setting.wavelength
     squared = torch.as_tensor(cells.squared)

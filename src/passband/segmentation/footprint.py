@@ -17,7 +17,7 @@ FLOAT = 4  # bytes
 TRANSIENT = 2  # times the largest activation: its gradient, and the copy of it that a convolution makes
 
 
-class Footprint(NamedTuple):
+class TrainingFootprint(NamedTuple):
     """Bytes of networks that learn from one stream of micrographs.
 
     Attributes
@@ -46,7 +46,7 @@ class Footprint(NamedTuple):
 
 def training_footprint(
     network: Architecture, loss: LossRecipe, training: TrainingRecipe, *, patch: int, count: int = 1
-) -> Footprint:
+) -> TrainingFootprint:
     """Footprint of `count` networks that learn from batches of patches, `patch` pixels wide.
 
     Measured on a CPU (three networks, 2 to 16 patches of 128² and 256²), real steps took 0.8 to 1.2 times as much;
@@ -60,7 +60,7 @@ def training_footprint(
     copies = weights * (int(training.average > 0.0) + int(training.keep == "best"))
     kept, largest = _activations(network, loss, (training.batch_size, network.channels, patch, patch))
     batch = training.batch_size * patch**2 * 2 * (FLOAT * network.channels + 8)  # as made, and as augmented
-    return Footprint(
+    return TrainingFootprint(
         weights=weights,
         resident=count * (weights + parameters + moments + copies),
         step=count * kept + TRANSIENT * largest + batch,

@@ -38,7 +38,7 @@ _MAX_KEPT = 2**26
 
 
 @dataclass(frozen=True)
-class _Block:
+class _StoredArray:
     """Array that stays in the file: where it starts and how many bytes it has."""
 
     offset: int
@@ -116,7 +116,7 @@ class _Tags:
                 return self._text(length)
             case [20, 15, _, _, *fields, length]:
                 item = sum(struct.calcsize("<" + _CODES[self._simple(kind)]) for kind in fields[1::2])
-                return _Block(self._skip(length * item), length * item)
+                return _StoredArray(self._skip(length * item), length * item)
             case [20, kind, length] if kind in _CODES:
                 return self._array(name, kind, length)
         raise self.source.error(f"a tag has the unknown type {info[:3]}; the file is damaged or newer than this reader")
@@ -136,7 +136,7 @@ class _Tags:
         size = length * struct.calcsize("<" + _CODES[kind])
         if kind == 4 and name != "Data" and size <= _MAX_STRING:
             return self._text(length)
-        return _Block(self._skip(size), size)
+        return _StoredArray(self._skip(size), size)
 
     @property
     def _suffix(self) -> str:
@@ -232,7 +232,7 @@ def read_gatan(source: SourceFile) -> Content:
     image = displayed_image(tree, source)
     pixels = image["ImageData"]
     kind, block = pixels.get("DataType"), pixels.get("Data")
-    if kind not in _IMAGE or not isinstance(block, _Block):
+    if kind not in _IMAGE or not isinstance(block, _StoredArray):
         raise source.error(f"has pixels of the Digital Micrograph type {kind}, which cannot be read; export it as TIFF")
     dtype = np.dtype(order + _IMAGE[kind])
     shape = tuple(int(side) for side in reversed(list(pixels.get("Dimensions", {}).values())))

@@ -17,7 +17,7 @@ _MAX_ENTRIES = 2**16
 _MAX_NAME = 2**10
 
 
-class _Entries:
+class _NestedList:
     """Position in the nested list; every length is checked against the file before it is used."""
 
     def __init__(self, data: FileBytes, position: int, source: SourceFile) -> None:
@@ -82,7 +82,7 @@ def _described(data: FileBytes, source: SourceFile) -> Content:
     if len(data) < 48 or data.unpack("<I", 0) != _MAGIC:
         raise source.error("does not begin as a JEOL .img file; it is of another kind or damaged")
     start = data.unpack("<I", 44)
-    tree = _Entries(data, start + 12, source).group()
+    tree = _NestedList(data, start + 12, source).group()
     image, instrument = tree.get("Image"), tree.get("Instrument")
     if not isinstance(image, Mapping) or not isinstance(instrument, Mapping):
         raise source.error("has no image or no instrument entry; it is damaged, copy it again")

@@ -27,7 +27,7 @@ _ONE = {
 }
 
 
-class _Candidate(NamedTuple):
+class _DataSet(NamedTuple):
     """A data set, and how its axes are understood: (y, x), (y, x, channel), (frame, y, x) or more."""
 
     found: Found
@@ -62,23 +62,23 @@ class _Candidate(NamedTuple):
         return f"{self.found.label} {' × '.join(str(side) for side in self.shape)}"
 
 
-def _candidate(file: h5py.File, found: Found, source: SourceFile) -> _Candidate:
+def _candidate(file: h5py.File, found: Found, source: SourceFile) -> _DataSet:
     data = data_set(file, found.name, source)
     full = tuple(int(side) for side in data.shape)
     if len(full) < 2:
-        return _Candidate(found, full, axis_names(full), None, data.dtype)
+        return _DataSet(found, full, axis_names(full), None, data.dtype)
     plane = found.plane or image_plane(full)
     others = [axis for axis in many_axes(full) if axis not in plane and axis != found.channel]
     frame = others[0] if len(others) == 1 else None
     if len(others) > 1:
         shape = tuple(full[axis] for axis in sorted((*others, *plane)))
-        return _Candidate(found, shape, axis_names(shape), None, data.dtype)
+        return _DataSet(found, shape, axis_names(shape), None, data.dtype)
     sides = full[plane[0]], full[plane[1]]
     if found.channel is not None:
-        return _Candidate(found, (*sides, full[found.channel]), ("y", "x", "channel"), None, data.dtype)
+        return _DataSet(found, (*sides, full[found.channel]), ("y", "x", "channel"), None, data.dtype)
     if frame is not None:
-        return _Candidate(found, (full[frame], *sides), ("frame", "y", "x"), frame, data.dtype)
-    return _Candidate(found, sides, ("y", "x"), None, data.dtype)
+        return _DataSet(found, (full[frame], *sides), ("frame", "y", "x"), frame, data.dtype)
+    return _DataSet(found, sides, ("y", "x"), None, data.dtype)
 
 
 def _any(file: h5py.File, source: SourceFile) -> list[Found]:
@@ -98,7 +98,7 @@ def _colour(shape: tuple[int, ...]) -> dict[str, Any]:
     return {"plane": (axes[0], axes[1]), "channel": axes[2]}
 
 
-def _load(source: SourceFile, image: _Candidate, frame: int) -> NDArray[Any]:
+def _load(source: SourceFile, image: _DataSet, frame: int) -> NDArray[Any]:
     with opened(source) as file:
         data = data_set(file, image.found.name, source)
         plane = image.found.plane or image_plane(data.shape)
@@ -108,7 +108,7 @@ def _load(source: SourceFile, image: _Candidate, frame: int) -> NDArray[Any]:
         return read_region(data, source, region).squeeze(tuple(first))
 
 
-def _chosen(candidates: list[_Candidate]) -> list[_Candidate]:
+def _chosen(candidates: list[_DataSet]) -> list[_DataSet]:
     """Return the micrographs: what was acquired, rather than computed; one image rather than stacks beside it."""
     fitting = [image for image in candidates if image.fits and not image.found.aside]
     fitting = fitting or [image for image in candidates if image.fits]
@@ -116,7 +116,7 @@ def _chosen(candidates: list[_Candidate]) -> list[_Candidate]:
     return single if len(single) == 1 else fitting or candidates[:1]
 
 
-def _not_used(candidates: list[_Candidate], chosen: list[_Candidate]) -> Iterable[str]:
+def _not_used(candidates: list[_DataSet], chosen: list[_DataSet]) -> Iterable[str]:
     """Name what else the file holds, kind by kind."""
     kinds: dict[str, list[str]] = {}
     for other in candidates:
@@ -162,7 +162,7 @@ def _content(file: h5py.File, source: SourceFile, kind: str, found: list[Found])
     )
 
 
-def _several(source: SourceFile, kind: str, images: list[_Candidate], notes: list[str]) -> Content:
+def _several(source: SourceFile, kind: str, images: list[_DataSet], notes: list[str]) -> Content:
     """Images of one size, recorded together: frames with names, and a pixel size if they share it."""
     first = images[0].found
     labels = [image.found.label for image in images]
