@@ -5,6 +5,7 @@ goes on. The result does not depend on how often it was stopped.
 """
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +24,21 @@ from passband.performance.subspace import Subspace
 from passband.performance.sweep import ConditionSweep, Rows
 from passband.performance.table import MeasurementRecipe, PerformanceError, PerformanceTable, rounded
 from passband.progress import ProgressCallback
-from passband.segmentation.model import Model
+from passband.segmentation.model import Model, load_model
 
 PART = 10  # data sets that are measured and kept together
 FEATURES, RINGS = 24, 6  # directions of the two subspaces
 LISTS = ("features", "profile")  # of a measured image, what distances are computed from
+_DEFAULT = MeasurementRecipe()
 
 
 def measure_performance(
-    model: Model,
+    model: Model | str | PathLike[str],
     store: WaveStore,
     indices: Sequence[int],
-    recipe: MeasurementRecipe,
+    recipe: MeasurementRecipe = _DEFAULT,
     *,
-    folder: Path,
+    folder: str | PathLike[str],
     progress: ProgressCallback | None = None,
 ) -> PerformanceTable:
     """Measure a network under many conditions and return the table for its card.
@@ -44,15 +46,22 @@ def measure_performance(
     Parameters
     ----------
     model
-        With a card that says how it was trained.
-    store, indices
-        Exit waves, and the structures of it that the network never saw.
+        With a card that says how it was trained; loaded, or the folder or the name of one as `load_model` takes it.
+    store
+        Exit waves.
+    indices
+        The structures of the store that the network never saw, such as `store.splits()["test"]`.
     recipe
-        How much, and of what.
+        How many settings and micrographs, and how far beyond the training; by default 400 of 10 micrographs each.
     folder
         Where finished parts are kept, so that a stopped measurement goes on.
     progress
         Called with data sets done, data sets in all and a note.
+
+    Returns
+    -------
+    PerformanceTable
+        `passband.performance.table.write_measured_card` puts it on the card, where `assess` finds it.
 
     Raises
     ------
@@ -61,9 +70,10 @@ def measure_performance(
     PassbandError
         The store does not fit the card's imaging.
     """
-    sweep = ConditionSweep(model, store, indices, recipe)
+    network = model if isinstance(model, Model) else load_model(model)
+    sweep = ConditionSweep(network, store, indices, recipe)
     settings = sweep.settings(recipe.data_sets)
-    parts = folder / "parts" / sweep.identity
+    parts = Path(folder) / "parts" / sweep.identity
     remove_leftovers(parts)
     temperature = sweep.temperature()
     rows: Rows = []
