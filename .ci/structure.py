@@ -1,7 +1,7 @@
 """Say how the package is built, and fail where it has grown out of its house.
 
-Sizes of files, cycles of imports, functions that say the same as another, and how often a reader changes the folder who
-follows data from a plan to a verdict. Part of `make gates`: python .ci/structure.py
+Sizes of files, rings of imports, functions that are the same, classes of one name, and how often a reader changes the
+folder who follows data from a plan to a verdict. Part of `make gates`: python .ci/structure.py
 """
 
 import ast
@@ -113,6 +113,16 @@ def doubles(trees: Mapping[str, ast.Module]) -> list[list[str]]:
     return [names for names in found.values() if len(names) > 1]
 
 
+def namesakes(trees: Mapping[str, ast.Module]) -> list[list[str]]:
+    """Classes of one name in several modules, a leading underscore left out."""
+    found = defaultdict(list)
+    for name, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                found[node.name.lstrip("_")].append(f"{name}.{node.name}")
+    return [names for names in found.values() if len(names) > 1]
+
+
 def way(graph: Graph) -> tuple[int, list[str]]:
     """Changes of folder from a plan to a verdict, and what is wrong with the list of what lies between."""
     rooms = [name.split(".")[0] for name in PATH]
@@ -136,6 +146,7 @@ def main() -> int:
     faults += [f"the median file has {typical:g} lines; at most {TYPICAL}"] * (typical > TYPICAL)
     faults += [f"these import one another: {' → '.join(ring)}" for ring in [cycle(graph)] if ring]
     faults += [f"these functions are the same but for names: {', '.join(names)}" for names in doubles(trees)]
+    faults += [f"one name for several classes: {', '.join(names)}" for names in namesakes(trees)]
     for fault in faults:
         print(f"structure: {fault}", file=sys.stderr)
     return 1 if faults else 0

@@ -35,6 +35,11 @@ def test_a_function_with_other_names_is_a_double(structure: ModuleType) -> None:
     assert not structure.doubles({"a": ast.parse(ONE), "b": ast.parse(other.replace("<= 0", "< 0"))})
 
 
+def test_two_classes_of_one_name_are_found(structure: ModuleType) -> None:
+    trees = {"a": ast.parse("class Source: ..."), "b": ast.parse("class _Source: ...\nclass Sources: ...")}
+    assert structure.namesakes(trees) == [["a.Source", "b._Source"]]
+
+
 def test_a_ring_of_imports_is_found_also_where_it_is_for_types_only(structure: ModuleType) -> None:
     known = ["passband.a", "passband.b", "passband.c"]
     lazy = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from passband import a\n"
