@@ -18,7 +18,8 @@ The microscope
 Errors
     `PassbandError`
 
-Everything else may change without notice, but for the modules in the reference of the documentation.
+Everything else may change from one version to the next; the reference in the documentation describes the modules behind
+these names.
 """
 
 import lazy_loader
