@@ -19,7 +19,7 @@ FOUND = Segmentation(LABELS, ("background", "particle"), (0.5, 0.6), CHANCES)
 
 def test_four_files_are_written_and_carry_the_pixel_size(tmp_path: Path) -> None:
     """Rejects a pixel size of one side for both, and probabilities of the background."""
-    files = write_results(FOUND, IMAGE, [], tmp_path, stem="a", columns=("label", "area_nm2"))
+    files = write_results(FOUND, IMAGE, [], tmp_path / "new", stem="a", columns=("label", "area_nm2"))
     assert {kind: path.name for kind, path in files.items()} == {kind: f"a{end}" for kind, end in ENDINGS.items()}
     assert np.array_equal(tifffile.imread(files["mask"]), LABELS)
     assert np.array_equal(tifffile.imread(files["probability"]), CHANCES[1])

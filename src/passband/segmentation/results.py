@@ -37,7 +37,9 @@ def write_results(
     stem: str,
     columns: Sequence[str] = (),
 ) -> dict[str, Path]:
-    """Write what a segmenter says of an image, and return the files by name.
+    """Write what a segmenter says of an image; return the files by name.
+
+    The mask is written last, so that its presence means that all are there.
 
     Parameters
     ----------
@@ -48,13 +50,14 @@ def write_results(
     particles, columns
         Rows of the table of particles, and its header where there may be none.
     output, stem
-        Folder, and the beginning of the files' names.
+        Folder, which is made where it is missing, and the beginning of the files' names.
 
     Raises
     ------
     PassbandError
         A mask or an image that is not passband's has the name of one of them.
     """
+    output.mkdir(parents=True, exist_ok=True)
     files, foreground, size = result_files(output, stem), segmentation.foreground, segmentation.pixel_size
     if foreground is None:
         files.pop("probability").unlink(missing_ok=True)  # of an earlier segmenter

@@ -1,4 +1,4 @@
-"""One micrograph through a network: predict, judge, and write mask, probability, overlay and table of particles."""
+"""One micrograph after the other through a network: segmented, assessed, and written with the table of particles."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
