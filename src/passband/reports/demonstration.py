@@ -75,6 +75,12 @@ def run_demo(
     seconds = time.monotonic() - started
     times = {"simulate": simulated - started, "train": run.seconds, "all": seconds}
     findings = Findings(plan, store, run, rows, segmented, provenance(plan, device, workers, times))
+    return _written(findings, output, seconds)
+
+
+def _written(findings: Findings, output: Path, seconds: float) -> dict[str, Any]:
+    """Write the outlines, the page and a summary, and return the last."""
+    segmented = findings.segmented
     picture = overlay_figure(
         segmented["micrograph"].array,
         segmented["result"].segmentation.labels,
@@ -87,9 +93,9 @@ def run_demo(
     result = {
         "report": str(report),
         "seconds": seconds,
-        "dice": rows[0]["dice"],
-        "scores": rows,
-        "model": str(run.model),
+        "dice": findings.scores[0]["dice"],
+        "scores": findings.scores,
+        "model": str(findings.run.model),
     }
     (output / "result.json").write_text(json_text(result, indent=1) + "\n", encoding="utf-8")
     return result
@@ -108,8 +114,8 @@ def _segment(
     micrograph = open_micrograph(path, pixel_size=target.pixel_size, frame=target.frame)
     result = segmenter.segmented(micrograph)
     result.write(micrograph, folder, stem=path.stem)
-    doubt = warning(path, segmenter.assessor.assess(micrograph, quick=True))
-    return {"path": path, "micrograph": micrograph, "result": result, "truth": truth, "warning": doubt}
+    caution = warning(path, segmenter.assessor.assess(micrograph, quick=True))
+    return {"path": path, "micrograph": micrograph, "result": result, "truth": truth, "warning": caution}
 
 
 def _held_out(plan: Plan, store: WaveStore, path: Path) -> tuple[Path, Any]:
