@@ -53,6 +53,24 @@ def test_what_is_undefined_is_nan():
     assert (found["recall"], found["dice"], found["iou"]) == (0.0, 0.0, 0.0)
 
 
+def test_large_images_are_seen_a_few_at_a_time(monkeypatch):
+    """Rejects a bound on images, whatever their size, and scores that depend on how many are seen at once."""
+    masks = torch.as_tensor(np.random.default_rng(4).integers(2, size=(5, 8, 8)))
+    batch = SimpleNamespace(images=masks[:, None].float(), masks=masks)
+    shown = []
+
+    def networks(images):
+        shown.append(len(images))
+        return [logits_of(images[:, 0].long(), 2)]
+
+    cpu = torch.device("cpu")
+    (whole,) = tally_networks(networks, [batch], LossRecipe(), device=cpu, name="set")
+    monkeypatch.setattr("passband.segmentation.tally.PIXELS_AT_ONCE", 2 * 8 * 8 + 1)
+    (parts,) = tally_networks(networks, [batch], LossRecipe(), device=cpu, name="set")
+    assert shown == [5, 2, 2, 1]
+    assert parts.scores() == pytest.approx(whole.scores(), rel=1e-6)
+
+
 def test_several_networks_are_scored_in_their_order():
     masks = torch.as_tensor(np.random.default_rng(2).integers(2, size=(3, 4, 4)))
     batch = SimpleNamespace(images=masks[:, None].float(), masks=masks)

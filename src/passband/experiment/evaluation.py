@@ -25,7 +25,7 @@ from passband.segmentation.losses import LossRecipe
 from passband.segmentation.model import Model
 from passband.segmentation.segmenter import Segmenter
 from passband.segmentation.stacked import StackedLearner
-from passband.segmentation.tally import Tally, tally_networks
+from passband.segmentation.tally import Tally, slices, tally_networks
 
 BATCH = 16  # micrographs that are made and seen together, at most
 SMALLEST_PROBABILITY = 1e-12  # whose logarithm is taken for 0
@@ -177,8 +177,7 @@ def _logits(segmenter: Segmenter, batch: Batch) -> Tensor:
     finest, coarsest = _trained_pixels(segmenter)
     if min(sizes) >= finest * (1.0 - SAME_PIXEL) and max(sizes) <= coarsest * (1.0 + SAME_PIXEL):
         stack = batch.images.to(segmenter.device).contiguous(memory_format=torch.channels_last)
-        logits: Tensor = segmenter.network(stack)
-        return logits
+        return torch.cat([segmenter.network(stack[part]) for part in slices(stack)])
     seen = [_resampled(segmenter, image, size) for image, size in zip(images, sizes, strict=True)]
     return torch.stack(seen).clamp_min(SMALLEST_PROBABILITY).log()
 

@@ -27,6 +27,8 @@ class LabelledBatch(Protocol):
         """Class numbers (n, y, x), tensor or array."""
 
 
+PIXELS_AT_ONCE = 2**22  # of images that a network is measured on at once: 16 of 512²
+
 #: Images (n, channels, y, x) → logits (n, classes, y, x) of each of several networks.
 Networks = Callable[[Tensor], Iterable[Tensor]]
 
@@ -109,6 +111,12 @@ def _mean_ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]
     return float(np.mean(numerator[known] / denominator[known])) if known.any() else float("nan")
 
 
+def slices(images: Tensor) -> list[slice]:
+    """Parts of images (n, channels, y, x) that a network sees at once, so that large ones do not fill the memory."""
+    count = max(1, PIXELS_AT_ONCE // (images.shape[-2] * images.shape[-1]))
+    return [slice(first, first + count) for first in range(0, len(images), count)]
+
+
 def tally_networks(
     networks: Networks, batches: Iterable[LabelledBatch], loss: LossRecipe, *, device: torch.device, name: str
 ) -> Sequence[Tally]:
@@ -122,10 +130,11 @@ def tally_networks(
     tallies: list[Tally] = []
     for batch in batches:
         images, masks = tensors(batch, device)
-        for number, logits in enumerate(networks(images)):
-            if number == len(tallies):
-                tallies.append(Tally(loss))
-            tallies[number].add(logits, masks)
+        for part in slices(images):
+            for number, logits in enumerate(networks(images[part])):
+                if number == len(tallies):
+                    tallies.append(Tally(loss))
+                tallies[number].add(logits, masks[part])
     if not tallies:
         raise ValueError(f"validation set {name!r} holds no batch; give it one image or more")
     return tallies
