@@ -36,7 +36,7 @@ def in_a_new_process(code: str) -> str:
     ids=["import passband", "passband --help"],
 )
 def test_the_start_loads_no_torch(code: str) -> None:
-    heavy = "{'torch', 'matplotlib', 'scipy', 'skimage', 'zarr', 'ase'}"
+    heavy = "{'torch', 'numpy', 'rich', 'matplotlib', 'scipy', 'skimage', 'zarr', 'ase'}"
     loaded = in_a_new_process(f"import sys\n{code}\nprint(sorted({heavy} & set(sys.modules)))")
     assert loaded.splitlines()[-1] == "[]"
 
