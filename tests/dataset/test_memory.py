@@ -193,6 +193,25 @@ def test_batches_made_in_several_threads_are_those_of_one(tiny_store: WaveStore,
     assert all(torch.equal(one, other) for one, other in zip(made, expected, strict=True))
 
 
+def test_a_thread_keeps_the_fields_that_it_began_with(tiny_store: WaveStore) -> None:
+    """Another thread, at other steps, puts its fields in the place of ours as soon as we have looked at them."""
+    black = {k: torch.zeros(80, 80) for k in range(2)}
+
+    class Interrupted(Acquisition):
+        @property
+        def _fields(self) -> tuple[int, dict[int, torch.Tensor]]:
+            seen, self.seen = self.seen, (100, black)
+            return seen
+
+        @_fields.setter
+        def _fields(self, fields: tuple[int, dict[int, torch.Tensor]]) -> None:
+            self.seen = (100, black) if fields[0] >= 0 else fields
+
+    shared = imaging(40.0).model_copy(update={"patches_per_field": 2})
+    expected = Acquisition(tiny_store, shared, seed=1).batch(0, 2).images
+    assert torch.equal(Interrupted(tiny_store, shared, seed=1).batch(0, 2).images, expected)
+
+
 def test_what_fails_is_not_kept() -> None:
     memory = Memory(300)
 

@@ -188,9 +188,10 @@ class Acquisition:
         if self._sharing == 1:
             return self._field(row)
         first = row["step"] - row["step"] % self._sharing
-        if self._fields[0] != first:
-            self._fields = (first, {})
-        fields = self._fields[1]
+        shared, fields = self._fields  # read once: another thread may put those of other steps in their place
+        if shared != first:
+            fields = {}
+            self._fields = (first, fields)
         if row["image"] not in fields:
             fields[row["image"]] = self._field(row)
         return fields[row["image"]]
