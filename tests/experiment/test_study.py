@@ -94,6 +94,18 @@ def test_what_is_added_is_measured_and_trains_nothing(
     assert third.history.rows == again.history.rows
 
 
+def test_more_epochs_go_on_where_the_rate_does_not_depend_on_them(study: Raw, store: WaveStore, tmp_path: Path) -> None:
+    longer = study | {"training": study["training"] | {"epochs": 3}}
+    train(study, store, tmp_path / "run")
+    train(longer, store, tmp_path / "run")
+    train(longer, store, tmp_path / "afresh")
+    weights = [tmp_path / folder / "model" / "weights.safetensors" for folder in ("run", "afresh")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    cosine = longer | {"training": longer["training"] | {"schedule": "cosine"}}
+    with pytest.raises(TrainingError, match=r"another schedule \('step' there, 'cosine' now\)"):
+        train(cosine, store, tmp_path / "run")
+
+
 def test_a_condition_more_changes_no_score_of_the_others(study: Raw, store: WaveStore, tmp_path: Path) -> None:
     run = train(study, store, tmp_path / "run")
     model = load_model(run.model)

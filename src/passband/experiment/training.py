@@ -143,7 +143,7 @@ def train_networks(
     options = FitOptions(
         device=device,
         progress=_shown(progress),
-        identity=training_of(experiment).identity,
+        identity=training_of(experiment).model_copy(update={"protocol": {}}).identity,  # `fit` compares the protocol
         prefetch=prefetch,
         validated=keep if experiment.curves else None,
     )
