@@ -52,7 +52,7 @@ def learn(plan: Plan, store: WaveStore, patches: int, seed: int, steps: int) -> 
         Acquisition(store, imaging, indices=held, seed=1234, in_turn=True), 4 * len(held), at_most=SIZE
     )
     torch.manual_seed(seed)
-    learner = SegmentationLearner(plan.network.build(), plan.loss, seed=seed)
+    learner = SegmentationLearner([plan.network.build()], plan.loss, seed=seed)
     optimiser = torch.optim.Adam(learner.parameters(), lr=plan.training.learning_rate)
     average = WeightAverage(learner, 0.98)
     seconds = 0.0

@@ -23,9 +23,9 @@ from passband.campaign.grid import load_campaign
 from passband.dataset.acquisition import Acquisition
 from passband.dataset.simulate import simulate
 from passband.segmentation.architecture import Architecture
+from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.networks import named_architecture, seeded_networks
-from passband.segmentation.stacked import StackedLearner
 
 PLAN = Path(__file__).parents[1] / "studies" / "ood_defocus" / "plan_small.toml"
 BATCH = 8
@@ -38,7 +38,7 @@ class Contender:
         stacks = [tuple(range(count))] if shared else [(seed,) for seed in range(count)]
         how = together if shared else "turns"
         self.learners = [
-            StackedLearner(seeded_networks(recipe, seeds), LossRecipe(), together=how).to(device)  # type: ignore[arg-type]
+            SegmentationLearner(seeded_networks(recipe, seeds), LossRecipe(), together=how).to(device)  # type: ignore[arg-type]
             for seeds in stacks
         ]
         self.optimisers = [torch.optim.Adam(one.parameters(), lr=1e-3) for one in self.learners]

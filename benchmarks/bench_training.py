@@ -29,7 +29,7 @@ BATCH = 16
 
 
 def measure(acquisition: Acquisition, network: str, repeats: int) -> str:
-    learner = SegmentationLearner(UNetRecipe.preset(network).build(), LossRecipe())
+    learner = SegmentationLearner([UNetRecipe.preset(network).build()], LossRecipe())
     optimiser = torch.optim.Adam(learner.parameters(), lr=1e-3)
     imaging, step = [], []
     for number in range(repeats + 2):

@@ -12,8 +12,8 @@ from passband.dataset.store import WaveStore
 from passband.experiment.plan import plan_from
 from passband.experiment.study import TrainedStudy, evaluate
 from passband.experiment.study import train as train_study
+from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.model import load_model
-from passband.segmentation.stacked import StackedLearner
 from passband.training import TrainingError, loop
 
 Raw = dict[str, Any]
@@ -136,13 +136,13 @@ def test_a_set_that_decides_when_to_stop_is_part_of_the_training(
 def test_scores_on_the_card_are_of_the_weights_that_are_kept(
     study: Raw, store: WaveStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    validate, seen = StackedLearner.validate, []
+    validate, seen = SegmentationLearner.validate, []
 
     def worse_and_worse(self: Any, name: str, batches: Any) -> dict[str, float]:
         seen.append(name)
         return validate(self, name, batches) | {"training_loss": float(len(seen))}
 
-    monkeypatch.setattr(StackedLearner, "validate", worse_and_worse)
+    monkeypatch.setattr(SegmentationLearner, "validate", worse_and_worse)
     best = study | {"training": study["training"] | {"keep": "best", "learning_rate": 0.1}}
     run = train(best, store, tmp_path)
     (row, last) = run.history.rows

@@ -129,20 +129,22 @@ def batches(step: int, size: int) -> SimpleNamespace:
 @pytest.mark.usefixtures("registered")
 def test_an_architecture_of_ones_own_is_trained_saved_and_loaded(image: np.ndarray, tmp_path: Path) -> None:
     recipe = OneConvolutionRecipe(side=5)
-    learner = SegmentationLearner(seeded_networks(recipe, [0])[0], LossRecipe())
+    learner = SegmentationLearner(seeded_networks(recipe, [0]), LossRecipe())
     training = TrainingRecipe(epochs=2, steps_per_epoch=20, batch_size=2, learning_rate=0.05)
     history = fit(learner, batches, {"set": [batches(10**6, 2)]}, training, tmp_path / "run")
     assert history.column("dice")[-1] > 0.9
-    save_model(tmp_path / "model", learner.network, ModelCard(architecture=recipe, pixel_size=1.0))
+    save_model(tmp_path / "model", learner.separate()[0], ModelCard(architecture=recipe, pixel_size=1.0))
     model = load_model(tmp_path / "model")
     assert model.card.architecture == recipe
     for name, tensor in model.network.state_dict().items():
-        assert torch.equal(tensor, learner.network.state_dict()[name])
+        assert torch.equal(tensor, learner.separate()[0].state_dict()[name])
     assert segment(image, model, pixel_size=1.0).labels[20, 40] == 1
     assert augmented_predictions(model, image[None, :32, :32]).features.shape == (1, 8)
     assert "entropy" in signals(model, image, 1.0)
     with pytest.raises(ModelError, match="does not fit the architecture on the card"):
-        save_model(tmp_path / "other", learner.network, ModelCard(architecture=OneConvolutionRecipe(), pixel_size=1.0))
+        save_model(
+            tmp_path / "other", learner.separate()[0], ModelCard(architecture=OneConvolutionRecipe(), pixel_size=1.0)
+        )
 
 
 @pytest.mark.usefixtures("registered")

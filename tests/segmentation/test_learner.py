@@ -32,7 +32,7 @@ def discs(step, size, side=64):
 
 def learner(**options):
     torch.manual_seed(0)
-    return SegmentationLearner(UNetRecipe.preset("tiny").build(), LossRecipe(), **options)
+    return SegmentationLearner([UNetRecipe.preset("tiny").build()], LossRecipe(), **options)
 
 
 def test_augmentation_follows_from_step_and_seed_alone():
@@ -73,7 +73,7 @@ def test_scores_against_scikit_learn(classes):
     images = (truth + 0.6 * rng.normal(size=truth.shape)).astype(np.float32)[:, None]
     parts = [SimpleNamespace(images=images[s], masks=truth[s]) for s in (slice(0, 1), slice(1, 6))]
     with torch.no_grad():
-        scores = SegmentationLearner(Fixed(classes), LossRecipe()).validate("set", parts)
+        scores = SegmentationLearner([Fixed(classes)], LossRecipe()).validate("set", parts)
     predicted = np.abs(images - np.arange(classes).reshape(1, -1, 1, 1)).argmin(1)
     labels = list(range(1, classes))
     flat = truth.ravel(), predicted.ravel()
@@ -85,14 +85,14 @@ def test_scores_against_scikit_learn(classes):
 def test_unequal_batches_weigh_by_their_images():
     batch = discs(3, 5)
     uneven = [SimpleNamespace(images=batch.images[s], masks=batch.masks[s]) for s in (slice(0, 1), slice(1, 5))]
-    one = SegmentationLearner(Fixed(), LossRecipe(terms={"cross_entropy": 1.0}))
+    one = SegmentationLearner([Fixed()], LossRecipe(terms={"cross_entropy": 1.0}))
     with torch.no_grad():
         assert one.validate("a", uneven) == pytest.approx(one.validate("a", [batch]), rel=1e-6)
 
 
 def test_empty_fields_have_no_overlap_and_empty_sets_are_refused():
     empty = SimpleNamespace(images=np.full((1, 1, 4, 4), -3.0, np.float32), masks=np.zeros((1, 4, 4), np.int64))
-    one = SegmentationLearner(Fixed(), LossRecipe())
+    one = SegmentationLearner([Fixed()], LossRecipe())
     with torch.no_grad():
         scores = one.validate("empty", [empty])
     assert np.isnan(scores["dice"])

@@ -19,7 +19,7 @@ from passband.segmentation.model import Model, load_model, save_model
 from passband.segmentation.networks import seeded_networks
 from passband.segmentation.results import write_results
 from passband.segmentation.segment import segment
-from passband.segmentation.stacked import StackedLearner, Together
+from passband.segmentation.stacked import Together
 from passband.segmentation.unet import UNetRecipe
 from passband.training import TrainingRecipe, fit
 
@@ -39,12 +39,14 @@ def batches(step: int, size: int, channels: int = 1) -> SimpleNamespace:
 
 def test_a_network_of_three_classes_learns_them(tmp_path: Path) -> None:
     """Rejects losses, augmentation and scores that know background and particle only."""
-    learner = SegmentationLearner(seeded_networks(THREE, [0])[0], ALL_LOSSES)
+    learner = SegmentationLearner(seeded_networks(THREE, [0]), ALL_LOSSES)
     recipe = TrainingRecipe(epochs=4, steps_per_epoch=10, batch_size=4, learning_rate=1e-2)
     history = fit(learner, batches, {"set": [batches(10**6, 4)]}, recipe, tmp_path)
     dice = history.column("dice")
     assert dice[-1] > max(0.6, dice[0])  # of film and particle; chance is a third
-    save_model(tmp_path / "model", learner.network, ModelCard(architecture=THREE, classes=CLASSES, pixel_size=0.8))
+    save_model(
+        tmp_path / "model", learner.separate()[0], ModelCard(architecture=THREE, classes=CLASSES, pixel_size=0.8)
+    )
     model = load_model(tmp_path / "model")
     seen = batches(10**6 + 1, 1)
     found = model.segment(seen.images[0, 0], 0.8)
@@ -57,7 +59,7 @@ def test_a_network_of_three_classes_learns_them(tmp_path: Path) -> None:
 def test_a_stack_has_as_many_classes_and_channels(together: Together, tmp_path: Path) -> None:
     """Rejects stacks that make their networks anew as one certain architecture."""
     recipe = UNetRecipe.preset("tiny", channels=2, classes=3)
-    learner = StackedLearner(seeded_networks(recipe, [0, 1]), LossRecipe(), together=together)
+    learner = SegmentationLearner(seeded_networks(recipe, [0, 1]), LossRecipe(), together=together)
     history = fit(
         learner,
         lambda step, size: batches(step, size, 2),

@@ -12,7 +12,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.networks import seeded_networks
-from passband.segmentation.stacked import StackedLearner
 from passband.segmentation.unet import ResidualBlock, UNetRecipe
 
 
@@ -44,8 +43,8 @@ class Convolutions(TorchDispatchMode):
 
 def learner(recipe, together):
     if together == "alone":
-        return SegmentationLearner(seeded_networks(recipe, [0])[0], LossRecipe())
-    return StackedLearner(seeded_networks(recipe, [0, 1]), LossRecipe(), together=together)
+        return SegmentationLearner(seeded_networks(recipe, [0]), LossRecipe())
+    return SegmentationLearner(seeded_networks(recipe, [0, 1]), LossRecipe(), together=together)
 
 
 def batch(channels):

@@ -5,10 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from passband.segmentation.learner import SegmentationLearner
+from passband.segmentation.learner import WORST, SegmentationLearner
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.networks import seeded_networks
-from passband.segmentation.stacked import WORST, StackedLearner
 from passband.segmentation.unet import UNetRecipe
 from passband.training import TrainingRecipe, fit
 
@@ -26,15 +25,15 @@ def batches(step: int, size: int) -> SimpleNamespace:
 VALIDATION = {"set": [batches(10**6, 3), batches(10**6 + 1, 2)]}
 
 
-def stacked(together="turns", seeds=SEEDS) -> StackedLearner:
-    return StackedLearner(seeded_networks(NET, seeds), LossRecipe(), seed=7, together=together)
+def stacked(together="turns", seeds=SEEDS) -> SegmentationLearner:
+    return SegmentationLearner(seeded_networks(NET, seeds), LossRecipe(), seed=7, together=together)
 
 
 def test_a_network_in_a_stack_ends_with_the_bits_it_has_alone(tmp_path) -> None:
     learner = stacked()
     history = fit(learner, batches, VALIDATION, TRAINING, tmp_path / "stack")
     for k, (seed, network) in enumerate(zip(SEEDS, learner.separate(), strict=True)):
-        alone = SegmentationLearner(seeded_networks(NET, [seed])[0], LossRecipe(), seed=7)
+        alone = SegmentationLearner(seeded_networks(NET, [seed]), LossRecipe(), seed=7)
         own = fit(alone, batches, VALIDATION, TRAINING, tmp_path / str(seed))
         assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), _state(alone), strict=True))
         assert own.column("dice") == history.column(f"dice.{k}")
@@ -42,7 +41,7 @@ def test_a_network_in_a_stack_ends_with_the_bits_it_has_alone(tmp_path) -> None:
 
 
 def _state(alone: SegmentationLearner):
-    return alone.network.state_dict().values()
+    return alone.separate()[0].state_dict().values()
 
 
 def test_mapped_over_they_learn_the_same_up_to_rounding(tmp_path) -> None:
@@ -61,7 +60,7 @@ def test_scores_are_of_each_network_their_mean_and_the_worst(together) -> None:
     with torch.no_grad():
         scores = learner.validate("set", VALIDATION["set"])
         alone = [
-            SegmentationLearner(network, LossRecipe()).eval().validate("set", VALIDATION["set"])
+            SegmentationLearner([network], LossRecipe()).eval().validate("set", VALIDATION["set"])
             for network in learner.separate()
         ]
     losses = [row["paper_loss"] for row in alone]
@@ -81,4 +80,4 @@ def test_seeds_decide_the_weights_and_leave_the_global_generator_alone() -> None
 
 def test_a_stack_needs_a_network() -> None:
     with pytest.raises(ValueError, match="networks=\\[\\] is empty"):
-        StackedLearner([], LossRecipe())
+        SegmentationLearner([], LossRecipe())

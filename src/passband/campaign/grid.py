@@ -31,9 +31,9 @@ from passband.microscope.conditions import (
     AnyConditions,
 )
 from passband.recipe import PassbandError, Recipe
+from passband.segmentation.learner import WORST
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.networks import DEFAULT_ARCHITECTURE, NamedArchitecture
-from passband.segmentation.stacked import WORST
 from passband.training import TrainingRecipe
 from passband.validation import error_lines
 

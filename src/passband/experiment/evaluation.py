@@ -21,10 +21,10 @@ from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.experiment.experiment import MONITORED, Evaluation, Experiment
 from passband.scores.overlap import overlap_scores
+from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.model import Model
 from passband.segmentation.segmenter import Segmenter
-from passband.segmentation.stacked import StackedLearner
 from passband.segmentation.tally import Tally, slices, tally_networks
 
 BATCH = 16  # micrographs that are made and seen together, at most
@@ -129,7 +129,7 @@ def _acquisition(
 
 
 @torch.no_grad()
-def measure_networks(learner: StackedLearner, micrographs: EvaluationSet, *, name: str) -> list[dict[str, float]]:
+def measure_networks(learner: SegmentationLearner, micrographs: EvaluationSet, *, name: str) -> list[dict[str, float]]:
     """Return `Tally.scores` of each network of a learner on the same micrographs; `name` is that of the set."""
     learner.train(False)
     device = next(learner.parameters()).device

@@ -21,10 +21,11 @@ from passband.experiment.experiment import Evaluation, Experiment, Split
 from passband.progress import ProgressCallback
 from passband.recipe import Recipe
 from passband.segmentation.card import ModelCard
+from passband.segmentation.learner import SegmentationLearner
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.model import save_model
 from passband.segmentation.networks import AnyArchitecture, seeded_networks
-from passband.segmentation.stacked import StackedLearner, Together
+from passband.segmentation.stacked import Together
 from passband.training import FitOptions, History, TrainingProgress, fit
 
 CARD_SCORES = ("dice", "iou", "paper_loss")
@@ -90,10 +91,10 @@ def training_of(experiment: Experiment) -> NetworkTraining:
     )
 
 
-def stacked_learner(networks: Sequence[nn.Module], experiment: Experiment, device: str) -> StackedLearner:
+def stacked_learner(networks: Sequence[nn.Module], experiment: Experiment, device: str) -> SegmentationLearner:
     """Return networks as one learner, computed together where that is faster."""
     together: Together = "vmap" if torch.device(device).type == "cuda" and len(networks) > 1 else "turns"
-    learner = StackedLearner(networks, experiment.loss, seed=experiment.training.seed, together=together)
+    learner = SegmentationLearner(networks, experiment.loss, seed=experiment.training.seed, together=together)
     return learner.to(torch.device(device))
 
 
