@@ -13,8 +13,7 @@ from passband.campaign.grid import CampaignPlan, load_campaign
 from passband.dataset.simulation import Simulation, atoms_at_most
 from passband.experiment.consistency import step_bytes
 from passband.experiment.plan import Plan, load_plan, plan_from
-from passband.experiment.plan_files import PlanError
-from passband.experiment.shipped import shipped_plans
+from passband.experiment.plan_files import PlanError, shipped_plans
 from passband.segmentation.footprint import training_footprint
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.unet import UNetRecipe

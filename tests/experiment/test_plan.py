@@ -6,8 +6,7 @@ import pytest
 
 from passband.distribution import Uniform
 from passband.experiment.plan import Plan, load_plan
-from passband.experiment.plan_files import PlanError
-from passband.experiment.shipped import shipped_plans
+from passband.experiment.plan_files import PlanError, shipped_plans
 
 
 @pytest.mark.parametrize("name", sorted(shipped_plans()))

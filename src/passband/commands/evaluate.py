@@ -11,7 +11,7 @@ from passband.commands.terminal.options import AsJson, Device, ModelName, Overri
 from passband.commands.terminal.progress import ProgressBars
 from passband.devices import resolve_device
 from passband.documents import json_text
-from passband.experiment.shipped import shipped_plans
+from passband.experiment.plan_files import shipped_plans
 from passband.recipe import PassbandError
 from passband.segmentation.shipped import find_model
 from passband.tabular import write_csv, write_parquet

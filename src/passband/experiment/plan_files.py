@@ -1,16 +1,23 @@
 """Where plans are: a TOML file of the user's, or one that comes with passband."""
 
 from difflib import get_close_matches
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from passband.documents import naming, parse_toml, read_document
-from passband.experiment.shipped import shipped_plans
 from passband.recipe import PassbandError
 
 
 class PlanError(PassbandError):
     """A plan that cannot be used; the message holds one line per wrong value."""
+
+
+def shipped_plans() -> dict[str, Path]:
+    """Return the plans that come with passband, by name."""
+    inside = Path(str(resources.files("passband"))) / "plans"
+    folder = inside if inside.is_dir() else inside.parents[2] / "plans"  # an editable checkout keeps them at its top
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def find_plan(name: str | Path) -> Path:

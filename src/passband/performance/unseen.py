@@ -7,7 +7,7 @@ from passband.dataset.store import WaveStore, split_structures
 from passband.documents import naming, parse_json, read_document
 from passband.experiment.experiment import Split
 from passband.experiment.plan import load_plan
-from passband.experiment.shipped import shipped_plans
+from passband.experiment.plan_files import shipped_plans
 from passband.experiment.study import CONFIG
 from passband.recipe import PassbandError
 from passband.segmentation.card import ModelCard

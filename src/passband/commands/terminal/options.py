@@ -12,7 +12,7 @@ from passband.segmentation.shipped import DEFAULT, shipped_models
 
 
 def _plans() -> Iterable[str]:
-    from passband.experiment.shipped import shipped_plans
+    from passband.experiment.plan_files import shipped_plans
 
     return shipped_plans()
 
