@@ -69,13 +69,13 @@ html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 5,
     "navbar_persistent": ["search-button"],
 }
 # Only pages that have neighbours have something to show on the left.
-html_sidebars = {
-    page: [] for page in ("index", "quickstart", "commands", "conventions", "roadmap", "benchmarks", "plan_keys")
-}
+_ALONE = """index quickstart commands command_options trust formats troubleshooting costs campaigns plan_keys
+conventions glossary trust_metrics benchmarks file_bounds roadmap"""
+html_sidebars = {page: [] for page in _ALONE.split()}
 
 
 def _mathml(translator: Any, node: nodes.math | nodes.math_block, *, block: bool) -> None:
