@@ -58,7 +58,7 @@ class Kinds(Generic[T]):
             There is none; a near one is suggested.
         """
         if kind not in self._classes:
-            raise PassbandError(f"kind={kind!r} is no {self.what}; {suggestion(str(kind), self)}")
+            raise PassbandError(f"kind={kind!r:.60} is no {self.what}; {suggestion(kind[:60], self)}")
         return self._classes[kind]
 
     def register(self, cls: type[T]) -> type[T]:
@@ -98,7 +98,7 @@ class Kinds(Generic[T]):
             if isinstance(value, one):
                 return value
         kind = value.get("kind", self.default) if isinstance(value, Mapping) else None
-        if kind is None:
+        if not isinstance(kind, str):
             raise PassbandError(f"{value!r:.60} is no {self.what}; write a table with kind = one of {', '.join(self)}")
         return self[kind].model_validate(value)
 

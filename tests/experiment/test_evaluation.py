@@ -25,10 +25,10 @@ from passband.experiment.study import evaluate, train
 from passband.experiment.training import stacked_learner
 from passband.scores.overlap import overlap_scores
 from passband.segmentation.card import ModelCard
-from passband.segmentation.losses import LossRecipe
 from passband.segmentation.model import Model, load_model
 from passband.segmentation.networks import DEFAULT_ARCHITECTURE
 from passband.segmentation.segmenter import Segmentation
+from passband.segmentation.weights import ModelError
 
 Raw = dict[str, Any]
 
@@ -86,7 +86,7 @@ def test_a_study_is_measured_as_a_campaign_and_as_its_training_measures(
     model = load_model(run.model)
     last = {row["set"]: row for row in run.history.rows if row["epoch"] == run.epochs}
     for name, micrographs in validation_sets(experiment, store).items():
-        again = measure_segmenter(model, micrographs, plan.loss)
+        again = measure_segmenter(model, micrographs)
         assert {score: again[score] for score in ("dice", "iou", "paper_loss")} == pytest.approx(
             {score: last[name][score] for score in ("dice", "iou", "paper_loss")}, rel=1e-6
         )
@@ -131,7 +131,6 @@ def test_areas_are_summed_over_images_and_the_mean_per_image_stands_beside() -> 
     scores = measure_segmenter(
         model_of(Brightness(), pixel_size=0.5),
         [batch_of(masks, found, 0.5)],
-        LossRecipe(),
     )
     assert scores["dice"] == pytest.approx(2 * 24**2 / (2 * 24**2 + 2 * 4**2))
     assert scores["precision"] == scores["recall"] == pytest.approx(24**2 / (24**2 + 4**2))
@@ -146,7 +145,7 @@ def test_patches_are_seen_whole_and_resampled_only_where_the_pixel_differs(pixel
     masks = np.zeros((1, 32, 32), bool)
     masks[0, 8:24, 8:24] = True
     batch = batch_of(masks, masks, pixel_size)
-    scores = measure_segmenter(model_of(network, pixel_size=0.5), [batch], LossRecipe())
+    scores = measure_segmenter(model_of(network, pixel_size=0.5), [batch])
     (seen,) = network.seen
     assert seen.shape[-2:] == (side, side)
     assert torch.equal(seen, batch.images) == (pixel_size in (0.5, 0.503))
@@ -158,7 +157,7 @@ def test_a_network_that_was_trained_on_many_pixel_sizes_sees_each_of_them_as_it_
     imaging = {"pixel_size": {"uniform": [0.4, 0.6]}, "patch": 32}
     masks = np.zeros((1, 32, 32), bool)
     batch = batch_of(masks, ~masks, 0.41)
-    measure_segmenter(model_of(network, pixel_size=0.49, imaging=imaging), [batch], LossRecipe())
+    measure_segmenter(model_of(network, pixel_size=0.49, imaging=imaging), [batch])
     assert torch.equal(network.seen[0], batch.images)
 
 
@@ -175,8 +174,8 @@ def test_any_segmenter_is_measured_alike() -> None:
     """Rejects an evaluation that only knows networks; a confident network and a threshold answer the same here."""
     masks = np.random.default_rng(0).random((3, 32, 32)) > 0.5
     batch = batch_of(masks, masks ^ (np.random.default_rng(1).random(masks.shape) > 0.9), 0.5)
-    network = measure_segmenter(model_of(Brightness(), pixel_size=0.5), [batch], LossRecipe())
-    assert measure_segmenter(Threshold(), [batch], LossRecipe()) == pytest.approx(network, rel=1e-6)
+    network = measure_segmenter(model_of(Brightness(), pixel_size=0.5), [batch])
+    assert measure_segmenter(Threshold(), [batch]) == pytest.approx(network, rel=1e-6)
 
 
 def test_a_set_is_the_same_at_every_pass(smallest: Raw, store: WaveStore) -> None:
@@ -184,3 +183,22 @@ def test_a_set_is_the_same_at_every_pass(smallest: Raw, store: WaveStore) -> Non
     micrographs: EvaluationSet = evaluation_set(one, one.evaluations[0], store, again=True)
     first, second = ([batch.images for batch in micrographs] for _ in range(2))
     assert all(torch.equal(*pair) for pair in zip(first, second, strict=True))
+
+
+class Broken(nn.Module):
+    """Gives NaN, as a network whose weights are too large does."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.cat([images, images], dim=1) * float("nan")
+
+
+def test_a_network_that_gives_nan_is_refused() -> None:
+    masks = np.zeros((1, 32, 32), bool)
+    with pytest.raises(ModelError, match="the network broken gives NaN on these micrographs; train anew"):
+        measure_segmenter(model_of(Broken(), pixel_size=0.5, name="broken"), [batch_of(masks, masks, 0.5)])
+
+
+def test_a_card_may_say_of_its_imaging_what_it_likes() -> None:
+    masks = np.zeros((1, 32, 32), bool)
+    model = model_of(Brightness(), pixel_size=0.5, imaging={"camera": "ours"})
+    assert measure_segmenter(model, [batch_of(masks, masks, 0.5)])["paper_loss"] < 0.01

@@ -3,17 +3,23 @@
 import json
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from passband.campaign.grid import CampaignPlan
 from passband.dataset.simulate import simulate
 from passband.dataset.store import WaveStore
+from passband.experiment import training
 from passband.experiment.plan import plan_from
 from passband.experiment.study import TrainedStudy, evaluate
 from passband.experiment.study import train as train_study
+from passband.recipe import PassbandError
+from passband.segmentation.card import ModelCard
 from passband.segmentation.learner import SegmentationLearner
-from passband.segmentation.model import load_model
+from passband.segmentation.model import Model, load_model
+from passband.segmentation.unet import UNetRecipe
 from passband.training import TrainingError, loop
 
 Raw = dict[str, Any]
@@ -104,6 +110,35 @@ def test_more_epochs_go_on_where_the_rate_does_not_depend_on_them(study: Raw, st
     cosine = longer | {"training": longer["training"] | {"schedule": "cosine"}}
     with pytest.raises(TrainingError, match=r"another schedule \('step' there, 'cosine' now\)"):
         train(cosine, store, tmp_path / "run")
+
+
+def test_waves_of_another_recipe_are_refused(study: Raw, store: WaveStore, tmp_path: Path) -> None:
+    """Nothing would say which of them were held back: all would be trained on, and tested on."""
+    other = plan_from(study | {"simulation": study["simulation"] | {"seed": 4}})
+    for call in (lambda: train_study(other, store, tmp_path), lambda: evaluate("au_hrtem", other, store)):
+        with pytest.raises(PassbandError, match=r"waves of another recipe \(simulation.seed 3 → 4\); simulate those"):
+            call()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_sees_other_images_or_classes_is_not_measured(study: Raw, store: WaveStore, monkeypatch: Any) -> None:
+    class Other:
+        card = SimpleNamespace(name="three", classes=("background", "gold", "film"))
+
+    with pytest.raises(
+        PassbandError, match=r"three tells \['background', 'gold', 'film'\] apart, and the plan's truth"
+    ):
+        evaluate(Other(), plan_from(study), store)  # type: ignore[arg-type]
+    recipe = UNetRecipe.preset("tiny", channels=2)
+    colour = Model(recipe.build(), ModelCard(name="colour", architecture=recipe, pixel_size=1.0))
+    with pytest.raises(PassbandError, match="colour takes images of 2 channels, and the plan's have 1; measure it on"):
+        evaluate(colour, plan_from(study), store)
+
+
+def test_a_campaign_keeps_the_identity_of_its_trainings(smallest: Raw) -> None:
+    """Trainings that were interrupted before go on: what `fit` compares is that of the folder."""
+    (experiment, *_) = CampaignPlan.model_validate(smallest).experiments()
+    assert training._identity(experiment) == training.training_of(experiment).identity
 
 
 def test_a_condition_more_changes_no_score_of_the_others(study: Raw, store: WaveStore, tmp_path: Path) -> None:

@@ -82,3 +82,21 @@ def test_several_networks_are_scored_in_their_order():
     right, wrong = tally_networks(networks, [batch, batch], LossRecipe(), device=torch.device("cpu"), name="set")
     assert (right.scores()["accuracy"], wrong.scores()["accuracy"], right.images) == (1.0, 0.0, 6)
     assert wrong.scores()["paper_loss"] == pytest.approx(float(paper_loss(-logits_of(masks, 2), masks)), abs=1e-6)
+
+
+def test_pooled_losses_do_not_depend_on_how_many_are_seen_at_once(monkeypatch):
+    """Dice and weighted losses are of a batch: rejects a tally of each part."""
+    rng = np.random.default_rng(4)
+    truth = torch.as_tensor(rng.integers(2, size=(6, 8, 8)) * (np.arange(6) > 3)[:, None, None])
+    images = torch.as_tensor(rng.normal(size=(6, 1, 8, 8)), dtype=torch.float32)
+    recipe = LossRecipe(terms={"cross_entropy": 1.0, "dice": 1.0}, class_weights=(1.0, 5.0))
+    batch, device = SimpleNamespace(images=images, masks=truth), torch.device("cpu")
+    network = [lambda x: torch.cat([-x, x], dim=1)]
+
+    def loss():
+        (tally,) = tally_networks(lambda x: [one(x) for one in network], [batch], recipe, device=device, name="set")
+        return tally.scores()["training_loss"]
+
+    whole = loss()
+    monkeypatch.setattr("passband.segmentation.tally.PIXELS_AT_ONCE", 2 * 8 * 8)
+    assert loss() == pytest.approx(whole, rel=1e-12)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 from torch.nn.functional import one_hot
 
@@ -26,6 +27,7 @@ from passband.segmentation.losses import LossRecipe
 from passband.segmentation.model import Model
 from passband.segmentation.segmenter import Segmenter
 from passband.segmentation.tally import Tally, slices, tally_networks
+from passband.segmentation.weights import ModelError
 
 BATCH = 16  # micrographs that are made and seen together, at most
 SMALLEST_PROBABILITY = 1e-12  # whose logarithm is taken for 0
@@ -138,7 +140,7 @@ def measure_networks(learner: SegmentationLearner, micrographs: EvaluationSet, *
 
 
 @torch.no_grad()
-def measure_segmenter(segmenter: Segmenter, micrographs: Iterable[Batch], loss: LossRecipe) -> dict[str, float]:
+def measure_segmenter(segmenter: Segmenter, micrographs: Iterable[Batch]) -> dict[str, float]:
     """Measure a network of any origin, or anything else that labels the pixels of an image.
 
     Returns
@@ -146,8 +148,13 @@ def measure_segmenter(segmenter: Segmenter, micrographs: Iterable[Batch], loss: 
     dict
         `dice`, `iou`, `precision`, `recall` and `paper_loss` as in `Tally`; `dice_per_image` and the other entries of
         `scores.overlap.SCORES`, such as `boundary_iou`, as means over images.
+
+    Raises
+    ------
+    ModelError
+        A network gives NaN.
     """
-    tally, predicted, truth = Tally(loss), list[Tensor](), list[Tensor]()
+    tally, predicted, truth = Tally(LossRecipe()), list[Tensor](), list[Tensor]()
     for batch in micrographs:
         logits = _logits(segmenter, batch)
         masks = batch.masks.to(logits.device)
@@ -177,7 +184,10 @@ def _logits(segmenter: Segmenter, batch: Batch) -> Tensor:
     finest, coarsest = _trained_pixels(segmenter)
     if min(sizes) >= finest * (1.0 - SAME_PIXEL) and max(sizes) <= coarsest * (1.0 + SAME_PIXEL):
         stack = batch.images.to(segmenter.device).contiguous(memory_format=torch.channels_last)
-        return torch.cat([segmenter.network(stack[part]) for part in slices(stack)])
+        logits = torch.cat([segmenter.network(stack[part]) for part in slices(stack)])
+        if not torch.isfinite(logits).all():
+            raise ModelError(f"the network {segmenter.card.name} gives NaN on these micrographs; train anew")
+        return logits
     seen = [_resampled(segmenter, image, size) for image, size in zip(images, sizes, strict=True)]
     return torch.stack(seen).clamp_min(SMALLEST_PROBABILITY).log()
 
@@ -193,10 +203,10 @@ def _probabilities(segmenter: Segmenter, image: Tensor, pixel_size: float) -> Te
 
 def _trained_pixels(model: Model) -> tuple[float, float]:
     """Finest and coarsest pixel, in Å, that a network was trained on."""
-    if not model.card.imaging:
+    try:
+        return limits(Imaging.model_validate({**model.card.imaging, "physics": IMAGES}).pixel_size)
+    except ValidationError:  # a card says of its imaging what it likes, or nothing
         return model.card.pixel_size, model.card.pixel_size
-    imaging = Imaging.model_validate({**model.card.imaging, "physics": IMAGES})
-    return limits(imaging.pixel_size)
 
 
 def _resampled(model: Model, image: Tensor, pixel_size: float) -> Tensor:

@@ -21,6 +21,7 @@ from passband.microscope.conditions import AnyConditions, validate_conditions
 from passband.microscope.information import compare_information
 from passband.microscope.metric import Metric
 from passband.progress import ProgressCallback
+from passband.recipe import PassbandError
 from passband.segmentation.model import load_model
 from passband.segmentation.segmenter import Segmenter
 from passband.training import History, TrainingError
@@ -75,15 +76,38 @@ def train(
     TrainingError
         The directory holds a run of another plan, or the training diverged.
     PassbandError
-        The imaging does not fit the store.
+        The store holds other waves than the plan's.
     """
     experiment, directory = plan.experiment(), Path(directory)
+    _refuse_other_store(plan, store)
     _refuse_other_study(directory, plan)
     trained = train_networks(experiment, store, directory, device=device, progress=progress, prefetch=True)
     write_atomically(directory / CONFIG, json_text(plan.model_dump(mode="json"), indent=1).encode())
     save_networks(experiment, trained, [directory / "model"])
     history = trained.history
     return TrainedStudy(directory / "model", history, int(history.rows[-1]["epoch"]), history.seconds)
+
+
+def _refuse_other_store(plan: Plan, store: WaveStore) -> None:
+    """Refuse waves that are not the plan's: nothing would say which of them were held back."""
+    if store.recipe != plan.simulation:
+        there, now = (one.model_dump(mode="json") for one in (store.recipe, plan.simulation))
+        keys = differences(there, now, prefix="simulation.")
+        raise PassbandError(f"{store.directory} holds waves of another recipe ({keys}); simulate those of the plan")
+
+
+def _refuse_other_images(segmenter: Segmenter, plan: Plan) -> None:
+    """Refuse a segmenter whose classes or channels are not those of the plan's micrographs."""
+    card, known = segmenter.card, plan.simulation.classes
+    if len(card.classes) != len(known):
+        cure = "measure it on a plan with its classes"
+        raise PassbandError(f"{card.name} tells {list(card.classes)} apart, and the plan's truth {list(known)}; {cure}")
+    channels = getattr(getattr(card, "architecture", None), "channels", plan.imaging.channels)
+    if channels != plan.imaging.channels:
+        raise PassbandError(
+            f"{card.name} takes images of {channels} channels, and the plan's have {plan.imaging.channels}; "
+            "measure it on a plan with as many"
+        )
 
 
 def _refuse_other_study(directory: Path, plan: Plan) -> None:
@@ -129,9 +153,18 @@ def evaluate(
         One row per named condition: `condition`, `images`, the scores of `evaluation.measure_segmenter`; `epsilon`,
         `sigma` and `delta_epsilon`, which compare the condition with the one on the card up to the Nyquist frequency of
         the camera; and `trained`, whether it is that one.
+
+    Raises
+    ------
+    PassbandError
+        The store holds other waves than the plan's, or the segmenter has other classes or channels.
+    ModelError
+        The network gives NaN.
     """
     if isinstance(segmenter, str | PathLike):
         segmenter = load_model(segmenter, device=device)
+    _refuse_other_store(plan, store)
+    _refuse_other_images(segmenter, plan)
     experiment = plan.experiment()
     total = len(experiment.evaluations)
     rows = []
@@ -139,7 +172,7 @@ def evaluate(
         if progress is not None:
             progress(number, total, note=evaluation.name)
         micrographs = evaluation_set(experiment, evaluation, store, device=device)
-        scores = measure_segmenter(segmenter, micrographs, experiment.loss)
+        scores = measure_segmenter(segmenter, micrographs)
         rows.append({"condition": evaluation.name, "images": micrographs.count, **scores})
     if progress is not None:
         progress(total, total, note="")

@@ -144,7 +144,7 @@ def train_networks(
     options = FitOptions(
         device=device,
         progress=_shown(progress),
-        identity=training_of(experiment).model_copy(update={"protocol": {}}).identity,  # `fit` compares the protocol
+        identity=_identity(experiment),
         prefetch=prefetch,
         validated=keep if experiment.curves else None,
     )
@@ -153,6 +153,16 @@ def train_networks(
     if progress is not None:
         progress(history.rows[-1]["step"], history.rows[-1]["step"], note=f"stopped by {history.stopped}")
     return TrainedNetworks(learner.separate(), history, device)
+
+
+def _identity(experiment: Experiment) -> str:
+    """Identity of a training for `fit`, which compares the protocols itself.
+
+    A study may go on with more epochs, so its protocol is no part of it. Trainings of a campaign, which name no
+    validations, are in folders named after the whole of it.
+    """
+    training = training_of(experiment)
+    return (training.model_copy(update={"protocol": {}}) if experiment.validation else training).identity
 
 
 def epoch_file(folder: Path, epoch: int, seed: int) -> Path:
@@ -188,12 +198,12 @@ def _shown(progress: ProgressCallback | None) -> Callable[[TrainingProgress], No
 
 
 def _card(experiment: Experiment, trained: TrainedNetworks, number: int) -> ModelCard:
-    imaging, several = experiment.imaging, len(experiment.seeds) > 1
+    imaging = experiment.imaging
     low, high = limits(imaging.pixel_size)
     seed = experiment.seeds[number]
     cost = {"seconds": round(trained.history.seconds, 1), "device": trained.device, "threads": torch.get_num_threads()}
     return ModelCard(
-        name=f"{experiment.trained_on} seed {seed}" if several else experiment.trained_on,
+        name=experiment.trained_on if experiment.validation else f"{experiment.trained_on} seed {seed}",
         architecture=experiment.network,
         classes=experiment.simulation.classes,
         pixel_size=sqrt(low * high),
@@ -201,7 +211,9 @@ def _card(experiment: Experiment, trained: TrainedNetworks, number: int) -> Mode
         simulation=experiment.simulation.model_dump(mode="json"),
         imaging=imaging.model_dump(mode="json"),
         training={**experiment.training.model_dump(mode="json"), "loss": experiment.loss.model_dump(mode="json")},
-        scores=_card_scores(trained.history, final_epoch(experiment, trained.history), f".{number}" if several else ""),
+        scores=_card_scores(
+            trained.history, final_epoch(experiment, trained.history), f".{number}" if len(experiment.seeds) > 1 else ""
+        ),
         seed=seed,
         cost=cost,
         citation="arXiv:2512.09067",

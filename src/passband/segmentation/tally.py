@@ -130,11 +130,11 @@ def tally_networks(
     tallies: list[Tally] = []
     for batch in batches:
         images, masks = tensors(batch, device)
-        for part in slices(images):
-            for number, logits in enumerate(networks(images[part])):
-                if number == len(tallies):
-                    tallies.append(Tally(loss))
-                tallies[number].add(logits, masks[part])
+        seen = [networks(images[part]) for part in slices(images)]
+        for number, logits in enumerate(zip(*seen, strict=True)):
+            if number == len(tallies):
+                tallies.append(Tally(loss))
+            tallies[number].add(torch.cat(logits), masks)  # whole: losses that are pooled depend on the batch
     if not tallies:
         raise ValueError(f"validation set {name!r} holds no batch; give it one image or more")
     return tallies
