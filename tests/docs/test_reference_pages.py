@@ -1,6 +1,8 @@
 """The Python reference: every room and every module on one page, and what is not public on none."""
 
+import ast
 import importlib.util
+import pkgutil
 import re
 from pathlib import Path
 from types import ModuleType
@@ -56,3 +58,26 @@ def test_rooms_stand_in_the_order_of_imports(reference_pages: ModuleType) -> Non
     rooms, alone = reference_pages.layers(ROOT / "pyproject.toml")
     assert rooms.index("specimen") < rooms.index("dataset") < rooms.index("experiment") < rooms.index("verdict")
     assert alone[0] == "recipe"
+
+
+def test_every_attribute_that_a_class_documents_is_one() -> None:
+    # rejects the old name of an attribute left under "Attributes" when it is renamed
+    listed = re.compile(r"Attributes\n-+\n(.*?)(?:\n\n|\Z)", re.DOTALL)
+    checked = 0
+    for path in PACKAGE.rglob("*.py"):
+        for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            found = listed.search(ast.get_docstring(one) or "") if isinstance(one, ast.ClassDef) else None
+            if found is not None:
+                named = [name for line in re.findall(r"^\S.*", found[1], re.MULTILINE) for name in line.split(", ")]
+                there = {node.id for node in ast.walk(one) if isinstance(node, ast.Name)}
+                there |= {node.attr for node in ast.walk(one) if isinstance(node, ast.Attribute)}
+                assert set(named) <= there, (path.name, one.name)
+                checked += 1
+    assert checked > 10
+
+
+def test_modules_that_the_texts_name_are_there() -> None:
+    # rejects the path of a module that has moved to another room
+    for page in (ROOT / "CHANGELOG.md", ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+        for name in re.findall(r"`(passband(?:\.\w+)+)`", page.read_text(encoding="utf-8")):
+            assert pkgutil.resolve_name(name) is not None

@@ -15,7 +15,7 @@ RENAMED = {"loss": "training_loss", "paper_scale_loss": "paper_loss", "worst_pap
 
 @dataclass(frozen=True)
 class History:
-    """dict[str, Any]s of `epoch` (from 1), `step`, `learning_rate`, `train_loss`, `set`, and the scores of that set.
+    """Rows of `epoch` (from 1), `step`, `learning_rate`, `train_loss`, `set`, and the scores of that set.
 
     Without a validation set there is one row per epoch whose `set` is "". `stopped` says why the training ended:
     "epochs", "threshold" or "patience"; `best_epoch` had the best monitored score; `seconds` is the time taken,

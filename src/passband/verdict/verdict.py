@@ -56,7 +56,7 @@ class Verdict:
 
     Attributes
     ----------
-    word
+    outcome
         "holds", "degraded", "outside" or "not calibrated".
     reasons
         In plain words, the worst first.

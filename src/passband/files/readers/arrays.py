@@ -184,7 +184,7 @@ def _metadata(source: SourceFile) -> Mapping[str, Any] | None:
 
 
 def _panta_rhei(metadata: Mapping[str, Any]) -> tuple[AxisCalibration, float | None, str | None]:
-    """AxisCalibration, energy and mode; the length of a pixel is `value` × `pixel_factor` (binning and crop)."""
+    """Calibration, energy and mode; the length of a pixel is `value` × `pixel_factor` (binning and crop)."""
     axes = [axis for axis in metadata.get("device.calib") or [] if isinstance(axis, Mapping)]
     steps = [(number(axis.get("value")) or 0.0) * (number(axis.get("pixel_factor")) or 1.0) for axis in axes]
     units = [text(axis.get("unit")) for axis in axes]
