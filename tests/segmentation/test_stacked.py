@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
 from passband.segmentation.learner import WORST, SegmentationLearner
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.networks import seeded_networks
+from passband.segmentation.stacked import Mapped
 from passband.segmentation.unet import UNetRecipe
 from passband.training import TrainingRecipe, fit
 
@@ -76,6 +78,30 @@ def test_seeds_decide_the_weights_and_leave_the_global_generator_alone() -> None
     assert torch.equal(before, torch.random.get_rng_state())
     assert torch.equal(first.stem.weight, again.stem.weight)
     assert not torch.equal(first.stem.weight, other.stem.weight)
+
+
+class _Scaled(nn.Module):
+    """A buffer that its state leaves out, as positions or windows of other architectures are, and one that it keeps."""
+
+    def __init__(self, gain: float) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, 2, 1)
+        self.register_buffer("gain", torch.tensor([gain]), persistent=False)
+        self.register_buffer("steps", torch.tensor([7.0 * gain]))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.layer(images) * self.gain
+
+
+def test_buffers_outside_the_state_stay_outside_it_and_keep_their_values() -> None:
+    """Rejects a stack whose networks refuse its state, and one that leaves such buffers as `to_empty` made them."""
+    mapped = Mapped([_Scaled(2.0), _Scaled(3.0)])
+    assert set(mapped.state_dict()) == {"layer__weight", "layer__bias", "steps"}
+    images = torch.randn(2, 1, 4, 4)
+    together = mapped(images)
+    for k, (network, gain) in enumerate(zip(mapped.separate(), (2.0, 3.0), strict=True)):
+        assert (network.gain.item(), network.steps.item()) == (gain, 7.0 * gain)
+        assert torch.allclose(network(images), together[k], atol=1e-6)
 
 
 def test_a_stack_needs_a_network() -> None:

@@ -42,8 +42,9 @@ class Mapped(nn.Module):
         self._names = {_flat(name): name for name in (*parameters, *buffers)}
         for name, value in parameters.items():
             self.register_parameter(_flat(name), nn.Parameter(value.detach()))
+        kept = networks[0].state_dict().keys()
         for name, value in buffers.items():
-            self.register_buffer(_flat(name), value)
+            self.register_buffer(_flat(name), value, persistent=name in kept)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """(n, channels, y, x) → logits (n, classes, y, x) of every network."""
@@ -60,12 +61,18 @@ class Mapped(nn.Module):
 
     def separate(self) -> list[nn.Module]:
         """Return the networks one by one, as they are now."""
-        state = {self._names[flat]: value for flat, value in self.state_dict().items()}
-        count = len(next(iter(state.values())))
+        stacked = {self._names[flat]: value.detach() for flat, value in _tensors(self).items()}
+        count = len(next(iter(stacked.values())))
         networks = [deepcopy(self._shape[0]).to_empty(device="cpu").train() for _ in range(count)]
         for k, network in enumerate(networks):
-            network.load_state_dict({name: value[k] for name, value in state.items()})
+            for name, own in _tensors(network).items():
+                own.detach().copy_(stacked[name][k])
         return networks
+
+
+def _tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and all buffers, also those that the state of a module leaves out."""
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
 def _flat(name: str) -> str:
