@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from numbers import Real
-from typing import Any, cast
+from typing import Any
 
 from passband.recipe import PassbandError
 
@@ -23,10 +23,16 @@ def pixel_pair(pixel_size: float | Sequence[float] | None) -> tuple[float, float
     """
     if pixel_size is None:
         raise PassbandError("pixel_size=None: the pixel size is not known; give it in Å, such as pixel_size=0.5")
-    pair: tuple[Any, ...] = (
-        (pixel_size,) * 2 if isinstance(pixel_size, Real) else tuple(cast(Iterable[Any], pixel_size))
-    )
+    size = _plain(pixel_size)
+    pair: tuple[Any, ...] = (size,) * 2 if isinstance(size, Real) else ()
+    if isinstance(size, Iterable):
+        pair = tuple(_plain(side) for side in size)
     numbers = [float(side) for side in pair if isinstance(side, Real)]
     if len(pair) != 2 or len(numbers) != 2 or not all(0.0 < side < math.inf for side in numbers):
         raise PassbandError(f"pixel_size={pixel_size} must be one or two positive lengths in Å, such as 0.776")
     return numbers[0], numbers[1]
+
+
+def _plain(size: Any) -> Any:
+    """Return the number in an array or tensor without axes, and all else as it is."""
+    return size.item() if getattr(size, "ndim", None) == 0 else size

@@ -201,6 +201,8 @@ HOSTILE = {
     "stack": (np.zeros((2, 128, 128)), {}, "(2, 128, 128)"),
     "complex": (np.zeros((128, 128), complex), {}, "complex128"),
     "pixel": (np.ones((128, 128)), {"pixel_size": 0.0}, "pixel_size=0.0"),
+    # rejects a fit of anything positive: a refusal for want of rings would not say that the unit is wrong
+    "pixel in another unit": (np.ones((128, 128)), {"pixel_size": 1e7}, "write the side of a pixel in Å"),
     "energy in kV": (np.ones((128, 128)), {"energy": 300.0}, "energy=300e3"),
     "Cs": (np.ones((128, 128)), {"cs": 1e12}, "C30=1e+12"),
 }

@@ -33,6 +33,7 @@ from passband.pixels import pixel_pair
 from passband.recipe import PassbandError, Recipe
 
 SMALLEST_SIDE = 64  # pixels
+LARGEST_PIXEL = 1e6  # Å; what is larger was given in another unit
 HIGHEST_FREQUENCY = 2.0  # Å⁻¹: no microscope carries rings of amorphous matter beyond
 LEAST_EVIDENCE = 50.0  # twice a log likelihood ratio; smooth spectra without rings gave up to 10
 LEAST_AGREEMENT = 4.0  # standard errors by which the mean gain of the sectors of azimuth exceeds 0
@@ -209,7 +210,7 @@ def fit_conditions(
         The image is not (y, x) or not finite, or a number is out of its range.
     """
     chosen = recipe or FitRecipe()
-    pixels = pixel_pair(pixel_size)
+    pixels = _checked_pixels(pixel_size)
     check_energy(energy)
     check_coefficient("C30", cs)
     given: dict[str, Any] = {"energy": energy, "cs": cs, "pixel_size": pixels}
@@ -230,6 +231,13 @@ def fit_conditions(
     if reason:
         return Refusal(reason, **given)
     return _result(fitted, _spectrum(periodogram, fitted, setting), chosen.confidence, needs_both, given)
+
+
+def _checked_pixels(pixel_size: float | tuple[float, float]) -> tuple[float, float]:
+    pixels = pixel_pair(pixel_size)
+    if max(pixels) >= LARGEST_PIXEL:
+        raise PassbandError(f"pixel_size={pixel_size} Å must be above 0; write the side of a pixel in Å")
+    return pixels
 
 
 def _checked_image(image: NDArray[Any]) -> NDArray[Any]:
