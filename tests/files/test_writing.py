@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.ndimage import binary_erosion
 
 from passband.files.reading import read_micrograph
-from passband.files.writing import write_image_tiff, write_mask_tiff, write_overlay_png
+from passband.files.writing import _shown, write_image_tiff, write_mask_tiff, write_overlay_png
 from passband.recipe import PassbandError
 
 MASK = (np.indices((40, 60)).sum(axis=0) % 7 == 0).astype(np.uint8)
@@ -117,14 +117,26 @@ def test_the_grey_of_an_overlay_spans_the_quantiles_and_the_tint_keeps_it(tmp_pa
         np.testing.assert_allclose(picture[400, 10:-10], tinted, atol=1.5)
 
 
-def test_an_overlay_needs_little_more_memory_than_its_picture(tmp_path: Path) -> None:
-    """Three bytes a pixel are the picture; one copy of it in float64 would be 24."""
+@pytest.mark.parametrize("mask_type", [np.bool_, np.uint8])
+def test_an_overlay_needs_little_more_memory_than_its_picture(tmp_path: Path, mask_type: type[np.generic]) -> None:
+    """Three bytes a pixel are the picture; a copy of it in float64 would be 24, two of the mask in int64 16."""
     image = np.random.default_rng(0).normal(size=(1024, 1024)).astype(np.float32)
+    mask = (image > 0).astype(mask_type)
     tracemalloc.start()
-    write_overlay_png(tmp_path / "o.png", image, image > 0, (1.0, 1.0))
+    write_overlay_png(tmp_path / "o.png", image, mask, (1.0, 1.0))
     peak = tracemalloc.get_traced_memory()[1] / image.size
     tracemalloc.stop()
-    assert peak < 20
+    assert peak < 14
+
+
+@pytest.mark.parametrize("mask_type", [np.uint8, np.int16, np.int64, np.float32])
+def test_classes_beyond_the_colours_have_the_last_one_in_any_type(mask_type: type[np.generic]) -> None:
+    """Rejects a limit in the mask's own type, in which 255 classes or -1 are something else."""
+    classes = np.array([[0, 1, 2, 3, 120]]).astype(mask_type)
+    np.testing.assert_array_equal(_shown(classes, 2), [[0, 1, 2, 2, 2]])
+    np.testing.assert_array_equal(_shown(classes, 300), classes)
+    if mask_type is not np.uint8:
+        np.testing.assert_array_equal(_shown(-classes, 2), np.zeros_like(classes))
 
 
 def test_the_scale_bar_is_as_long_as_it_says(tmp_path: Path) -> None:

@@ -103,6 +103,13 @@ def _painted(
     return picture
 
 
+def _shown(classes: NDArray[Any], count: int) -> NDArray[np.uint8]:
+    """Numbers of the colours, 0 for none; masks of one byte a pixel are not copied into a wider type."""
+    if classes.dtype in (np.bool_, np.uint8):
+        return np.minimum(classes.view(np.uint8), np.uint8(min(count, 255)))
+    return np.clip(classes.astype(np.int64), 0, count).astype(np.uint8)
+
+
 def _bar_length(field: float) -> float:
     """Round length in nm (1, 2 or 5 times a power of ten) that is at most a quarter of the field."""
     power = 10.0 ** np.floor(np.log10(field / 4))
@@ -159,7 +166,7 @@ def write_overlay_png(
         raise PassbandError(f"image {values.shape} and mask {classes.shape} must be (y, x) of one shape")
     factor = max(1, -(-_SMALLEST_OVERLAY // max(values.shape)))
     grey = _contrast(values).repeat(factor, axis=0).repeat(factor, axis=1)
-    shown = np.clip(classes.astype(np.int64), 0, len(colours)).astype(np.uint8)
+    shown = _shown(classes, len(colours))
     enlarged = shown.repeat(factor, axis=0).repeat(factor, axis=1)
     drawn = _painted(grey, enlarged, colours, max(1, max(grey.shape) // 512))
     if pixel_size is not None and drawn.shape[0] >= 48 and drawn.shape[1] >= 96:
