@@ -1,8 +1,9 @@
 """A folder that one process at a time works in; what a killed process held is free again.
 
 The lock is the operating system's (`flock`), which ends with its process and which NFS passes on to its server. Where
-there is none (Windows, file systems mounted without locks) a file beside it is renewed as long as the process lives;
-one that was not renewed for `STALE` seconds is taken over.
+there is none (Windows, file systems mounted without locks) a file beside a locked file is renewed as long as the
+process lives; one that was not renewed for `STALE` seconds is taken over. A folder is then not locked at all: nothing
+is put into it or beside it, and who goes on after a kill does not wait.
 """
 
 import contextlib
@@ -32,15 +33,15 @@ def exclusive(path: Path) -> Iterator[bool]:
     """Hold a lock during a `with` block if it is free; yields whether it is ours.
 
     `path` is a file, made where there is none, or a folder. The file stays when the lock is given back: removing it
-    would let two processes lock two files of one name.
+    would let two processes lock two files of one name. A folder is always ours where the system has no such locks.
     """
     with _opened(path) as descriptor:
         ours = _flocked(descriptor)
-        if ours is None:
+        if ours is None and not path.is_dir():
             with _leased(_lease(path)) as held:
                 yield held
         else:
-            yield ours
+            yield ours is not False
 
 
 @contextmanager
@@ -64,7 +65,9 @@ def is_held(path: Path) -> bool:
         free = _flocked(descriptor, shared=True)
     finally:
         os.close(descriptor)
-    return not free if free is not None else _lease(path).exists() and not _is_stale(_lease(path))
+    if free is None:
+        return not path.is_dir() and _lease(path).exists() and not _is_stale(_lease(path))
+    return not free
 
 
 @contextmanager

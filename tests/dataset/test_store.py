@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import zarr
 
+from passband import locking
 from passband.dataset.layout import StoreError
 from passband.dataset.physics import WAVES
 from passband.dataset.simulate import simulate
@@ -180,6 +181,19 @@ def test_an_unfinished_store_says_how_to_finish_it(copied: Path) -> None:
     (copied / "parts" / "00002.parquet").unlink()
     with pytest.raises(StoreError, match=r"not complete \(2 of 3 parts\); run the same"):
         WaveStore.open(copied)
+
+
+def test_where_there_are_no_locks_a_store_is_simulated_here_and_after_a_kill(
+    tiny_store: WaveStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hashes: Callable[[Path], dict[str, str]]
+) -> None:
+    """Rejects a lock that must be put beside ".", and one that the killed run still holds."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store.lease").touch()
+    monkeypatch.setattr(locking, "fcntl", None)
+    monkeypatch.chdir(tmp_path / "store")
+    for place in (Path(), tmp_path / "store"):
+        simulate(tiny_store.recipe, place)
+    assert hashes(tmp_path / "store") == hashes(tiny_store.directory)
 
 
 def test_two_runs_do_not_write_the_same_store(copied: Path, tiny_recipe: Simulation) -> None:
