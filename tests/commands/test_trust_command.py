@@ -198,3 +198,29 @@ def test_a_damaged_calibration_is_named(calibrated: Path) -> None:
     short = {**card.calibration, "sets": {**card.calibration["sets"], "loss": [0.1]}}
     with pytest.raises(PerformanceError, match="columns of different length"):
         measured_performance(card.model_copy(update={"calibration": short}))
+
+
+@pytest.mark.parametrize("option", ["--figure", "--report"])
+def test_no_file_of_the_user_is_written_over(run: Run, picture: Path, option: str) -> None:
+    """Least of all the micrograph itself."""
+    before = picture.read_bytes()
+    said = run("trust", picture, option, picture)
+    assert (said.code, said.error_lines) == (
+        2,
+        [f"error: {picture} is there and is not passband's; choose another name"],
+    )
+    assert picture.read_bytes() == before
+    folder = picture.parent
+    for name in ("own.png", "own.html"):
+        chosen = "--figure" if name.endswith("png") else "--report"
+        assert run("trust", picture, "--no-fit", chosen, folder / name).code == 0
+        assert run("trust", picture, "--no-fit", chosen, folder / name).code == 0  # passband's own
+
+
+@pytest.mark.parametrize(("value", "reason"), [(("--dose", "-3"), "dose=-3"), (("--level", "80"), "level=80")])
+def test_what_cannot_be_is_refused_whatever_else_is_known(
+    run: Run, picture: Path, value: tuple[str, str], reason: str
+) -> None:
+    said = run("trust", picture, "--no-fit", *value)
+    assert (said.code, len(said.error_lines)) == (2, 1)
+    assert reason in said.err

@@ -108,3 +108,10 @@ def test_stacks_and_other_shapes_are_refused():
         measure_particles(np.ones((2, 4, 4), bool), 1.0)
     with pytest.raises(PassbandError, match="same shape"):
         measure_particles(np.ones((4, 4), bool), 1.0, probability=np.ones((2, 4, 4)))
+
+
+def test_what_is_no_mask_is_refused() -> None:
+    """A probability has no zeros: all of the field would be one particle."""
+    for values in (np.full((4, 4), 0.3), np.full((4, 4), np.nan), np.ones((4, 4), complex)):
+        with pytest.raises(PassbandError, match="is not whole numbers; pass the labels"):
+            measure_particles(values, 0.5)

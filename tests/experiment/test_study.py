@@ -108,7 +108,7 @@ def test_more_epochs_go_on_where_the_rate_does_not_depend_on_them(study: Raw, st
     weights = [tmp_path / folder / "model" / "weights.safetensors" for folder in ("run", "afresh")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
     cosine = longer | {"training": longer["training"] | {"schedule": "cosine"}}
-    with pytest.raises(TrainingError, match=r"another schedule \('step' there, 'cosine' now\)"):
+    with pytest.raises(TrainingError, match=r"other values: schedule \('step' there, 'cosine' now\)"):
         train(cosine, store, tmp_path / "run")
 
 
@@ -119,6 +119,32 @@ def test_waves_of_another_recipe_are_refused(study: Raw, store: WaveStore, tmp_p
         with pytest.raises(PassbandError, match=r"waves of another recipe \(simulation.seed 3 → 4\); simulate those"):
             call()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_and_its_store_may_be_named(study: Raw, store: WaveStore, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json.toml"
+    plan.write_text(plan_text(study))
+    run = train_study(str(plan), store.directory, tmp_path / "run")
+    assert [row["condition"] for row in evaluate(tmp_path / "run", plan, str(store.directory))] == ["near"]
+    assert run.model == tmp_path / "run" / "model"
+    with pytest.raises(
+        PassbandError, match="WaveStore and Plan are no plan and its store; give a Plan and a WaveStore"
+    ):
+        train_study(store, plan_from(study), tmp_path / "other")  # type: ignore[arg-type]
+    with pytest.raises(PassbandError, match="device='gpu' is unknown; write auto, cpu"):
+        evaluate(tmp_path / "run", plan, store, device="gpu")
+
+
+def plan_text(values: Raw) -> str:
+    """Values as TOML: of JSON, what holds no null is TOML in the value of a key."""
+    lines = [f"{key} = {inline(value)}" for key, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f'"{key}" = {inline(one)}' for key, one in value.items() if one is not None) + "}"
+    return "[" + ", ".join(map(inline, value)) + "]" if isinstance(value, list | tuple) else json.dumps(value)
 
 
 def test_what_sees_other_images_or_classes_is_not_measured(study: Raw, store: WaveStore, monkeypatch: Any) -> None:

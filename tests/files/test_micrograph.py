@@ -23,3 +23,10 @@ def test_a_pixel_size_that_is_needed_and_not_known_says_what_to_do() -> None:
     with pytest.raises(PassbandError, match=r"^x\.png does not say its pixel size; give it in Å, .*pixel_size=0\.5"):
         _ = picture.known_pixel_size
     assert Micrograph(np.zeros((2, 2)), pixel_size=(1.0, 2.0)).known_pixel_size == (1.0, 2.0)
+
+
+def test_one_number_is_the_side_of_square_pixels() -> None:
+    micrograph = Micrograph([[1, 2], [3, 4]], 0.5)  # type: ignore[arg-type]
+    assert (micrograph.known_pixel_size, micrograph.array.shape) == ((0.5, 0.5), (2, 2))
+    with pytest.raises(PassbandError, match="must be finite and above 0"):
+        Micrograph([[1, 2], [3, 4]], -0.5)  # type: ignore[arg-type]

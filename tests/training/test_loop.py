@@ -227,10 +227,13 @@ def test_progress_tells_step_rate_and_remaining_time(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"learning_rate": 0.5}, r"another learning_rate \(0\.01 there, 0\.5 now\).*another directory"),
-        ({"seed": 1}, "another seed"),
-        ({"epochs": 3}, "another epochs"),
-        ({"optimiser": "sgd", "batch_size": 2}, "another batch_size, optimiser|another optimiser, batch_size"),
+        ({"learning_rate": 0.5}, r"other values: learning_rate \(0\.01 there, 0\.5 now\).*another directory"),
+        ({"seed": 1}, "other values: seed"),
+        ({"epochs": 3}, "other values: epochs"),
+        (
+            {"optimiser": "sgd", "batch_size": 2},
+            "other values: batch_size, optimiser|other values: optimiser, batch_size",
+        ),
     ],
 )
 def test_directory_of_another_recipe_is_refused_untouched(tmp_path, changes, words):
@@ -244,13 +247,13 @@ def test_directory_of_another_recipe_is_refused_untouched(tmp_path, changes, wor
 def test_cosine_run_cannot_be_lengthened(tmp_path):
     recipe = RECIPE.model_copy(update={"schedule": "cosine"})
     fit(Regression(), batches, VALIDATION, recipe, tmp_path)
-    with pytest.raises(TrainingError, match="another epochs"):
+    with pytest.raises(TrainingError, match="other values: epochs"):
         fit(Regression(), batches, VALIDATION, recipe.model_copy(update={"epochs": 6}), tmp_path)
 
 
 def test_other_data_other_network_and_damage_are_refused(tmp_path):
     fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, FitOptions(identity="a"))
-    with pytest.raises(TrainingError, match="another identity"):
+    with pytest.raises(TrainingError, match="other values: identity"):
         fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, FitOptions(identity="b"))
     with pytest.raises(TrainingError, match="does not fit this network"):
         fit(Regression(width=4), batches, VALIDATION, RECIPE, tmp_path, FitOptions(identity="a"))

@@ -63,7 +63,8 @@ def calibrate(
         str, typer.Option(help="Held-out structures to use, of the training's store."), OneOf(_parts)
     ] = "both",
     plan: Annotated[
-        str | None, typer.Option(metavar="PLAN", help="Whose split says what was held out; found by itself mostly.")
+        str | None,
+        typer.Option(metavar="PLAN", help="Plan whose split says what was held out; usually found automatically."),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of settings, structures and noise.")] = 0,
     device: Device = "auto",

@@ -128,7 +128,7 @@ def _print_version(wanted: bool) -> None:
 def passband(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Neural networks for electron micrographs that know what they can see."""

@@ -53,8 +53,11 @@ def fit(
     C10 = −defocus is that of the amorphous film's mid-plane. Where the sign cannot be known (Cs = 0) it says so and
     gives both answers; where there are no rings it gives the reason and no numbers.
     """
+    from passband.files.own_files import refuse_foreign
     from passband.files.reading import open_micrograph
 
+    if figure is not None:
+        refuse_foreign(figure)
     micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
     from passband.commands.terminal import quantities
     from passband.microscope.fitting import Fit, FitRecipe, fit_conditions

@@ -67,4 +67,4 @@ def train(
     if as_json:
         typer.echo(json_text({"model": str(result.model), "epochs": result.epochs, "seconds": result.seconds}))
     elif not quiet:
-        typer.echo(printable(f"{result.epochs} epochs; model in {result.model}"))
+        typer.echo(printable(f"{result.epochs} epoch{'s' * (result.epochs != 1)}; model in {result.model}"))

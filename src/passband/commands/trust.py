@@ -68,8 +68,12 @@ def trust(
 
     Conditions are taken from these options, else fitted to the Thon rings; what stays unknown is taken as in training.
     """
+    from passband.files.own_files import refuse_foreign
     from passband.files.reading import open_micrograph
 
+    for path in (figure, report):
+        if path is not None:
+            refuse_foreign(path)
     folder = find_model(model)
     micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
     lens = {"c10": c10, "defocus": defocus, "c12": c12, "cs": cs}

@@ -24,6 +24,7 @@ from passband.dataset.store_writing import (
     write_structure,
 )
 from passband.dataset.structure import simulate_structure
+from passband.devices import resolve_device
 from passband.durable import remove_leftovers
 from passband.locking import exclusive
 from passband.progress import ProgressCallback
@@ -74,6 +75,7 @@ def simulate(
     if workers < 1:
         raise PassbandError(f"workers={workers} is below 1; give the number of processes")
     recipe, place = _simulation_of(recipe), Path(directory)
+    device = None if device is None else resolve_device(device)
     prepare_store(place, recipe)
     shards = shards_of(recipe)
     with exclusive(place) as ours:

@@ -59,12 +59,15 @@ def measure_particles(
     Raises
     ------
     PassbandError
-        `mask` is not 2-D or holds a number without a class, the pixel size is not positive, or `probability` has
-        another shape.
+        `mask` is not 2-D or not of whole numbers, or holds a number without a class; the pixel size is not positive, or
+        `probability` has another shape.
     """
     array = np.asarray(mask)
     if array.ndim != 2:
         raise PassbandError(f"mask of shape {array.shape} is not 2-D (y, x); measure one image at a time")
+    if array.dtype.kind not in "biu":
+        cure = "pass the labels, such as those of a Segmentation, or compare a probability with a threshold"
+        raise PassbandError(f"mask of type {array.dtype} is not whole numbers; {cure}")
     several = len(classes) > 2
     if several and array.size and int(array.max()) >= len(classes):
         raise PassbandError(f"mask holds class {array.max()} and classes={list(classes)} do not name it; name each")

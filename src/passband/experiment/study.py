@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from passband.dataset.store import WaveStore
+from passband.devices import resolve_device
 from passband.differences import differences
 from passband.distribution import limits
 from passband.documents import json_text, parse_json, read_document
 from passband.durable import write_atomically
 from passband.experiment.evaluation import evaluation_set, measure_segmenter
-from passband.experiment.plan import Plan
+from passband.experiment.plan import Plan, load_plan
 from passband.experiment.training import save_networks, train_networks
 from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import AnyConditions, validate_conditions
@@ -42,8 +43,8 @@ class TrainedStudy(NamedTuple):
 
 
 def train(
-    plan: Plan,
-    store: WaveStore,
+    plan: Plan | str | PathLike[str],
+    store: WaveStore | str | PathLike[str],
     directory: str | PathLike[str],
     *,
     device: str = "cpu",
@@ -56,9 +57,9 @@ def train(
     Parameters
     ----------
     plan
-        Network, loss, training, and the conditions that it is trained under.
+        Network, loss, training, and the conditions that it is trained under; or its file, or the name of a shipped one.
     store
-        Exit waves of the plan's structures, as `simulate` returns them.
+        Exit waves of the plan's structures, as `simulate` returns them; or their folder.
     directory
         Of the run: new, or one that holds an unfinished run of this plan.
     device
@@ -78,8 +79,8 @@ def train(
     PassbandError
         The store holds other waves than the plan's.
     """
-    experiment, directory = plan.experiment(), Path(directory)
-    _refuse_other_store(plan, store)
+    plan, store = _opened(plan, store)
+    experiment, directory, device = plan.experiment(), Path(directory), resolve_device(device)
     _refuse_other_study(directory, plan)
     trained = train_networks(experiment, store, directory, device=device, progress=progress, prefetch=True)
     write_atomically(directory / CONFIG, json_text(plan.model_dump(mode="json"), indent=1).encode())
@@ -88,12 +89,21 @@ def train(
     return TrainedStudy(directory / "model", history, int(history.rows[-1]["epoch"]), history.seconds)
 
 
-def _refuse_other_store(plan: Plan, store: WaveStore) -> None:
-    """Refuse waves that are not the plan's: nothing would say which of them were held back."""
+def _opened(plan: Any, store: Any) -> tuple[Plan, WaveStore]:
+    """Return a plan and its store, read where they are named.
+
+    Waves that are not the plan's are refused: nothing would say which of them were held back.
+    """
+    plan = load_plan(Path(plan)) if isinstance(plan, str | PathLike) else plan
+    store = WaveStore.open(Path(store)) if isinstance(store, str | PathLike) else store
+    if not isinstance(plan, Plan) or not isinstance(store, WaveStore):
+        given = f"{type(plan).__name__} and {type(store).__name__}"
+        raise PassbandError(f"{given} are no plan and its store; give a Plan and a WaveStore, or their files, in turn")
     if store.recipe != plan.simulation:
         there, now = (one.model_dump(mode="json") for one in (store.recipe, plan.simulation))
         keys = differences(there, now, prefix="simulation.")
         raise PassbandError(f"{store.directory} holds waves of another recipe ({keys}); simulate those of the plan")
+    return plan, store
 
 
 def _refuse_other_images(segmenter: Segmenter, plan: Plan) -> None:
@@ -121,13 +131,13 @@ def _refuse_other_study(directory: Path, plan: Plan) -> None:
         there, now = (one.model_dump(mode="json", include=set(parts)) for one in (found, plan))
         cure = "use another directory, or remove this one to start afresh"
         keys = differences(there, now)
-        raise TrainingError(f"{directory} holds a training with another {', '.join(parts)} ({keys}); {cure}")
+        raise TrainingError(f"{directory} holds a training with other values: {', '.join(parts)} ({keys}); {cure}")
 
 
 def evaluate(
     segmenter: Segmenter | str | PathLike[str],
-    plan: Plan,
-    store: WaveStore,
+    plan: Plan | str | PathLike[str],
+    store: WaveStore | str | PathLike[str],
     *,
     device: str = "cpu",
     progress: ProgressCallback | None = None,
@@ -139,9 +149,9 @@ def evaluate(
     segmenter
         Anything that segments, such as a loaded model; or the folder or the name of a model, as `load_model` takes it.
     plan
-        Whose split says which structures are tested, and whose named conditions under which.
+        Whose split says which structures are tested, and whose named conditions under which; or its file or its name.
     store
-        Exit waves of the plan's structures.
+        Exit waves of the plan's structures, or their folder.
     device
         That micrographs are formed on.
     progress
@@ -161,9 +171,10 @@ def evaluate(
     ModelError
         The network gives NaN.
     """
+    plan, store = _opened(plan, store)
+    device = resolve_device(device)
     if isinstance(segmenter, str | PathLike):
         segmenter = load_model(segmenter, device=device)
-    _refuse_other_store(plan, store)
     _refuse_other_images(segmenter, plan)
     experiment = plan.experiment()
     total = len(experiment.evaluations)

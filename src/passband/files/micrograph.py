@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from passband.recipe import PassbandError
@@ -20,7 +21,7 @@ class Micrograph:
     array
         (y, x), in the stored type and the machine's byte order; a note in `provenance` counts replaced outliers.
     pixel_size
-        (y, x) in Å, or None where the file does not say.
+        (y, x) in Å, or None where the file does not say; one number, of square pixels, is understood.
     energy
         Beam energy in eV, or None.
     instrument
@@ -42,6 +43,9 @@ class Micrograph:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "array", np.asarray(self.array))
+        if self.pixel_size is not None and np.ndim(self.pixel_size) == 0:  # of square pixels
+            object.__setattr__(self, "pixel_size", (self.pixel_size,) * 2)
         if self.array.ndim != 2 or 0 in self.array.shape:
             raise PassbandError(f"a micrograph of shape {self.array.shape} is not an image; it must be (y, x)")
         if self.pixel_size is not None and not all(0 < side < float("inf") for side in self.pixel_size):

@@ -4,10 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from passband.files.formats import readable_endings
+from passband.recipe import PassbandError
 
 SOFTWARE = "passband"
-#: What masks, images and figures of passband hold in their first bytes; the last is that of older versions' TIFFs.
-MARKS = (b"Software\0" + SOFTWARE.encode(), SOFTWARE.encode() + b"\0", b"pixel_size_angstrom=")
+#: What pages say of themselves.
+PAGE_MARK = f'<meta name="generator" content="{SOFTWARE}">'
+#: What masks, images, figures and pages of passband hold in their first bytes; the third is in older versions' TIFFs.
+MARKS = (
+    b"Software\0" + SOFTWARE.encode(),
+    SOFTWARE.encode() + b"\0",
+    b"pixel_size_angstrom=",
+    PAGE_MARK.encode(),
+)
 #: What stands behind the stem of an image; the mask is written last, so that its presence means that all are there.
 ENDINGS: Mapping[str, str] = {
     "probability": ".probability.tif",
@@ -20,13 +28,25 @@ _HEAD = 4096  # bytes that hold the mark of a file, for it is written before the
 
 
 def is_marked(path: Path) -> bool:
-    """Whether a TIFF or PNG says of itself that passband wrote it; simulated micrographs do as well as results."""
+    """Whether a TIFF, PNG or HTML page says that passband wrote it; simulated micrographs do as well as results."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError:
         return False
     return any(mark in head for mark in MARKS)
+
+
+def refuse_foreign(path: Path) -> None:
+    """Refuse to write over a file that passband did not write, such as the micrograph itself.
+
+    Raises
+    ------
+    PassbandError
+        Such a file is there, or a folder.
+    """
+    if path.exists() and not is_marked(path):
+        raise PassbandError(f"{path} is there and is not passband's; choose another name")
 
 
 def is_result(path: Path) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from passband.durable import write_atomically
+from passband.files.own_files import PAGE_MARK
 
 
 class Page:
@@ -39,7 +40,7 @@ class Page:
         )
         return (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f'{PAGE_MARK}\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{escape(self.title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
             f"<header><h1>{escape(self.title)}</h1><p>{escape(self.lead)}</p>\n"
             f'<div class="facts">{facts}</div></header>\n'

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from passband.devices import resolve_device
 from passband.durable import write_atomically
 from passband.patches.resampling import resample, resample_to_pixel
 from passband.patches.standardising import check_image, standardised_channels
@@ -181,7 +182,7 @@ def load_model(model: str | PathLike[str] | None = None, *, device: torch.device
     Raises
     ------
     PassbandError
-        There is no such model, or one of its two files is missing.
+        There is no such model, one of its two files is missing, or the device is not here.
     ModelError
         A file is no safetensors or no card, was altered since it was saved, or card and weights do not fit.
 
@@ -191,6 +192,7 @@ def load_model(model: str | PathLike[str] | None = None, *, device: torch.device
     ('background', 'particle')
     """
     directory = find_model(model)
+    device = resolve_device(device) if isinstance(device, str) else device
     card = read_card(directory)
     state = read_weights(directory / WEIGHTS, card.architecture, card.weights_sha256)
     network = card.architecture.build()

@@ -123,6 +123,6 @@ def refuse_other_run(path: Path, recipe: TrainingRecipe, identity: str) -> None:
         known = example in now or example in there
         values = f"{there.get(example)!r} there, {now.get(example)!r} now" if known else "another one"
         raise TrainingError(
-            f"{directory} holds a training with another {', '.join(differing)} ({values}); "
+            f"{directory} holds a training with other values: {', '.join(differing)} ({values}); "
             "use another directory, or remove this one to start afresh"
         )

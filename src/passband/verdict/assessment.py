@@ -9,6 +9,7 @@ from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
 from passband.microscope.instrument import SettingDistribution
 from passband.microscope.instruments import instrument_of
+from passband.performance.conformal import check_level
 from passband.performance.error_model import LEVEL, ErrorModel
 from passband.performance.signals import signals
 from passband.performance.widening import trained_energies
@@ -116,6 +117,7 @@ class Assessor:
             The pixel size is unknown, the image is too small or not finite, or a given value is not physical.
         """
         pixel_size = micrograph.known_pixel_size
+        check_level(level)
         card, error_model = self.model.card, self.error_model
         file = file_reasons(card, micrograph)
         if error_model is None:

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import ValidationError
 
 from passband.files.micrograph import Micrograph
 from passband.microscope.instrument import Setting, SettingDistribution
 from passband.microscope.instruments import instrument_of
 from passband.performance.widening import trained_energies, trained_range
+from passband.recipe import PassbandError
+from passband.validation import error_lines
 
 Origin = Literal["given", "file", "fitted", "unknown"]
 DRAWS = 16  # settings that stand for the quantities that are not known
@@ -94,11 +97,12 @@ def estimate_conditions(
     Raises
     ------
     PassbandError
-        A name that was given is unknown.
+        A name that was given is unknown, or its value is not physical.
     """
     instrument = instrument_of(trained)
     resolved = {name: instrument.resolve(name) for name in given}
     given = {symbol: sign * given[name] for name, (symbol, sign) in resolved.items()}
+    _check(given, trained)
     if micrograph.conditions is not None and micrograph.conditions.kind == trained.kind:
         values = {**instrument.known_values(micrograph.conditions), **given}
         return ConditionEstimate("file", values, note="the file carries its conditions")
@@ -117,3 +121,12 @@ def estimate_conditions(
     if isinstance(found, str):
         return ConditionEstimate(alone.source, alone.values, note=f"no fit: {found}")
     return ConditionEstimate("fitted", {**found.values, **given}, found.alternatives, found.intervals, found.note)
+
+
+def _check(given: Mapping[str, float], trained: SettingDistribution) -> None:
+    """Refuse values that no setting can have, whatever else is known."""
+    (drawn,) = trained.sample(1, np.random.default_rng(0))
+    try:
+        instrument_of(trained).with_values(drawn, dict(given))
+    except ValidationError as error:
+        raise PassbandError(*error_lines(error)) from error

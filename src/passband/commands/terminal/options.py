@@ -34,7 +34,8 @@ Device = Annotated[
     ),
 ]
 Workers = Annotated[
-    int, typer.Option("--workers", metavar="N", min=1, help="Processes that simulate; the bytes do not depend on it.")
+    int,
+    typer.Option("--workers", metavar="N", min=1, help="Processes that simulate; the result is the same."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary; errors still show.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
