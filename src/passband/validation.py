@@ -150,7 +150,11 @@ def unknown_key(path: str, key: str, known: Sequence[str]) -> str:
     --------
     >>> unknown_key("training.epoch", "epoch", ["epochs", "seed"])
     "training.epoch is not a known key; did you mean 'epochs'?"
+    >>> unknown_key("conditions.defocus", "defocus", ["aberrations", "dose"])
+    'conditions.defocus is not a known key; coefficients of the lens, such as defocus, are written in aberrations'
     """
+    if "aberrations" in known and not get_close_matches(key, known, n=1, cutoff=0.75):
+        return f"{path} is not a known key; coefficients of the lens, such as defocus, are written in aberrations"
     near = get_close_matches(key, known, n=1, cutoff=0.5) or [k for k in known if k.lower() == key.lower()]
     if near:
         return f"{path} is not a known key; did you mean {near[0]!r}?"
