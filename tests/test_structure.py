@@ -1,22 +1,15 @@
 """The check of how the package is built finds what it is there to find."""
 
 import ast
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.fixtures.scripts import load_script
 
 
 @pytest.fixture(scope="module")
 def structure() -> ModuleType:
-    path = Path(__file__).parents[1] / ".ci" / "structure.py"
-    spec = importlib.util.spec_from_file_location("ci_structure", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(".ci/structure.py")
 
 
 ONE = """

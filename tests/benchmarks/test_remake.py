@@ -1,12 +1,11 @@
 """RESULTS.md comes from the benchmarks' docstrings and kept results, and from nothing else."""
 
-import importlib.util
 import re
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.fixtures.scripts import load_script
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
@@ -33,13 +32,7 @@ print("| sum |\\\\n|---|\\\\n|", os.environ.get("SUM_OF"), *sys.argv[1:], "|")
 
 @pytest.fixture(scope="module")
 def remake() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmarks_remake", FOLDER / "remake.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("benchmarks/remake.py")
 
 
 @pytest.fixture

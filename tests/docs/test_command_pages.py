@@ -1,11 +1,11 @@
 """The pages of commands: every one with every option, and none that is not there."""
 
-import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.fixtures.scripts import load_script
 
 from passband.commands.terminal.entry import all_commands
 
@@ -14,12 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def command_pages() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_command_pages", ROOT / "docs" / "command_pages.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("docs/command_pages.py")
 
 
 def test_every_command_is_on_the_page_with_its_options(command_pages: ModuleType) -> None:

@@ -1,22 +1,16 @@
 """The tables of formats have a row for each kind of file, with its endings and where its pixel size comes from."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+from tests.fixtures.scripts import load_script
 
 from passband.files.formats import formats
-
-SCRIPT = Path(__file__).parents[2] / "docs" / "format_tables.py"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    spec = importlib.util.spec_from_file_location("docs_format_tables", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script("docs/format_tables.py")
     docs = tmp_path_factory.mktemp("docs")
     module.write(docs)
     return docs / "generated"

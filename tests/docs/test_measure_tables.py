@@ -1,24 +1,18 @@
 """The tables of measures, overlaps and scores have a row for each entry, and none of its bars ends a cell."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+from tests.fixtures.scripts import load_script
 
 from passband.forecast.tables import MEASURES
 from passband.microscope.overlaps import OVERLAPS
 from passband.scores.overlap import SCORES
 
-SCRIPT = Path(__file__).parents[2] / "docs" / "measure_tables.py"
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    spec = importlib.util.spec_from_file_location("docs_measure_tables", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script("docs/measure_tables.py")
     docs = tmp_path_factory.mktemp("docs")
     module.write(docs)
     return docs / "generated"

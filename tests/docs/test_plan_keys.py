@@ -1,6 +1,5 @@
 """The page of every plan key: all of them, each with its meaning, and no other."""
 
-import importlib.util
 import re
 import tomllib
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import Field
+from tests.fixtures.scripts import load_script
 
 from passband.recipe import Recipe
 
@@ -19,12 +19,7 @@ PLANS = [*sorted((ROOT / "plans").glob("*.toml")), *sorted((ROOT / "studies").gl
 
 @pytest.fixture(scope="module")
 def plan_keys() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_plan_keys", ROOT / "docs" / "plan_keys.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("docs/plan_keys.py")
 
 
 def keys(value: Any) -> Iterator[str]:

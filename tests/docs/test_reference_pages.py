@@ -1,13 +1,13 @@
 """The Python reference: every room and every module on one page, and what is not public on none."""
 
 import ast
-import importlib.util
 import pkgutil
 import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.fixtures.scripts import load_script
 
 import passband
 
@@ -17,12 +17,7 @@ PACKAGE = Path(passband.__file__).parent
 
 @pytest.fixture(scope="module")
 def reference_pages() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_reference_pages", ROOT / "docs" / "reference_pages.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("docs/reference_pages.py")
 
 
 @pytest.fixture(scope="module")

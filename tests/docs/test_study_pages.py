@@ -1,11 +1,11 @@
 """Links between the pages: to files that exist, and in the built documentation to their pages."""
 
-import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.fixtures.scripts import load_script
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -20,12 +20,7 @@ MADE = re.compile(r"images/generated/|(command_options|plan_keys)\.md$")
 
 @pytest.fixture(scope="module")
 def study_pages() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_study_pages", ROOT / "docs" / "study_pages.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("docs/study_pages.py")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -1,6 +1,5 @@
 """To add a format is to write one file: a toy one, known nowhere else, is read, described, found and named."""
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.fixtures.scripts import load_script
 
 from passband.files import formats
 from passband.files.content import Content
@@ -94,11 +94,7 @@ def test_a_damaged_one_is_one_line(path: Path) -> None:
 
 
 def test_the_page_of_formats_has_it(tmp_path: Path) -> None:
-    spec = importlib.util.spec_from_file_location("format_tables", ROOT / "docs" / "format_tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
+    tables = load_script("docs/format_tables.py")
     tables.write(tmp_path)
     page = (tmp_path / "generated" / "formats_read.inc").read_text()
     assert "| TOY | `.toy` | nowhere: it is always 2 Å | nothing | a joke |" in page
