@@ -45,7 +45,7 @@ def scenes(count: int, *, seed: int = 0) -> list[np.ndarray]:
     return [np.hypot(y - a, x - b) < 9.0 for a, b in centres] + 0.3 * rng.normal(size=(count, 64, 64))
 
 
-def test_doubt_of_known_probabilities() -> None:
+def test_uncertainty_of_known_probabilities() -> None:
     """One sure pixel and one torn between two classes: entropies 0 and ln 2."""
     logits = torch.tensor([[30.0, 0.0], [-30.0, 0.0]])[None, None, :, None, :]  # (1, 1, 2, 1, 2)
     found = uncertainty_signals(logits)

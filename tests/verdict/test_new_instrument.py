@@ -174,7 +174,7 @@ def test_files_maps_and_figures_follow_the_instrument(error_model: ErrorModel, c
     figure = verdict_figure(
         verdict_on(error_model, convergence=0.02), error_model.trained, groups, known, nyquist=1.0, title="toy"
     )
-    assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["doubt (entropy)"]
+    assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["uncertainty (entropy)"]
 
 
 def test_its_settings_are_not_mixed_with_those_of_another() -> None:

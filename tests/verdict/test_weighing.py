@@ -102,9 +102,9 @@ def test_a_rare_distance_is_told_and_a_rare_uncertainty_counts(error_model, monk
     known = error_model.table.in_distribution_signals()
     rare = {name: float(np.max(values)) - 1e-9 for name, values in known.items()}
     unlike = verdict_on(error_model, given(), {**QUIET, "feature_distance": rare["feature_distance"]})
-    doubtful = verdict_on(error_model, given(), {**QUIET, "entropy": rare["entropy"]})
-    assert (unlike.outcome, doubtful.outcome) == ("holds", "degraded")
-    assert "no more doubt than" in unlike.reasons[0]
+    uncertain = verdict_on(error_model, given(), {**QUIET, "entropy": rare["entropy"]})
+    assert (unlike.outcome, uncertain.outcome) == ("holds", "degraded")
+    assert "no less certain than" in unlike.reasons[0]
     assert unlike.reasons[1].endswith("which alone is no sign of a worse mask")
 
 

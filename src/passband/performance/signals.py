@@ -91,8 +91,8 @@ SIGNALS: Entries[Signal] = Entries(
         Signal(
             "entropy",
             kind="network",
-            words="doubt of the network (entropy, nats per pixel)",
-            label="doubt (entropy)",
+            words="uncertainty of the network (entropy, nats per pixel)",
+            label="uncertainty (entropy)",
             measure=lambda seen: seen.uncertainty.get("entropy"),
         ),
         Signal(

@@ -110,7 +110,7 @@ def _all_well(signals: int, *, unlike: bool, predicted: bool) -> str:
     """First reason of a network that holds, from the number of signals that say something."""
     text = f"all {signals} signals are as on micrographs like the training's"
     if unlike:
-        text = "the network has no more doubt than on micrographs like the training's"
+        text = "the network is no less certain than on micrographs like the training's"
     if not signals:
         text = "no signal says more"
     return f"the predicted loss is as in training, and {text}" if predicted else text
