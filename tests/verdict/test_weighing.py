@@ -14,7 +14,7 @@ from passband.segmentation.card import ModelCard
 from passband.segmentation.unet import UNetRecipe
 from passband.verdict import signal_evidence
 from passband.verdict.estimate import ConditionEstimate
-from passband.verdict.evidence import Evidence, Reason, file_reasons, loss_thresholds
+from passband.verdict.evidence import Evidence, Flag, Reason, file_reasons, loss_thresholds
 from passband.verdict.verdict import Verdict
 from passband.verdict.weighing import weigh
 
@@ -161,6 +161,14 @@ def test_of_two_signs_the_worse_counts(error_model) -> None:
     assert verdict_on(error_model, two, QUIET).loss.value > 1.3 * alone.loss.value
 
 
+def test_a_flag_is_told_and_counts_as_it_says(error_model) -> None:
+    flags = [Flag("saturated", "3 % of the pixels are at the highest value", 0), Flag("inverted", "it is inverted", 2)]
+    found = [weigh(error_model, Evidence(given(), QUIET, flags=flags[:count]), advise=False) for count in (1, 2)]
+    assert [one.flags for one in found] == [("saturated",), ("saturated", "inverted")]
+    assert found[0].outcome == verdict_on(error_model, given(), QUIET).outcome
+    assert (found[1].outcome, found[1].reasons[0]) == ("outside", "it is inverted")
+
+
 def test_without_a_calibration_the_cure_is_named() -> None:
     found = verdict_on(None, ConditionEstimate(), {}, advise=True)
     assert found.outcome == "not calibrated"
@@ -179,6 +187,7 @@ def test_everything_is_plain_json(error_model) -> None:
         "reasons",
         "advice",
         "signals",
+        "flags",
     }
     assert set(found["predicted_loss"]) == {"value", "interval", "level"}
     assert found["conditions"]["source"] == "given"

@@ -27,6 +27,24 @@ class Reason(NamedTuple):
     text: str
 
 
+class Flag(NamedTuple):
+    """One thing that a test of its own found in an image, such as an inverted contrast.
+
+    Attributes
+    ----------
+    word
+        What scripts look for, such as "inverted".
+    text
+        The same for a person, with its numbers.
+    level
+        As of a `Reason`: what it does to the word of the verdict.
+    """
+
+    word: str
+    text: str
+    level: int
+
+
 class Evidence(NamedTuple):
     """What is known of one micrograph.
 
@@ -40,12 +58,15 @@ class Evidence(NamedTuple):
         From `file_reasons`.
     camera_pixel
         Å; None is the network's.
+    flags
+        What tests of their own found.
     """
 
     estimate: ConditionEstimate
     signals: Mapping[str, float]
     file: Sequence[Reason] = ()
     camera_pixel: float | None = None
+    flags: Sequence[Flag] = ()
 
 
 class LossThresholds(NamedTuple):

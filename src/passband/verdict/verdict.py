@@ -70,6 +70,8 @@ class Verdict:
         To the training; the mean over what is not known. None for an instrument that has no such distances.
     signals
         By name.
+    flags
+        Words for what tests of their own found, such as "inverted".
     """
 
     outcome: Outcome
@@ -81,6 +83,7 @@ class Verdict:
     sigma: float | None = None
     delta_epsilon: float | None = None
     signals: Mapping[str, SignalValue] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; what scripts rely on."""
@@ -94,6 +97,7 @@ class Verdict:
             "reasons": list(self.reasons),
             "advice": list(self.advice),
             "signals": {name: one._asdict() for name, one in self.signals.items()},
+            "flags": list(self.flags),
         }
 
     def line(self) -> str:

@@ -37,7 +37,8 @@ def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = 
         return _uncalibrated(evidence)
     table, instrument = error_model.table, instrument_of(error_model.trained)
     measured = weighed_signals(table, evidence.signals)
-    reasons = [*evidence.file, *signal_reasons(table, measured)]
+    told = [Reason(flag.level, flag.text) for flag in evidence.flags]
+    reasons = [*evidence.file, *told, *signal_reasons(table, measured)]
     advice = signal_advice(table, measured)
     known = instrument.LEADING in evidence.estimate.values
     few = too_few_images(table, measured)
@@ -56,7 +57,10 @@ def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = 
         signals = 0 if few else len(measured)
         reasons.insert(0, Reason(0, _all_well(signals, unlike=unlike, predicted=predictions.get("loss") is not None)))
     texts = tuple(reason.text for reason in reasons)
-    return Verdict(outcome, texts, tuple(advice), conditions=evidence.estimate, signals=measured, **predictions)
+    flags = tuple(flag.word for flag in evidence.flags)
+    return Verdict(
+        outcome, texts, tuple(advice), conditions=evidence.estimate, signals=measured, flags=flags, **predictions
+    )
 
 
 def _from_conditions(error_model: ErrorModel, evidence: Evidence, *, level: float, advise: bool) -> Part:
