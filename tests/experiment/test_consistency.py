@@ -247,7 +247,7 @@ def test_plans_of_the_papers_size_and_those_that_come_with_passband_pass() -> No
     for name in shipped_plans():
         load_plan(name)
     for path in STUDIES.glob("*/plan*.toml"):
-        load_campaign(path)
+        (load_plan if path.parent.name == "real_gold" else load_campaign)(path)
 
 
 def test_a_campaign_is_counted_before_it_is_made(smallest: Raw, monkeypatch: pytest.MonkeyPatch) -> None:
