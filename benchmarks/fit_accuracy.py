@@ -28,10 +28,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from passband.camera.recording import record
 from passband.distribution import Uniform
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
-from passband.microscope.detector import record
 from passband.microscope.fitting import Fit, Refusal, fit_conditions
 from passband.microscope.imaging import form_images
 from passband.microscope.multislice import exit_waves

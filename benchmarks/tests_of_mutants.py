@@ -10,6 +10,11 @@ microscope/aberrations
 microscope/band                               | microscope/test_multislice microscope/test_imaging
 microscope/condition_set                      | microscope/test_information microscope/test_mixture
 microscope/conditions                         | microscope/test_mixture
+camera/exposure
+camera/readout
+camera/recording
+camera/resampling
+microscope/contrast
 microscope/detector
 microscope/fitting
 microscope/form_factors                       | microscope/test_potential

@@ -15,13 +15,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from passband.camera.camera import Camera
+from passband.camera.recording import counted, exposed
+from passband.camera.resampling import grid_shift, periodic_part, resampling_matrix, window
 from passband.dataset.imaging import Imaging, imaging_problems
 from passband.dataset.layout import StoreError
 from passband.dataset.store import WaveStore
 from passband.dataset.truth import resample_mask
 from passband.distribution import sample
 from passband.microscope.conditions import Conditions
-from passband.microscope.detector import record
+from passband.microscope.contrast import Contrast, with_contrast
 from passband.microscope.frequencies import band_limited
 from passband.microscope.imaging import form_images
 from passband.microscope.incoherent import IncoherentPart, add_incoherent, incoherent_part
@@ -147,7 +150,7 @@ class Acquisition:
         pixels = round(recipe.scene.field / max(sample(self.imaging.pixel_size, rng), 1e-3))
         pixels = min(max(pixels, self.imaging.patch), recipe.stored_pixels)  # the tails of a normal distribution
         top, left = ((int(rng.integers(pixels)) + shift) % pixels for shift in patch_shift(turn, shared, pixels))
-        return {
+        row = {
             "store": recipe.identity,
             "structure": self.indices[place],
             "conditions": conditions.model_dump(mode="json"),
@@ -162,6 +165,19 @@ class Acquisition:
             "step": step,
             "image": k,
         }
+        return row | self._drawn_camera(row, turn, rng)
+
+    def _drawn_camera(self, row: Mapping[str, Any], turn: int, rng: np.random.Generator) -> dict[str, Any]:
+        """Entries of a row for contrast and camera where the imaging has them, drawn after everything else."""
+        drawn: dict[str, Any] = {}
+        if self.imaging.contrast is not None:
+            drawn["contrast"] = self.imaging.contrast.sample(rng).model_dump(mode="json")
+        if self.imaging.camera is not None:
+            camera = self.imaging.camera.sample(rng)
+            pixels = min(max(round(row["pixels"] * camera.oversampling), 8), self.store.recipe.stored_pixels)
+            seeds = rng.integers(2**63, size=self._sharing)  # each patch has noise of its own
+            drawn |= {"camera": camera.model_dump(mode="json"), "camera_pixels": pixels, "noise_seed": int(seeds[turn])}
+        return drawn
 
     def image_from_row(self, row: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
         """Make the image float32 `(patch, patch)` and the mask int64 `(patch, patch)` of a row again.
@@ -200,16 +216,48 @@ class Acquisition:
         rows, columns = (
             (torch.arange(row["patch"], device=self.device) + row[name]) % row["pixels"] for name in ("top", "left")
         )
-        patch = field[rows][:, columns]
+        patch = self._camera_patch(row, field) if "camera" in row else field[rows][:, columns]
         if not bool(torch.isfinite(patch).all()):
             raise PassbandError(f"the image of structure {row['structure']} is not finite; check {row['conditions']}")
         mask = torch.from_numpy(resample_mask(self._prepared(row["structure"]).mask, (row["pixels"],) * 2))
         return standardised_tensor(patch), mask.to(self.device)[rows][:, columns].long()
 
+    def _camera_patch(self, row: Mapping[str, Any], field: Tensor) -> Tensor:
+        """Patch of a field that reached the camera: its part is recorded there, and resampled."""
+        camera, ratio = Camera.model_validate(row["camera"]), row["camera_pixels"] / row["pixels"]
+        rows, columns = (window(camera.kernel, ratio, row[name], row["patch"]) for name in ("top", "left"))
+        recorded = counted(
+            periodic_part(field, rows, columns),
+            Conditions.model_validate(row["conditions"]),
+            camera,
+            pixel_size=row["pixel_size"] / ratio,
+            generator=self._noise(row),
+        )
+        if ratio == 1.0:
+            y, x = row["top"] - rows.first, row["left"] - columns.first
+            return recorded[y : y + row["patch"], x : x + row["patch"]]
+        down, across = (
+            resampling_matrix(camera.kernel, ratio, row[name], row["patch"], like=recorded) for name in ("top", "left")
+        )
+        return down @ recorded @ across.T
+
     def _field(self, row: Mapping[str, Any]) -> Tensor:
-        """Image of the whole field as the camera records it, vacuum mean 1, `(pixels, pixels)`."""
+        """Image of the whole field, vacuum mean 1, as the camera records it, `(pixels, pixels)`.
+
+        Where a row has a camera of its own, as it reaches that one, `(camera_pixels, camera_pixels)`.
+        """
         conditions = Conditions.model_validate(row["conditions"])
-        prepared = self._prepared(row["structure"])
+        image = self._noise_free(row, conditions)
+        if "camera" not in row:
+            arriving = exposed(image, conditions, None, pixel_size=row["pixel_size"])
+            return counted(arriving, conditions, None, pixel_size=row["pixel_size"], generator=self._noise(row))
+        camera, ratio = Camera.model_validate(row["camera"]), row["camera_pixels"] / row["pixels"]
+        shift = grid_shift(camera.kernel, ratio)
+        return exposed(image, conditions, camera, pixel_size=row["pixel_size"] / ratio, shift=shift)
+
+    def _noise_free(self, row: Mapping[str, Any], conditions: Conditions) -> Tensor:
+        """Intensity at the pixels of the camera, with the contrast of the row."""
+        prepared, pixels = self._prepared(row["structure"]), row.get("camera_pixels", row["pixels"])
         aberrations = conditions.aberrations.model_copy(
             update={"C10": conditions.aberrations.C10 + prepared.focus_offset}
         )
@@ -219,12 +267,17 @@ class Acquisition:
             [focused],
             pixel_size=self.store.recipe.scene.field / prepared.spectra.shape[-1],
             focal_nodes=row["focal_nodes"],
-            output_shape=(row["pixels"], row["pixels"]),
+            output_shape=(pixels, pixels),
             space="fourier",
         )
-        image = add_incoherent(image, [prepared.incoherent], [focused])
-        generator = torch.Generator(self.device).manual_seed(row["noise_seed"])
-        return record(image, [conditions], pixel_size=row["pixel_size"], generator=generator)[0]
+        image = add_incoherent(image, [prepared.incoherent], [focused])[0]
+        if "contrast" not in row:
+            return image
+        contrast = Contrast.model_validate(row["contrast"])
+        return with_contrast(image, contrast, pixel_size=self.store.recipe.scene.field / pixels)
+
+    def _noise(self, row: Mapping[str, Any]) -> torch.Generator:
+        return torch.Generator(self.device).manual_seed(row["noise_seed"])
 
     def _prepared(self, index: int) -> _PreparedStructure:
         """Read a structure, or find it in the memory of the store."""

@@ -5,10 +5,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
+from passband.camera.camera import CameraDistribution
 from passband.dataset.physics import IMAGES, ImagesVersion
 from passband.dataset.simulation import Simulation
 from passband.distribution import Scalar, limits
 from passband.microscope.conditions import AnyConditions, ConditionDistribution
+from passband.microscope.contrast import ContrastDistribution
 from passband.recipe import Recipe
 
 
@@ -35,6 +37,11 @@ class Imaging(Recipe):
         Highest frequency of a wave that is imaged as a wave, Å⁻¹; at least the Nyquist frequency of the camera. What is
         beyond comes as part of the incoherent background (`microscope.incoherent`), so that waves of a fine multislice
         cost no more to image than coarse ones. None images all that the store holds.
+    camera
+        Distribution of cameras: motion, correlated noise, faults, rescaling. Each field draws its camera, each patch
+        the noise, the illumination and the faults of its own. None only counts electrons, on the image's pixels.
+    contrast
+        Distribution of how much weaker contrast is than simulated; None leaves it as it is.
     physics
         Version of what is computed, see `passband.dataset.physics`; never written by hand.
     """
@@ -48,6 +55,8 @@ class Imaging(Recipe):
     focal_nodes: int | None = Field(default=None, ge=1, le=101)
     patches_per_field: int = Field(default=1, ge=1, le=64)
     band: float | None = Field(default=None, gt=0.0, le=100.0)
+    camera: CameraDistribution | None = None
+    contrast: ContrastDistribution | None = None
     physics: ImagesVersion = IMAGES
 
     @model_serializer(mode="wrap")
@@ -55,8 +64,9 @@ class Imaging(Recipe):
         values: dict[str, Any] = handler(self)
         if self.patches_per_field == 1:  # what was imaged before there was a choice keeps its identity
             values.pop("patches_per_field", None)
-        if self.band is None:
-            values.pop("band", None)
+        for name in ("band", "camera", "contrast"):
+            if getattr(self, name) is None:
+                values.pop(name, None)
         return values
 
 

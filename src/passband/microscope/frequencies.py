@@ -56,6 +56,12 @@ def spatial_frequencies(
     return torch.hypot(qy, qx).to(dtype), torch.atan2(qy, qx).to(dtype)
 
 
+def half_plane(shape: tuple[int, int], device: torch.device | str | None = None) -> tuple[Tensor, Tensor]:
+    """Frequencies (y, 1) and (1, x // 2 + 1) of `torch.fft.rfft2` in cycles per pixel, double precision."""
+    columns = torch.fft.rfftfreq(shape[1], dtype=torch.float64, device=device)
+    return _axis(shape[0], 1.0, device)[:, None], columns[None, :]
+
+
 def resize_spectrum(spectrum: Tensor, shape: tuple[int, int]) -> Tensor:
     """Crop or zero-pad a spectrum (..., y, x) of corner origin; the Nyquist line of an even side is kept real."""
     return _resize_axis(_resize_axis(spectrum, shape[0], -2), shape[1], -1)
