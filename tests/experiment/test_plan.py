@@ -58,7 +58,7 @@ WRONG = {
         "training.learning_rate=inf",
         "training.learning_rate=inf is not accepted: it should be a finite number",
     ),
-    "unknown network": ("network=giant", "preset='giant' is unknown; choose one of paper, small, tiny"),
+    "unknown network": ("network=giant", "preset='giant' is unknown; choose one of fringes, fringes-wide"),
     "unknown optimiser": ("training.optimiser=sdg", "'sgd'"),
     "unknown material": ("simulation.scene.materials=['CdSee']", "CdSe"),
     "no validation": ("validation=[]", "validation=[] is not accepted"),

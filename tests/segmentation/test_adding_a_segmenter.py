@@ -162,5 +162,5 @@ def test_a_plan_names_it_by_its_kind_or_by_a_preset(smallest: dict) -> None:
 
 
 def test_without_its_registration_nobody_knows_it() -> None:
-    with pytest.raises(PassbandError, match="kind='one_convolution' is no architecture; known: unet"):
+    with pytest.raises(PassbandError, match="kind='one_convolution' is no architecture; known: fine_unet, unet"):
         ARCHITECTURES.validate({"kind": "one_convolution"})

@@ -66,11 +66,11 @@ def test_a_network_is_a_name_or_values_with_or_without_their_kind() -> None:
 @pytest.mark.parametrize(
     ("network", "words"),
     [
-        ("huge", "network: preset='huge' is unknown; choose one of paper, small, tiny"),
+        ("huge", "network: preset='huge' is unknown; choose one of fringes, fringes-wide"),
         ({"kind": "unett"}, "network: kind='unett' is no architecture; did you mean 'unet'?"),
         ({"stme": 8}, "network.stme is not a known key; did you mean 'stem'?"),
         ({"stem": 0}, "network.stem=0 is not accepted: it should be greater than or equal to 1; change stem"),
-        (3, "network: 3 is no architecture; write a table with kind = one of unet"),
+        (3, "network: 3 is no architecture; write a table with kind = one of fine_unet, unet"),
     ],
 )
 def test_what_is_no_architecture_is_said_at_its_place(network: object, words: str) -> None:

@@ -52,7 +52,8 @@ class Plan(Recipe):
     validation
         Named conditions that every network is measured on.
     network
-        Architecture: `"tiny"`, `"small"` or `"paper"`, or the values of an `Architecture`, such as `UNetRecipe`.
+        Architecture: the name of a preset, such as `"small"` or `"fringes"`, or the values of an `Architecture`, such
+        as `UNetRecipe` or `FineUNetRecipe`.
     loss
         What training makes small.
     training

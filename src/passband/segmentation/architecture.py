@@ -1,12 +1,12 @@
 """What the recipe of a network says of it, so that plans, cards and training need not know which network it is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 import torch
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
-from torch import nn
+from torch import Tensor, nn
 
 from passband.kinds import Kinds
 from passband.recipe import Recipe
@@ -74,6 +74,13 @@ class Architecture(Recipe, ABC):
         """
         return None
 
+    def in_tiles(self, network: nn.Module) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """Return what is done to whole images (n, channels, y, x) before tiles are cut, and the network after it.
+
+        One after the other they are what the network does to a whole image; here nothing comes before it.
+        """
+        return _as_it_is, network
+
     @classmethod
     def preset(cls, name: str, *, channels: int = 1, classes: int = 2) -> Self:
         """Return a tried network by its name in `PRESETS`.
@@ -86,6 +93,10 @@ class Architecture(Recipe, ABC):
         if name not in cls.PRESETS:
             raise ValueError(f"preset={name!r} is unknown; choose one of {', '.join(cls.PRESETS)}")
         return cls.model_validate({"channels": channels, "classes": classes, **cls.PRESETS[name]})
+
+
+def _as_it_is(images: Tensor) -> Tensor:
+    return images
 
 
 #: Every architecture by its kind. Cards and plans of before there were several do not say theirs.

@@ -39,6 +39,7 @@ class Model:
         network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network: nn.Module = network.eval()
         self.card = card
+        self._prepare, self._look = card.architecture.in_tiles(self.network)
         self.tile_step = math.lcm(TILE_STEP, card.architecture.stride)
 
     def predict(
@@ -52,8 +53,8 @@ class Model:
     ) -> NDArray[np.float32]:
         """Probability of every class at every pixel of a micrograph.
 
-        The image is resampled to the pixel size of the card, each channel standardised as a whole, predicted in
-        seamless tiles, and the probabilities are resampled back.
+        The image is resampled to the pixel size of the card, each channel standardised (and prepared, where the
+        architecture says so) as a whole, predicted in seamless tiles, and the probabilities are resampled back.
 
         Parameters
         ----------
@@ -82,7 +83,7 @@ class Model:
             raise ModelError(f"symmetries={symmetries} is outside 1 to 8; the square has eight")
         self.check_size(array.shape[-2:], pixel_size)
         at_network = resample_to_pixel(array, pixel_size, self.card.pixel_size)
-        ready = standardised_channels(at_network)
+        ready = self.prepared(standardised_channels(at_network))
 
         def probabilities(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
             return self._probabilities(torch.from_numpy(tiles), symmetries)
@@ -91,6 +92,13 @@ class Model:
         if not np.isfinite(predicted).all():
             raise ModelError(f"the network {self.card.name} gives NaN on this image; copy it again, or train anew")
         return _back_to(predicted, (array.shape[-2], array.shape[-1]))
+
+    @torch.inference_mode()
+    def prepared(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return a whole image, (y, x) or (channels, y, x), as the tiles that the network looks at are cut from."""
+        planes = torch.from_numpy(image if image.ndim == 3 else image[None]).to(self.device)
+        ready: NDArray[np.float32] = self._prepare(planes[None])[0].cpu().numpy()
+        return ready.reshape(image.shape)
 
     def segment(
         self, image: ArrayLike, pixel_size: float | tuple[float, float], *, symmetries: int = 1
@@ -125,7 +133,7 @@ class Model:
         total: Tensor | None = None
         for element in range(symmetries):
             seen = dihedral(tiles, element).contiguous(memory_format=torch.channels_last)
-            out = dihedral(self.network(seen).float().softmax(dim=1), dihedral_inverse(element))
+            out = dihedral(self._look(seen).float().softmax(dim=1), dihedral_inverse(element))
             total = out if total is None else total + out
         assert total is not None
         result: NDArray[np.float32] = (total / symmetries).cpu().numpy()

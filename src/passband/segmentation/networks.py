@@ -10,6 +10,7 @@ import torch
 from pydantic import BeforeValidator, SerializeAsAny
 from torch import nn
 
+import passband.segmentation.fine_unet  # noqa: F401  registers its architecture
 from passband.segmentation.architecture import ARCHITECTURES, Architecture
 from passband.segmentation.unet import UNetRecipe
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from passband.segmentation.architecture import ARCHITECTURES, Architecture
+from passband.segmentation.initialising import initialise
 
 MOST_PARAMETERS = 10**10  # 40 GB of weights, and four times that while they are trained
 STRIDE = 32  # five halvings: the input is padded to a multiple of this many pixels
@@ -180,18 +181,7 @@ class UNet(nn.Module):
         inputs = (encoder[3], *decoder[:-1])
         self.decoder = nn.ModuleList(DecoderLevel(*widths) for widths in zip(inputs, skips, decoder, strict=True))
         self.head = nn.Conv2d(decoder[4], recipe.classes, 3, padding=1)
-        self._initialise()
-
-    def _initialise(self) -> None:
-        """He initialisation (arXiv 1502.01852), the mode for rectified units."""
-        if self.head.weight.is_meta:  # shapes alone are wanted; to draw none of them torch would load its compiler
-            return
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        nn.init.normal_(self.head.weight, std=1e-2)  # so that training starts from undecided pixels
-        assert self.head.bias is not None
-        nn.init.zeros_(self.head.bias)
+        initialise(self, self.head)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (n, channels, y, x) of any size → logits (n, classes, y, x); beyond the edge they are reflected."""
