@@ -61,11 +61,11 @@ def spread(values: Sequence[float], *, percent: bool = False, signed: bool = Fal
 
 
 def without(variants: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Variants that have all ingredients but one, by that ingredient."""
-    missing = {name: set(variants[EVERY]) - set(used) for name, used in variants.items()}
-    return {
-        one.pop(): name for name, one in missing.items() if len(one) == 1 and set(variants[name]) < set(variants[EVERY])
-    }
+    """Variants that have some of the ingredients only, by what they lack; fewest first."""
+    every = variants[EVERY]
+    lacking = {name: [one for one in every if one not in used] for name, used in variants.items()}
+    fewest = sorted((name for name in variants if lacking[name]), key=lambda name: len(lacking[name]))
+    return {"all of them" if name == NONE else ", ".join(lacking[name]): name for name in fewest}
 
 
 def brought(scores: Mapping[str, Scores], variant: str, name: str, *, percent: bool = False) -> str:
@@ -113,13 +113,13 @@ def simulated_table(scores: Mapping[str, Scores], variants: Sequence[str]) -> li
 def brought_table(
     study: StudyPlan, simulated: Mapping[str, Scores], seen: Mapping[str, Scores], cameras: Sequence[str]
 ) -> list[str]:
-    """Every score with all ingredients less that without each of them."""
+    """Every score with all ingredients less that of every variant that lacks some."""
     lines = []
-    for ingredient, variant in {**without(study.variants.variants), "all of them": NONE}.items():
+    for ingredient, variant in without(study.variants.variants).items():
         held = [brought(simulated, variant, f"dice {camera}") for camera in cameras]
         cells = [brought(seen, variant, name, percent=name in ("bare", "film")) for name in REAL]
         lines.append([ingredient, *cells, *held])
-    return table(["ingredient", *REAL.values(), *(f"{camera}, Dice" for camera in cameras)], lines)
+    return table(["ingredients", *REAL.values(), *(f"{camera}, Dice" for camera in cameras)], lines)
 
 
 def looks(rows: Sequence[Row]) -> str:
@@ -179,9 +179,9 @@ def report(study: StudyPlan, plan: Path, results: Path) -> str:
             f"*{OWN}* is the camera of the training. *{SHIPPED}* is the network that the package had when this ran.",
             "",
             *simulated_table(simulated, [*study.variants.variants, SHIPPED]),
-            "## What each ingredient brought",
+            "## What ingredients brought",
             "",
-            f"Scores of *{EVERY}* less those of the variant without the ingredient, paired by seed (symmetries: "
+            f"Scores of *{EVERY}* less those of the variant without them, paired by seed (symmetries: "
             f"{SYMMETRIES[-1]}). For false areas a negative number is good. With three seeds a mean below its ± is "
             "within chance.",
             "",
