@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from passband.camera.camera import CameraDistribution
 from passband.dataset.acquisition import Acquisition
-from passband.dataset.imaging import Imaging
+from passband.dataset.imaging import Imaging, NamedConditions, imaging_under
 from passband.dataset.memory import Memory
 from passband.dataset.store import WaveStore
 
@@ -27,6 +28,7 @@ WIDE: dict[str, Any] = {
     "xrays": 20.0,
     "saturation": 0.002,
     "probability": {"drift": 0.5},
+    "processing": {"eight_bit_share": 0.5, "clipping_share": 0.5, "jpeg_share": 0.3, "scale_bar_share": 0.3},
 }
 CONTRAST = {"fringes": {"uniform": [0.4, 1.0]}, "absorption": {"uniform": [0.4, 1.2]}}
 CONDITIONS = {"aberrations": {"C10": {"uniform": [-300.0, 300.0]}}, "focal_spread": 10.0, "dose": 400.0}
@@ -148,3 +150,31 @@ def test_contrast_is_applied_to_the_noise_free_field(tiny_store: WaveStore) -> N
     whole = plain._field(plain.row(0, 0, 1))
     half = weaker._field(weaker.row(0, 0, 1))
     torch.testing.assert_close(half - 1.0, 0.5 * (whole - 1.0), atol=1e-5, rtol=1e-4)
+
+
+def test_images_are_processed_after_they_were_recorded(tiny_store: WaveStore) -> None:
+    whole = {"eight_bit_share": 1.0}
+    plain, eight_bit = (
+        Acquisition(tiny_store, imaging(camera={"oversampling": 1.4, "processing": one}), seed=3)
+        for one in (None, whole)
+    )
+    row = eight_bit.row(0, 0, 1)
+    image = eight_bit.image_from_row(row)[0]
+    before = plain.image_from_row({**row, "camera": {**row["camera"], "processing": None}})[0]
+    assert len(before.unique()) > 256
+    assert len(image.unique()) <= 256
+    assert float((image - before).abs().max()) < 1.01 * float(before.max() - before.min()) / 255
+
+
+def test_a_validation_set_may_have_a_camera_of_its_own() -> None:
+    conditions = {"dose": 400.0}
+    plain = NamedConditions.model_validate({"name": "near", "conditions": conditions})
+    other = NamedConditions.model_validate({"name": "near", "conditions": conditions, "camera": {"drift": 1.0}})
+    ideal = NamedConditions.model_validate({"name": "near", "conditions": conditions, "camera": {}})
+    assert "camera" not in plain.model_dump(mode="json")
+    assert NamedConditions.model_validate_json(other.to_json()) == other
+    assert len({plain.identity, other.identity, ideal.identity}) == 3
+    base = imaging()
+    assert imaging_under(base, plain.conditions, plain.camera).camera == base.camera
+    assert imaging_under(base, ideal.conditions, ideal.camera).camera == CameraDistribution()
+    assert imaging_under(base, other.conditions, other.camera).conditions == other.conditions

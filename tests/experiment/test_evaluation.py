@@ -76,6 +76,21 @@ def test_networks_are_measured_on_the_same_micrographs_however_their_fields_were
     assert [batch.rows for batch in first] == [batch.rows for batch in second]
 
 
+def test_an_evaluation_may_have_a_camera_of_its_own(study: Raw, store: WaveStore) -> None:
+    held_out = {**named("near", 100.0), "name": "held out", "camera": {"correlation": 0.6}}
+    trained = {**study["imaging"], "camera": {"drift": 1.0}}
+    plan = plan_from({**study, "imaging": trained, "validation": [named("near", 100.0), held_out]})
+    experiment = plan.experiment()
+    cameras = [
+        [row["camera"] for batch in evaluation_set(experiment, one, store) for row in batch.rows]
+        for one in experiment.evaluations
+    ]
+    assert all(camera["drift"] == 1.0 and "correlation" not in camera for camera in cameras[0])
+    assert all(camera["correlation"] == 0.6 and "drift" not in camera for camera in cameras[1])
+    plain = plan_from(study).experiment()
+    assert all("camera" not in one for one in plain.model_dump(mode="json")["evaluations"])
+
+
 def test_a_study_is_measured_as_a_campaign_and_as_its_training_measures(
     study: Raw, store: WaveStore, tmp_path: Path
 ) -> None:

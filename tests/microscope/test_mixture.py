@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from passband.dataset.imaging import Imaging
+from passband.dataset.imaging import Imaging, NamedConditions
 from passband.experiment.plan import plan_from
 from passband.experiment.plan_files import PlanError
 from passband.microscope.condition_set import ConditionSet
@@ -17,7 +17,6 @@ from passband.microscope.conditions import (
     AnyConditions,
     ConditionDistribution,
     ConditionMixture,
-    NamedConditions,
     validate_conditions,
 )
 from passband.microscope.polar import PolarLenses

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from passband.camera.processing import Processing, ProcessingDistribution
 from passband.distribution import Scalar, Uniform, limits, sample
 from passband.recipe import PassbandError, Recipe
 
@@ -70,6 +71,8 @@ class Camera(_Sparse):
         Added to the image, as a fraction of the vacuum's mean.
     saturation
         Fraction of the camera pixels that are brighter than it can say, and are set to the least of them.
+    processing
+        What people do to the image afterwards; None is nothing.
     """
 
     drift: float = Field(default=0.0, ge=0.0, le=50.0)
@@ -89,6 +92,7 @@ class Camera(_Sparse):
     spot_height: float = Field(default=10.0, ge=0.0, le=1000.0)
     offset: float = Field(default=0.0, ge=-10.0, le=10.0)
     saturation: float = Field(default=0.0, ge=0.0, le=0.5)
+    processing: Processing | None = None
 
 
 def _bounds(metadata: list[Any]) -> tuple[float, float]:
@@ -146,6 +150,8 @@ class CameraDistribution(_Sparse):
         Fraction of the camera pixels that are brighter than it can say, and are set to the least of them; 0 to 0.5.
     probability
         Of an effect being there at all, by the key of its quantity; 1 for those that are left out.
+    processing
+        Distribution of what people do to the image afterwards; None is nothing.
 
     Examples
     --------
@@ -173,6 +179,7 @@ class CameraDistribution(_Sparse):
     offset: Scalar = 0.0
     saturation: Scalar = 0.0
     probability: dict[str, float] = Field(default={})
+    processing: ProcessingDistribution | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -201,4 +208,5 @@ class CameraDistribution(_Sparse):
         names = [name for name in get_args(Kernel) if name in self.kernels]
         weights = np.array([self.kernels[name] for name in names])
         kernel = names[int(rng.choice(len(names), p=weights / weights.sum()))] if len(names) > 1 else names[0]
-        return Camera(**values, kernel=kernel)
+        processing = None if self.processing is None else self.processing.sample(rng)
+        return Camera(**values, kernel=kernel, processing=processing)

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from passband.dataset.imaging import NamedConditions
 from passband.distribution import Normal
 from passband.experiment.plan import FolderName
 from passband.experiment.plan_files import PlanError
 from passband.microscope.aberrations import resolve_name
-from passband.microscope.conditions import ConditionDistribution, ConditionMixture, NamedConditions
+from passband.microscope.conditions import ConditionDistribution, ConditionMixture
 from passband.recipe import Recipe
 
 

@@ -20,16 +20,13 @@ from pydantic import (
 from passband.campaign.expansion import expansion_problems, family_problems
 from passband.campaign.families import ConditionFamily
 from passband.campaign.part import Part
-from passband.dataset.imaging import Imaging
+from passband.dataset.imaging import Imaging, NamedConditions, imaging_under
 from passband.dataset.simulation import Simulation
 from passband.experiment.consistency import MOST_IMAGES, Study, check
 from passband.experiment.experiment import MONITORED, Evaluation, Experiment, Split
 from passband.experiment.overrides import read_plan
 from passband.experiment.plan import FolderName
 from passband.experiment.plan_files import PlanError
-from passband.microscope.conditions import (
-    AnyConditions,
-)
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.learner import WORST
 from passband.segmentation.losses import LossRecipe
@@ -132,7 +129,7 @@ class CampaignPlan(Recipe):
         simulations = self.simulations()
         conditions = self.families[part.evaluate_on].conditions()
         evaluations = tuple(
-            Evaluation(name=one.name, conditions=one.conditions, structures=structures)
+            Evaluation(name=one.name, conditions=one.conditions, structures=structures, camera=one.camera)
             for structures in part.structures
             for one in conditions
         )
@@ -142,13 +139,13 @@ class CampaignPlan(Recipe):
             Experiment(
                 trained_on=named.name,
                 simulation=self.simulation,
-                imaging=self.imaging.model_copy(update={"conditions": named.conditions}),
+                imaging=imaging_under(self.imaging, named.conditions, named.camera),
                 network=self.network,
                 loss=self.loss,
                 training=self._training(changes, seeds),
                 split=self.split,
                 seeds=seeds,
-                evaluations=_with_own(named.conditions, evaluations),
+                evaluations=_with_own(named, evaluations),
                 others=others,
                 images=self.images,
                 curves=part.curves,
@@ -162,11 +159,12 @@ class CampaignPlan(Recipe):
         return TrainingRecipe.model_validate(changed | {"seed": changed["seed"] + seeds[0]})
 
 
-def _with_own(conditions: AnyConditions, evaluations: tuple[Evaluation, ...]) -> tuple[Evaluation, ...]:
+def _with_own(trained: NamedConditions, evaluations: tuple[Evaluation, ...]) -> tuple[Evaluation, ...]:
     """Add the training's own condition where nothing measures it: induced losses need it."""
-    if any(one.conditions == conditions and not one.structures for one in evaluations):
-        return evaluations
-    return (Evaluation(name=OWN, conditions=conditions), *evaluations)
+    for one in evaluations:
+        if one.conditions == trained.conditions and one.camera in (None, trained.camera) and not one.structures:
+            return evaluations
+    return (Evaluation(name=OWN, conditions=trained.conditions), *evaluations)
 
 
 def _check_names(part: Part, families: Mapping[str, ConditionFamily], others: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from passband.camera.camera import Camera
+from passband.camera.processing import processed
 from passband.camera.recording import counted, exposed
 from passband.camera.resampling import grid_shift, periodic_part, resampling_matrix, window
 from passband.dataset.imaging import Imaging, imaging_problems
@@ -235,11 +236,14 @@ class Acquisition:
         )
         if ratio == 1.0:
             y, x = row["top"] - rows.first, row["left"] - columns.first
-            return recorded[y : y + row["patch"], x : x + row["patch"]]
-        down, across = (
-            resampling_matrix(camera.kernel, ratio, row[name], row["patch"], like=recorded) for name in ("top", "left")
-        )
-        return down @ recorded @ across.T
+            image = recorded[y : y + row["patch"], x : x + row["patch"]]
+        else:
+            down, across = (
+                resampling_matrix(camera.kernel, ratio, row[name], row["patch"], like=recorded)
+                for name in ("top", "left")
+            )
+            image = down @ recorded @ across.T
+        return image if camera.processing is None else processed(image, camera.processing)
 
     def _field(self, row: Mapping[str, Any]) -> Tensor:
         """Image of the whole field, vacuum mean 1, as the camera records it, `(pixels, pixels)`.

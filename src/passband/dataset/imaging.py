@@ -11,6 +11,7 @@ from passband.dataset.simulation import Simulation
 from passband.distribution import Scalar, limits
 from passband.microscope.conditions import AnyConditions, ConditionDistribution
 from passband.microscope.contrast import ContrastDistribution
+from passband.microscope.instrument import SettingDistribution
 from passband.recipe import Recipe
 
 
@@ -68,6 +69,39 @@ class Imaging(Recipe):
             if getattr(self, name) is None:
                 values.pop(name, None)
         return values
+
+
+class NamedConditions(Recipe):
+    """Conditions that networks are trained or measured under, and the name that they have in tables and figures.
+
+    Attributes
+    ----------
+    name
+        In tables and figures.
+    conditions
+        A distribution, or a mixture of several.
+    camera
+        Distribution of cameras in place of `imaging.camera`, such as one that is held out; that one by default. An
+        empty table is a camera that only counts electrons.
+    """
+
+    name: str = Field(min_length=1)
+    conditions: AnyConditions
+    camera: CameraDistribution | None = None
+
+    @model_serializer(mode="wrap")
+    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_own_camera(handler(self))
+
+
+def without_own_camera(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON values of a recipe whose `camera` is left out where there is none: so it keeps its identity of before."""
+    return {name: value for name, value in values.items() if name != "camera" or value is not None}
+
+
+def imaging_under(imaging: Imaging, conditions: SettingDistribution, camera: CameraDistribution | None) -> Imaging:
+    """Imaging under other conditions, and with another camera where one is given."""
+    return imaging.model_copy(update={"conditions": conditions, "camera": imaging.camera if camera is None else camera})
 
 
 def imaging_problems(recipe: Simulation, imaging: Imaging, *, name: str = "conditions") -> Iterator[str]:

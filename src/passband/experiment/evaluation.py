@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from passband.dataset.acquisition import Acquisition, Batch
-from passband.dataset.imaging import Imaging
+from passband.dataset.imaging import Imaging, imaging_under
 from passband.dataset.physics import IMAGES
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
@@ -84,8 +84,9 @@ def structures(experiment: Experiment, store: WaveStore, part: str) -> list[int]
 
 
 def evaluation_imaging(experiment: Experiment, evaluation: Evaluation) -> Imaging:
-    """How the micrographs of an evaluation are taken: as in training but for the conditions, one patch of a field."""
-    return experiment.imaging.model_copy(update={"conditions": evaluation.conditions, "patches_per_field": 1})
+    """How the micrographs of an evaluation are taken: as in training but for conditions and camera, a patch a field."""
+    imaging = imaging_under(experiment.imaging, evaluation.conditions, evaluation.camera)
+    return imaging.model_copy(update={"patches_per_field": 1})
 
 
 def evaluation_seed(store: WaveStore, imaging: Imaging) -> int:

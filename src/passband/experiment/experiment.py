@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from passband.dataset.imaging import Imaging
+from passband.camera.camera import CameraDistribution
+from passband.dataset.imaging import Imaging, without_own_camera
 from passband.dataset.simulation import Simulation
 from passband.microscope.conditions import AnyConditions
 from passband.recipe import Recipe
@@ -53,11 +54,18 @@ class Evaluation(Recipe):
         That the micrographs are taken under.
     structures
         "" for held-out structures of the store that the network was trained on, else a name in `Experiment.others`.
+    camera
+        Distribution of cameras in place of that of `Experiment.imaging`.
     """
 
     name: str = Field(min_length=1)
     conditions: AnyConditions
     structures: str = ""
+    camera: CameraDistribution | None = None
+
+    @model_serializer(mode="wrap")
+    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_own_camera(handler(self))
 
 
 class Experiment(Recipe):

@@ -7,14 +7,13 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from passband.dataset.imaging import Imaging
+from passband.dataset.imaging import Imaging, NamedConditions
 from passband.dataset.simulation import Simulation
 from passband.dataset.store import split_sizes
 from passband.experiment.consistency import Study, check
 from passband.experiment.experiment import Evaluation, Experiment, Split
 from passband.experiment.overrides import read_plan
 from passband.experiment.plan_files import PlanError
-from passband.microscope.conditions import NamedConditions
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.networks import DEFAULT_ARCHITECTURE, NamedArchitecture
@@ -98,7 +97,9 @@ class Plan(Recipe):
         """Return the plan as an experiment: one network, validated and measured on each of the named conditions."""
         held = split_sizes(self.simulation.structures, self.split.validation, self.split.test)
         validation_images, images = (count * self.patches_per_structure for count in held)
-        named = tuple(Evaluation(name=one.name, conditions=one.conditions) for one in self.validation)
+        named = tuple(
+            Evaluation(name=one.name, conditions=one.conditions, camera=one.camera) for one in self.validation
+        )
         return Experiment(
             trained_on=self.name,
             simulation=self.simulation,

@@ -162,7 +162,7 @@ def evaluate(
     list of dict
         One row per named condition: `condition`, `images`, the scores of `evaluation.measure_segmenter`; `epsilon`,
         `sigma` and `delta_epsilon`, which compare the condition with the one on the card up to the Nyquist frequency of
-        the camera; and `trained`, whether it is that one.
+        the camera; and `trained`, whether it is that one, with the camera of `plan.imaging`.
 
     Raises
     ------
@@ -190,7 +190,8 @@ def evaluate(
     trained = trained_conditions(segmenter, plan)
     information = information_rows(plan, trained)
     for named, row, columns in zip(plan.validation, rows, information, strict=True):
-        row.update(columns, trained=named.conditions == trained)
+        own_camera = named.camera is None or named.camera == plan.imaging.camera
+        row.update(columns, trained=own_camera and named.conditions == trained)
     return rows
 
 

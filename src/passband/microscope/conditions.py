@@ -1,8 +1,7 @@
 """The conditions a micrograph is taken under: energy, aberrations, coherence, aperture, dose, detector.
 
 `Conditions` is one setting of the microscope, `ConditionDistribution` a distribution over settings, `ConditionMixture`
-several such distributions at once, `NamedConditions` either of them with the name it has in tables. Units: eV, Å, rad
-(angles and azimuths), e⁻/Å², e⁻.
+several such distributions at once. Units: eV, Å, rad (angles and azimuths), e⁻/Å², e⁻.
 """
 
 from collections.abc import Callable, Mapping
@@ -364,18 +363,3 @@ def validate_conditions(values: Any) -> ConditionDistribution | ConditionMixture
         They describe neither.
     """
     return _ADAPTER.validate_python(values)
-
-
-class NamedConditions(Recipe):
-    """A distribution of conditions, or a mixture of several, and the name it has in tables and figures.
-
-    Attributes
-    ----------
-    name
-        In tables and figures.
-    conditions
-        A distribution, or a mixture of several.
-    """
-
-    name: str = Field(min_length=1)
-    conditions: AnyConditions

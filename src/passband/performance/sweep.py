@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from passband.camera.camera import CameraDistribution
 from passband.dataset.acquisition import Acquisition
-from passband.dataset.imaging import Imaging
+from passband.dataset.imaging import Imaging, imaging_under
 from passband.dataset.physics import IMAGES
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
@@ -77,16 +78,14 @@ class ConditionSweep:
         return list(zip(drawn, pixels, strict=True))
 
     def micrographs(
-        self, setting: Setting, pixel_size: float, *, seed: int, count: int
+        self, setting: Setting, pixel_size: float, *, seed: int, count: int, camera: CameraDistribution | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Images (n, y, x), standardised, and masks (n, y, x), both at the network's pixel size."""
-        imaging = self.imaging.model_copy(
-            update={
-                "conditions": self.instrument.exactly(setting),
-                "pixel_size": pixel_size,
-                "patch": self._camera_side(pixel_size),
-            }
-        )
+        """Images (n, y, x), standardised, and masks (n, y, x), both at the network's pixel size.
+
+        They are recorded with the cameras of the training, or with those of another distribution.
+        """
+        under = imaging_under(self.imaging, self.instrument.exactly(setting), camera)
+        imaging = under.model_copy(update={"pixel_size": pixel_size, "patch": self._camera_side(pixel_size)})
         drawing = Acquisition(self.store, imaging, indices=self.indices, seed=seed, device=self.model.device)
         images, masks = [], []
         for k in range(count):
