@@ -98,3 +98,8 @@ def limits(scalar: Scalar, *, spreads: float = 3.0) -> tuple[float, float]:
             return min(values), max(values)
         case _:
             return float(scalar), float(scalar)
+
+
+def drawn(scalar: Scalar, rng: np.random.Generator) -> float:
+    """One value within `limits`: as `sample`, with the tails of a normal distribution clipped."""
+    return float(np.clip(sample(scalar, rng), *limits(scalar)))

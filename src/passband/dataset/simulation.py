@@ -179,12 +179,12 @@ def simulation_memory(recipe: Simulation) -> float:
 
 def height(scene: SceneDistribution) -> float:
     """Return the greatest height of a scene in Å: film, particle and margins, as if nothing were embedded."""
-    return _largest(scene) + limits(scene.film_thickness)[1] + 2.0 * scene.margin
+    return _largest(scene) + scene.thickest + 2.0 * scene.margin
 
 
 def atoms_at_most(scene: SceneDistribution) -> float:
     """Estimate the atoms of the fullest scene from above: of the densest crystal, and all of the film."""
-    film = number_density(scene.film_symbol, scene.film_density) * limits(scene.film_thickness)[1] * scene.field**2
+    film = number_density(scene.film_symbol, scene.film_density) * scene.thickest * scene.field**2
     one = DENSEST * pi / 6.0 * limits(scene.diameter)[1] ** 2 * _largest(scene)
     return film + max(0.0, limits(scene.particles)[1]) * one
 

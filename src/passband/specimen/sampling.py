@@ -4,12 +4,13 @@ Beam order: atoms of small z are met first, so `side="top"` puts the particles o
 """
 
 from difflib import get_close_matches
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 import numpy as np
-from pydantic import Field, model_validator
+from ase import Atoms
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from passband.distribution import Choice, Scalar, Uniform, limits, sample
+from passband.distribution import Choice, Scalar, Uniform, drawn, limits
 from passband.recipe import PassbandError, Recipe
 from passband.specimen.arrangement import (
     GRAIN_SPACING,
@@ -23,6 +24,8 @@ from passband.specimen.arrangement import (
 )
 from passband.specimen.crystal import Crystal, crystal
 from passband.specimen.faults import stacking
+from passband.specimen.film import FilmMaterial, FilmRelief, FilmResidue, FilmShape, film_shape, with_hole, with_residue
+from passband.specimen.network import DENSITIES
 from passband.specimen.particle import (
     Miller,
     Shape,
@@ -40,9 +43,17 @@ from passband.specimen.scene import (
     without_overlap,
     write_scene,
 )
-from passband.specimen.support import CARBON_DENSITY, amorphous_film, check_film
+from passband.specimen.support import CARBON_DENSITY, check_film
 
 __all__ = ["Scene", "SceneDistribution", "sample_scene", "write_scene"]
+
+
+class _Ground(NamedTuple):
+    """What particles lie on: the film's mean thickness, the side of each, and the film's relief where it has one."""
+
+    thickness: float
+    sides: list[str]
+    shape: FilmShape | None
 
 
 class SceneDistribution(Recipe):
@@ -59,7 +70,14 @@ class SceneDistribution(Recipe):
     film_thickness
         Of the support, Å; 0 for none.
     film_minimum_distance
-        Between atoms of the support, Å; None takes that of the element.
+        Between atoms of the support, Å; None takes that of the element. A network has its own.
+    film_structure
+        Of the support: "network", amorphous carbon with its bonds, or "spheres", random atoms no nearer than
+        `film_minimum_distance`, for every element.
+    relief
+        How the thickness of the support varies in the field, and its holes.
+    residue
+        Patches of disordered carbon on the support.
     materials
         Names of crystals; each particle is of one of them at random.
     crystals
@@ -90,7 +108,8 @@ class SceneDistribution(Recipe):
     orientation
         "random" (uniform in SO(3)) or a zone axis [u, v, w] along the beam, turned at random about it.
     side
-        "top": particles on the face that the beam meets first; "bottom"; or "random".
+        "top": particles on the face that the beam meets first; "bottom"; "random", one of these; or "both", each
+        particle on one of these.
     embedded
         Fraction of each particle's diameter sunk into the film, never deeper than the film.
     border
@@ -106,6 +125,9 @@ class SceneDistribution(Recipe):
     film_density: float = CARBON_DENSITY
     film_thickness: Scalar = Uniform(uniform=(20.0, 80.0))
     film_minimum_distance: float | None = None
+    film_structure: Literal["spheres", "network"] = "spheres"
+    relief: FilmRelief = FilmRelief()
+    residue: FilmResidue = FilmResidue()
     materials: tuple[str, ...] = ("CdSe",)
     crystals: tuple[Crystal, ...] = ()
     particles: Scalar = Choice(choice=(1, 2, 3, 4, 5))
@@ -120,11 +142,19 @@ class SceneDistribution(Recipe):
     faults: int = Field(default=2, ge=0)
     twins: int = Field(default=0, ge=0)
     orientation: Literal["random"] | Miller = "random"
-    side: Literal["top", "bottom", "random"] = "random"
+    side: Literal["top", "bottom", "random", "both"] = "random"
     embedded: Scalar = Uniform(uniform=(0.0, 0.5))
     border: Border = "wrap"
     clearance: float = Field(default=2.0, ge=0)
     margin: float = Field(default=4.0, ge=0)
+
+    @model_serializer(mode="wrap")
+    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        for name in ("film_structure", "relief", "residue"):  # scenes of before there was a choice keep their identity
+            if getattr(self, name) == type(self).model_fields[name].default:
+                values.pop(name, None)
+        return values
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -134,9 +164,21 @@ class SceneDistribution(Recipe):
         for name in self.materials:
             self.crystal(name)
         distance = check_film(self.film_symbol, self.film_density, self.film_minimum_distance)
+        _check_carbon(self)
         if self.field <= 2 * distance:
             raise PassbandError(f"field={self.field:g} Å is smaller than two atoms; fields are in Å, 128 is 12.8 nm")
         return self
+
+    @property
+    def film(self) -> FilmMaterial:
+        """What the support is made of."""
+        return FilmMaterial(self.film_symbol, self.film_density, self.film_minimum_distance, self.film_structure)
+
+    @property
+    def thickest(self) -> float:
+        """Å that a support and its residue are high at most, anywhere."""
+        mean = limits(self.film_thickness)[1]
+        return mean + self.relief.most(self.field) + self.residue.most if mean > 0 else 0.0
 
     def crystal(self, name: str) -> Crystal:
         """Crystal of one of the materials: one of `crystals`, else a built-in one."""
@@ -150,6 +192,18 @@ def _check_lists(scenes: SceneDistribution) -> None:
             raise PassbandError(f"{name}=[] is empty; list at least one, and set particles=0 for bare films")
     if scenes.orientation == (0, 0, 0) or scenes.rod_axis == (0, 0, 0):
         raise PassbandError("[0, 0, 0] is no direction; write a zone axis such as [0, 0, 1]")
+
+
+def _check_carbon(scenes: SceneDistribution) -> None:
+    network = scenes.film_structure == "network"
+    if scenes.film_symbol != "C" and (network or scenes.residue.most > 0):
+        asked = 'film_structure="network"' if network else "residue"
+        raise PassbandError(f"{asked} is carbon and the film {scenes.film_symbol}; leave it out, or write 'C'")
+    if network and not DENSITIES[0] <= scenes.film_density <= DENSITIES[1]:
+        raise PassbandError(
+            f"film_density={scenes.film_density:g} g/cm³ would stretch the bonds of a network too far; "
+            f'stay within {DENSITIES[0]} and {DENSITIES[1]}, or write film_structure="spheres"'
+        )
 
 
 def _check_arrangement(weights: dict[str, float]) -> None:
@@ -188,22 +242,17 @@ def _check_sizes(scenes: SceneDistribution) -> None:
         raise PassbandError(f"aspect reaches {limits(scenes.aspect)[0]:g}; length over diameter must be positive")
 
 
-def _drawn(scalar: Scalar, rng: np.random.Generator) -> float:
-    """One value; the tails of a normal distribution beyond three spreads are clipped, as validation promised."""
-    return float(np.clip(sample(scalar, rng), *limits(scalar)))
-
-
 def _make_particle(scenes: SceneDistribution, arrangement: str, rng: np.random.Generator) -> Particle:
     material = scenes.crystal(scenes.materials[int(rng.integers(len(scenes.materials)))])
     shape = scenes.shapes[int(rng.integers(len(scenes.shapes)))] if arrangement != "polycrystal" else "sphere"
-    diameter = _drawn(scenes.diameter, rng)
+    diameter = drawn(scenes.diameter, rng)
     axis = scenes.orientation
     turn = random_orientation(rng) if axis == "random" else zone_axis_orientation(material, axis, rng=rng)
     body = build_body(
         material,
         shape=shape,
         diameter=diameter,
-        aspect=_drawn(scenes.aspect, rng),
+        aspect=drawn(scenes.aspect, rng),
         axis=scenes.rod_axis,
         surface_energies=dict(scenes.surface_energies) or None,
     ).turned(turn)
@@ -216,7 +265,7 @@ def _make_particle(scenes: SceneDistribution, arrangement: str, rng: np.random.G
         shape=shape,
         diameter=diameter,
         orientation=turn,
-        embedded=_drawn(scenes.embedded, rng),
+        embedded=drawn(scenes.embedded, rng),
         body=body,
         atoms=atoms,
         faults=atoms.info["faults"],
@@ -262,8 +311,41 @@ def _arrange(
 
 def _count(scenes: SceneDistribution, rng: np.random.Generator) -> int:
     empty = rng.random() < scenes.empty
-    number = round(_drawn(scenes.particles, rng))
+    number = round(drawn(scenes.particles, rng))
     return 0 if empty else number
+
+
+def _arrange_on_faces(
+    scenes: SceneDistribution, particles: list[Particle], arrangement: str, *, ground: _Ground, rng: np.random.Generator
+) -> list[Particle]:
+    """Give the particles centres on the faces of the film; a cluster follows the relief as a whole."""
+    placed: list[Particle] = []
+    for side, level, outward in (("top", 0.0, -1.0), ("bottom", ground.thickness, 1.0)):
+        here = [p for p, s in zip(particles, ground.sides, strict=True) if s == side]
+        surface = (level, outward, ground.thickness)
+        group = _arrange(scenes, here, arrangement, surface=surface, rng=rng) if here else []
+        if group and side == "bottom" and ground.shape is not None:
+            raised = ground.shape.at(ground.shape.thickness, np.array([p.centre for p in group])) - ground.thickness
+            raised = raised if arrangement == "isolated" else np.full(len(group), raised.mean())
+            for particle, more in zip(group, raised, strict=True):
+                particle.centre = particle.centre + np.array([0.0, 0.0, more])
+        placed += group
+    one_face = len(set(ground.sides)) < 2
+    return placed if one_face else separate(placed, field=FieldOfView(scenes.field, scenes.border))
+
+
+def _support(
+    scenes: SceneDistribution, ground: _Ground, particles: list[Particle], rngs: tuple[np.random.Generator, ...]
+) -> tuple[Atoms, dict[str, Any]]:
+    """Film with its holes and residue, and what there is to tell of it."""
+    fill, more = rngs
+    told = {} if scenes.film_structure == "spheres" else {"film_structure": scenes.film_structure}
+    if ground.shape is None:
+        return scenes.film.filled(scenes.field, ground.thickness, fill), told
+    centres = np.array([p.centre for p in particles]).reshape(-1, 3)
+    shape = with_hole(ground.shape, scenes.relief, centres, more)
+    shape = with_residue(shape, scenes.residue, scenes.film_density, more)
+    return shape.cut(scenes.film, fill), told | shape.parameters()
 
 
 def sample_scene(scenes: SceneDistribution, *, seed: int, index: int) -> Scene:
@@ -279,9 +361,9 @@ def sample_scene(scenes: SceneDistribution, *, seed: int, index: int) -> Scene:
     """
     if seed < 0 or index < 0:
         raise PassbandError(f"seed={seed}, index={index} must not be negative; use 0, 1, 2, …")
-    film_seed, layout_seed, particle_seed = np.random.SeedSequence([seed, index]).spawn(3)
-    layout = np.random.default_rng(layout_seed)
-    thickness = _drawn(scenes.film_thickness, layout)
+    film_seed, layout_seed, particle_seed, relief_seed = np.random.SeedSequence([seed, index]).spawn(4)
+    layout, more = np.random.default_rng(layout_seed), np.random.default_rng(relief_seed)
+    thickness = drawn(scenes.film_thickness, layout)
     names = sorted(scenes.arrangement)
     weights = np.array([scenes.arrangement[name] for name in names])
     arrangement = names[int(layout.choice(len(names), p=weights / weights.sum()))]
@@ -290,16 +372,12 @@ def sample_scene(scenes: SceneDistribution, *, seed: int, index: int) -> Scene:
     particles = [
         _make_particle(scenes, arrangement, np.random.default_rng(child)) for child in particle_seed.spawn(requested)
     ]
-    surface = (0.0, -1.0, thickness) if side == "top" else (thickness, 1.0, thickness)
-    particles = _arrange(scenes, particles, arrangement, surface=surface, rng=layout)
-    film = amorphous_film(
-        (scenes.field, scenes.field),
-        thickness,
-        symbol=scenes.film_symbol,
-        density=scenes.film_density,
-        minimum_distance=scenes.film_minimum_distance,
-        rng=np.random.default_rng(film_seed),
-    )
+    sides = [("top", "bottom")[k] for k in more.integers(2, size=requested)] if side == "both" else [side] * requested
+    plain = scenes.relief == FilmRelief() and scenes.residue == FilmResidue()
+    shape = None if plain else film_shape(scenes.relief, thickness, field=scenes.field, rng=more)
+    ground = _Ground(thickness, sides, shape)
+    particles = _arrange_on_faces(scenes, particles, arrangement, ground=ground, rng=layout)
+    film, told = _support(scenes, ground, particles, (np.random.default_rng(film_seed), more))
     film = without_overlap(film, particles, field=scenes.field, clearance=scenes.clearance)
     atoms, owner, lift = boxed(film, particles, field=scenes.field, thickness=thickness, margin=scenes.margin)
     parameters: dict[str, Any] = {
@@ -317,4 +395,4 @@ def sample_scene(scenes: SceneDistribution, *, seed: int, index: int) -> Scene:
         "film_entrance": lift,
         "film_atoms": len(film),
     }
-    return Scene(atoms, owner, parameters | particle_parameters(particles, lift))
+    return Scene(atoms, owner, parameters | told | particle_parameters(particles, lift))
