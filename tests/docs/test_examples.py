@@ -1,8 +1,11 @@
 """What the pages tell a newcomer to copy is understood by passband."""
 
+import re
+import tomllib
 from pathlib import Path
 
 from passband.campaign.grid import load_campaign
+from passband.dataset.imaging import Imaging, NamedConditions
 from passband.experiment.plan import load_plan
 
 ROOT = Path(__file__).parents[2]
@@ -18,3 +21,12 @@ def test_the_first_plan_takes_minutes() -> None:
     images = plan.training.epochs * plan.training.steps_per_epoch * plan.training.batch_size
     assert plan.simulation.structures <= 100  # rejects a plan of hours as the one to copy
     assert images <= 5000
+
+
+def test_the_cameras_on_their_page_are_understood() -> None:
+    page = (ROOT / "docs" / "camera.md").read_text(encoding="utf-8")
+    wide, held_out = (tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", page, re.DOTALL))
+    imaging = Imaging.model_validate({"pixel_size": 0.8, "patch": 128, **wide["imaging"]})
+    assert imaging.camera is not None
+    assert imaging.camera.processing is not None
+    assert NamedConditions.model_validate(held_out["validation"][0]).camera is not None

@@ -5,6 +5,7 @@ from math import exp, pi
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from passband.microscope.contrast import Contrast, ContrastDistribution, with_contrast
 
@@ -41,3 +42,5 @@ def test_draws_are_those_of_the_distribution_and_never_negative():
     assert 0.4 <= min(one.fringes for one in drawn) < 0.45
     assert 0.95 < max(one.fringes for one in drawn) <= 1.0
     assert min(one.absorption for one in drawn) == 0.0
+    with pytest.raises(ValidationError, match=r"fringes=4 is outside 0 to 3; write 0\.5 for half the contrast"):
+        ContrastDistribution.model_validate({"fringes": {"choice": [1.0, 4.0]}})
