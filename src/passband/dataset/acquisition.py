@@ -19,7 +19,7 @@ from passband.camera.camera import Camera
 from passband.camera.processing import processed
 from passband.camera.recording import counted, exposed
 from passband.camera.resampling import grid_shift, periodic_part, resampling_matrix, window
-from passband.dataset.imaging import Imaging, imaging_problems
+from passband.dataset.imaging import Imaging, imaging_problems, structures_at
 from passband.dataset.layout import StoreError
 from passband.dataset.store import WaveStore
 from passband.dataset.truth import resample_mask
@@ -75,7 +75,8 @@ class Acquisition:
     imaging
         How images are taken.
     indices
-        Structures to use, all by default; the members of one split of `WaveStore.splits`.
+        Structures to use, all by default; the members of one split of `WaveStore.splits`. Of a store of several
+        energies those are used whose energy the conditions may have.
     seed
         Of everything that is drawn.
     in_turn
@@ -111,6 +112,11 @@ class Acquisition:
         problems = list(imaging_problems(self.store.recipe, self.imaging))
         if problems:
             raise PassbandError(*problems)
+        found = structures_at(self.store.recipe, self.imaging, self.indices)
+        if not found:
+            cure = "give other structures, or simulate more"
+            raise PassbandError(f"none of {len(self.indices)} structures has an energy of the conditions; {cure}")
+        self.indices = found
 
     def batch(self, step: int, size: int) -> Batch:
         """Batch `step` of `size` images; equal arguments give an equal batch.
@@ -146,8 +152,9 @@ class Acquisition:
         turn = step % shared  # the field is that of the first step that shares it
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, step - turn, k]))
         place = (step * size + k) % len(self.indices) if self.in_turn else int(rng.integers(len(self.indices)))
-        conditions = self.imaging.conditions.sample(1, rng)[0]
         recipe = self.store.recipe
+        energy = recipe.energy_of(self.indices[place])  # of its waves, whatever the conditions draw
+        conditions = self.imaging.conditions.sample(1, rng)[0].model_copy(update={"energy": energy})
         pixels = round(recipe.scene.field / max(sample(self.imaging.pixel_size, rng), 1e-3))
         pixels = min(max(pixels, self.imaging.patch), recipe.stored_pixels)  # the tails of a normal distribution
         top, left = ((int(rng.integers(pixels)) + shift) % pixels for shift in patch_shift(turn, shared, pixels))

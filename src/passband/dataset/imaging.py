@@ -1,6 +1,6 @@
 """How micrographs are taken of stored structures, as one value, and of which waves they cannot be taken."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
@@ -8,7 +8,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from passband.camera.camera import CameraDistribution
 from passband.dataset.physics import IMAGES, ImagesVersion
 from passband.dataset.simulation import Simulation
-from passband.distribution import Scalar, limits
+from passband.distribution import Choice, Scalar, limits
 from passband.microscope.conditions import AnyConditions, ConditionDistribution
 from passband.microscope.contrast import ContrastDistribution
 from passband.microscope.instrument import SettingDistribution
@@ -123,14 +123,38 @@ def imaging_problems(recipe: Simulation, imaging: Imaging, *, name: str = "condi
             f"band={imaging.band:g} Å⁻¹ is below the {0.5 / low:.3g} Å⁻¹ that camera pixels of {low:g} Å see; "
             "make it larger, or leave it out"
         )
+    yield from _energy_problems(recipe, imaging, name)
     for member in imaging.conditions.members:
-        energies = limits(member.energy)
-        if energies != (recipe.energy,) * 2:
-            found = " to ".join(f"{energy:g} eV" for energy in dict.fromkeys(energies))
-            yield (
-                f"{name} have energy={found} and the exit waves {recipe.energy:g} eV; "
-                f"write energy={recipe.energy:g} in the conditions"
-            )
         if member.dose is None and limits(member.readout_noise)[1] > 0.0:
             noise = limits(member.readout_noise)[1]
             yield f"{name} have readout_noise={noise:g} e⁻ and no dose, which gives it a scale; give a dose"
+
+
+def _energy_problems(recipe: Simulation, imaging: Imaging, name: str) -> Iterator[str]:
+    members = imaging.conditions.members
+    for member in members:
+        energies = _energies(member)
+        if not energies or not set(energies) <= set(recipe.energies):
+            found = " to ".join(f"{energy:g} eV" for energy in dict.fromkeys(limits(member.energy)))
+            made = " and ".join(f"{energy:g}" for energy in recipe.energies)
+            cure = f"{recipe.energies[0]:g}" if len(recipe.energies) == 1 else "one of them, or a choice"
+            yield f"{name} have energy={found} and the exit waves {made} eV; write energy={cure} in the conditions"
+    if len({_energies(member) for member in members}) > 1:
+        yield f"{name} are a mixture of several energies; give all of its members the same"
+
+
+def _energies(conditions: ConditionDistribution) -> tuple[float, ...]:
+    """Energies that conditions may have, eV, ascending; nothing where they vary continuously."""
+    energy = conditions.energy
+    if isinstance(energy, Choice):
+        return tuple(sorted(set(energy.choice)))
+    low, high = limits(energy)
+    return (low,) if low == high else ()
+
+
+def structures_at(recipe: Simulation, imaging: Imaging, indices: Sequence[int]) -> list[int]:
+    """Return those structures whose exit waves have an energy that the conditions may have, in their order."""
+    wanted = _energies(imaging.conditions.members[0])
+    if set(recipe.energies) <= set(wanted):
+        return list(indices)
+    return [index for index in indices if recipe.energy_of(index) in wanted]

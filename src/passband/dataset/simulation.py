@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from math import pi
 from typing import Annotated, ClassVar, Literal, Self
 
+import numpy as np
 from ase.formula import Formula
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from passband.dataset.physics import WAVES, WavesVersion
-from passband.distribution import limits
+from passband.distribution import Choice, limits, sample
 from passband.electron import check_energy, wavelength
 from passband.microscope.potential import CUTOFF
 from passband.recipe import PassbandError, Recipe
@@ -40,7 +41,7 @@ class Simulation(Recipe):
     seed
         Every structure draws from its own generators, seeded by this number and its own.
     energy
-        Of the beam, eV.
+        Of the beam, eV; of several, `{ choice = [80e3, 300e3] }`, each structure has one at random.
     pixel_size
         Of the multislice calculation, Å; the field is divided into the nearest whole number of pixels.
     stored_pixel_size
@@ -70,7 +71,7 @@ class Simulation(Recipe):
     scene: SceneDistribution
     structures: int = Field(ge=1, le=10_000_000)
     seed: int = Field(default=0, ge=0, lt=2**63)
-    energy: Annotated[float, AfterValidator(check_energy)] = 300e3
+    energy: Annotated[float, AfterValidator(check_energy)] | Choice = 300e3
     pixel_size: float = Field(default=0.2, gt=0.0, le=1.0)
     stored_pixel_size: float | None = Field(default=None, gt=0.0, le=2.0)
     slice_thickness: float = Field(default=2.0, gt=0.0, le=20.0)
@@ -80,6 +81,13 @@ class Simulation(Recipe):
     mask_blur: float = Field(default=1.6, ge=0.0, le=20.0)
     focus_reference: Literal["minimum_contrast", "centre", "exit_plane"] = "minimum_contrast"
     physics: WavesVersion = WAVES
+
+    @field_validator("energy")
+    @classmethod
+    def _check_energies(cls, energy: float | Choice) -> float | Choice:
+        for one in energy.choice if isinstance(energy, Choice) else ():
+            check_energy(one)
+        return energy
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -122,8 +130,19 @@ class Simulation(Recipe):
 
     @property
     def band_angle(self) -> float:
-        """Largest scattering angle that the waves hold, rad: λ/(3·pixel_size)."""
-        return wavelength(self.energy) * 0.5 * CUTOFF * self.pixels / self.scene.field
+        """Largest scattering angle that all waves hold, rad: λ/(3·pixel_size) of the shortest wavelength."""
+        return wavelength(max(self.energies)) * 0.5 * CUTOFF * self.pixels / self.scene.field
+
+    @property
+    def energies(self) -> tuple[float, ...]:
+        """Energies of the beam that structures may have, eV, ascending."""
+        return tuple(sorted(set(self.energy.choice))) if isinstance(self.energy, Choice) else (self.energy,)
+
+    def energy_of(self, index: int) -> float:
+        """Energy of the beam of structure `index`, eV, whatever else is simulated."""
+        if not isinstance(self.energy, Choice):
+            return self.energy
+        return sample(self.energy, np.random.default_rng(np.random.SeedSequence([self.seed, index, 2])))
 
     @property
     def stored_waves(self) -> int:

@@ -58,6 +58,7 @@ def simulate_structure(
     PassbandError
         The exit wave is not finite.
     """
+    recipe = recipe.model_copy(update={"energy": recipe.energy_of(index)})  # from here on there is one
     scene = sample_scene(recipe.scene, seed=recipe.seed, index=index)
     particles = scene.atoms[scene.particle_of >= 0]
     rng = np.random.default_rng(np.random.SeedSequence([recipe.seed, index, 1]))
@@ -94,7 +95,7 @@ def _exit_waves(
 ) -> torch.Tensor:
     return exit_waves(
         atoms,
-        energy=recipe.energy,
+        energy=recipe.energies[0],
         shape=(recipe.pixels, recipe.pixels),
         pixel_size=recipe.scene.field / recipe.pixels,
         slice_thickness=recipe.slice_thickness,
@@ -124,7 +125,7 @@ def particles_phase(recipe: Simulation, particles: ase.Atoms) -> tuple[npt.NDArr
         pixel_size=pixel_size,
         slice_edges=np.array([0.0, height]),
     )
-    return interaction_constant(recipe.energy) * potential.sum(dim=0).double().cpu().numpy(), pixel_size
+    return interaction_constant(recipe.energies[0]) * potential.sum(dim=0).double().cpu().numpy(), pixel_size
 
 
 def _mask(recipe: Simulation, particles: ase.Atoms) -> npt.NDArray[np.bool_]:
@@ -149,4 +150,4 @@ def _focus_offset(recipe: Simulation, scene: Scene, particles: ase.Atoms, device
     wave = fourier_resample(wave, (recipe.stored_pixels, recipe.stored_pixels))[0]
     search = (float(z.min()) - height - FOCUS_MARGIN, float(z.max()) - height + FOCUS_MARGIN)
     search = (round(search[0]), round(search[1]))
-    return minimum_contrast_defocus(wave, pixel_size=recipe.stored_sampling, energy=recipe.energy, search=search)
+    return minimum_contrast_defocus(wave, pixel_size=recipe.stored_sampling, energy=recipe.energies[0], search=search)

@@ -70,7 +70,7 @@ def specimen_spectra(store: WaveStore, indices: Sequence[int], *, bins: int = 64
     areas = np.zeros(2)
     for index in indices:
         wave = store.wave(index)
-        parts = _at_focus(wave, store.scene(index)["focus_offset"], store.pixel_size, store.recipe.energy)
+        parts = _at_focus(wave, store.scene(index)["focus_offset"], store.pixel_size, store.recipe.energy_of(index))
         mask = store.mask(index).astype(float)
         for side, window in enumerate((mask, 1.0 - mask)):
             soft = gaussian_filter(window, EDGE, mode="wrap") * window

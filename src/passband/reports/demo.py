@@ -89,10 +89,11 @@ def _simulated(page: Page, findings: Findings) -> None:
     titles = [_title(row["conditions"]) for row in batch.rows]
     images, masks = [one[0].numpy() for one in batch.images], [mask.numpy() for mask in batch.masks]
     png = to_png(examples_figure(images, masks, titles, batch.rows[0]["pixel_size"]))
+    energies = " and ".join(f"{energy / 1e3:g}" for energy in simulation.energies)
     text = (
         f"{len(findings.store)} structures: {', '.join(scene.materials)} particles on amorphous "
         f"{scene.film_symbol}, {scene.field / 10:g} nm wide, each with its own seed. Their exit waves at "
-        f"{simulation.energy / 1e3:g} kV come from a multislice calculation at {simulation.pixel_size:g} Å and "
+        f"{energies} kV come from a multislice calculation at {simulation.pixel_size:g} Å and "
         "are stored; micrographs are taken from them while the network learns, each under conditions of its "
         f"own. {len(parts['train'])} structures are for training, {len(parts['validation'])} for validation and "
         f"{len(parts['test'])} for the test; none is in two of them."
