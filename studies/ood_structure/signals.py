@@ -38,6 +38,7 @@ from passband.performance.observation import (
     SignalReference,
     augmented_predictions,
     spectrum_profile,
+    uncertainty_maps,
     uncertainty_signals,
 )
 from passband.performance.signals import signal_values
@@ -169,11 +170,12 @@ def image_rows(
 ) -> Rows:
     """Loss, Dice (NaN without particle in truth and prediction) and signals of every network on every micrograph."""
     scaled = [one.logits[0] / network.reference.temperature for network, one in zip(found, predictions, strict=True)]
-    between = uncertainty_signals(torch.stack(scaled))["disagreement"] if len(found) > 1 else None
+    between = _uncertainty(torch.stack(scaled), 1.0)["disagreement"] if len(found) > 1 else None
     rows = []
     for network, one in zip(found, predictions, strict=True):
+        uncertainty = _uncertainty(one.logits, network.reference.temperature)
         columns = signal_values(
-            Observation(network.reference, logits=one.logits, features=one.features, profiles=seen.profiles)
+            Observation(network.reference, uncertainty=uncertainty, features=one.features, profiles=seen.profiles)
         )
         if between is not None:
             columns["ensemble_disagreement"] = between
@@ -183,6 +185,11 @@ def image_rows(
             signals = {name: float(values[image]) for name, values in columns.items()}
             rows.append({"seed": network.seed, "image": image, "loss": scores["loss"], "dice": dice, **signals})
     return rows
+
+
+def _uncertainty(logits: Tensor, temperature: float) -> dict[str, Array]:
+    """Signals from logits (members, n, classes, y, x), each (n,)."""
+    return uncertainty_signals(uncertainty_maps(logits, temperature), members=len(logits))
 
 
 def reliability_rows(

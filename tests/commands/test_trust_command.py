@@ -18,7 +18,18 @@ from passband.performance.table import SCORE_COLUMNS, PerformanceError, Performa
 from passband.segmentation.card import read_card
 
 Run = Callable[..., Any]  # the fixture `run`, see conftest
-KEYS = {"verdict", "predicted_loss", "predicted_dice", "conditions", "sigma", "delta_epsilon", "reasons", "advice"}
+KEYS = {
+    "verdict",
+    "predicted_error_area",
+    "flags",
+    "predicted_loss",
+    "predicted_dice",
+    "conditions",
+    "sigma",
+    "delta_epsilon",
+    "reasons",
+    "advice",
+}
 
 
 def call(*arguments: object) -> int:
@@ -88,6 +99,7 @@ def test_the_card_of_an_older_version_is_fitted_again_without_a_measurement(
     (older / "card.json").write_text(json.dumps(card))
     said = [run("trust", film, "--model", model, "--c10", "-80", "--json").out for model in (older, now)]
     loss, other = (json.loads(one)["predicted_loss"]["value"] for one in said)
+    assert "error_area" in card["calibration"]["images"]
     assert loss == pytest.approx(other, rel=1e-9)
     outcome = run("calibrate", older, "-o", tmp_path / "again")
     assert (outcome.code, "nothing is measured" in outcome.err) == (0, True)
@@ -108,9 +120,12 @@ def test_trust_prints_what_scripts_rely_on(run: Run, calibrated: Path, film: Pat
     assert outcome.code == 0, outcome.err
     result = json.loads(outcome.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert set(result) >= {*KEYS, "signals"}
-    assert result["verdict"] in ("holds", "degraded", "outside")
-    low, high = result["predicted_loss"]["interval"]
-    assert low <= result["predicted_loss"]["value"] <= high
+    assert result["verdict"] in ("no objection", "doubtful", "outside")
+    for quantity in ("predicted_loss", "predicted_error_area"):
+        low, high = result[quantity]["interval"]
+        assert 0.0 <= low <= result[quantity]["value"] <= high <= 1.0
+        assert result[quantity]["level"] == 0.8
+    assert result["flags"] == []
     assert result["conditions"]["values"] == {"C10": -80.0, "dose": 400.0}
     assert {"entropy", "feature_distance", "spectrum_distance"} <= set(result["signals"])
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
@@ -120,8 +135,8 @@ def test_trust_writes_a_page(run: Run, calibrated: Path, film: Path, tmp_path: P
     page = tmp_path / "page.html"
     outcome = run("trust", film, "--model", calibrated / "out", "--no-fit", "--report", page)
     assert outcome.code == 0, outcome.err
-    assert outcome.out.splitlines()[0] in ("holds", "degraded", "outside")
-    assert "rests on the signals alone" in outcome.out
+    assert outcome.out.splitlines()[0] in ("no objection", "doubtful", "outside")
+    assert "rests on the image alone" in outcome.out
     assert page.read_text().count("data:image/png;base64,") == 2
 
 
@@ -129,10 +144,38 @@ def test_segment_gives_the_verdict_of_every_image(run: Run, calibrated: Path, fi
     out = tmp_path / "masks"
     outcome = run("segment", film, "--model", calibrated / "out", "-o", out)
     row = json.loads((out / "summary.json").read_text())["images"][0]
-    assert row["verdict"] in ("holds", "degraded", "outside")
+    assert row["verdict"] in ("no objection", "doubtful", "outside")
     assert f"  {row['trust']}" in outcome.out
+    assert (set(row["predicted_error_area"]), row["flags"]) == ({"value", "interval", "level"}, [])
     with (out / "summary.csv").open() as file:
-        assert next(csv.DictReader(file))["verdict"] == row["verdict"]
+        flat = next(csv.DictReader(file))
+    assert flat["verdict"] == row["verdict"]
+    low, value, high = (float(flat[f"predicted_error_area{end}"]) for end in ("_low", "", "_high"))
+    assert low <= value <= high
+    told = json.loads(run("trust", film, "--model", calibrated / "out", "--json").out)
+    assert told["predicted_error_area"] == row["predicted_error_area"]  # the same of the same image
+
+
+def test_a_folder_has_a_line_for_each_image_and_the_mean(run: Run, calibrated: Path, film: Path) -> None:
+    other = film.with_name("other.tif")
+    shutil.copyfile(film, other)
+    model = ("--model", calibrated / "out", "--no-fit")
+    printed = run("trust", film.parent, *model)
+    assert printed.code == 0, printed.err
+    assert [line.split(": ")[0] for line in printed.out.splitlines()] == [str(film), str(other), "mean of 2"]
+    result = json.loads(run("trust", film.parent, *model, "--json").out)
+    alone = json.loads(run("trust", film, *model, "--json").out)
+    assert result["images"][0] == alone
+    spans = [
+        np.subtract(*reversed(one["interval"])) for one in (alone["predicted_error_area"], result["mean_error_area"])
+    ]
+    assert spans[0] > 0.0
+    (film.parent / "broken.tif").write_bytes(b"not a picture")
+    broken = run("trust", film.parent, *model)
+    assert (broken.code, len(broken.error_lines)) == (2, 1)
+    assert "mean of 2" in broken.out
+    drawn = run("trust", film.parent, *model, "--figure", film.parent / "f.png")
+    assert (drawn.code, len(drawn.error_lines)) == (2, 1)
 
 
 def test_a_model_without_calibration_says_what_to_do(run: Run, untrained: Path, film: Path, tmp_path: Path) -> None:

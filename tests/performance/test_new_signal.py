@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from passband.figures.verdict import verdict_figure
+from passband.files.micrograph import Micrograph
 from passband.performance.error_model import ErrorModel
 from passband.performance.observation import Observation
 from passband.performance.signals import SIGNALS, Signal, signal_values
@@ -46,14 +47,26 @@ def test_it_is_measured_where_an_observation_has_what_it_needs() -> None:
 def test_its_words_and_its_kind_are_in_the_verdict(table: PerformanceTable, trained, pixel: float) -> None:
     # rejects kinds, words or labels that are kept in a list of their own
     error_model = ErrorModel(with_column(table), trained, pixel)
-    quiet = {"feature_distance": 1.0, "skewness": 0.5}
-    far = {"feature_distance": 1.0, "skewness": 9.0}
-    two = {"feature_distance": 9.0, "skewness": 9.0}
-    found = [weigh(error_model, Evidence(ESTIMATE, one), advise=False) for one in (quiet, far, two)]
-    assert [one.outcome for one in found] == ["holds", "degraded", "outside"]
-    assert found[1].reasons[0].startswith("skewness of the grey levels is 9;")
-    assert any("compare pixel size, detector and specimen" in one for one in found[1].advice)
-    figure = verdict_figure(
-        found[1], trained, [], error_model.table.in_distribution_signals(), nyquist=0.6, title="skewed"
-    )
-    assert "skewness" in [label.get_text() for label in figure.axes[1].get_yticklabels()]
+    usual = {"entropy": 0.03, "unsure_area": 0.02, "expected_error_area": 0.01, "predicted_area": 0.2}
+    found = [
+        weigh(error_model, Evidence(ESTIMATE, {**usual, "skewness": one}), advise=False) for one in (0.5, 1.1, 9.0)
+    ]
+    assert [one.outcome for one in found] == ["no objection", "no objection", "doubtful"]
+    assert any(one.startswith("skewness of the grey levels is 1.1, which is rare") for one in found[1].reasons)
+    assert found[2].reasons[0].startswith("no error area is predicted: skewness of the grey levels is 9")
+    assert any("compare pixel size, detector and specimen" in one for one in found[2].advice)
+    image = Micrograph(np.zeros((8, 8)), pixel_size=(0.8, 0.8))
+    figure = verdict_figure(found[1], image, error_model, [], nyquist=0.6, title="skewed")
+    assert "skewness" in [label.get_text() for label in figure.axes[2].get_yticklabels()]
+
+
+def test_one_of_the_network_goes_into_the_prediction(table: PerformanceTable, trained, pixel: float) -> None:
+    SIGNALS.remove("skewness")
+    SIGNALS.add(Signal("skewness", kind="network", words="skewness", label="skewness", measure=skewness))
+    images = dict(table.images)
+    images["skewness"] = images["error_area"]  # knows the error exactly, as the others do not
+    told = ErrorModel(table.model_copy(update={"images": images}), trained, pixel).images
+    assert told.names[-1] == "skewness"
+    untold = ErrorModel(table, trained, pixel).images
+    errors = [one.regression("error_area", known=False).errors for one in (told, untold)]
+    assert errors[0].std() < 0.5 * errors[1].std()

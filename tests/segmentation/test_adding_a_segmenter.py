@@ -22,8 +22,8 @@ from passband.description.particles import COLUMNS, measure_particles
 from passband.experiment.plan import Plan
 from passband.files.own_files import is_result
 from passband.files.writing import write_image_tiff
+from passband.performance.examination import examine
 from passband.performance.observation import augmented_predictions
-from passband.performance.signals import signals
 from passband.pixels import pixel_pair
 from passband.recipe import PassbandError
 from passband.segmentation.architecture import ARCHITECTURES, Architecture
@@ -140,7 +140,7 @@ def test_an_architecture_of_ones_own_is_trained_saved_and_loaded(image: np.ndarr
         assert torch.equal(tensor, learner.separate()[0].state_dict()[name])
     assert segment(image, model, pixel_size=1.0).labels[20, 40] == 1
     assert augmented_predictions(model, image[None, :32, :32]).features.shape == (1, 8)
-    assert "entropy" in signals(model, image, 1.0)
+    assert "entropy" in examine(model, image, 1.0).signals
     with pytest.raises(ModelError, match="does not fit the architecture on the card"):
         save_model(
             tmp_path / "other", learner.separate()[0], ModelCard(architecture=OneConvolutionRecipe(), pixel_size=1.0)

@@ -10,11 +10,11 @@ import torch
 
 import passband
 from passband.files.micrograph import Micrograph
+from passband.patches.symmetry import turned, turned_pair
 from passband.recipe import PassbandError
 from passband.segmentation.card import ModelCard
 from passband.segmentation.model import Model
 from passband.segmentation.unet import UNetRecipe
-from passband.verdict import assessment
 from passband.verdict.assessment import Assessor, assess
 
 TINY = UNetRecipe.preset("tiny")
@@ -49,22 +49,41 @@ def test_the_function_says_what_the_assessor_says(model: Model, film: Micrograph
         assess(Micrograph(film.array), model)
 
 
-def test_a_quick_verdict_measures_fewer_squares_and_looks_for_no_better_defocus(
-    model: Model, film: Micrograph, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_quick_verdict_looks_for_no_better_defocus(model: Model, film: Micrograph) -> None:
     far = {**GIVEN, "defocus": 650.0}
-    taken: list[int] = []
-    measure = assessment.signals
-
-    def counted(*given: Any, most: int, **named: Any) -> dict[str, float]:
-        taken.append(most)
-        return measure(*given, most=most, **named)
-
-    monkeypatch.setattr(assessment, "signals", counted)
     slow, quick = (assess(film, model, given=far, quick=quick) for quick in (False, True))
-    assert taken == [9, 4]
     assert any(one.startswith("record at a defocus of") for one in slow.advice)
     assert not any(one.startswith("record at a defocus of") for one in quick.advice)
+    assert slow.error_area == quick.error_area
+
+
+def test_the_verdict_comes_with_its_mask_and_a_map_of_doubt(model: Model, film: Micrograph) -> None:
+    found = assess(film, model, given=GIVEN)
+    np.testing.assert_array_equal(found.segmentation.labels, model.segment(film.array, 0.8).labels)
+    assert found.error_probability.shape == film.array.shape
+    averaged = Assessor(model, symmetries=8).assess(film, given=GIVEN)
+    expected = model.segment(film.array, 0.8, symmetries=8)
+    np.testing.assert_allclose(averaged.segmentation.probabilities, expected.probabilities, atol=1e-6)
+    assert averaged.signals == found.signals
+
+
+@pytest.mark.parametrize("element", range(1, 8))
+def test_a_turned_image_has_the_same_verdict(model: Model, element: int) -> None:
+    image = np.random.default_rng(5).poisson(100.0, size=(100, 170)).astype(np.float32)
+    plain, seen = (
+        assess(Micrograph(turned(image, one), pixel_size=turned_pair((0.8, 0.7), one)), model, given=GIVEN)
+        for one in (0, element)
+    )
+    assert plain == seen
+
+
+def test_the_mean_of_a_folder_has_a_narrower_interval(model: Model, film: Micrograph) -> None:
+    assessor = Assessor(model)
+    one = assessor.assess(film, given=GIVEN)
+    alone, four = (assessor.mean_error_area([one] * count) for count in (1, 4))
+    assert alone.high / alone.low > four.high / four.low > 1.0
+    assert alone.value == four.value
+    assert assessor.mean_error_area([]) is None
 
 
 @pytest.mark.parametrize(("facts", "fits"), [({}, True), ({"mode": "STEM"}, False), ({"energy": 80e3}, False)])

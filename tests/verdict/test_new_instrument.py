@@ -90,12 +90,9 @@ def table(count: int = 80) -> PerformanceTable:
         loss = true_loss(row) * float(np.exp(0.05 * rng.normal()))
         scores = {"loss": loss, "loss_spread": 0.01, "dice": float(np.exp(-2.0 * loss)), "dice_spread": 0.02}
         rows.append({**row, "inside": float(not outside_of(row, trained)), **scores})
-    images = {
-        "set": np.repeat(np.arange(count), 2).astype(float),
-        "loss": np.ones(2 * count),
-        "dice": np.ones(2 * count),
-    }
-    images["entropy"] = rng.uniform(0.5, 1.5, 2 * count)
+    error = np.repeat([row["loss"] for row in rows], 2)
+    images = {"set": np.repeat(np.arange(count), 2).astype(float), "error_area": error, "loss": error}
+    images |= {"dice": 1.0 - error, "entropy": error * np.exp(0.3 * rng.normal(size=2 * count))}
     return PerformanceTable(
         instrument="toy",
         recipe=MeasurementRecipe(data_sets=count),
@@ -125,7 +122,7 @@ def error_model(card: ModelCard) -> ErrorModel:
 
 
 def verdict_on(error_model: ErrorModel, **values: float) -> Verdict:
-    return weigh(error_model, Evidence(ConditionEstimate("given", values), {"entropy": 1.0}))
+    return weigh(error_model, Evidence(ConditionEstimate("given", values), {"entropy": 0.02}))
 
 
 def test_the_error_model_predicts_from_the_quantities_of_the_instrument(error_model: ErrorModel) -> None:
@@ -139,9 +136,9 @@ def test_the_error_model_predicts_from_the_quantities_of_the_instrument(error_mo
 
 def test_the_verdict_speaks_of_its_quantities_in_their_units(error_model: ErrorModel) -> None:
     good, far = verdict_on(error_model, convergence=0.021), verdict_on(error_model, convergence=0.029)
-    assert (good.outcome, good.sigma) == ("holds", None)
-    assert far.outcome in ("degraded", "outside")
-    assert "convergence = 0.029 rad (trained 0.018 to 0.024 rad)" in far.reasons[0]
+    assert (good.outcome, good.sigma) == ("no objection", None)
+    assert far.error_area.value > good.error_area.value
+    assert any("convergence = 0.029 rad (trained 0.018 to 0.024 rad)" in one for one in far.reasons)
     assert any(one.startswith("add 0.018 to 0.029 rad of convergence") for one in far.advice)
     assert any(one.startswith("record at convergence = 0.02") for one in far.advice)
     faint = verdict_on(error_model, convergence=0.021, probe_current=6.0)
@@ -150,15 +147,15 @@ def test_the_verdict_speaks_of_its_quantities_in_their_units(error_model: ErrorM
     assert (beyond.outcome, beyond.loss) == ("outside", None)
 
 
-def test_without_its_leading_quantity_nothing_is_predicted(error_model: ErrorModel) -> None:
+def test_without_its_leading_quantity_the_image_alone_tells(error_model: ErrorModel) -> None:
     # rejects a verdict that asks for C10, and a fit of Thon rings to a scanned image
     image = Micrograph(np.random.default_rng(0).normal(size=(64, 64)), pixel_size=(0.3, 0.3), mode="STEM")
     estimate = estimate_conditions(image, error_model.trained, given={})
     assert estimate.note == "no fit: nothing is fitted to images of toy"
     stray = Micrograph(image.array, pixel_size=(0.3, 0.3), conditions=Conditions())  # of another instrument
     assert estimate_conditions(stray, error_model.trained, given={}).source == "unknown"
-    found = weigh(error_model, Evidence(estimate, {"entropy": 1.0}))
-    assert found.loss is None
+    found = weigh(error_model, Evidence(estimate, {"entropy": 0.02}))
+    assert found.error_area is not None
     assert "the convergence angle is not known" in found.reasons[-1]
 
 
@@ -170,11 +167,9 @@ def test_files_maps_and_figures_follow_the_instrument(error_model: ErrorModel, c
     assert axes[0].label == "probe current (pA)"
     assert loss_map(error_model, ProbeSetting(), *axes).loss.value.shape == (2, 3)
     groups = compatible_settings(ConditionEstimate("given", {"convergence": 0.02}), error_model.trained)
-    known = error_model.table.in_distribution_signals()
-    figure = verdict_figure(
-        verdict_on(error_model, convergence=0.02), error_model.trained, groups, known, nyquist=1.0, title="toy"
-    )
-    assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["uncertainty (entropy)"]
+    verdict = verdict_on(error_model, convergence=0.02)
+    figure = verdict_figure(verdict, image, error_model, groups, nyquist=1.0, title="toy")
+    assert [label.get_text() for label in figure.axes[2].get_yticklabels()] == ["uncertainty (entropy)"]
 
 
 def test_its_settings_are_not_mixed_with_those_of_another() -> None:

@@ -110,11 +110,11 @@ def draw(
         write_csv(output / f"loss_C10_{second}.csv", one.rows())
     return {
         "model": name,
-        "usual_loss": thresholds.degraded,
-        "worst_loss_inside": thresholds.outside,
+        "usual_loss": thresholds.usual,
+        "worst_loss_inside": thresholds.worst,
         "conditions": base.model_dump(mode="json"),
         "best": [one.best() for _, one in maps],
-        "holds": {f"C10_{second}": float((one.loss.value <= thresholds.degraded).mean()) for second, one in maps},
+        "usual": {f"C10_{second}": float((one.loss.value <= thresholds.usual).mean()) for second, one in maps},
         "files": [str(output / file) for file in ("advice.png", "loss_C10_C30.csv", "loss_C10_C12.csv")],
     }
 
@@ -134,8 +134,8 @@ def _chosen(base: "Conditions", axes: dict[str, "Axis"], budget: int) -> list[di
 
 
 def _text(result: dict[str, Any]) -> str:
-    lines = [f"holds where the predicted loss is at most {result['usual_loss']:.3g}"]
-    for one, (name, share) in zip(result["best"], result["holds"].items(), strict=True):
+    lines = [f"usual inside the training: a predicted loss of at most {result['usual_loss']:.3g}"]
+    for one, (name, share) in zip(result["best"], result["usual"].items(), strict=True):
         second = name.removeprefix("C10_")
         lines.append(f"C10 × {second}: {share:.1%} of what you can reach; best at {_said(one, ('C10', second))}")
         lines.append(f"  predicted loss {one['predicted_loss']:.3g}, Dice {one['predicted_dice']:.2f}")

@@ -141,8 +141,8 @@ def _written(found: "PerformanceTable", card: "ModelCard", folder: Path, output:
         "data_sets": len(rows),
         "inside": int(found.inside.sum()),
         "structures": found.structures,
-        "usual_loss": thresholds.degraded,
-        "worst_loss_inside": thresholds.outside,
+        "usual_loss": thresholds.usual,
+        "worst_loss_inside": thresholds.worst,
     }
 
 

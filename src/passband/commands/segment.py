@@ -157,14 +157,25 @@ def _one_line(path: Path, error: Exception) -> str:
     return text if printable(path.name) in text else f"{printable(str(path))}: {text}"
 
 
+def flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One row of a table: the ends of an interval in columns of their own, words beside each other, no files."""
+    found: dict[str, Any] = {}
+    for key, value in row.items():
+        if key == "predicted_error_area":
+            low, high = (None, None) if value is None else value["interval"]
+            found |= {key: None if value is None else value["value"], f"{key}_low": low, f"{key}_high": high}
+        elif key != "outputs":
+            found[key] = " ".join(map(str, value)) if key == "flags" else value
+    return found
+
+
 def _finish(
     done: list[dict[str, Any]], failed: list[dict[str, str]], output: Path, *, quiet: bool, as_json: bool
 ) -> None:
     from passband.tabular import write_csv
 
-    rows = [{key: value for key, value in row.items() if key != "outputs"} for row in done]
-    if rows:
-        write_csv(output / "summary.csv", rows)
+    if done:
+        write_csv(output / "summary.csv", [flat(row) for row in done])
     text = json_text({"images": done, "failed": failed}, indent=2)
     (output / "summary.json").write_text(f"{text}\n", encoding="utf-8")
     if as_json:

@@ -1,6 +1,8 @@
-"""`passband trust`: does this network hold on this micrograph, why, and what to do."""
+"""`passband trust`: how far to trust a network's mask of a micrograph, why, and what to do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +20,7 @@ from passband.commands.terminal.options import (
 )
 from passband.devices import resolve_device
 from passband.documents import json_text
+from passband.recipe import PassbandError
 from passband.segmentation.shipped import find_model
 
 if TYPE_CHECKING:
@@ -31,15 +34,16 @@ Length = Annotated[str | None, typer.Option(metavar="LENGTH", help="Å, or with 
 @command(
     group=IMAGES,
     order=2,
-    summary="Does this network hold on this micrograph?",
+    summary="How far to trust a mask: its predicted error.",
     examples="""
 passband trust micrograph.dm4
 passband trust image.png --pixel-size 0.5 --c10 -80 --dose 400 --figure trust.png
 passband trust image.tif --model run/model --cs 1.2mm --report trust.html --json
+passband trust session/ --model run/model                     (each, and the mean over all)
 """,
 )
 def trust(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="One micrograph.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A micrograph, or a folder of them.")],
     model: ModelPath = None,
     pixel_size: PixelSize = None,
     frame: Frame = None,
@@ -59,30 +63,38 @@ def trust(
     ] = None,
     no_fit: Annotated[bool, typer.Option("--no-fit", help="Do not read the conditions from Thon rings.")] = False,
     level: Annotated[float, typer.Option(metavar="P", help="Nominal coverage of the intervals.")] = 0.8,
-    figure: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw both transfer functions here.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Draw doubtful places, transfer and signals.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(metavar="HTML", help="Write everything as one page.")] = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Say whether a network holds on a micrograph: holds, degraded or outside, with reasons and advice.
+    """Say how far to trust a network's mask: no objection, doubtful or outside, and the error area to expect.
 
     Conditions are taken from these options, else fitted to the Thon rings; what stays unknown is taken as in training.
+    Of a folder, every image is assessed, and the mean error area of all has an interval of its own.
     """
     from passband.files.own_files import refuse_foreign
-    from passband.files.reading import open_micrograph
 
     for path in (figure, report):
         if path is not None:
             refuse_foreign(path)
     folder = find_model(model)
-    micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
+    many = _folder(image, figure, report)
+    opening = partial(_open, pixel_size=parse_pixel_size(pixel_size), frame=frame)
+    micrograph = None if many else opening(image)
     lens = {"c10": c10, "defocus": defocus, "c12": c12, "cs": cs}
     given = given_values(lens, aberration or [], focal_spread=focal_spread, angular_spread=angular_spread, dose=dose)
     from passband.segmentation.model import load_model
     from passband.verdict.assessment import Assessor
 
     assessor = Assessor(load_model(folder, device=resolve_device(device)))
-    verdict = assessor.assess(micrograph, given=given, fit=not no_fit, level=level)
+    assess = partial(assessor.assess, given=given, fit=not no_fit, level=level)
+    if micrograph is None:
+        _each(assessor, {path: partial(opening, path) for path in many}, assess, folder, as_json=as_json)
+        return
+    verdict = assess(micrograph)
     if figure is not None or report is not None:
         _draw(assessor, micrograph, verdict, image, figure, report)
     if as_json:
@@ -90,6 +102,59 @@ def trust(
         typer.echo(json_text(facts))
     else:
         typer.echo("\n".join(map(printable, text(verdict).splitlines())))
+
+
+def _folder(image: Path, figure: Path | None, report: Path | None) -> list[Path]:
+    """Return the micrographs of a folder; nothing where the image is one micrograph."""
+    from passband.files.listing import find_images
+
+    if not image.is_dir() or (many := find_images([str(image)])) == [image]:
+        return []
+    if figure is not None or report is not None:
+        raise PassbandError(f"{image} is a folder; --figure and --report are of one micrograph, so name a file")
+    return many
+
+
+def _open(path: Path, *, pixel_size: float | None, frame: int | None) -> "Micrograph":
+    from passband.files.reading import open_micrograph
+
+    return open_micrograph(path, pixel_size=pixel_size, frame=frame)
+
+
+def _each(
+    assessor: "Assessor",
+    opened: Mapping[Path, Callable[[], "Micrograph"]],
+    assess: Callable[["Micrograph"], "Verdict"],
+    model: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Assess micrographs one after the other and print a line for each, and the mean; one that fails ends nothing."""
+    done: dict[Path, Verdict] = {}
+    failed: list[dict[str, str]] = []
+    for path, opening in opened.items():
+        try:
+            verdict = assess(opening())
+        except (PassbandError, OSError) as error:
+            failed.append({"image": str(path), "error": str(error)})
+            continue
+        done[path] = replace(verdict, segmentation=None, error_probability=None)  # maps of a session fill the memory
+        if not as_json:
+            typer.echo(printable(f"{path}: {verdict.line()}"))
+    mean = assessor.mean_error_area(list(done.values()))
+    if as_json:
+        images = [{"image": str(path), "model": str(model), **verdict.as_dict()} for path, verdict in done.items()]
+        facts = {"images": images, "failed": failed, "mean_error_area": None if mean is None else mean.as_dict()}
+        typer.echo(json_text(facts))
+    elif mean is not None:
+        from passband.verdict.verdict import percent
+
+        count = sum(one.error_area is not None for one in done.values())
+        typer.echo(f"mean of {count}: predicted error area {percent(mean)}")
+    for row in failed:
+        typer.echo(printable(f"error: {row['image']}: {row['error']}"), err=True)
+    if failed:
+        raise typer.Exit(2)
 
 
 def given_values(
@@ -116,7 +181,11 @@ def given_values(
 
 def text(verdict: "Verdict") -> str:
     """Verdict for a person."""
+    from passband.verdict.verdict import percent
+
     lines: list[str] = [verdict.outcome]
+    if verdict.error_area is not None:
+        lines.append(f"  predicted error area {percent(verdict.error_area)}, {verdict.error_area.level:.0%} interval")
     for name, one in (("loss", verdict.loss), ("Dice", verdict.dice)):
         if one is not None:
             lines.append(f"  predicted {name} {one.value:.3g} ({one.low:.3g} to {one.high:.3g}, {one.level:.0%})")

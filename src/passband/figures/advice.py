@@ -14,24 +14,24 @@ from passband.verdict.loss_map import LossMap
 
 
 def loss_maps_figure(maps: Sequence[tuple[str, LossMap]], *, thresholds: LossThresholds) -> Figure:
-    """Predicted loss over reachable conditions; the lines bound where the network holds and where it is outside.
+    """Predicted loss over reachable conditions, the mean of images taken so.
 
-    The white line bounds where the predicted loss is below the threshold of *degraded*, the dashed one where the lower
-    end of the interval is above that of *outside*.
+    The white line bounds where it is below that of 90 % of the data sets inside the training, the dashed one where even
+    the lower end of the interval is above that of 99 %.
     """
     figure = Figure(figsize=(5.4 * len(maps), 4.2), layout="constrained")
     panels = figure.subplots(1, len(maps), squeeze=False)[0]
     everything = np.concatenate([one.loss.value.ravel() for _, one in maps])
-    bounds = float(np.nanmin(everything)), float(max(np.nanmax(everything), thresholds.degraded * 1.2))
+    bounds = float(np.nanmin(everything)), float(max(np.nanmax(everything), thresholds.usual * 1.2))
     for axes, (title, one) in zip(panels, maps, strict=True):
-        lines = {"solid": (one.loss.value, thresholds.degraded), "dashed": (one.loss.low, thresholds.outside)}
+        lines = {"solid": (one.loss.value, thresholds.usual), "dashed": (one.loss.low, thresholds.worst)}
         mesh = _draw_map(axes, one, bounds, lines)
         axes.set_title(title, fontsize=LABEL, loc="left", color=INK)
     scale = draw_colourbar(figure, mesh, list(panels), "predicted loss (paper scale)").yaxis
     scale.set_major_formatter("{x:.2g}")
     scale.set_minor_formatter("{x:.2g}")
-    note = f"star: least loss; white: holds where the loss is below {thresholds.degraded:.2g}; dashed: outside, where "
-    note += f"even the low end of the interval exceeds {thresholds.outside:.2g}; grey: not calibrated"
+    note = f"star: least loss; white: as usual inside the training, below {thresholds.usual:.2g}; dashed: even the low "
+    note += f"end of the interval is above the worst inside, {thresholds.worst:.2g}; grey: not calibrated"
     figure.supxlabel(note, fontsize=8, color=INK)
     return figure
 

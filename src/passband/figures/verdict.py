@@ -1,50 +1,79 @@
-"""Figure of a verdict: contrast transfer of training and micrograph, and the signals among those in distribution."""
+"""Figure of a verdict: where the mask is doubtful, what the microscope transferred, and the signals."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
+from passband.figures.segmentation import draw_micrograph, overlay_figure
 from passband.figures.style import (
     BLUE,
     FAINT,
     GREEN,
     INK,
+    LABEL,
     LEGEND,
     ORANGE,
+    PREDICTED,
     SHADE,
     Array,
     draw_legend,
     label_axes,
 )
+from passband.files.micrograph import Micrograph
 from passband.microscope.instrument import Setting, SettingDistribution
 from passband.microscope.instruments import instrument_of
+from passband.performance.error_model import ErrorModel
 from passband.performance.signals import SIGNALS
 from passband.verdict.verdict import Verdict
 
 
 def verdict_figure(
     verdict: Verdict,
-    trained: SettingDistribution,
+    micrograph: Micrograph,
+    error_model: ErrorModel,
     groups: Sequence[Sequence[Setting]],
-    in_distribution: Mapping[str, Array],
     *,
     nyquist: float,
     title: str,
 ) -> Figure:
-    """Transfer of the training and of this micrograph (left), and its signals among those in distribution (right).
+    """Mask and doubt (left), transfer of the training and of this micrograph, its signals among those inside (right).
 
     `groups` are the settings that the micrograph may have been taken under, one group for each alternative; none where
-    they are not known. `in_distribution` are the signals of calibration micrographs inside, ascending.
+    they are not known.
     """
-    figure = Figure(figsize=(10.6, 3.9), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1.15, 1.0))
-    q = np.linspace(0.0, nyquist, 400)
-    _draw_transfer(left, q, trained, groups)
-    _draw_signals(right, verdict, in_distribution)
+    figure = Figure(figsize=(14.6, 3.9), layout="constrained")
+    picture, left, right = figure.subplots(1, 3, width_ratios=(0.9, 1.15, 1.0))
+    draw_doubt(picture, verdict, micrograph)
+    _draw_transfer(left, np.linspace(0.0, nyquist, 400), error_model.trained, groups)
+    _draw_signals(right, verdict, error_model.table.in_distribution_signals())
     figure.suptitle(title, fontsize=10, color=INK, x=0.01, ha="left")
     return figure
+
+
+def doubt_figure(verdict: Verdict, micrograph: Micrograph) -> Figure:
+    """Micrograph alone, and with the outline of the mask and the places where it is doubtful."""
+    figure = overlay_figure(micrograph.array, _mask(verdict, micrograph), micrograph.known_pixel_size)
+    draw_doubt(figure.axes[1], verdict, micrograph)
+    figure.axes[1].set_xlabel("x (nm)", fontsize=LABEL)
+    return figure
+
+
+def draw_doubt(axes: Axes, verdict: Verdict, micrograph: Micrograph) -> None:
+    """Micrograph with the outline of the mask, reddened where the class of a pixel may be wrong."""
+    draw_micrograph(axes, micrograph.array, micrograph.known_pixel_size, masks={PREDICTED: _mask(verdict, micrograph)})
+    doubt = verdict.error_probability
+    if doubt is not None:
+        extent = axes.images[0].get_extent()
+        axes.imshow(doubt, cmap="Reds", vmin=0.0, vmax=0.5, alpha=np.clip(1.6 * doubt, 0.0, 0.8), extent=extent)
+    label_axes(axes, "x (nm)", "y (nm)", "Mask (outline), and where it is doubtful (red)")
+
+
+def _mask(verdict: Verdict, micrograph: Micrograph) -> NDArray[np.bool_]:
+    found = verdict.segmentation
+    return np.zeros(micrograph.array.shape, dtype=bool) if found is None else found.labels > 0
 
 
 def _draw_transfer(axes: Axes, q: Array, trained: SettingDistribution, groups: Sequence[Sequence[Setting]]) -> None:

@@ -1,6 +1,10 @@
 """The eight symmetries of the square, for augmentation and for averaging over them."""
 
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from passband.recipe import PassbandError
@@ -25,6 +29,45 @@ def dihedral(images: Tensor, element: int) -> Tensor:
 def dihedral_inverse(element: int) -> int:
     """Return the element that undoes `element`: mirrors undo themselves, turns the other way round."""
     return element if element >= 4 else -element % 4
+
+
+def turned(image: NDArray[Any], element: int) -> NDArray[Any]:
+    """Apply one of the eight symmetries to an array (…, y, x), as `dihedral` does to a tensor; a contiguous copy."""
+    out = np.rot90(image, element % 4, axes=(-2, -1))
+    return np.ascontiguousarray(out[..., ::-1] if element >= 4 else out)
+
+
+def turned_pair(pair: tuple[float, float], element: int) -> tuple[float, float]:
+    """Return what belongs to the axes (y, x) of an image, such as its pixel size, after one of the symmetries."""
+    return (pair[1], pair[0]) if element % 2 else pair
+
+
+def upright(image: NDArray[Any]) -> int:
+    """Symmetry that brings an image (…, y, x) into the one of its eight orientations that stands for all of them.
+
+    It is the one whose pixels, read row by row, are larger where two of the eight first differ (of an oblong image the
+    one that lies down). So an image and its mirror image are the same array once they are upright, bit for bit, and
+    whatever is computed of that does not depend on how the image lay (Kaba et al., arXiv 2211.06489, call this
+    canonicalisation). A constant image stays as it is.
+    """
+    best, found = turned(image, 0), 0
+    for element in range(1, 8):
+        other = turned(image, element)
+        if _comes_before(other, best):
+            best, found = other, element
+    return found
+
+
+def _comes_before(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether one orientation is read before another: wider, or larger at the first pixel in which they differ."""
+    if one.shape != other.shape:
+        return bool(one.shape[-1] > other.shape[-1])
+    for row, against in zip(np.moveaxis(one, -2, 0), np.moveaxis(other, -2, 0), strict=True):
+        differ = np.flatnonzero((row != against).ravel())
+        if len(differ):
+            first = int(differ[0])
+            return bool(row.ravel()[first] > against.ravel()[first])
+    return False
 
 
 def augment_dihedral(images: Tensor, masks: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -49,6 +49,32 @@ def conformal_quantile(scores: ArrayLike, level: float) -> float:
     return float(ordered[rank - 1]) if rank <= len(ordered) else math.inf
 
 
+def grouped_quantile(scores: ArrayLike, groups: ArrayLike, level: float) -> float:
+    """Score that one of a new group stays below with probability ≥ `level`.
+
+    That is, if groups are exchangeable with the new one, and the scores in each with one another. Each of K groups has
+    the weight 1/(K + 1), which its scores share, and the rest lies at infinity (Lee, Barber & Willett, arXiv
+    2306.06342; without the rest, the pooled distributions of Dunn, Wasserman & Ramdas, arXiv 1809.07441). With one
+    score in each group it is `conformal_quantile`.
+
+    Raises
+    ------
+    PassbandError
+        The level is not between 0 and 1.
+
+    Examples
+    --------
+    >>> grouped_quantile([1.0, 2.0, 3.0, 4.0], [0, 0, 0, 1], 0.6), grouped_quantile([1.0, 2.0], [0, 0], 0.6)
+    (4.0, inf)
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    _, where, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(1.0 / counts[where][order]) / (len(counts) + 1)
+    reached = np.flatnonzero(below >= check_level(level) - 1e-9)
+    return float(values[order[reached[0]]]) if len(reached) else math.inf
+
+
 def p_value(in_distribution: ArrayLike, value: float) -> float:
     """How often an in-distribution signal is as large as this: (1 + #{signal ≥ value})/(n + 1), so never 0.
 

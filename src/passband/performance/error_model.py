@@ -1,4 +1,4 @@
-"""Loss and Dice that a network will have under given conditions, each with an interval whose level was measured.
+"""Mean loss and Dice of a network under given conditions, each with an interval whose level was measured.
 
 A Gaussian process over the setting and its distances to the training learns from the table of measured performance; how
 far it errs where it has not seen the answer (each case left out, in closed form), in units of its own local
@@ -22,6 +22,7 @@ from passband.microscope.instrument import Setting, SettingDistribution
 from passband.microscope.instruments import instrument_named, instrument_of, validate_distribution
 from passband.performance.conformal import check_level, conformal_quantile
 from passband.performance.gaussian_process import GaussianProcess, Kernel, fitted_kernel
+from passband.performance.image_error import ImageErrorModel
 from passband.performance.settings import SettingRow, distance_rows, features_of, setting_row
 from passband.performance.table import Kernels, PerformanceTable, measured_performance
 from passband.segmentation.card import ModelCard
@@ -94,6 +95,8 @@ class PredictedPerformance(NamedTuple):
 class ErrorModel:
     """Predicts a network's loss and Dice under any setting from its table of measured performance.
 
+    Its attribute `images` predicts them for one micrograph; None where no single images were measured.
+
     Parameters
     ----------
     table
@@ -111,6 +114,7 @@ class ErrorModel:
         assert kernels is not None
         self.loss = Regression.conditioned(kernels.loss, features, loss)
         self.dice = Regression.conditioned(kernels.dice, features, dice)
+        self.images = ImageErrorModel.of_table(table, self.loss.process.leave_one_out()[0])
 
     @classmethod
     def of_card(cls, card: ModelCard) -> Self | None:

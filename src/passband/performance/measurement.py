@@ -27,6 +27,7 @@ from passband.progress import ProgressCallback
 from passband.segmentation.model import Model, load_model
 
 PART = 10  # data sets that are measured and kept together
+KEPT_IMAGES = 4  # of each data set, which go on the card one by one
 FEATURES, RINGS = 24, 6  # directions of the two subspaces
 LISTS = ("features", "profile")  # of a measured image, what distances are computed from
 _DEFAULT = MeasurementRecipe()
@@ -110,7 +111,7 @@ def table_of(
 ) -> PerformanceTable:
     """Table of the measured images."""
     sets = set_rows(sweep, settings, rows)
-    kept = [row for row in rows if row["profile"] is not None]
+    kept = _kept(rows)
     inside = [bool(sets[row["set"]]["inside"]) for row in kept]
     reference = _reference([row for row, one in zip(kept, inside, strict=True) if one], temperature)
     images = _image_rows(kept, reference)
@@ -124,6 +125,16 @@ def table_of(
         images=_columns(images),
         reference=reference,
     )
+
+
+def _kept(rows: Rows) -> Rows:
+    """Return the first images of every data set."""
+    counted: dict[int, int] = {}
+    kept = []
+    for row in rows:
+        counted[row["set"]] = counted.get(row["set"], 0) + 1
+        kept += [row] if counted[row["set"]] <= KEPT_IMAGES else []
+    return kept
 
 
 def set_rows(sweep: ConditionSweep, settings: Sequence[tuple[Setting, float]], rows: Rows) -> Rows:

@@ -3,9 +3,8 @@
 The signals of `performance.signals` are computed from it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import e, log
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
+from scipy.fft import rfft2
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,6 +25,7 @@ from passband.segmentation.model import Model
 Array = NDArray[np.float64]
 
 SYMMETRIES = 8
+WINDOW = 128  # pixels, of the squares that a spectrum is the mean of
 BINS = 24  # of the spectrum, up to the Nyquist frequency of the network's pixels
 BELOW = 0.9  # probability under which a pixel counts as unsure
 FLOOR = 1e-4  # of the standardised power spectrum (white noise is 1): what is below it is nothing
@@ -53,7 +54,7 @@ UNKNOWN = SignalReference()
 
 @dataclass(frozen=True)
 class Observation:
-    """What n images of one shape show, with the predictions of a network for them; None is what was not computed.
+    """What n images show, with the predictions of a network for them; None is what was not computed.
 
     Attributes
     ----------
@@ -61,10 +62,8 @@ class Observation:
         Statistics of in-distribution micrographs.
     images
         (n, y, x), standardised, at the network's pixel size.
-    logits
-        (symmetries, n, classes, y, x), turned back.
-    others
-        (networks, n, classes, y, x): logits of further networks, trained alike with other seeds.
+    uncertainty
+        (n,) each, see `uncertainty_signals`; empty without predictions.
     features
         (n, d), mean over places and symmetries.
     profiles
@@ -73,36 +72,9 @@ class Observation:
 
     reference: SignalReference = UNKNOWN
     images: NDArray[np.float32] | None = None
-    logits: Tensor | None = None
-    others: Tensor | None = None
+    uncertainty: Mapping[str, Array] = field(default_factory=dict)
     features: Array | None = None
     profiles: Array | None = None
-
-    @cached_property
-    def uncertainty(self) -> dict[str, Array]:
-        """`uncertainty_signals` of the logits under all symmetries; nothing without logits."""
-        return {} if self.logits is None else uncertainty_signals(self.logits, self.reference.temperature)
-
-
-def observe(
-    model: Model,
-    images: NDArray[np.float32],
-    *,
-    reference: SignalReference = UNKNOWN,
-    others: Sequence[Model] = (),
-    symmetries: int = SYMMETRIES,
-) -> Observation:
-    """Observation of images (n, y, x), standardised, at the network's pixel size; `others` are further networks."""
-    seen = augmented_predictions(model, images, symmetries=symmetries)
-    members = [augmented_predictions(other, images, symmetries=1).logits for other in others]
-    return Observation(
-        reference=reference,
-        images=images,
-        logits=seen.logits,
-        others=torch.cat(members) if members else None,
-        features=seen.features,
-        profiles=np.stack([spectrum_profile(image) for image in images]),
-    )
 
 
 class AugmentedPredictions(NamedTuple):
@@ -132,7 +104,7 @@ def augmented_predictions(
     logits, features = [], []
     for start in range(0, len(stack), batch):
         part = stack[start : start + batch].to(model.device)
-        turned = [_forward(model, dihedral(part, element)) for element in range(symmetries)]
+        turned = [logits_and_features(model, dihedral(part, element), model.network) for element in range(symmetries)]
         logits.append(torch.stack([dihedral(out, dihedral_inverse(k)).cpu() for k, (out, _) in enumerate(turned)]))
         deep = [found for _, found in turned if found is not None]
         features += [torch.stack(deep).mean(dim=0).double().cpu().numpy()] if deep else []
@@ -140,17 +112,22 @@ def augmented_predictions(
 
 
 @torch.inference_mode()
-def _forward(model: Model, images: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Logits, and features (n, d) where the network shows them."""
+def logits_and_features(
+    model: Model, images: Tensor, look: nn.Module
+) -> tuple[Tensor, Tensor | None]:
+    """Logits of images (n, channels, y, x) on the network's device, and features (n, d) where it shows them.
+
+    `look` is the whole network for images, and `model.look` for tiles of prepared ones.
+    """
     found: list[Tensor] = []
 
     def keep(_module: nn.Module, _given: object, output: Tensor) -> None:
         found.append(F.relu(output).mean(dim=(-2, -1)))
 
-    deepest = model.card.architecture.features(model.network)
+    deepest = model.card.architecture.features(look)
     hook = deepest.register_forward_hook(keep) if deepest is not None else None
     try:
-        out: Tensor = model.network(images.contiguous(memory_format=torch.channels_last)).float()
+        out: Tensor = look(images.contiguous(memory_format=torch.channels_last)).float()
     finally:
         if hook is not None:
             hook.remove()
@@ -160,12 +137,30 @@ def _forward(model: Model, images: Tensor) -> tuple[Tensor, Tensor | None]:
 def spectrum_profile(image: ArrayLike) -> Array:
     """Logarithm (base 10) of the power of an image (y, x) on `BINS` rings up to Nyquist; white noise gives 0.
 
-    The image is standardised and multiplied by a Hann window, so gain and offset do not matter.
+    The mean over overlapping squares of `WINDOW` pixels that cover the image (Welch, IEEE Trans. Audio Electroacoust.
+    15 (1967) 70), each standardised and multiplied by a Hann window: gain, offset and the size of the image do not
+    matter.
     """
-    values = standardised(np.asarray(image)).astype(np.float64)
-    window = np.hanning(values.shape[0] + 2)[1:-1, None] * np.hanning(values.shape[1] + 2)[None, 1:-1]
-    power = np.abs(np.fft.rfft2(values * window)) ** 2 / (window**2).sum()
-    q = np.hypot(np.fft.fftfreq(values.shape[0])[:, None], np.fft.rfftfreq(values.shape[1])[None, :])
+    values = np.asarray(image)
+    sides = (min(WINDOW, values.shape[0]), min(WINDOW, values.shape[1]))
+    starts = [_spread_evenly(length, side) for length, side in zip(values.shape, sides, strict=True)]
+    window = np.hanning(sides[0] + 2)[1:-1, None] * np.hanning(sides[1] + 2)[None, 1:-1]
+    mean = np.zeros((sides[0], sides[1] // 2 + 1))
+    for y in starts[0]:
+        stripe = np.stack([standardised(values[y : y + sides[0], x : x + sides[1]]) for x in starts[1]])
+        mean += (np.abs(rfft2(stripe * window.astype(np.float32))) ** 2).sum(axis=0)
+    return _rings(mean / (len(starts[0]) * len(starts[1]) * (window**2).sum()), sides)
+
+
+def _spread_evenly(length: int, side: int) -> NDArray[np.int64]:
+    """Beginnings of the stretches of `side` pixels that cover `length` pixels and overlap by half or more."""
+    count = 1 + -(-2 * (length - side) // side)
+    return np.linspace(0, length - side, count).round().astype(np.int64)
+
+
+def _rings(power: Array, sides: tuple[int, int]) -> Array:
+    """Logarithm of the mean of a power spectrum (y, x // 2 + 1) of images of `sides` pixels on each ring."""
+    q = np.hypot(np.fft.fftfreq(sides[0])[:, None], np.fft.rfftfreq(sides[1])[None, :])
     ring = np.minimum((q * 2.0 * BINS).astype(int), BINS)  # the corners beyond Nyquist fall into one more
     counts = np.bincount(ring.ravel(), minlength=BINS + 1)[:BINS]
     sums = np.bincount(ring.ravel(), weights=power.ravel(), minlength=BINS + 1)[:BINS]
@@ -174,23 +169,37 @@ def spectrum_profile(image: ArrayLike) -> Array:
     return profile
 
 
-def uncertainty_signals(logits: Tensor, temperature: float = 1.0) -> dict[str, Array]:
-    """Signals of the probabilities alone, from logits (members, n, classes, y, x); each (n,).
+def uncertainty_maps(logits: Tensor, temperature: float = 1.0) -> Tensor:
+    """Return what the uncertainty of images is a mean of, (n, classes + 1, y, x).
 
-    `entropy` is that of the members' mean; `disagreement` the entropy of the mean minus the mean entropy, the mutual
-    information between class and member, which is 0 where all say the same (Houlsby et al., arXiv 1112.5745);
-    `expected_loss` the loss on the scale of arXiv 2512.09067 if each class were true as often as is claimed.
+    From logits (members, n, classes, y, x) the probabilities, mean over the members, and behind them the mean entropy
+    of the members in nats.
     """
     members = (logits / temperature).softmax(dim=2)
-    mean = members.mean(dim=0)  # (n, classes, y, x)
-    whole = _entropy(mean, dim=1).mean(dim=(-2, -1))
-    each = _entropy(members, dim=2).mean(dim=(0, -2, -1))
+    each = torch.special.entr(members).sum(dim=2).mean(dim=0)
+    return torch.cat([members.mean(dim=0), each[:, None]], dim=1)
+
+
+def uncertainty_signals(maps: Tensor, *, members: int) -> dict[str, Array]:
+    """Signals of the probabilities alone, means over the pixels of `uncertainty_maps`; each (n,).
+
+    `entropy` is that of the members' mean; `disagreement` the entropy of the mean minus the mean entropy, the mutual
+    information between class and member, which is 0 where all say the same (Houlsby et al., arXiv 1112.5745), and
+    left out of one member; `expected_error_area` the share of pixels that are wrong and `expected_loss` the loss on the
+    scale of arXiv 2512.09067 if each class were true as often as is claimed; `predicted_area` the share of the image
+    that is not background.
+    """
+    mean, each = maps[:, :-1], maps[:, -1].mean(dim=(-2, -1))
+    whole = torch.special.entr(mean).sum(dim=1).mean(dim=(-2, -1))
     twice = -(mean * mean.log_softmax(dim=1)).sum(dim=1).mean(dim=(-2, -1)) - log(1.0 + (mean.shape[1] - 1) / e)
-    unsure = (mean.amax(dim=1) < BELOW).double().mean(dim=(-2, -1))
-    found = {"entropy": whole, "unsure_area": unsure, "expected_loss": twice, "disagreement": whole - each}
-    return {name: np.maximum(values.double().numpy(), 0.0) for name, values in found.items()}
-
-
-def _entropy(probabilities: Tensor, *, dim: int) -> Tensor:
-    entropy: Tensor = torch.special.entr(probabilities).sum(dim=dim)
-    return entropy
+    surest = mean.amax(dim=1)
+    found = {
+        "entropy": whole,
+        "unsure_area": (surest < BELOW).double().mean(dim=(-2, -1)),
+        "expected_error_area": (1.0 - surest).mean(dim=(-2, -1)),
+        "expected_loss": twice,
+        "predicted_area": (mean.argmax(dim=1) > 0).double().mean(dim=(-2, -1)),
+    }
+    if members > 1:
+        found["disagreement"] = whole - each
+    return {name: np.maximum(values.double().cpu().numpy(), 0.0) for name, values in found.items()}

@@ -20,18 +20,20 @@ from passband.microscope.instrument import Setting
 from passband.microscope.instruments import instrument_of, validate_distribution
 from passband.patches.resampling import resample_classes, resample_to_pixel
 from passband.patches.standardising import standardised
-from passband.performance.observation import SignalReference, augmented_predictions, observe
-from passband.performance.signals import signal_values, whole_side
+from passband.performance.examination import Examination, examine
+from passband.performance.observation import SignalReference, augmented_predictions
 from passband.performance.table import MeasurementRecipe, PerformanceError, rounded
 from passband.performance.widening import camera_pixels, draw_settings, widened
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.model import Model
+from passband.segmentation.segmenter import Segmentation
 from passband.segmentation.tally import Tally
 
 Rows = list[dict[str, Any]]
 
 PILOT = (8, 6)  # data sets and images that the temperature is found on
-KEPT_IMAGES = 3  # of each data set, whose signals go on the card
+SMALLEST_PROBABILITY = 1e-12
+MEASURED = "single images"  # what parts hold, so that those of before are measured again
 
 
 class ConditionSweep:
@@ -57,6 +59,7 @@ class ConditionSweep:
             _identity_of(self.recipe.model_copy(update={"data_sets": 20})),  # more data sets only go on
             str(self.indices),
             str(IMAGES),
+            MEASURED,
         )
         return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
@@ -120,25 +123,28 @@ class ConditionSweep:
         return rounded(float(tried[int(np.argmin(losses))]))
 
     def measure(self, number: int, setting: Setting, pixel_size: float, temperature: float) -> Rows:
-        """Loss, overlap and what the network shows on every image of one data set."""
+        """Error area, loss, overlap and what the network shows on every image of one data set."""
         images, masks = self.micrographs(
             setting, pixel_size, seed=_seed_of(self.recipe.seed, number), count=self.recipe.images
         )
-        logits = augmented_predictions(self.model, images, symmetries=1).logits[0]
-        rows = [
-            {"set": number, **scores_of(one, torch.from_numpy(mask))} for one, mask in zip(logits, masks, strict=True)
-        ]
-        for row, shown in zip(rows, self._shown(images[:KEPT_IMAGES], temperature), strict=False):
-            row.update(shown)
+        reference = SignalReference(temperature=temperature)
+        rows: Rows = []
+        for image, mask in zip(images, masks, strict=True):
+            seen = examine(self.model, image, self.model.card.pixel_size, reference=reference)
+            rows.append({"set": number, **scores_of_mask(seen.segmentation, mask), **_shown(seen)})
         return rows
 
-    def _shown(self, images: NDArray[np.float32], temperature: float) -> Rows:
-        """Signals of a few images under all symmetries, and what distances are computed from later."""
-        seen = observe(self.model, images, reference=SignalReference(temperature=temperature))
-        columns: dict[str, Any] = dict(signal_values(seen))
-        columns["features"] = np.zeros((len(images), 0)) if seen.features is None else seen.features
-        columns["profile"] = seen.profiles
-        return [{name: values[k].tolist() for name, values in columns.items()} for k in range(len(images))]
+
+def _shown(seen: Examination) -> dict[str, Any]:
+    """Signals of an image, and what distances are computed from later."""
+    features, profiles = seen.observation.features, seen.observation.profiles
+    lists = {"features": [] if features is None else features[0].tolist()}
+    return {**seen.signals, **lists, "profile": [] if profiles is None else profiles[0].tolist()}
+
+
+def whole_side(side: int, *, stride: int) -> int:
+    """Largest multiple of the network's coarsest pixel that fits: padding is something that it was not trained on."""
+    return max(side // stride * stride, min(side, stride))
 
 
 def _identity_of(recipe: MeasurementRecipe) -> str:
@@ -148,6 +154,13 @@ def _identity_of(recipe: MeasurementRecipe) -> str:
 
 def _seed_of(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number, 3]).generate_state(1, np.uint64)[0] >> np.uint64(2))
+
+
+def scores_of_mask(found: Segmentation, mask: NDArray[np.int64]) -> dict[str, float]:
+    """`error_area`, the share of wrong pixels, and `scores_of` a segmentation whose truth (y, x) is known."""
+    assert found.probabilities is not None
+    logits = torch.from_numpy(found.probabilities).clamp_min(SMALLEST_PROBABILITY).log()
+    return {"error_area": float((found.labels != mask).mean()), **scores_of(logits, torch.from_numpy(mask))}
 
 
 def scores_of(logits: Tensor, mask: Tensor) -> dict[str, float]:

@@ -68,6 +68,21 @@ class Kernels(Recipe):
     dice: Kernel
 
 
+class Laboratory(Recipe):
+    """Images of a laboratory whose masks were corrected by hand; the images themselves are not kept.
+
+    Attributes
+    ----------
+    files
+        SHA-256 of each image's file.
+    images
+        Columns over them: the signals, `error_area`, `loss` and `dice` (−1 where it is not defined).
+    """
+
+    files: tuple[str, ...]
+    images: Columns
+
+
 class PerformanceTable(Recipe):
     """Performance of a network, measured under many conditions.
 
@@ -87,13 +102,15 @@ class PerformanceTable(Recipe):
         on the scale of arXiv 2512.09067, `dice` from the areas of all images together, the spreads are standard
         deviations over images, `inside` is 1 where every quantity is one that the training covered.
     images
-        Columns over some single images: the signals, `loss`, `dice` (−1 where neither truth nor prediction has a
-        particle) and `set`, the row in `sets`.
+        Columns over some single images: the signals, `error_area` (share of wrong pixels; cards of before 2026-11-26
+        have none), `loss`, `dice` (−1 where neither truth nor prediction has a particle) and `set`, the row in `sets`.
     reference
         Statistics of the images inside, for the signals.
     kernels
         Of the Gaussian processes that predict loss and Dice from the table; an older card has none, and they are then
         searched for each time that it is read. `passband calibrate MODEL -o DIR` adds them.
+    laboratory
+        Images of the user, where there are any; left out of the JSON where there are none.
     """
 
     version: int = Field(default=1, ge=1, le=1)
@@ -106,11 +123,13 @@ class PerformanceTable(Recipe):
     images: Columns
     reference: SignalReference
     kernels: Kernels | None = None
+    laboratory: Laboratory | None = None
 
     @model_serializer(mode="wrap")
     def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = handler(self)
-        return {name: one for name, one in values.items() if name != "instrument" or one != INSTRUMENTS.default}
+        defaults = {"instrument": INSTRUMENTS.default, "laboratory": None}
+        return {name: one for name, one in values.items() if name not in defaults or one != defaults[name]}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -137,7 +156,7 @@ class PerformanceTable(Recipe):
         """Signals of the single images inside, ascending, by name."""
         row = np.asarray(self.images.get("set", ()), dtype=int)
         inside = self.inside[row] if len(row) else np.zeros(0, dtype=bool)
-        skipped = ("set", "loss", "dice")
+        skipped = ("set", "error_area", "loss", "dice")
         return {
             name: np.sort(np.asarray(values)[inside]) for name, values in self.images.items() if name not in skipped
         }

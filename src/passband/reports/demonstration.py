@@ -114,7 +114,7 @@ def _segment(
     micrograph = open_micrograph(path, pixel_size=target.pixel_size, frame=target.frame)
     result = segmenter.segmented(micrograph)
     result.write(micrograph, folder, stem=path.stem)
-    caution = warning(path, segmenter.assessor.assess(micrograph, quick=True))
+    caution = warning(path, result.verdict)
     return {"path": path, "micrograph": micrograph, "result": result, "truth": truth, "warning": caution}
 
 

@@ -1,4 +1,4 @@
-"""The page about one micrograph: does the network hold on it, why, under which conditions, and what it found."""
+"""The page about one micrograph: how far to trust the mask, why, under which conditions, and where it is doubtful."""
 
 from pathlib import Path
 from typing import Any
@@ -6,20 +6,19 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from passband.documents import json_text
-from passband.figures.segmentation import overlay_figure
 from passband.figures.style import to_png
-from passband.figures.verdict import verdict_figure
+from passband.figures.verdict import doubt_figure, verdict_figure
 from passband.files.micrograph import Micrograph
 from passband.microscope.instruments import instrument_of
 from passband.recipe import PassbandError
 from passband.reports.page import Page, folded, image, paragraph, table
 from passband.verdict.assessment import Assessor
 from passband.verdict.estimate import compatible_settings
-from passband.verdict.verdict import Verdict
+from passband.verdict.verdict import Verdict, percent
 
 
 def draw_verdict(assessor: Assessor, micrograph: Micrograph, verdict: Verdict, *, name: str) -> Figure:
-    """Draw the contrast transfer of the training and of a micrograph called `name`, and its signals.
+    """Draw where the mask of a micrograph called `name` is doubtful, its contrast transfer and its signals.
 
     Raises
     ------
@@ -33,9 +32,9 @@ def draw_verdict(assessor: Assessor, micrograph: Micrograph, verdict: Verdict, *
     groups = compatible_settings(verdict.conditions, error_model.trained) if known else []
     return verdict_figure(
         verdict,
-        error_model.trained,
+        micrograph,
+        error_model,
         groups,
-        error_model.table.in_distribution_signals(),
         nyquist=0.5 / max(*micrograph.known_pixel_size, card.pixel_size),
         title=f"{name} with {card.name}: {verdict.outcome}",
     )
@@ -45,16 +44,20 @@ def write_report(assessor: Assessor, micrograph: Micrograph, verdict: Verdict, *
     """Write the page about a micrograph called `name`; errors as `draw_verdict`."""
     png = to_png(draw_verdict(assessor, micrograph, verdict, name=name), dpi=130)
     facts: dict[str, str] = {"verdict": verdict.outcome}
+    if verdict.error_area is not None:
+        facts["predicted error area (80 % interval)".replace("80", f"{100 * verdict.error_area.level:g}")] = percent(
+            verdict.error_area
+        )
     for quantity, one in (("predicted loss", verdict.loss), ("predicted Dice", verdict.dice)):
         if one is not None:
             facts[f"{quantity}, {one.level:.0%} interval {one.low:.2g} to {one.high:.2g}"] = f"{one.value:.2g}"
-    page = Page(f"Does {assessor.model.card.name} hold on {name}?", verdict.line(), facts)
+    page = Page(f"{name} with {assessor.model.card.name}", verdict.line(), facts)
     kind = "warning" if verdict.outcome == "outside" else ""
     page.section("Why", *(paragraph(reason, kind=kind) for reason in verdict.reasons))
     if verdict.advice:
         page.section("What to do", *(paragraph(one) for one in verdict.advice))
     _conditions(page, verdict, png)
-    _outlines(page, assessor, micrograph)
+    _outlines(page, micrograph, verdict)
     page.section("All numbers", folded("as JSON", json_text(verdict.as_dict(), indent=1)))
     page.write(file)
 
@@ -69,8 +72,7 @@ def _conditions(page: Page, verdict: Verdict, png: bytes) -> None:
     page.section("Conditions", text, table(rows, {"quantity": "quantity", "value": "value"}), image(png, caption))
 
 
-def _outlines(page: Page, assessor: Assessor, micrograph: Micrograph) -> None:
-    mask = assessor.model.segment(micrograph.array, micrograph.known_pixel_size).labels
-    seen = to_png(overlay_figure(micrograph.array, mask, micrograph.known_pixel_size))
-    caption = "The micrograph, and the network's outlines on it; axes in nm."
+def _outlines(page: Page, micrograph: Micrograph, verdict: Verdict) -> None:
+    seen = to_png(doubt_figure(verdict, micrograph))
+    caption = "The micrograph, and the network's outlines on it, red where a pixel may be wrong; axes in nm."
     page.section("What the network says", image(seen, caption))

@@ -74,12 +74,12 @@ class Architecture(Recipe, ABC):
         """
         return None
 
-    def in_tiles(self, network: nn.Module) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    def in_tiles(self, network: nn.Module) -> tuple[Callable[[Tensor], Tensor], nn.Module]:
         """Return what is done to whole images (n, channels, y, x) before tiles are cut, and the network after it.
 
         One after the other they are what the network does to a whole image; here nothing comes before it.
         """
-        return _as_it_is, network
+        return as_it_is, network
 
     @classmethod
     def preset(cls, name: str, *, channels: int = 1, classes: int = 2) -> Self:
@@ -95,7 +95,8 @@ class Architecture(Recipe, ABC):
         return cls.model_validate({"channels": channels, "classes": classes, **cls.PRESETS[name]})
 
 
-def _as_it_is(images: Tensor) -> Tensor:
+def as_it_is(images: Tensor) -> Tensor:
+    """Return images as they are: the preparation of a network that needs none."""
     return images
 
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from passband.patches.preparing import Preparation
-from passband.segmentation.architecture import ARCHITECTURES, Architecture
+from passband.segmentation.architecture import ARCHITECTURES, Architecture, as_it_is
 from passband.segmentation.initialising import initialise
 
 Width = Annotated[int, Field(ge=1, le=4096)]
@@ -69,11 +69,11 @@ class FineUNetRecipe(Architecture):
         """Return the deepest level."""
         return network.encoder[-1] if isinstance(network, FineUNet) else None
 
-    def in_tiles(self, network: nn.Module) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    def in_tiles(self, network: nn.Module) -> tuple[Callable[[Tensor], Tensor], nn.Module]:
         """Return the preparation of a whole image, and a faster copy of the network, see `FineUNet.folded`."""
         if not isinstance(network, FineUNet):
             return super().in_tiles(network)
-        return self.preparation.prepare, network.folded().look
+        return self.preparation.prepare, network.folded()
 
 
 class Level(nn.Sequential):
@@ -101,6 +101,7 @@ class FineUNet(nn.Module):
     def __init__(self, recipe: FineUNetRecipe) -> None:
         super().__init__()
         self.recipe = recipe
+        self.prepare: Callable[[Tensor], Tensor] = recipe.preparation.prepare
         widths, depth = recipe.widths, len(recipe.widths)
         counts = (1, *[2] * (depth - 1))  # the whole level is the dear one: 4 of 5 pixels are there
         self.encoder = nn.ModuleList(
@@ -117,7 +118,7 @@ class FineUNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Whole images (n, channels, y, x) of any size, gain and offset → logits (n, classes, y, x)."""
-        return self.look(self.recipe.preparation.prepare(images))
+        return self.look(self.prepare(images))
 
     def look(self, images: Tensor) -> Tensor:
         """Return logits (n, classes, y, x) of prepared images (n, channels, y, x), reflected beyond their edges."""
@@ -139,8 +140,9 @@ class FineUNet(nn.Module):
         return logits[..., :height, :width]
 
     def folded(self) -> "FineUNet":
-        """Return a copy for evaluation whose convolutions do the normalisation: equal but for rounding, and faster."""
+        """Return a copy for prepared images whose convolutions do the normalisation: equal but for rounding, faster."""
         network = deepcopy(self).eval()
+        network.prepare = as_it_is
         for level in (*network.encoder, *network.decoder):
             assert isinstance(level, Level)
             level.fold()

@@ -6,6 +6,7 @@ stranger's model runs none of the stranger's code.
 
 import hashlib
 import math
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from passband.devices import resolve_device
 from passband.durable import write_atomically
 from passband.patches.resampling import resample, resample_to_pixel
 from passband.patches.standardising import check_image, standardised_channels
-from passband.patches.symmetry import dihedral, dihedral_inverse
+from passband.patches.symmetry import dihedral, dihedral_inverse, turned, turned_pair, upright
 from passband.patches.tiling import TILE_STEP, predict_tiled
 from passband.pixels import pixel_pair
 from passband.segmentation.card import ModelCard, read_card
@@ -39,7 +40,7 @@ class Model:
         network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network: nn.Module = network.eval()
         self.card = card
-        self._prepare, self._look = card.architecture.in_tiles(self.network)
+        self._prepare, self.look = card.architecture.in_tiles(self.network)
         self.tile_step = math.lcm(TILE_STEP, card.architecture.stride)
 
     def predict(
@@ -54,7 +55,9 @@ class Model:
         """Probability of every class at every pixel of a micrograph.
 
         The image is resampled to the pixel size of the card, each channel standardised (and prepared, where the
-        architecture says so) as a whole, predicted in seamless tiles, and the probabilities are resampled back.
+        architecture says so) as a whole, predicted in seamless tiles, and the probabilities are resampled back. It is
+        turned `upright` for that and its answer turned back, so that a turned or mirrored image has the turned or
+        mirrored answer.
 
         Parameters
         ----------
@@ -81,17 +84,63 @@ class Model:
         array = check_image(image, channels=self.card.architecture.channels)
         if not 1 <= symmetries <= 8:
             raise ModelError(f"symmetries={symmetries} is outside 1 to 8; the square has eight")
+        element, size = upright(array), pixel_pair(pixel_size)
+        lying = turned(array, element)
+        ready = self.at_network(lying, turned_pair(size, element))
+
+        def probabilities(tiles: Tensor) -> Tensor:
+            return self._probabilities(tiles, symmetries)
+
+        predicted = self.map_tiles(ready, probabilities, patch=patch, overlap=overlap)
+        at_image = back_to_image(predicted, (lying.shape[-2], lying.shape[-1]))
+        return turned(at_image, dihedral_inverse(element))
+
+    def at_network(self, image: ArrayLike, pixel_size: float | tuple[float, float]) -> NDArray[np.float32]:
+        """Return a micrograph at the network's pixel size, each channel standardised; errors as `predict`."""
+        array = check_image(image, channels=self.card.architecture.channels)
         self.check_size(array.shape[-2:], pixel_size)
-        at_network = resample_to_pixel(array, pixel_size, self.card.pixel_size)
-        ready = self.prepared(standardised_channels(at_network))
+        return standardised_channels(resample_to_pixel(array, pixel_size, self.card.pixel_size))
 
-        def probabilities(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
-            return self._probabilities(torch.from_numpy(tiles), symmetries)
+    def map_tiles(
+        self,
+        ready: NDArray[np.float32],
+        function: Callable[[Tensor], Tensor],
+        *,
+        patch: int = 512,
+        overlap: int = 128,
+    ) -> NDArray[np.float32]:
+        """Apply a function of tiles to a micrograph from `at_network`.
 
-        predicted = predict_tiled(probabilities, ready, patch=patch, overlap=overlap, step=self.tile_step)
-        if not np.isfinite(predicted).all():
+        Parameters
+        ----------
+        ready
+            (y, x) or (channels, y, x).
+        function
+            Takes tiles (n, channels, p, q) of the `prepared` image on the network's device, gives maps (n, m, p, q);
+            `look` gives logits.
+        patch, overlap
+            As in `predict`.
+
+        Returns
+        -------
+        NDArray
+            (m, y, x), float32.
+
+        Raises
+        ------
+        ModelError
+            Some of it is NaN or infinite.
+        """
+
+        def maps(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+            with torch.inference_mode():
+                out: NDArray[np.float32] = function(torch.from_numpy(tiles).to(self.device)).cpu().numpy()
+            return out
+
+        found = predict_tiled(maps, self.prepared(ready), patch=patch, overlap=overlap, step=self.tile_step)
+        if not np.isfinite(found).all():
             raise ModelError(f"the network {self.card.name} gives NaN on this image; copy it again, or train anew")
-        return _back_to(predicted, (array.shape[-2], array.shape[-1]))
+        return found
 
     @torch.inference_mode()
     def prepared(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -127,21 +176,18 @@ class Model:
         if sides[0] * sides[1] > max(LARGEST, 4 * math.prod(shape)):
             raise ModelError(f"{said}large to be resampled to, {LARGEST} pixels at most; {cure} smaller field")
 
-    @torch.inference_mode()
-    def _probabilities(self, tiles: Tensor, symmetries: int) -> NDArray[np.float32]:
-        tiles = tiles.to(self.device)
+    def _probabilities(self, tiles: Tensor, symmetries: int) -> Tensor:
         total: Tensor | None = None
         for element in range(symmetries):
             seen = dihedral(tiles, element).contiguous(memory_format=torch.channels_last)
-            out = dihedral(self._look(seen).float().softmax(dim=1), dihedral_inverse(element))
+            out = dihedral(self.look(seen).float().softmax(dim=1), dihedral_inverse(element))
             total = out if total is None else total + out
         assert total is not None
-        result: NDArray[np.float32] = (total / symmetries).cpu().numpy()
-        return result
+        return total / symmetries
 
 
-def _back_to(probabilities: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Resample probabilities (classes, y, x) and undo the over- and undershoot of the bicubic kernel."""
+def back_to_image(probabilities: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Resample probabilities (classes, y, x) to the pixels of the image; they sum to 1 and none is negative."""
     if probabilities.shape[1:] == shape:
         return probabilities
     out = np.clip(resample(probabilities, shape), 0.0, 1.0)

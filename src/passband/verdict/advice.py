@@ -1,6 +1,6 @@
 """Advice on one micrograph: what to check, what to train on, and a setting with a lower predicted loss."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,28 +9,24 @@ from passband.microscope.instrument import Setting
 from passband.microscope.instruments import instrument_of
 from passband.performance.error_model import ErrorModel, PredictedPerformance
 from passband.performance.signals import SIGNALS
-from passband.performance.table import PerformanceTable
 from passband.performance.widening import trained_range
 from passband.verdict.estimate import ConditionEstimate
-from passband.verdict.evidence import beyond_training, range_text
-from passband.verdict.signal_evidence import out_of_distribution
-from passband.verdict.verdict import SignalValue
+from passband.verdict.evidence import Reason, beyond_training, range_text
 
 BETTER = 0.8  # another setting is advised when its predicted loss is below this fraction
 FEW = 6  # settings that stand for what is not known while a better one is looked for
 
 
-def signal_advice(table: PerformanceTable, measured: Mapping[str, SignalValue]) -> list[str]:
-    """Return what to do about signals that are out of distribution."""
-    alarming, _ = out_of_distribution(table, measured)
-    kinds = {SIGNALS[name].kind for name in alarming}
+def image_advice(reasons: Sequence[Reason], too_far: Sequence[str]) -> list[str]:
+    """Return what to do about a large predicted error area, or none, and about distances that are too large for one."""
     advice = []
+    if any(reason.level for reason in reasons):
+        advice.append("look at the mask before using it, first where the map says that it is doubtful")
+    kinds = {SIGNALS[name].kind for name in too_far}
     if "spectrum" in kinds:
-        advice.append(
-            "compare pixel size, detector and specimen with the card's: the spectrum is not one it was trained on"
-        )
-    if kinds & {"network", "features"}:
-        advice.append("look at the mask before using it, and add structures like these to the simulation")
+        advice.append("compare pixel size, detector and specimen with the card's: the spectrum is like none measured")
+    if kinds:
+        advice.append("correct the masks of five images or more and run passband calibrate with --images and --labels")
     return advice
 
 

@@ -1,6 +1,7 @@
-"""Assess one micrograph: its conditions, its signals and the verdict on a network."""
+"""Assess one micrograph: its mask, its conditions, its signals and the verdict on the network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 
 from numpy.typing import ArrayLike
@@ -11,16 +12,15 @@ from passband.microscope.instrument import SettingDistribution
 from passband.microscope.instruments import instrument_of
 from passband.performance.conformal import check_level
 from passband.performance.error_model import LEVEL, ErrorModel
-from passband.performance.signals import signals
+from passband.performance.examination import examine
+from passband.performance.image_error import ImagePrediction
+from passband.performance.observation import UNKNOWN
 from passband.performance.widening import trained_energies
 from passband.segmentation.model import Model, load_model
 from passband.verdict.estimate import ConditionEstimate, estimate_conditions
 from passband.verdict.evidence import Evidence, file_reasons
-from passband.verdict.verdict import Verdict
+from passband.verdict.verdict import PredictionInterval, Verdict
 from passband.verdict.weighing import weigh
-
-#: Squares of the image that signals are measured on, and those of a quick verdict.
-SQUARES, QUICK_SQUARES = 9, 4
 
 
 def assess(
@@ -32,7 +32,7 @@ def assess(
     quick: bool = False,
     level: float = LEVEL,
 ) -> Verdict:
-    """Say whether a network holds on a micrograph; for many micrographs, make an `Assessor` once.
+    """Segment a micrograph and say how far to trust the mask; for many micrographs, make an `Assessor` once.
 
     Parameters
     ----------
@@ -46,14 +46,15 @@ def assess(
         What is known of the conditions, by name: in TEM aberrations (`C10` or `defocus` in Å, …), `focal_spread` in Å,
         `angular_spread` in rad, `dose` in e⁻/Å². Where C10 is not given it is fitted to the Thon rings.
     quick
-        Signals from fewer squares of the image, and no search for a better setting.
+        No search for a better setting.
     level
         Nominal coverage of the intervals.
 
     Returns
     -------
     Verdict
-        `outcome` in one word, its `reasons` and `advice`, and the predicted `loss` and `dice` with intervals.
+        `outcome` in one word, its `reasons` and `advice`, the `error_area`, `loss` and `dice` that are predicted for
+        this image, with intervals, the mask that they are of and a map of where it is doubtful.
 
     Raises
     ------
@@ -75,6 +76,8 @@ class Assessor:
     ----------
     model
         With its card.
+    symmetries
+        How many of the square's eight the masks are the mean of.
 
     Raises
     ------
@@ -82,8 +85,8 @@ class Assessor:
         The table of performance on the card is damaged.
     """
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, *, symmetries: int = 1) -> None:
+        self.model, self.symmetries = model, symmetries
         self.error_model = ErrorModel.of_card(model.card)
 
     def assess(
@@ -95,7 +98,7 @@ class Assessor:
         quick: bool = False,
         level: float = LEVEL,
     ) -> Verdict:
-        """Say whether the network holds on a micrograph.
+        """Segment a micrograph and say how far to trust the mask.
 
         Parameters
         ----------
@@ -107,7 +110,7 @@ class Assessor:
         fit
             Whether to fit the conditions to the image (in TEM to the Thon rings) where they are not given.
         quick
-            Signals from fewer squares of the image, and no search for a better setting.
+            No search for a better setting.
         level
             Nominal coverage of the intervals.
 
@@ -119,21 +122,26 @@ class Assessor:
         pixel_size = micrograph.known_pixel_size
         check_level(level)
         card, error_model = self.model.card, self.error_model
-        file = file_reasons(card, micrograph)
-        if error_model is None:
-            return weigh(None, Evidence(ConditionEstimate(), {}, file))
-        seen = signals(
-            self.model,
-            micrograph.array,
-            pixel_size,
-            reference=error_model.table.reference,
-            side=error_model.table.patch,
-            most=QUICK_SQUARES if quick else SQUARES,
-        )
-        same = _same_microscope(micrograph, error_model.trained)
-        estimate = estimate_conditions(micrograph, error_model.trained, given=given or {}, fit=fit and same)
-        evidence = Evidence(estimate, seen, file, max(pixel_size))
-        return weigh(error_model, evidence, level=level, advise=not quick and not file)
+        reference = UNKNOWN if error_model is None else error_model.table.reference
+        seen = examine(self.model, micrograph.array, pixel_size, reference=reference, symmetries=self.symmetries)
+        file, estimate = file_reasons(card, micrograph), ConditionEstimate()
+        if error_model is not None:
+            same = _same_microscope(micrograph, error_model.trained)
+            estimate = estimate_conditions(micrograph, error_model.trained, given=given or {}, fit=fit and same)
+        evidence = Evidence(estimate, seen.signals, file, max(pixel_size))
+        verdict = weigh(error_model, evidence, level=level, advise=not quick and not file)
+        return replace(verdict, segmentation=seen.segmentation, error_probability=seen.error_probability)
+
+    def mean_error_area(self, verdicts: Sequence[Verdict]) -> PredictionInterval | None:
+        """Mean error area of images of one session, with an interval of its own; None where none was predicted.
+
+        See `performance.image_error.ImageErrorModel.mean`; images without a prediction are left out.
+        """
+        areas = [one.error_area for one in verdicts if one.error_area is not None]
+        if not areas or self.error_model is None or self.error_model.images is None:
+            return None
+        mean = self.error_model.images.mean([ImagePrediction(one.value, one.low, one.high) for one in areas])
+        return PredictionInterval(*mean, areas[0].level)
 
 
 def _same_microscope(micrograph: Micrograph, trained: SettingDistribution) -> bool:

@@ -16,14 +16,14 @@ from passband.segmentation.card import ModelCard
 from passband.verdict.estimate import ConditionEstimate
 
 COARSER = 1.25  # pixels coarser than the network's by more than this lack detail that it was trained on
-DEGRADED, OUTSIDE = 0.9, 0.99  # quantiles of the losses inside the training above which a predicted loss is so
+USUAL, WORST = 0.9, 0.99  # quantiles of the losses inside the training
 MARGIN = 0.1  # of the measured width, by which a setting may exceed it
 
 
 class Reason(NamedTuple):
     """One line of evidence: how bad, and in words."""
 
-    level: int  # 0 holds, 1 degraded, 2 outside
+    level: int  # 0 no objection, 1 doubtful, 2 outside
     text: str
 
 
@@ -53,7 +53,7 @@ class Evidence(NamedTuple):
     estimate
         Its conditions, as far as they are known.
     signals
-        From `performance.signals.signals`.
+        From `performance.examination.examine`.
     file
         From `file_reasons`.
     camera_pixel
@@ -70,16 +70,16 @@ class Evidence(NamedTuple):
 
 
 class LossThresholds(NamedTuple):
-    """Predicted losses above which a network is degraded, and outside."""
+    """Losses that most data sets inside the training stay below, and nearly all."""
 
-    degraded: float
-    outside: float
+    usual: float
+    worst: float
 
 
 def loss_thresholds(table: PerformanceTable) -> LossThresholds:
     """Return the thresholds of a network: quantiles of its losses on the data sets inside the training."""
     inside = table.column("loss")[table.inside]
-    return LossThresholds(float(np.quantile(inside, DEGRADED)), float(np.quantile(inside, OUTSIDE)))
+    return LossThresholds(float(np.quantile(inside, USUAL)), float(np.quantile(inside, WORST)))
 
 
 def file_reasons(card: ModelCard, micrograph: Micrograph) -> list[Reason]:
@@ -116,25 +116,9 @@ def condition_reasons(
         f"{quantity_text(instrument, name, value)} (trained {range_text(instrument, name, *limit)})"
         for name, (value, limit) in beyond_training(error_model, predicted, estimate).items()
     ]
-    return _loss_reasons(predicted, loss_thresholds(error_model.table), left)
-
-
-def _loss_reasons(predicted: PredictedPerformance, thresholds: LossThresholds, left: Sequence[str]) -> list[Reason]:
-    """Return what the predicted loss says; `left` are the quantities that leave the training, in words."""
-    where = f"; outside the training: {', '.join(left)}" if left else ""
-    degraded, outside = thresholds
-    loss, low, high = (float(np.median(part)) for part in predicted.loss)
-    said = f"predicted loss {loss:.3g}"
-    if low > outside:
-        text = f"{said}, {low:.3g} at the least, exceeds the worst inside the training ({outside:.3g}){where}"
-        return [Reason(2, text)]
-    if loss > degraded:
-        text = f"{said} exceeds that of 90 % of the conditions inside the training ({degraded:.3g}){where}"
-        return [Reason(1, text)]
-    if left and high > outside:
-        text = f"{said} may reach {high:.3g}, beyond the worst inside the training ({outside:.3g}){where}"
-        return [Reason(1, text)]
-    return [Reason(0, f"outside the training, without predicted harm: {', '.join(left)}")] if left else []
+    loss = float(np.median(predicted.loss.value))
+    said = f"outside the training: {', '.join(left)}; images taken so have a loss of {loss:.3g} on the average"
+    return [Reason(0, said)] if left else []
 
 
 def beyond_training(error_model: ErrorModel, predicted: PredictedPerformance, estimate: ConditionEstimate) -> Outside:

@@ -9,18 +9,18 @@ from passband.description.particles import measure_particles, particle_columns
 from passband.files.micrograph import Micrograph
 from passband.segmentation.model import load_model
 from passband.segmentation.results import write_results
-from passband.segmentation.segment import segment
 from passband.segmentation.segmenter import Segmentation
-from passband.segmentation.specks import SPECK
+from passband.segmentation.specks import SPECK, without_specks
 from passband.verdict.assessment import Assessor
 from passband.verdict.verdict import Verdict
 
 
 class Segmented(NamedTuple):
-    """A micrograph's segmentation, and the particles in it."""
+    """A micrograph's segmentation, the particles in it, and the verdict on it."""
 
     segmentation: Segmentation
     particles: list[dict[str, Any]]
+    verdict: Verdict
 
     def write(self, micrograph: Micrograph, output: Path, *, stem: str) -> dict[str, Path]:
         """Write the four files of one image; errors as `segmentation.results.write_results`."""
@@ -36,17 +36,21 @@ class FileSegmenter:
     ) -> None:
         self.folder = folder
         self.model = load_model(folder, device=device)
-        self.assessor = Assessor(self.model)
-        self.tta = tta
+        self.assessor = Assessor(self.model, symmetries=8 if tta else 1)
         self.minimum_area_nm2 = minimum_area_nm2
 
     def segmented(self, micrograph: Micrograph) -> Segmented:
-        """Return the segmentation and the particles of a micrograph of known pixel size."""
-        found = segment(micrograph, self.model, symmetries=8 if self.tta else 1, minimum_area_nm2=self.minimum_area_nm2)
+        """Return segmentation, particles and verdict of a micrograph of known pixel size, from one pass of the network.
+
+        No better setting is looked for; `passband trust` takes that time.
+        """
+        verdict = self.assessor.assess(micrograph, quick=True)
+        assert verdict.segmentation is not None
+        found = without_specks(verdict.segmentation, minimum_area_nm2=self.minimum_area_nm2)
         particles = measure_particles(
             found.labels, found.pixel_size, probability=found.foreground, classes=found.classes
         )
-        return Segmented(found, particles)
+        return Segmented(found, particles, verdict)
 
     def write(self, micrograph: Micrograph, path: Path, output: Path, *, stem: str) -> dict[str, Any]:
         """Segment a micrograph of known pixel size and write its results; return one row that says what was written.
@@ -59,8 +63,7 @@ class FileSegmenter:
         found = self.segmented(micrograph)
         outputs = found.write(micrograph, output, stem=stem)
         labels = found.segmentation.labels
-        # a verdict for every image of a session should cost no more than its mask; `passband trust` takes its time
-        verdict = self.assessor.assess(micrograph, quick=True)
+        verdict = found.verdict
         diameters = [float(row["equivalent_diameter_nm"]) for row in found.particles]
         return {
             "image": str(path),
@@ -73,6 +76,8 @@ class FileSegmenter:
             "model": str(self.folder),
             "verdict": verdict.outcome,
             "trust": verdict.line(),
+            "predicted_error_area": None if verdict.error_area is None else verdict.error_area.as_dict(),
+            "flags": list(verdict.flags),
             "predicted_dice": None if verdict.dice is None else verdict.dice.value,
             "predicted_loss": None if verdict.loss is None else verdict.loss.value,
             "warning": warning(path, verdict),

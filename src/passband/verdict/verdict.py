@@ -1,33 +1,34 @@
-"""Does this network hold on this micrograph: *holds*, *degraded* or *outside*, why, and what to do about it.
+"""What to think of a network's mask of one micrograph: in one word, why, and what to do about it.
 
-What the words mean, with the loss on the scale of arXiv 2512.09067 and the measured data sets inside the training's
-conditions as the reference:
+The words rest on a prediction of this image's error area, the share of its pixels whose class is wrong, and compare it
+with the calibration's images inside the training's conditions:
 
-* **holds**: the predicted loss is at most that of 90 % of the data sets inside, and no signal speaks against the mask;
-* **degraded**: the predicted loss is above that; or a signal of the network's uncertainty is larger than a false alarm
-  rate of 5 % over all signals together allows on micrographs inside; or its features or the spectrum are further from
-  the training than those of every micrograph inside; or the conditions leave the training where they are not predicted
-  to cost anything, and the interval reaches beyond the worst data set inside;
-* **outside**: even the lower end of the interval is above the loss of 99 % of the data sets inside, "the worst"; or a
-  known quantity lies beyond everything that was calibrated, so that no prediction is possible; or signals of two
-  different kinds (the network's uncertainty, its features, the spectrum) exceed those of every micrograph inside; or
-  the file is of another kind of microscope, another energy, or has too coarse pixels.
+* **no objection**: no more is predicted than for 93 % of the images inside, and no flag speaks against the mask;
+* **doubtful**: more is predicted, or a Dice below 0.5 with an error area above 1 %, or a flag says so; or nothing can
+  be predicted, because the network's features or the spectrum are 1.5 times as far from the training as those of every
+  image that was measured, under whatever conditions;
+* **outside**: even the lower end of the interval is above the error area of 99 % of the images inside; or a known
+  quantity lies beyond everything that was calibrated; or the file is of another kind of microscope, another energy, or
+  has too coarse pixels; or a flag says so;
+* **not calibrated**: no single images were measured with this network.
 
-Features or a spectrum that are out of distribution, but not beyond every micrograph inside, are told and do not change
-the outcome: in studies/ood_structure they found new structures, among them those that were segmented best, and the
-network's uncertainty found the masks that were wrong. Where the conditions are not known, the verdict rests on the
-signals and says so. A table of few images cannot tell a rare signal from a common one: its signals count as not
-measured, and where the conditions are not known either, nothing speaks for the mask and the outcome is *degraded*.
+Features or a spectrum that are far from the training change no word while an error area can be predicted: in
+studies/ood_structure they found new structures, among them those that were segmented best. Where they are so far that
+it cannot, nothing speaks for the mask, and the word is *doubtful*: it asks a person to look (decision 21).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from passband.segmentation.segmenter import Segmentation
 from passband.verdict.estimate import ConditionEstimate
 
-Outcome = Literal["holds", "degraded", "outside", "not calibrated"]
-OUTCOMES: tuple[Outcome, ...] = ("holds", "degraded", "outside")
+Outcome = Literal["no objection", "doubtful", "outside", "not calibrated"]
+OUTCOMES: tuple[Outcome, ...] = ("no objection", "doubtful", "outside")
 
 
 class PredictionInterval(NamedTuple):
@@ -57,13 +58,14 @@ class Verdict:
     Attributes
     ----------
     outcome
-        "holds", "degraded", "outside" or "not calibrated".
+        "no objection", "doubtful", "outside" or "not calibrated".
     reasons
         In plain words, the worst first.
     advice
         What to do.
-    loss, dice
-        Predicted, with interval; None where the conditions are not known or not calibrated.
+    error_area, loss, dice
+        Of this image, predicted, with interval; the error area is the share of pixels whose class is wrong. None where
+        nothing can be predicted.
     conditions
         As far as they are known, and where they come from.
     sigma, delta_epsilon
@@ -72,11 +74,16 @@ class Verdict:
         By name.
     flags
         Words for what tests of their own found, such as "inverted".
+    segmentation
+        The mask that it is about, from the same pass of the network; None where there was none.
+    error_probability
+        That the class of a pixel is wrong, (y, x), float32: where the mask is doubtful.
     """
 
     outcome: Outcome
     reasons: tuple[str, ...]
     advice: tuple[str, ...] = ()
+    error_area: PredictionInterval | None = None
     loss: PredictionInterval | None = None
     dice: PredictionInterval | None = None
     conditions: ConditionEstimate = field(default_factory=ConditionEstimate)
@@ -84,11 +91,14 @@ class Verdict:
     delta_epsilon: float | None = None
     signals: Mapping[str, SignalValue] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    segmentation: Segmentation | None = field(default=None, compare=False, repr=False)
+    error_probability: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; what scripts rely on."""
         return {
             "verdict": self.outcome,
+            "predicted_error_area": None if self.error_area is None else self.error_area.as_dict(),
             "predicted_loss": None if self.loss is None else self.loss.as_dict(),
             "predicted_dice": None if self.dice is None else self.dice.as_dict(),
             "conditions": self.conditions.as_dict(),
@@ -105,6 +115,12 @@ class Verdict:
         if self.outcome == "not calibrated":
             return f"not calibrated: {self.advice[0]}"
         predicted = ""
-        if self.dice is not None and self.outcome != "outside":
-            predicted = f", predicted Dice {self.dice.value:.2f} ({self.dice.low:.2f} to {self.dice.high:.2f})"
+        if self.error_area is not None:
+            predicted = f", predicted error area {percent(self.error_area)}"
         return f"{self.outcome}{predicted}; {self.reasons[0]}"
+
+
+def percent(area: PredictionInterval) -> str:
+    """Error area with its interval, in % of the image."""
+    value, low, high = (f"{100.0 * one:.2g}" for one in area[:3])
+    return f"{value} % of the image ({low} to {high} %)"

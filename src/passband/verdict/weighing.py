@@ -1,22 +1,44 @@
 """Weigh the evidence on one micrograph against the measured performance of a network: the verdict."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from passband.microscope.instrument import Instrument
 from passband.microscope.instruments import instrument_of
-from passband.performance.error_model import LEVEL, ErrorModel, PredictionIntervals
+from passband.performance.error_model import LEVEL, ErrorModel
+from passband.performance.image_error import ImageErrorModel
 from passband.performance.settings import SettingRow
-from passband.verdict.advice import setting_advice, signal_advice, training_advice
+from passband.verdict.advice import image_advice, setting_advice, training_advice
 from passband.verdict.estimate import compatible_settings
 from passband.verdict.evidence import Evidence, Reason, beyond_table, condition_reasons
-from passband.verdict.signal_evidence import out_of_distribution, signal_reasons, too_few_images, weighed_signals
+from passband.verdict.image_evidence import distance_reasons, prediction_reasons, weighed_signals
 from passband.verdict.verdict import OUTCOMES, Outcome, PredictionInterval, Verdict
 
-#: Fields of a verdict, reasons, and advice.
-Part = tuple[dict[str, Any], list[Reason], list[str]]
+
+class ConditionEvidence(NamedTuple):
+    """What the conditions say.
+
+    Attributes
+    ----------
+    reasons, advice
+        In words.
+    loss
+        Logarithm of the loss that they predict; None where they are not known, or beyond everything measured.
+    sigma, delta_epsilon
+        Distances to the training.
+    beyond
+        Whether they are beyond everything that was measured.
+    """
+
+    reasons: list[Reason]
+    advice: list[str]
+    loss: float | None = None
+    sigma: float | None = None
+    delta_epsilon: float | None = None
+    beyond: bool = False
 
 
 def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = LEVEL, advise: bool = True) -> Verdict:
@@ -33,62 +55,74 @@ def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = 
     advise
         Whether to look for a better setting, such as another defocus, which takes most of the time.
     """
-    if error_model is None:
-        return _uncalibrated(evidence)
-    table, instrument = error_model.table, instrument_of(error_model.trained)
-    measured = weighed_signals(table, evidence.signals)
-    told = [Reason(flag.level, flag.text) for flag in evidence.flags]
-    reasons = [*evidence.file, *told, *signal_reasons(table, measured)]
-    advice = signal_advice(table, measured)
-    known = instrument.LEADING in evidence.estimate.values
-    few = too_few_images(table, measured)
-    if few:
-        reasons.append(Reason(int(not known), few if known else f"{few}, and nothing else was checked"))
-        advice.append("run passband calibrate with more data sets, so that the signals can raise an alarm")
-    if known:
-        predictions, more, further = _from_conditions(error_model, evidence, level=level, advise=advise)
-    else:
-        predictions, more, further = _without_conditions(instrument, evidence)
-    reasons, advice = reasons + more, advice + further
+    if error_model is None or error_model.images is None:
+        return _uncalibrated(error_model, evidence)
+    images = error_model.images
+    measured = weighed_signals(error_model.table, evidence.signals)
+    conditions = _conditions(error_model, evidence, advise=advise)
+    predicted = _predicted(images, evidence, conditions, level=level)
+    about = prediction_reasons(images, predicted, known=conditions.loss is not None)
+    far = distance_reasons(images, measured)
+    reasons = [*evidence.file, *_flag_reasons(evidence), *about, *far, *conditions.reasons]
+    if not predicted and not any(reason.level for reason in reasons):
+        reasons.append(Reason(1, "no error area is predicted: no signal was measured that the calibration knows"))
     reasons.sort(key=lambda reason: -reason.level)
-    outcome = OUTCOMES[reasons[0].level if reasons else 0]
-    if outcome == "holds":
-        unlike = bool(out_of_distribution(table, measured)[0])
-        signals = 0 if few else len(measured)
-        reasons.insert(0, Reason(0, _all_well(signals, unlike=unlike, predicted=predictions.get("loss") is not None)))
-    texts = tuple(reason.text for reason in reasons)
-    flags = tuple(flag.word for flag in evidence.flags)
-    return Verdict(
-        outcome, texts, tuple(advice), conditions=evidence.estimate, signals=measured, flags=flags, **predictions
+    outcome = OUTCOMES[reasons[0].level]
+    verdict = Verdict(
+        outcome,
+        tuple(reason.text for reason in reasons),
+        (*image_advice([*about, *far], images.too_far(evidence.signals)), *conditions.advice),
+        conditions=evidence.estimate,
+        sigma=conditions.sigma,
+        delta_epsilon=conditions.delta_epsilon,
+        signals=measured,
+        flags=tuple(flag.word for flag in evidence.flags),
     )
+    return replace(verdict, **predicted)  # type: ignore[arg-type]  # error_area, loss, dice
 
 
-def _from_conditions(error_model: ErrorModel, evidence: Evidence, *, level: float, advise: bool) -> Part:
-    """Predictions for the fields of a verdict, reasons and advice, where the conditions are known."""
-    estimate = evidence.estimate
+def _flag_reasons(evidence: Evidence) -> list[Reason]:
+    return [Reason(flag.level, flag.text) for flag in evidence.flags]
+
+
+def _predicted(
+    images: ImageErrorModel, evidence: Evidence, conditions: ConditionEvidence, *, level: float
+) -> dict[str, PredictionInterval]:
+    """Error area, loss and Dice; nothing where they would mean nothing."""
+    if conditions.beyond or images.too_far(evidence.signals):
+        return {}
+    found = images.predict(evidence.signals, conditions.loss, level=level)
+    return {name: PredictionInterval(*one, level) for name, one in found.items()}
+
+
+def _conditions(error_model: ErrorModel, evidence: Evidence, *, advise: bool) -> ConditionEvidence:
+    instrument, estimate = instrument_of(error_model.trained), evidence.estimate
+    if instrument.LEADING not in estimate.values:
+        return _without_conditions(instrument, evidence)
     settings = compatible_settings(estimate, error_model.trained)
-    groups = error_model.predict_groups(settings, camera_pixel=evidence.camera_pixel, level=level)
+    groups = error_model.predict_groups(settings, camera_pixel=evidence.camera_pixel)
     worst = max(range(len(settings)), key=lambda k: float(np.median(groups[k].loss.value)))
     predicted = groups[worst]
-    beyond = beyond_table(error_model, predicted, estimate)
-    fields = {
-        "loss": None if beyond else _mixed(predicted.loss, level),
-        "dice": None if beyond else _mixed(predicted.dice, level),
-        "sigma": _mean(predicted.rows, "sigma"),
-        "delta_epsilon": _mean(predicted.rows, "delta_epsilon"),
-    }
+    beyond = bool(beyond_table(error_model, predicted, estimate))
     advice = training_advice(error_model, predicted, estimate)
     if advise and not beyond:
         advice += setting_advice(error_model, settings[worst], float(np.median(predicted.loss.value)))
-    return fields, condition_reasons(error_model, predicted, estimate), advice
+    return ConditionEvidence(
+        condition_reasons(error_model, predicted, estimate),
+        advice,
+        None if beyond else float(np.log(predicted.loss.value).mean()),
+        _mean(predicted.rows, "sigma"),
+        _mean(predicted.rows, "delta_epsilon"),
+        beyond,
+    )
 
 
-def _without_conditions(instrument: Instrument, evidence: Evidence) -> Part:
-    """Return no prediction, but why, and what would make one possible."""
+def _without_conditions(instrument: Instrument, evidence: Evidence) -> ConditionEvidence:
+    """Say why the conditions are not known, and what would tell them."""
     quantity = instrument.quantity(instrument.LEADING)
     words = quantity.words if quantity and quantity.words else instrument.LEADING
-    reason = f"the {words} is not known ({evidence.estimate.note}); this rests on the signals alone"
-    return {}, [Reason(0, reason)], [] if evidence.file else [instrument.HINT]
+    reason = f"the {words} is not known ({evidence.estimate.note}); this rests on the image alone"
+    return ConditionEvidence([Reason(0, reason)], [] if evidence.file else [instrument.HINT])
 
 
 def _mean(rows: Sequence[SettingRow], name: str) -> float | None:
@@ -96,25 +130,14 @@ def _mean(rows: Sequence[SettingRow], name: str) -> float | None:
     return float(np.mean([row[name] for row in rows])) if name in rows[0] else None
 
 
-def _mixed(interval: PredictionIntervals, level: float) -> PredictionInterval:
-    """One value and interval for settings that stand for what is not known: the middle, and the tails of all."""
-    tail = 0.5 * (1.0 - level)
-    low, high = np.quantile(interval.low, tail), np.quantile(interval.high, 1.0 - tail)
-    return PredictionInterval(float(np.median(interval.value)), float(low), float(high), level)
-
-
-def _uncalibrated(evidence: Evidence) -> Verdict:
-    cure = ("run passband calibrate, which measures the network under many conditions",)
-    outcome: Outcome = "outside" if evidence.file else "not calibrated"
-    reasons = tuple(reason.text for reason in evidence.file) or ("the model was never measured under other conditions",)
-    return Verdict(outcome, reasons, cure, conditions=evidence.estimate)
-
-
-def _all_well(signals: int, *, unlike: bool, predicted: bool) -> str:
-    """First reason of a network that holds, from the number of signals that say something."""
-    text = f"all {signals} signals are as on micrographs like the training's"
-    if unlike:
-        text = "the network is no less certain than on micrographs like the training's"
-    if not signals:
-        text = "no signal says more"
-    return f"the predicted loss is as in training, and {text}" if predicted else text
+def _uncalibrated(error_model: ErrorModel | None, evidence: Evidence) -> Verdict:
+    cure = "run passband calibrate, which measures the network under many conditions"
+    why = "the model was never measured under other conditions"
+    if error_model is not None:
+        cure = "run passband calibrate with --store, which measures single images under many conditions"
+        why = "too few single images, or none, were measured with this network, so the error of one cannot be predicted"
+    reasons = sorted((*evidence.file, *_flag_reasons(evidence)), key=lambda reason: -reason.level)
+    outcome: Outcome = "outside" if reasons and reasons[0].level == len(OUTCOMES) - 1 else "not calibrated"
+    texts = (*(reason.text for reason in reasons), why)
+    flags = tuple(flag.word for flag in evidence.flags)
+    return Verdict(outcome, texts, (cure,), conditions=evidence.estimate, flags=flags)

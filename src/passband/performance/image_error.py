@@ -1,0 +1,223 @@
+"""Error area, loss and Dice of one micrograph, predicted from what network and image show, each with an interval.
+
+The logarithm of each is a linear function of the logarithms of the signals and, where the conditions are known, of the
+loss that they predict; it learns from the single images on the network's card (`performance.image_regression`). How far
+it errs on data sets that it did not learn from (ten folds of whole data sets), in units of the spread of such errors
+where as much is predicted, sets the ends of the intervals, below and above apart.
+
+Images of one data set share their conditions, so a new image is not exchangeable with them but with one of another data
+set: every data set weighs the same (`conformal.grouped_quantile`). With folds instead of a fit for each case the level
+is not guaranteed (Barber, Candès, Ramdas & Tibshirani, Ann. Stat. 49 (2021) 486). What share of new images the
+intervals hold was measured: benchmarks/RESULTS.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import exp, log, sqrt
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from passband.performance.conformal import check_level
+from passband.performance.image_regression import Groups, ImageRegression
+from passband.performance.laboratory import Correction, correction
+from passband.performance.signals import SIGNALS
+from passband.performance.table import PerformanceTable
+
+Array = NDArray[np.float64]
+
+QUANTITIES = ("error_area", "loss", "dice")
+SMALLEST = 1e-3  # of an error area, a loss, or 1 − Dice: what is smaller is as good
+SMALLEST_SIGNAL = 1e-2  # so that the logarithms of error and signal are about proportional
+USUAL, WORST = 0.93, 0.99  # quantiles on micrographs inside the training
+FAR = 1.5  # times the largest distance that was measured; the error beyond is unknown
+FEWEST = 10  # images inside
+
+
+class ImagePrediction(NamedTuple):
+    """A value for one image, and between what it lies with the nominal probability."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ImageErrorModel:
+    """Predicts how wrong the mask of one micrograph is; of networks whose card has single images.
+
+    Attributes
+    ----------
+    table
+        Measured performance.
+    condition_losses
+        (data sets,): logarithm of the loss that the conditions of each predict where it was left out.
+    """
+
+    table: PerformanceTable
+    condition_losses: Array
+
+    @classmethod
+    def of_table(cls, table: PerformanceTable, condition_losses: Array) -> Self | None:
+        """Return the model of a table; None where it has no single images with their error, or too few inside."""
+        found = cls(table, condition_losses)
+        enough = "error_area" in table.images and np.count_nonzero(found.inside) >= FEWEST
+        return found if enough else None
+
+    @cached_property
+    def sets(self) -> NDArray[np.int64]:
+        """Number of the data set of each image, (n,)."""
+        return np.asarray(self.table.images["set"], dtype=np.int64)
+
+    @cached_property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which images the training covered, (n,)."""
+        return np.asarray(self.table.inside[self.sets])
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Signals that a prediction is made from."""
+        return [name for name in _of_kinds("network", "mask") if name in self.table.images]
+
+    def features(self, signals: Mapping[str, Sequence[float]], condition_losses: Array | None) -> Array:
+        """Features (n, d) of images."""
+        columns = [np.log(np.asarray(signals[name], dtype=np.float64) + SMALLEST_SIGNAL) for name in self.names]
+        return np.stack([*columns, *([] if condition_losses is None else [condition_losses])], axis=1)
+
+    def values(self, images: Mapping[str, Sequence[float]], quantity: str) -> Array:
+        """Logarithms of a quantity of images, (n,); NaN where it is not defined."""
+        column = np.asarray(images[quantity], dtype=np.float64)
+        if quantity == "dice":
+            column = np.where(column < 0.0, np.nan, 1.0 - column)
+        return np.asarray(np.log(np.maximum(column, 0.0) + SMALLEST))
+
+    def regression(self, quantity: str, *, known: bool) -> ImageRegression:
+        """Regression of a quantity, with or without the conditions."""
+        return self._regressions[quantity, known]
+
+    @cached_property
+    def _regressions(self) -> dict[tuple[str, bool], ImageRegression]:
+        found = {}
+        rising = np.array([SIGNALS[name].kind == "network" for name in self.names])
+        for known in (False, True):
+            losses = self.condition_losses[self.sets] if known else None
+            features = self.features(self.table.images, losses)
+            upwards = np.append(rising, True) if known else rising
+            for quantity in QUANTITIES:
+                values = self.values(self.table.images, quantity)
+                seen = np.isfinite(values)
+                found[quantity, known] = ImageRegression.fitted(
+                    Groups(features[seen], values[seen], self.sets[seen]), upwards
+                )
+        return found
+
+    def predict(
+        self, signals: Mapping[str, float], condition_loss: float | None = None, *, level: float
+    ) -> dict[str, ImagePrediction]:
+        """Error area, loss and Dice of one image; nothing where a signal is missing.
+
+        Parameters
+        ----------
+        signals
+            Of the image, by name.
+        condition_loss
+            Logarithm of the loss that its conditions predict; None where they are not known.
+        level
+            Nominal coverage of the intervals.
+
+        Raises
+        ------
+        PassbandError
+            The level is not between 0 and 1.
+        """
+        check_level(level)
+        if any(name not in signals for name in self.names):
+            return {}
+        known = condition_loss is not None
+        features = self.features(
+            {name: [signals[name]] for name in self.names}, np.array([condition_loss]) if known else None
+        )
+        found = {}
+        for quantity in QUANTITIES:
+            regression = self._regressions[quantity, known]
+            corrected = self._corrections[quantity, known]
+            middle = regression.line(features)
+            spread = float(regression.spread(middle)[0])
+            centre = float(middle[0]) + corrected.shift * spread
+            ends = [centre + corrected.factor * spread * reach for reach in regression.reaches(level)]
+            found[quantity] = _prediction(quantity, centre, *ends)
+        return found
+
+    @cached_property
+    def _corrections(self) -> dict[tuple[str, bool], Correction]:
+        """What a laboratory's own images change of each regression."""
+        own = self.table.laboratory
+        if own is None:
+            return dict.fromkeys(self._regressions, Correction())
+        found = {}
+        for (quantity, known), regression in self._regressions.items():
+            marginal = self._regressions[quantity, False]
+            values = self.values(own.images, quantity)
+            seen = np.isfinite(values)
+            if not seen.any():
+                found[quantity, known] = Correction()
+                continue
+            predicted = marginal.line(self.features(own.images, None))[seen]
+            scores = (values[seen] - predicted) / marginal.spread(predicted)
+            found[quantity, known] = correction(scores, *regression.variances)
+        return found
+
+    def usual(self, *, known: bool) -> float:
+        """Error area that no more is predicted than, where left out, for 93 % of the images inside the training."""
+        predicted = self._regressions["error_area", known].predicted[self.inside]
+        return exp(float(np.quantile(predicted, USUAL))) - SMALLEST
+
+    @cached_property
+    def worst(self) -> float:
+        """True error area that 99 % of the images inside the training stay below."""
+        return float(np.quantile(np.asarray(self.table.images["error_area"])[self.inside], WORST))
+
+    def too_far(self, signals: Mapping[str, float]) -> list[str]:
+        """Distances so far beyond everything that was measured that no error can be predicted from it."""
+        known = self.table.images.keys() & signals.keys()
+        return [
+            name for name in _of_kinds("features", "spectrum") if name in known and signals[name] > self.limit(name)
+        ]
+
+    def limit(self, name: str) -> float:
+        """Largest value of a distance that a prediction means something at."""
+        return FAR * max(self.table.images[name])
+
+    def mean(self, images: Sequence[ImagePrediction]) -> ImagePrediction:
+        """Mean error area of images of one session, from the prediction of each.
+
+        What differs between images averages out; what data sets have in common does not. The middle of each prediction
+        is a typical value, and the mean of what is skewed lies above it, as it did on the calibration.
+        """
+        regression = self._regressions["error_area", False]
+        between, within = regression.variances
+        share = sqrt((between + within / len(images)) / (between + within))
+        typical = np.array([one.value for one in images])
+        predicted, true = regression.predicted, regression.predicted + regression.errors
+        skew = float((np.exp(true) - SMALLEST).mean() / (np.exp(predicted) - SMALLEST).mean())
+        middle = log(float(typical.mean()) * skew + SMALLEST)
+        weights = (typical + SMALLEST) / (typical + SMALLEST).sum()
+        low, high = (
+            float(weights @ np.log((np.array([one[end] for one in images]) + SMALLEST) / (typical + SMALLEST)))
+            for end in (1, 2)
+        )
+        return _prediction("error_area", middle, middle + share * low, middle + share * high)
+
+
+def _of_kinds(*kinds: str) -> list[str]:
+    return [one.name for one in SIGNALS.values() if one.kind in kinds]
+
+
+def _prediction(quantity: str, middle: float, low: float, high: float) -> ImagePrediction:
+    """From logarithms; all three lie between 0 and 1."""
+    values = [min(max(exp(min(one, 1.0)) - SMALLEST, 0.0), 1.0) for one in (middle, low, high)]
+    if quantity == "dice":
+        return ImagePrediction(1.0 - values[0], 1.0 - values[2], 1.0 - values[1])
+    return ImagePrediction(*values)

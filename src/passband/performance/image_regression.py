@@ -1,0 +1,135 @@
+"""A quantity of single images as a function of what they show, and how far it errs on data sets that it never saw.
+
+The function is linear, and its slopes are never negative where more of a feature cannot mean less of the quantity.
+Every data set weighs the same, however many images of it there are.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from passband.performance.conformal import grouped_quantile
+
+Array = NDArray[np.float64]
+
+FOLDS = 10
+PENALTY = 1e-2  # on the squares of the slopes, in units of the variances
+BANDWIDTH = 0.5  # of the predictions' standard deviation, over which errors are alike
+
+
+class Groups(NamedTuple):
+    """Images with the data sets that they belong to.
+
+    Attributes
+    ----------
+    features
+        (n, d), logarithms.
+    values
+        (n,), logarithms of what is predicted.
+    sets
+        (n,), numbers of the data sets.
+    """
+
+    features: Array
+    values: Array
+    sets: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A linear function of features, and the features that it was fitted to."""
+
+    slopes: Array
+    offset: float
+
+    @classmethod
+    def fitted(cls, images: Groups, rising: NDArray[np.bool_]) -> Self:
+        """Least squares with every data set weighing the same; slopes of `rising` features (d,) are never negative."""
+        weights = set_weights(images.sets)
+        centre, level = weights @ images.features, float(weights @ images.values)
+        scale = np.sqrt(weights @ (images.features - centre) ** 2) + 1e-9
+        scaled = (images.features - centre) / scale
+        both = np.concatenate([scaled, -scaled[:, ~rising]], axis=1)  # a free slope is the difference of two
+        root = np.sqrt(weights)[:, None]
+        damped = np.concatenate([both * root, np.sqrt(PENALTY) * np.eye(both.shape[1])])
+        target = np.concatenate([(images.values - level) * root[:, 0], np.zeros(both.shape[1])])
+        found = nnls(damped, target)[0]
+        slopes = found[: len(rising)].copy()
+        slopes[~rising] -= found[len(rising) :]
+        slopes /= scale
+        return cls(slopes, level - float(slopes @ centre))
+
+    def __call__(self, features: Array) -> Array:
+        """Values (n,) at features (n, d)."""
+        return np.asarray(features @ self.slopes + self.offset)
+
+
+@dataclass(frozen=True)
+class ImageRegression:
+    """A line, and how far it errs on data sets that it has not seen.
+
+    Attributes
+    ----------
+    line
+        Fitted to all images.
+    predicted, errors
+        Of each image where its data set was left out, and the true value minus it; (n,).
+    sets
+        (n,), numbers of the data sets.
+    """
+
+    line: Line
+    predicted: Array
+    errors: Array
+    sets: NDArray[np.int64]
+
+    @classmethod
+    def fitted(cls, images: Groups, rising: NDArray[np.bool_]) -> Self:
+        """Regression of images; `rising` (d,) as for the line."""
+        predicted = np.empty(len(images.values))
+        folds = images.sets % FOLDS
+        for fold in np.unique(folds):
+            out = folds == fold
+            kept = Groups(*(part[~out] for part in images))
+            predicted[out] = Line.fitted(kept, rising)(images.features[out])
+        return cls(Line.fitted(images, rising), predicted, images.values - predicted, images.sets)
+
+    def spread(self, predicted: Array) -> Array:
+        """Usual size of the error where so much is predicted, (n,): a mean over images with predictions alike."""
+        width = BANDWIDTH * float(self.predicted.std()) + 1e-9
+        near = np.clip(predicted, self.predicted.min(), self.predicted.max())
+        weights = np.exp(-0.5 * ((near[:, None] - self.predicted) / width) ** 2) * set_weights(self.sets)
+        return np.asarray((weights @ np.abs(self.errors)) / weights.sum(axis=1)) + 1e-6
+
+    @cached_property
+    def scores(self) -> Array:
+        """Errors in units of their spread, (n,)."""
+        return self.errors / self.spread(self.predicted)
+
+    def reaches(self, level: float) -> tuple[float, float]:
+        """Between what scores the one of an image of a new data set lies with the nominal probability.
+
+        As much of the rest is left below as above.
+        """
+        one_sided = 0.5 * (1.0 + level)
+        low = grouped_quantile(-self.scores, self.sets, one_sided)
+        return -low, grouped_quantile(self.scores, self.sets, one_sided)
+
+    @cached_property
+    def variances(self) -> tuple[float, float]:
+        """Variance of the scores between data sets, and within them (analysis of variance, one way)."""
+        _, where, counts = np.unique(self.sets, return_inverse=True, return_counts=True)
+        means = np.bincount(where, self.scores) / counts
+        within = float(((self.scores - means[where]) ** 2).sum()) / max(1, len(where) - len(counts))
+        between = float(means.var()) - within * float((1.0 / counts).mean())
+        return max(between, 0.0), within
+
+
+def set_weights(sets: NDArray[np.int64]) -> Array:
+    """Weights (n,) of images that give every data set as much; they add up to 1."""
+    _, where, counts = np.unique(sets, return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / (len(counts) * counts[where]))
