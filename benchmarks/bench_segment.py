@@ -49,10 +49,9 @@ FURTHER = 3
 PARTS = {
     "passband.verdict.segmenting.load_model": "network read",
     "passband.verdict.segmenting.Assessor": "calibration read",
-    "passband.segmentation.model.Model.predict": "network",
+    "passband.verdict.assessment.examine": "network and signals",
     "passband.segmentation.results.write_overlay_png": "overlay",
     "passband.verdict.segmenting.measure_particles": "particles",
-    "passband.verdict.assessment.signals": "signals",
     "passband.verdict.assessment.estimate_conditions": "ring fit",
     "passband.verdict.assessment.weigh": "forecast",
 }

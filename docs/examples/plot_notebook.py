@@ -83,8 +83,8 @@ for particle in passband.measure_particles(segmentation.labels, micrograph.pixel
 # %%
 # Does the network hold?
 # ----------------------
-# The verdict compares the conditions of the micrograph, given or fitted to its Thon rings, with those that the network
-# was measured under; see :doc:`/trust`.
+# The verdict predicts how much of the mask is wrong, from what the network shows on this micrograph and the conditions,
+# given or fitted to its Thon rings; see :doc:`/trust`.
 
 verdict = passband.assess(micrograph, given={"C10": -100.0, "focal_spread": 10.0, "dose": 400.0})
 print(verdict.line())

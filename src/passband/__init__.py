@@ -7,7 +7,7 @@ Micrographs
     `inspect`, `read_micrograph`, `Micrograph`
 Segmentation
     `load_model`, `Model`, `segment`, `Segmentation`, `measure_particles`
-Whether it holds on a micrograph
+How far to trust a mask
     `assess`, `Verdict`
 A network of one's own
     `load_plan`, `Plan`, `simulate`, `Simulation`, `WaveStore`, `Imaging`, `Acquisition`, `train`, `TrainedStudy`,

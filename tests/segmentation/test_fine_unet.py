@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from passband.patches.preparing import Preparation
+from passband.patches.symmetry import turned, upright
 from passband.segmentation.card import ModelCard
 from passband.segmentation.fine_unet import FineUNet, FineUNetRecipe, Level
 from passband.segmentation.model import Model, load_model, save_model
@@ -67,6 +68,7 @@ def test_tiles_of_a_model_are_the_whole_image() -> None:
     card = ModelCard(name="fine", architecture=network.recipe, classes=("background", "particle"), pixel_size=0.8)
     image = np.random.default_rng(0).normal(size=(300, 280)).astype(np.float32)
     image[:, 150:] *= 8.0
+    image = turned(image, upright(image))
     whole = network(torch.from_numpy(image)[None, None]).softmax(dim=1)[0].detach().numpy()
     tiled = Model(network, card).predict(image, 0.8, patch=192, overlap=64)
     inner = (slice(None), slice(24, -24), slice(24, -24))

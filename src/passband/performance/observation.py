@@ -112,9 +112,7 @@ def augmented_predictions(
 
 
 @torch.inference_mode()
-def logits_and_features(
-    model: Model, images: Tensor, look: nn.Module
-) -> tuple[Tensor, Tensor | None]:
+def logits_and_features(model: Model, images: Tensor, look: nn.Module) -> tuple[Tensor, Tensor | None]:
     """Logits of images (n, channels, y, x) on the network's device, and features (n, d) where it shows them.
 
     `look` is the whole network for images, and `model.look` for tiles of prepared ones.
