@@ -1,0 +1,178 @@
+"""Borders, saturation and blocks of JPEG: found where they are, and nowhere else."""
+
+import io
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from passband.camera.artefacts import Border, black_border, block_artefacts, saturated_share
+from passband.camera.burned_in import scale_bar
+from passband.recipe import PassbandError
+
+
+def scene(side: int = 128, *, correlation: float = 1.0, seed: int = 0) -> NDArray[np.float64]:
+    """Noise with a dark disc, standard deviation near 1."""
+    noise = gaussian_filter(np.random.default_rng(seed).normal(size=(side, side)), correlation)
+    y, x = np.mgrid[:side, :side]
+    return np.asarray(noise / noise.std() - 2.0 * (np.hypot(y - side / 2, x - side / 3) < side / 4))
+
+
+def eight_bit(image: NDArray[np.float64]) -> NDArray[np.uint8]:
+    low, high = image.min(), image.max()
+    return np.asarray(np.rint((image - low) / (high - low) * 255), np.uint8)
+
+
+def jpeg(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+@pytest.mark.parametrize("border", [Border(), Border(5, 0, 0, 0), Border(0, 2, 0, 9), Border(3, 4, 5, 6)])
+@pytest.mark.parametrize("level", [0, 255, 90])
+def test_a_border_of_one_level_is_found(border: Border, level: int) -> None:
+    image = np.full((60, 80), level, np.uint8)
+    border.inside(image)[:] = eight_bit(scene(80))[:60].clip(1, 254)[border.top : 60 - border.bottom][
+        :, border.left : 80 - border.right
+    ]
+    assert black_border(image) == border
+    kept = (60 - border.top - border.bottom) * (80 - border.left - border.right)
+    assert border.share(image.shape) == pytest.approx(1.0 - kept / 4800)
+
+
+def test_borders_of_several_levels_are_found() -> None:
+    image = eight_bit(scene())
+    image[:, :4] = 255
+    image[:6] = 0  # across the corner
+    assert black_border(image) == Border(6, 0, 4, 0)
+    image[:, :4] = 255  # across the corner instead
+    assert black_border(image) == Border(6, 0, 4, 0)
+
+
+def test_a_border_in_a_jpeg_is_found_to_the_block() -> None:
+    image = eight_bit(scene())
+    image[:20] = 0
+    border = black_border(jpeg(image, 70))
+    assert 16 <= border.top <= 20
+    assert border[1:] == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.ones((30, 30)),
+        np.repeat(np.arange(60.0)[:, None], 40, axis=1),
+        np.repeat(np.arange(20.0)[:, None], 40, axis=1).repeat(3, axis=0),  # a ramp in few levels
+        np.random.default_rng(0).poisson(0.02, (100, 100)).astype(float),
+        np.clip(scene() + np.linspace(-9.0, 9.0, 128)[:, None], 0.0, None),  # vacuum that fades out
+        np.array([[1.0]]),
+        np.array([[1.0, 2.0, 3.0]]),
+    ],
+)
+def test_what_is_no_border(image: NDArray[np.float64]) -> None:
+    assert black_border(image) == Border()
+
+
+def test_one_dead_row_is_no_border() -> None:
+    image = scene()
+    image[0] = 0.0
+    assert black_border(image) == Border()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_saturated_pixels_are_counted_at_both_ends(dtype: type) -> None:
+    image = scene(256)
+    low, high = np.quantile(image, [0.02, 0.95])
+    clipped = np.clip(image, low, high)
+    ready = eight_bit(clipped) if dtype is np.uint8 else clipped.astype(dtype)
+    # of 256 levels half a level beside the ends has their value too, 0.3 % of the pixels
+    assert saturated_share(ready) == pytest.approx(0.07, abs=0.004 if dtype is np.uint8 else 1e-4)
+    assert saturated_share(np.clip(image, None, high)) == pytest.approx(0.05, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        scene(),
+        eight_bit(scene()),
+        np.random.default_rng(0).poisson(0.05, (200, 200)),
+        np.random.default_rng(0).poisson(2.0, (200, 200)),
+        np.random.default_rng(0).poisson(200.0, (200, 200)),
+        np.random.default_rng(0).random((200, 200)),
+        scene() > 0.0,
+        np.where(np.arange(10_000).reshape(100, 100) < 5, 255.0, np.linspace(0.0, 240.0, 100)),  # five bright pixels
+        np.zeros((20, 20)),
+        np.array([[3.0]]),
+    ],
+)
+def test_what_is_not_saturated(image: NDArray[np.float64]) -> None:
+    assert saturated_share(image) == 0.0
+
+
+def test_hot_pixels_far_above_the_image_are_not_its_saturation() -> None:
+    image = scene(256)
+    image.ravel()[::3000] = 500.0
+    assert saturated_share(image) == 0.0
+
+
+def test_a_border_is_not_saturation() -> None:
+    image = scene()
+    image[:20] = image.min()
+    assert saturated_share(image) == 0.0
+
+
+def test_rows_are_left_out_of_a_large_image_and_the_share_stays() -> None:
+    image = np.random.default_rng(0).random((2000, 1500))
+    assert saturated_share(np.minimum(image, 0.9)) == pytest.approx(0.1, abs=0.002)
+
+
+def test_blocks_of_a_jpeg_are_found_wherever_the_grid_begins() -> None:
+    saved = jpeg(eight_bit(scene(256)), 30)
+    strengths = [block_artefacts(saved[top:, left:]) for top, left in ((0, 0), (1, 0), (3, 7), (5, 2))]
+    assert min(strengths) > 0.1
+    assert max(strengths) < 1.3 * min(strengths)
+    assert block_artefacts(jpeg(eight_bit(scene(256)), 10)) > 1.5 * max(strengths)
+
+
+def test_blocks_along_one_axis_are_no_jpeg() -> None:
+    """Columns read by several amplifiers have steps too."""
+    image = scene(256)
+    image += 0.5 * (np.arange(256) // 8 % 2)
+    assert block_artefacts(image) == 0.0
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        scene(256),
+        scene(256, correlation=0.3),
+        eight_bit(scene(256, correlation=3.0)),
+        np.kron(scene(128), np.ones((2, 2))),  # enlarged twice: steps at every second pixel
+        np.kron(scene(64), np.ones((4, 4))),
+        np.sin(2 * np.pi / 8 * np.arange(256))[:, None] * np.sin(2 * np.pi / 8 * np.arange(256)) + 0.3 * scene(256),
+        np.ones((100, 100)),
+        np.array([[1.0, 2.0]]),
+    ],
+)
+def test_what_has_no_blocks(image: NDArray[np.float64]) -> None:
+    assert block_artefacts(image) == 0.0
+
+
+@pytest.mark.parametrize("measure", [black_border, saturated_share, block_artefacts, scale_bar])
+def test_hostile_images(measure: object) -> None:
+    assert callable(measure)
+    huge = 1e15 * np.clip(scene(), -1.0, 1.0)
+    before = huge.copy()
+    measure(huge)
+    np.testing.assert_array_equal(huge, before)
+    for image, message in (
+        (np.full((4, 4), np.nan), "16 of 16 pixels are NaN"),
+        (np.zeros((2, 4, 4)), "not 2-D"),
+        (np.zeros((0, 4)), "holds no pixels"),
+        (np.full((4, 4), 1e30), "outside ±1e"),
+    ):
+        with pytest.raises(PassbandError, match=message):
+            measure(image)
