@@ -53,7 +53,7 @@ def test_noise_has_the_power_of_its_variance() -> None:
         mask=lambda index: mask,
         scene=lambda index: {"focus_offset": 0.0},
         pixel_size=pixel,
-        recipe=SimpleNamespace(energy=300e3),
+        recipe=SimpleNamespace(energy_of=lambda index: 300e3),
     )
     spectra = specimen_spectra(store, range(6), bins=16)
     np.testing.assert_allclose(spectra.particle[0, 2:].mean(), (spread[1] * pixel) ** 2, rtol=0.03)
@@ -69,7 +69,7 @@ def shown(waves: np.ndarray, mask: np.ndarray, *, offset: float, pixel: float = 
         mask=lambda index: mask,
         scene=lambda index: {"focus_offset": offset},
         pixel_size=pixel,
-        recipe=SimpleNamespace(energy=300e3),
+        recipe=SimpleNamespace(energy_of=lambda index: 300e3),
     )
 
 
@@ -99,7 +99,7 @@ def test_structures_without_particles_have_no_spectrum_of_them() -> None:
         mask=lambda index: np.zeros((8, 8), dtype=bool),
         scene=lambda index: {"focus_offset": 0.0},
         pixel_size=0.8,
-        recipe=SimpleNamespace(energy=300e3),
+        recipe=SimpleNamespace(energy_of=lambda index: 300e3),
     )
     with pytest.raises(PassbandError, match="1 structures show no particle"):
         specimen_spectra(store, [0])
