@@ -25,7 +25,7 @@ class Given(Recipe):
 
 # As computed before architectures had kinds (commit de28ba1).
 IDENTITIES = {"tiny": "9de17826238c5745", "small": "54b1a2f702f6eaa0", "paper": "7602df2ed1e2766b"}
-PLANS = {"demo": "small", "cdse": "paper", "au_hrtem": "small"}
+PLANS = {"demo": "small", "cdse": "paper"}
 
 
 @pytest.mark.parametrize("name", IDENTITIES)
