@@ -12,10 +12,10 @@ microscope/condition_set                      | microscope/test_information micr
 microscope/conditions                         | microscope/test_mixture
 camera/exposure
 camera/readout
-camera/recording
+camera/recording                              | camera/test_exposure camera/test_resampling dataset/test_camera_images
 camera/resampling
 microscope/contrast
-microscope/detector
+microscope/detector                           | camera/test_recording camera/test_exposure
 microscope/fitting
 microscope/form_factors                       | microscope/test_potential
 microscope/frequencies

@@ -8,13 +8,16 @@ is added, and the counts are divided by the dose again, so that vacuum stays nea
 
 from collections.abc import Sequence
 from math import pi
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from passband.camera.camera import Camera
 from passband.camera.exposure import exposure_transfer, illumination
+from passband.camera.processing import processed
 from passband.camera.readout import read_out
+from passband.camera.resampling import grid_shift, periodic_part, resampling_matrix, window
 from passband.microscope.conditions import Conditions
 from passband.microscope.detector import FEW, electron_counts, mtf_transfer
 from passband.microscope.frequencies import half_plane
@@ -136,3 +139,52 @@ def counted(
         expected = expected.clamp(min=0.0) * electrons
         counts = electron_counts(expected, excess_noise=used.excess_noise, few=few, generator=generator)
     return read_out(counts, used, vacuum=electrons, readout_noise=noise, generator=generator).div_(electrons)
+
+
+class Patch(NamedTuple):
+    """Where a square of an image lies in a periodic field.
+
+    Attributes
+    ----------
+    top, left, side
+        Pixels of the image.
+    pixels
+        Of the image along the whole field.
+    pixel_size
+        Å, of the image.
+    """
+
+    top: int
+    left: int
+    side: int
+    pixels: int
+    pixel_size: float
+
+
+def exposed_field(field: Tensor, conditions: Conditions, camera: Camera, *, pixels: int, pixel_size: float) -> Tensor:
+    """Field (y, x) as it arrives at a camera whose image is resampled to fewer or more `pixels` of `pixel_size` Å.
+
+    The field is given at the camera's pixels, with its pixel 0 at the origin; `recorded_patch` cuts patches from it.
+    """
+    ratio = len(field) / pixels
+    shift = grid_shift(camera.kernel, ratio)
+    return exposed(field, conditions, camera, pixel_size=pixel_size / ratio, shift=shift)
+
+
+def recorded_patch(
+    field: Tensor, conditions: Conditions, camera: Camera, *, patch: Patch, generator: torch.Generator
+) -> Tensor:
+    """Record, resample and process a patch (side, side) of a field that `exposed_field` returned, vacuum near 1.
+
+    Electrons are counted on the camera pixels that the patch is made of alone, with a few around.
+    """
+    ratio, starts = len(field) / patch.pixels, (patch.top, patch.left)
+    rows, columns = (window(camera.kernel, ratio, start, patch.side) for start in starts)
+    part = periodic_part(field, rows, columns)
+    image = counted(part, conditions, camera, pixel_size=patch.pixel_size / ratio, generator=generator)
+    if ratio == 1.0:
+        image = image[patch.top - rows.first :, patch.left - columns.first :][: patch.side, : patch.side]
+    else:
+        down, across = (resampling_matrix(camera.kernel, ratio, start, patch.side, like=image) for start in starts)
+        image = down @ image @ across.T
+    return image if camera.processing is None else processed(image, camera.processing)

@@ -51,9 +51,16 @@ def window(kernel: Kernel, ratio: float, first: int, size: int) -> Window:
         low, high = float(first), float(first + size - 1)
     else:
         low, high = ((one + 0.5) * ratio - 0.5 for one in (first, first + size - 1))
-    reach = {"area": 0.5 * ratio + 0.5, "lanczos": LOBES * max(1.0, ratio)}.get(kernel, 2.0 + 0.5 * ratio)
+    reach = _reach(kernel, ratio)
     begin, end = floor(low - reach) - SPARE, ceil(high + reach) + SPARE
     return Window(begin, _fast_length(end - begin + 1))
+
+
+def _reach(kernel: Kernel, ratio: float) -> float:
+    """Camera pixels from the place of a pixel to the last one that it is made of, at most."""
+    if kernel == "lanczos":
+        return LOBES * max(1.0, ratio)
+    return {"area": 0.5 * ratio + 0.5, "nearest": 0.5 * ratio + 1.0, "bilinear": 1.0, "bicubic": 2.0}[kernel]
 
 
 def _fast_length(size: int) -> int:
@@ -81,12 +88,16 @@ def resampling_matrix(kernel: Kernel, ratio: float, first: int, size: int, *, li
     """
     needed = window(kernel, ratio, first, size)
     pixels = torch.arange(first, first + size, dtype=torch.float64, device=like.device)[:, None]
-    places = torch.arange(needed.first, needed.first + needed.size, dtype=torch.float64, device=like.device)[None, :]
     if kernel == "nearest":
-        weights = (places == torch.floor(pixels * ratio + 0.5)).double()
+        places = torch.floor(pixels * ratio + 0.5)
+        weights = torch.ones_like(places)
     else:
-        weights = _weights(kernel, places - ((pixels + 0.5) * ratio - 0.5), ratio)
-    return (weights / weights.sum(1, keepdim=True)).to(like.dtype)
+        reach, centres = _reach(kernel, ratio), (pixels + 0.5) * ratio - 0.5
+        taps = torch.arange(2 * ceil(reach) + 1, dtype=torch.float64, device=like.device)
+        places = torch.floor(centres - reach) + taps
+        weights = _weights(kernel, places - centres, ratio)
+    weights = (weights / weights.sum(1, keepdim=True)).to(like.dtype)
+    return weights.new_zeros((size, needed.size)).scatter_(1, places.long() - needed.first, weights)
 
 
 def _weights(kernel: Kernel, distance: Tensor, ratio: float) -> Tensor:

@@ -16,9 +16,7 @@ import torch
 from torch import Tensor
 
 from passband.camera.camera import Camera
-from passband.camera.processing import processed
-from passband.camera.recording import counted, exposed
-from passband.camera.resampling import grid_shift, periodic_part, resampling_matrix, window
+from passband.camera.recording import Patch, exposed_field, record, recorded_patch
 from passband.dataset.imaging import Imaging, imaging_problems, structures_at
 from passband.dataset.layout import StoreError
 from passband.dataset.store import WaveStore
@@ -231,26 +229,9 @@ class Acquisition:
         return standardised_tensor(patch), mask.to(self.device)[rows][:, columns].long()
 
     def _camera_patch(self, row: Mapping[str, Any], field: Tensor) -> Tensor:
-        """Patch of a field that reached the camera: its part is recorded there, and resampled."""
-        camera, ratio = Camera.model_validate(row["camera"]), row["camera_pixels"] / row["pixels"]
-        rows, columns = (window(camera.kernel, ratio, row[name], row["patch"]) for name in ("top", "left"))
-        recorded = counted(
-            periodic_part(field, rows, columns),
-            Conditions.model_validate(row["conditions"]),
-            camera,
-            pixel_size=row["pixel_size"] / ratio,
-            generator=self._noise(row),
-        )
-        if ratio == 1.0:
-            y, x = row["top"] - rows.first, row["left"] - columns.first
-            image = recorded[y : y + row["patch"], x : x + row["patch"]]
-        else:
-            down, across = (
-                resampling_matrix(camera.kernel, ratio, row[name], row["patch"], like=recorded)
-                for name in ("top", "left")
-            )
-            image = down @ recorded @ across.T
-        return image if camera.processing is None else processed(image, camera.processing)
+        conditions, camera = Conditions.model_validate(row["conditions"]), Camera.model_validate(row["camera"])
+        patch = Patch(*(row[name] for name in ("top", "left", "patch", "pixels", "pixel_size")))
+        return recorded_patch(field, conditions, camera, patch=patch, generator=self._noise(row))
 
     def _field(self, row: Mapping[str, Any]) -> Tensor:
         """Image of the whole field, vacuum mean 1, as the camera records it, `(pixels, pixels)`.
@@ -260,11 +241,9 @@ class Acquisition:
         conditions = Conditions.model_validate(row["conditions"])
         image = self._noise_free(row, conditions)
         if "camera" not in row:
-            arriving = exposed(image, conditions, None, pixel_size=row["pixel_size"])
-            return counted(arriving, conditions, None, pixel_size=row["pixel_size"], generator=self._noise(row))
-        camera, ratio = Camera.model_validate(row["camera"]), row["camera_pixels"] / row["pixels"]
-        shift = grid_shift(camera.kernel, ratio)
-        return exposed(image, conditions, camera, pixel_size=row["pixel_size"] / ratio, shift=shift)
+            return record(image[None], [conditions], pixel_size=row["pixel_size"], generator=self._noise(row))[0]
+        camera = Camera.model_validate(row["camera"])
+        return exposed_field(image, conditions, camera, pixels=row["pixels"], pixel_size=row["pixel_size"])
 
     def _noise_free(self, row: Mapping[str, Any], conditions: Conditions) -> Tensor:
         """Intensity at the pixels of the camera, with the contrast of the row."""
