@@ -1,0 +1,47 @@
+"""Was the image damaged after it was recorded: grey levels that are full, a border without image, a burned-in scale."""
+
+from passband.camera.artefacts import black_border, saturated_share
+from passband.camera.burned_in import scale_bar
+from passband.checks.check import Check
+from passband.checks.subject import Subject
+
+SATURATED, BORDER = 0.01, 0.01  # of the pixels
+
+
+def _bar_area(subject: Subject) -> float:
+    """Share of the image that is the bar of a scale, along either axis."""
+    areas = []
+    for image in (subject.recorded, subject.recorded.T):
+        box = scale_bar(image)
+        if box is not None:
+            areas.append((box.bottom - box.top) * (box.right - box.left))
+    return max(areas, default=0) / subject.recorded.size
+
+
+SATURATED_PIXELS = Check(
+    name="saturated",
+    word="saturated",
+    text="more than 1 % of its pixels have the darkest or the brightest level there is: expose less, or save it "
+    "without clipping the contrast",
+    level=1,
+    measure=lambda subject: saturated_share(subject.recorded),
+    least=SATURATED,
+    calibrated=False,
+)
+BLACK_BORDER = Check(
+    name="border",
+    word="border",
+    text="more than 1 % of it is a border without image: crop it",
+    level=1,
+    measure=lambda subject: black_border(subject.recorded).share(subject.recorded.shape),
+    least=BORDER,
+    calibrated=False,
+)
+BURNED_SCALE = Check(
+    name="scale_bar",
+    word="scale bar",
+    text="a scale bar is burned into it: what the mask says under it means nothing; crop it",
+    level=0,
+    measure=_bar_area,
+    calibrated=False,
+)

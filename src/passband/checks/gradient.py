@@ -1,0 +1,30 @@
+"""Is the image uneven from one side to the other: a gradient or a bend that is stronger than what is in the image."""
+
+import numpy as np
+
+from passband.checks.check import Check
+from passband.checks.subject import Subject
+
+COARSE = 64  # means along each side, which a slow change is seen on as well
+
+
+def _gradient(subject: Subject) -> float:
+    """Share of the variance of the image that a quadratic surface explains."""
+    image = np.asarray(subject.image, dtype=np.float64)
+    rows, columns = (np.array_split(np.arange(length), min(COARSE, length)) for length in image.shape)
+    means = np.array([[image[np.ix_(row, column)].mean() for column in columns] for row in rows])
+    y, x = (line.ravel() for line in np.meshgrid(*(np.linspace(-1, 1, n) for n in means.shape), indexing="ij"))
+    surface = np.stack([np.ones_like(x), x, y, x * y, x**2, y**2], axis=1)
+    fitted = surface @ np.linalg.lstsq(surface, means.ravel(), rcond=None)[0]
+    total = float(image.var())
+    return float(fitted.var()) / total if total > 0 else 0.0
+
+
+GRADIENT = Check(
+    name="gradient",
+    word="gradient",
+    text="a slow gradient is a large part of its contrast: take it away by a flat-field correction or a fit",
+    level=1,
+    measure=_gradient,
+    least=0.3,
+)

@@ -1,0 +1,75 @@
+"""Is there any signal beyond noise: structure that noise of the same spectrum would not have, or the grain of a film.
+
+Noise, white or with any spectrum, is the same everywhere: the power at one frequency in small tiles is exponentially
+distributed, so that its variance is the square of its mean (Priestley, Spectral Analysis and Time Series (1981),
+section 6.2). Particles change it from tile to tile. A bare film is as even as noise. What tells them apart is that
+electrons come one by one, which skews the distribution of grey values (`contrast.grain`), while the film colours the
+spectrum; white noise and noise that was made with the spectrum of a film show one of both at most.
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from passband.checks.check import Check
+from passband.checks.grain import central, grain
+from passband.checks.subject import Array, Subject, texture
+
+TILE, STEP = 16, 8  # pixels
+BAND = (0.15, 0.5)  # of the pixel frequency
+SPREAD = 0.25  # standard deviation of the variance times √tiles, on white, coloured and Poisson noise of 64² to 512²
+UNEVEN = 4.5  # standard deviations
+GRAIN = 3.5
+COLOURED = 4.0
+PARTICLES = 0.02  # share of the image
+
+
+def unevenness(image: Array) -> float:
+    """By how many standard deviations the local spectra of a texture (y, x) vary more than those of noise."""
+    if min(image.shape) < 2 * TILE:
+        return 0.0
+    window = np.hanning(TILE + 2)[1:-1]
+    tiles = sliding_window_view(image, (TILE, TILE))[::STEP, ::STEP].reshape(-1, TILE, TILE)
+    windowed = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * (window[:, None] * window)
+    power = np.abs(np.fft.rfft2(windowed)) ** 2
+    rows, columns = np.fft.fftfreq(TILE)[:, None], np.fft.rfftfreq(TILE)[None, :]
+    q = np.hypot(rows, columns)
+    counted = (q >= BAND[0]) & (q < BAND[1]) & ((columns > 0) | (rows > 0))  # each frequency once
+    ordinates = power[:, counted]
+    mean = ordinates.mean(axis=0)
+    if not (mean > 0).all():
+        return 0.0
+    n = len(ordinates)
+    variance = float((ordinates / mean).var())
+    return float((variance - (n - 1) / (n + 1)) * np.sqrt(n) / SPREAD)
+
+
+def colour(image: Array) -> float:
+    """By how many standard deviations the spectrum of a texture (y, x) is not white."""
+    power = np.abs(np.fft.fft2(image)) ** 2
+    q = np.hypot(np.fft.fftfreq(image.shape[0])[:, None], np.fft.fftfreq(image.shape[1])[None, :])
+    low, high = power[(q >= 0.04) & (q < 0.15)], power[(q >= 0.25) & (q < 0.35)]
+    if not (low.size and high.size and low.mean() > 0 and high.mean() > 0):
+        return 0.0
+    deviation = np.sqrt(2.0 / low.size + 2.0 / high.size)  # every frequency is there twice
+    return float(abs(np.log(low.mean() / high.mean())) / deviation)
+
+
+def _nothing(subject: Subject) -> float:
+    """Minus the evidence for a signal, in units of what is needed."""
+    evidence = unevenness(subject.texture) / UNEVEN
+    if float(subject.foreground.mean()) < PARTICLES:  # a film is enough
+        part = texture(central(subject.recorded))
+        evidence = max(evidence, min(grain(part) / GRAIN, colour(part) / COLOURED))
+    return -evidence
+
+
+NO_SIGNAL = Check(
+    name="no_signal",
+    word="no signal",
+    text="nothing in it tells it from noise of the same spectrum: check that it is the right file and that there was a "
+    "specimen in the beam",
+    level=1,  # a bare film of few electrons may have none either
+    measure=_nothing,
+    least=-1.0,
+    calibrated=False,
+)

@@ -1,0 +1,108 @@
+"""One micrograph as the checks see it: turned to one orientation, sampled for the network, and segmented in part."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import gaussian_filter, median_filter
+
+from passband.patches.preparing import NORMAL
+from passband.patches.standardising import check_image
+from passband.patches.symmetry import turned, turned_pair, upright
+from passband.pixels import pixel_pair
+from passband.segmentation.model import Model
+
+Array = NDArray[np.float64]
+Image = NDArray[np.float32]
+
+ALONG = 2  # squares along each side of an image, where it is large enough
+SLOW = 16.0  # pixels; a Gaussian of this standard deviation holds what varies slowly
+OUTLIER = 6.0  # robust standard deviations, beyond which a pixel is no noise
+
+
+class Subject:
+    """A micrograph and the network that is to segment it.
+
+    Checks look at the `upright` image, so that they say the same of all its eight orientations.
+
+    Parameters
+    ----------
+    model
+        The network.
+    recorded
+        Grey values as recorded, (y, x).
+    pixel_size
+        Å, one number or (y, x).
+    side
+        Of the squares that are segmented, in pixels of the network: that of the images that the network was measured
+        on. Those that an image is too small for have its own side.
+    """
+
+    def __init__(
+        self, model: Model, recorded: ArrayLike, pixel_size: float | tuple[float, float], *, side: int
+    ) -> None:
+        array = check_image(recorded)
+        element = upright(array)
+        self.model, self.side = model, side
+        self.recorded = turned(array, element)
+        self.pixel_size = turned_pair(pixel_pair(pixel_size), element)
+
+    @cached_property
+    def image(self) -> Image:
+        """The whole image at the pixel size of the network, standardised, (y, x)."""
+        return self.model.at_network(self.recorded, self.pixel_size)
+
+    @cached_property
+    def squares(self) -> Image:
+        """Squares (n, side, side) of `image` around the middles of its halves, at most four."""
+        stride = self.model.card.architecture.stride
+        side = min(self.side, *self.image.shape)
+        side = max(side // stride * stride, min(side, stride))
+        corners = [_corners(length, side) for length in self.image.shape]
+        return np.stack([self.image[y : y + side, x : x + side] for y, x in product(*corners)])
+
+    @cached_property
+    def foreground(self) -> Array:
+        """Probability of a particle in `squares`."""
+        return self.segmented(self.squares)
+
+    @cached_property
+    def negative(self) -> Array:
+        """Probability of a particle in the negatives of `squares`."""
+        return self.segmented(-self.squares)
+
+    @cached_property
+    def texture(self) -> Array:
+        """`image` without what varies slowly and without outliers."""
+        return texture(self.image)
+
+    @torch.inference_mode()
+    def segmented(self, images: Image) -> Array:
+        """Probability of anything but the background in standardised images (n, y, x), each on its own."""
+        stride = self.model.card.architecture.stride
+        height, width = images.shape[1:]
+        padded = np.pad(images, ((0, 0), (0, -height % stride), (0, -width % stride)), mode="symmetric")
+        stack = torch.from_numpy(padded)[:, None].to(self.model.device)
+        logits = self.model.network(stack.contiguous(memory_format=torch.channels_last)).float()
+        found: NDArray[np.float32] = (1.0 - logits.softmax(dim=1)[:, 0]).cpu().numpy()
+        return found[:, :height, :width].astype(np.float64)
+
+
+def _corners(length: int, side: int) -> Sequence[int]:
+    """Where squares begin along one axis: one in the middle, or one in the middle of each half."""
+    count = min(ALONG, max(1, length // side))
+    return [round((k + 0.5) * length / count - 0.5 * side) for k in range(count)]
+
+
+def texture(image: ArrayLike) -> Array:
+    """Image (y, x) without what varies over more than `SLOW` pixels, mean 0; outliers are medians of 3 × 3 pixels."""
+    grey = np.asarray(image, dtype=np.float64)
+    fast = grey - gaussian_filter(grey, SLOW)
+    beyond = np.abs(fast) > OUTLIER * NORMAL * np.median(np.abs(fast))
+    if beyond.any():
+        fast = np.where(beyond, median_filter(fast, 3), fast)
+    centred: Array = fast - fast.mean()
+    return centred

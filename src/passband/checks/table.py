@@ -1,0 +1,45 @@
+"""Every check, and what they measure on one micrograph."""
+
+from collections.abc import Iterable
+
+from passband.checks.check import Check
+from passband.checks.contrast import BRIGHT_PARTICLES, DARK_GRAIN, FOLLOWS_GREY
+from passband.checks.damage import BLACK_BORDER, BURNED_SCALE, SATURATED_PIXELS
+from passband.checks.gradient import GRADIENT
+from passband.checks.lattice import STRANGE_FRINGES
+from passband.checks.no_signal import NO_SIGNAL
+from passband.checks.sampling import EMPTY_MAGNIFICATION
+from passband.checks.stability import UNSTABLE_BLUR, UNSTABLE_NOISE, UNSTABLE_SCALE
+from passband.checks.subject import Subject
+from passband.entries import Entries
+
+#: Every check, in the order of columns and reasons.
+CHECKS: Entries[Check] = Entries(
+    "check",
+    (
+        NO_SIGNAL,
+        BRIGHT_PARTICLES,
+        DARK_GRAIN,
+        FOLLOWS_GREY,
+        UNSTABLE_SCALE,
+        UNSTABLE_BLUR,
+        UNSTABLE_NOISE,
+        STRANGE_FRINGES,
+        EMPTY_MAGNIFICATION,
+        GRADIENT,
+        SATURATED_PIXELS,
+        BLACK_BORDER,
+        BURNED_SCALE,
+    ),
+)
+
+
+def calibrated_checks() -> list[Check]:
+    """Return the checks whose values are measured with the network."""
+    return [check for check in CHECKS.values() if check.calibrated]
+
+
+def measured_checks(subject: Subject, checks: Iterable[Check]) -> dict[str, float]:
+    """Values of checks for a micrograph, by name; those that have something to look at."""
+    values = {check.name: check.measure(subject) for check in checks}
+    return {name: value for name, value in values.items() if value is not None}

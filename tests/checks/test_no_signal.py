@@ -1,0 +1,86 @@
+"""What is noise has no signal, whatever its spectrum; particles and films that were counted have one."""
+
+import numpy as np
+import pytest
+from tests.fixtures.drawn_micrographs import PIXEL, counted, film, micrograph, noise_like, roughness, rule
+
+from passband.checks.grain import central, grain
+from passband.checks.no_signal import NO_SIGNAL, UNEVEN, colour, unevenness
+from passband.checks.subject import Subject, texture
+
+
+def speaks(image: np.ndarray, pixel_size: float = PIXEL, logit=lambda images: images * 0.0 - 5.0) -> bool:
+    value = NO_SIGNAL.measure(Subject(rule(logit), image, pixel_size, side=128))
+    assert value is not None
+    return value > NO_SIGNAL.least
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_has_none(seed: int) -> None:
+    # rejects tests of the spectrum alone, of the skewness alone, and of grey levels that are not normally distributed
+    rng = np.random.default_rng(seed)
+    assert speaks(rng.normal(size=(128, 128)))
+    assert speaks(rng.poisson(1.0, size=(128, 128)))
+    assert speaks(rng.poisson(50.0, size=(200, 200)), 0.5)
+    assert speaks(noise_like(film(rng), rng))
+    assert speaks(noise_like(micrograph(seed), rng))
+    y = np.linspace(-1.0, 1.0, 128)[:, None]
+    assert speaks(5.0 * y + rng.normal(size=(128, 128)))  # a slow field is none either
+    assert speaks(np.full((64, 64), 3.0))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_particles_and_a_film_have_one(seed: int) -> None:
+    # rejects a check that takes a bare film for noise, which an empty mask is right for
+    rng = np.random.default_rng(seed)
+    assert not speaks(micrograph(seed))
+    assert not speaks(counted(film(rng), rng, 40.0))
+    assert not speaks(256.0 * micrograph(seed) + 1000.0)  # gain and offset
+
+
+def test_a_film_is_not_enough_where_particles_were_found() -> None:
+    rng = np.random.default_rng(0)
+    bare = counted(film(rng), rng, 40.0)
+    assert speaks(bare, logit=lambda images: images * 0.0 + 5.0)
+    assert not speaks(micrograph(), logit=roughness)
+
+
+def test_unevenness_of_noise_is_a_standard_normal_number() -> None:
+    # rejects a wrong spread, a wrong mean in small images, and frequencies that are counted twice
+    rng = np.random.default_rng(0)
+    for side, count in ((64, 60), (160, 40)):
+        values = [unevenness(texture(rng.normal(size=(side, side)))) for _ in range(count)]
+        assert abs(np.mean(values)) < 4.0 / np.sqrt(count)
+        assert 0.6 < np.std(values) < 1.6
+    assert unevenness(np.zeros((20, 20))) == unevenness(np.zeros((64, 64))) == 0.0
+    assert unevenness(texture(micrograph())) > 2.0 * UNEVEN
+
+
+def test_hot_pixels_are_no_signal() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(128, 128))
+    image[rng.random(image.shape) < 1e-3] = 40.0
+    assert speaks(image)
+
+
+def test_grain_is_the_skewness_of_counting() -> None:
+    rng = np.random.default_rng(0)
+    flat = [grain(texture(rng.normal(size=(128, 128)))) for _ in range(40)]
+    assert abs(np.mean(flat)) < 0.7  # 4 standard errors
+    assert 0.6 < np.std(flat) < 1.5
+    counts = texture(rng.poisson(25.0, size=(128, 128)))
+    assert grain(counts) == pytest.approx(0.2 * np.sqrt(counts.size / 6.0), rel=0.35)  # 1/√25, less what is clipped
+    assert grain(-counts) == pytest.approx(-grain(counts), rel=1e-6)
+    assert grain(np.zeros((32, 32))) == 0.0
+
+
+def test_colour_is_that_of_a_film() -> None:
+    rng = np.random.default_rng(0)
+    assert colour(texture(rng.normal(size=(128, 128)))) < 4.0 < colour(texture(film(rng)))
+    assert colour(np.zeros((32, 32))) == 0.0
+
+
+def test_the_middle_of_an_image() -> None:
+    image = np.arange(30).reshape(5, 6)
+    assert central(image, 2).tolist() == [[8, 9], [14, 15]]
+    assert central(image, 9).shape == (5, 6)
