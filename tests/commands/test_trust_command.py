@@ -125,7 +125,7 @@ def test_trust_prints_what_scripts_rely_on(run: Run, calibrated: Path, film: Pat
         low, high = result[quantity]["interval"]
         assert 0.0 <= low <= result[quantity]["value"] <= high <= 1.0
         assert result[quantity]["level"] == 0.8
-    assert result["flags"] == []
+    assert result["flags"] == ["no signal"]  # the film is noise
     assert result["conditions"]["values"] == {"C10": -80.0, "dose": 400.0}
     assert {"entropy", "feature_distance", "spectrum_distance"} <= set(result["signals"])
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
@@ -146,7 +146,7 @@ def test_segment_gives_the_verdict_of_every_image(run: Run, calibrated: Path, fi
     row = json.loads((out / "summary.json").read_text())["images"][0]
     assert row["verdict"] in ("no objection", "doubtful", "outside")
     assert f"  {row['trust']}" in outcome.out
-    assert (set(row["predicted_error_area"]), row["flags"]) == ({"value", "interval", "level"}, [])
+    assert (set(row["predicted_error_area"]), row["flags"]) == ({"value", "interval", "level"}, ["no signal"])
     with (out / "summary.csv").open() as file:
         flat = next(csv.DictReader(file))
     assert flat["verdict"] == row["verdict"]

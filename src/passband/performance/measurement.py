@@ -21,13 +21,12 @@ from passband.performance.observation import Observation, SignalReference
 from passband.performance.settings import distance_rows, outside_of, setting_row
 from passband.performance.signals import signal_values
 from passband.performance.subspace import Subspace
-from passband.performance.sweep import ConditionSweep, Rows
+from passband.performance.sweep import KEPT_IMAGES, ConditionSweep, Rows
 from passband.performance.table import MeasurementRecipe, PerformanceError, PerformanceTable, rounded
 from passband.progress import ProgressCallback
 from passband.segmentation.model import Model, load_model
 
 PART = 10  # data sets that are measured and kept together
-KEPT_IMAGES = 4  # of each data set, which go on the card one by one
 FEATURES, RINGS = 24, 6  # directions of the two subspaces
 LISTS = ("features", "profile")  # of a measured image, what distances are computed from
 _DEFAULT = MeasurementRecipe()
@@ -181,7 +180,8 @@ def _image_rows(rows: Rows, reference: SignalReference) -> Rows:
     profiles = np.array([row["profile"] for row in rows])
     seen = Observation(reference, features=features if features.shape[1] else None, profiles=profiles)
     far = signal_values(seen)
-    names = [name for name in rows[0] if name not in (*LISTS, "both", "either") and all(name in row for row in rows)]
+    skipped = (*LISTS, "both", "either")
+    names = [name for name in rows[0] if name not in skipped and all(row.get(name) is not None for row in rows)]
     return [
         {name: row[name] for name in names}
         | {"dice": row["both"] / row["either"] if row["either"] else -1.0}

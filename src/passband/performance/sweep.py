@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from passband.camera.camera import CameraDistribution
+from passband.checks.subject import Subject
+from passband.checks.table import calibrated_checks, measured_checks
 from passband.dataset.acquisition import Acquisition
 from passband.dataset.imaging import Imaging, imaging_under
 from passband.dataset.physics import IMAGES
@@ -31,9 +33,10 @@ from passband.segmentation.tally import Tally
 
 Rows = list[dict[str, Any]]
 
+KEPT_IMAGES = 4  # of each data set, which go on the card one by one
 PILOT = (8, 6)  # data sets and images that the temperature is found on
 SMALLEST_PROBABILITY = 1e-12
-MEASURED = "single images"  # what parts hold, so that those of before are measured again
+MEASURED = "single images, checks"  # what parts hold, so that those of before are measured again
 
 
 class ConditionSweep:
@@ -123,7 +126,7 @@ class ConditionSweep:
         return rounded(float(tried[int(np.argmin(losses))]))
 
     def measure(self, number: int, setting: Setting, pixel_size: float, temperature: float) -> Rows:
-        """Error area, loss, overlap and what the network shows on every image of one data set."""
+        """Error area, loss, overlap and what the network shows on every image of one data set; checks of the first."""
         images, masks = self.micrographs(
             setting, pixel_size, seed=_seed_of(self.recipe.seed, number), count=self.recipe.images
         )
@@ -132,6 +135,9 @@ class ConditionSweep:
         for image, mask in zip(images, masks, strict=True):
             seen = examine(self.model, image, self.model.card.pixel_size, reference=reference)
             rows.append({"set": number, **scores_of_mask(seen.segmentation, mask), **_shown(seen)})
+        for row, image in zip(rows, images[:KEPT_IMAGES], strict=False):
+            subject = Subject(self.model, image, self.model.card.pixel_size, side=self.side)
+            row.update(measured_checks(subject, calibrated_checks()))
         return rows
 
 

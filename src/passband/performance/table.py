@@ -102,7 +102,8 @@ class PerformanceTable(Recipe):
         on the scale of arXiv 2512.09067, `dice` from the areas of all images together, the spreads are standard
         deviations over images, `inside` is 1 where every quantity is one that the training covered.
     images
-        Columns over some single images: the signals, `error_area` (share of wrong pixels; cards of before 2026-11-26
+        Columns over some single images: the signals, the calibrated checks (`passband.checks`; cards of before
+        2026-11-26 have none), `error_area` (share of wrong pixels; cards of before 2026-11-26
         have none), `loss`, `dice` (−1 where neither truth nor prediction has a particle) and `set`, the row in `sets`.
     reference
         Statistics of the images inside, for the signals.

@@ -19,6 +19,7 @@ from passband.performance.widening import trained_energies
 from passband.segmentation.model import Model, load_model
 from passband.verdict.estimate import ConditionEstimate, estimate_conditions
 from passband.verdict.evidence import Evidence, file_reasons
+from passband.verdict.flagging import image_flags
 from passband.verdict.verdict import PredictionInterval, Verdict
 from passband.verdict.weighing import weigh
 
@@ -128,7 +129,8 @@ class Assessor:
         if error_model is not None:
             same = _same_microscope(micrograph, error_model.trained)
             estimate = estimate_conditions(micrograph, error_model.trained, given=given or {}, fit=fit and same)
-        evidence = Evidence(estimate, seen.signals, file, max(pixel_size))
+        flags = image_flags(self.model, micrograph, None if error_model is None else error_model.table)
+        evidence = Evidence(estimate, seen.signals, file, max(pixel_size), flags)
         verdict = weigh(error_model, evidence, level=level, advise=not quick and not file)
         return replace(verdict, segmentation=seen.segmentation, error_probability=seen.error_probability)
 
