@@ -157,7 +157,7 @@ class Acquisition:
         pixels = min(max(pixels, self.imaging.patch), recipe.stored_pixels)  # the tails of a normal distribution
         top, left = ((int(rng.integers(pixels)) + shift) % pixels for shift in patch_shift(turn, shared, pixels))
         row = {
-            "store": recipe.identity,
+            "store": self.store.identity,
             "structure": self.indices[place],
             "conditions": conditions.model_dump(mode="json"),
             "pixels": pixels,
@@ -195,10 +195,8 @@ class Acquisition:
         PassbandError
             The image is not finite.
         """
-        if row["store"] != self.store.recipe.identity:
-            raise StoreError(
-                f"the row is of store {row['store']} and this is {self.store.recipe.identity}; open that one"
-            )
+        if row["store"] != self.store.identity:
+            raise StoreError(f"the row is of store {row['store']} and this is {self.store.identity}; open that one")
         return self._patch(row, self._field(row))
 
     @property
@@ -219,14 +217,12 @@ class Acquisition:
         return fields[row["image"]]
 
     def _patch(self, row: Mapping[str, Any], field: Tensor) -> tuple[Tensor, Tensor]:
-        rows, columns = (
-            (torch.arange(row["patch"], device=self.device) + row[name]) % row["pixels"] for name in ("top", "left")
-        )
-        patch = self._camera_patch(row, field) if "camera" in row else field[rows][:, columns]
+        rows, columns = ((np.arange(row["patch"]) + row[name]) % row["pixels"] for name in ("top", "left"))
+        patch = self._camera_patch(row, field) if "camera" in row else _part(field, rows, columns)
         if not bool(torch.isfinite(patch).all()):
             raise PassbandError(f"the image of structure {row['structure']} is not finite; check {row['conditions']}")
-        mask = torch.from_numpy(resample_mask(self._prepared(row["structure"]).mask, (row["pixels"],) * 2))
-        return standardised_tensor(patch), mask.to(self.device)[rows][:, columns].long()
+        mask = resample_mask(self._prepared(row["structure"]).mask, (row["pixels"],) * 2, part=(rows, columns))
+        return standardised_tensor(patch), torch.from_numpy(mask).to(self.device).long()
 
     def _camera_patch(self, row: Mapping[str, Any], field: Tensor) -> Tensor:
         conditions, camera = Conditions.model_validate(row["conditions"]), Camera.model_validate(row["camera"])
@@ -271,8 +267,7 @@ class Acquisition:
 
     def _prepared(self, index: int) -> _PreparedStructure:
         """Read a structure, or find it in the memory of the store."""
-        place, identity = str(self.store.directory.absolute()), self.store.recipe.identity
-        key = (place, identity, index, self.imaging.band, self.device)
+        key = (str(self.store.directory.absolute()), self.store.identity, index, self.imaging.band, self.device)
         return self.store.memory.wave(key, lambda: self._read(index))
 
     def _read(self, index: int) -> _PreparedStructure:
@@ -283,6 +278,11 @@ class Acquisition:
             spectra = band_limited(spectra, self.imaging.band, pixel_size=self.store.pixel_size)
         incoherent = incoherent_part(spectra, pixel_size=self.store.recipe.scene.field / spectra.shape[-1])
         return _PreparedStructure(spectra[None], incoherent, self.store.mask(index), offset)
+
+
+def _part(field: Tensor, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> Tensor:
+    y, x = (torch.from_numpy(one).to(field.device) for one in (rows, columns))
+    return field[y][:, x]
 
 
 def patch_shift(number: int, count: int, pixels: int) -> tuple[int, int]:

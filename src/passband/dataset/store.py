@@ -86,6 +86,8 @@ class WaveStore:
         Where it is.
     recipe
         What made it.
+    identity
+        Of that recipe.
     pixel_size
         Of waves and masks, Å.
     memory
@@ -96,6 +98,7 @@ class WaveStore:
         self.directory = Path(directory)
         self.memory = memory or Memory()
         self.recipe = read_recipe(self.directory)
+        self.identity = self.recipe.identity
         self.pixel_size = self.recipe.stored_sampling
         if not (self.directory / "scenes.parquet").exists():
             done = len(list(self.directory.glob("parts/*.parquet")))

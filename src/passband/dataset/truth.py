@@ -150,10 +150,16 @@ def atom_columns(positions: npt.NDArray[np.floating], *, tolerance: float = 0.6)
     return np.array(columns)
 
 
-def resample_mask(mask: npt.NDArray[np.generic], shape: tuple[int, int]) -> Mask:
+def resample_mask(
+    mask: npt.NDArray[np.generic],
+    shape: tuple[int, int],
+    *,
+    part: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None,
+) -> Mask:
     """Mask on another grid over the same periodic field: a pixel is set if more than half of its area was.
 
-    Pixel i of a grid of n covers (i ± ½)/n of the field, as in the images.
+    Pixel i of a grid of n covers (i ± ½)/n of the field, as in the images. Of a `part`, which rows and which columns of
+    the grid, in that order; all by default.
 
     Examples
     --------
@@ -161,6 +167,8 @@ def resample_mask(mask: npt.NDArray[np.generic], shape: tuple[int, int]) -> Mask
     4
     """
     rows, columns = (_area_weights(old, new) for old, new in zip(mask.shape, shape, strict=True))
+    if part is not None:
+        rows, columns = rows[part[0]], columns[part[1]]
     return np.asarray(rows @ mask.astype(np.float32) @ columns.T > 0.5 + 1e-4)  # not a tie decided by rounding
 
 
