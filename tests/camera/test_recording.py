@@ -1,9 +1,12 @@
 """The camera: scale, noise statistics, blur and reproducibility."""
 
+from typing import get_args
+
 import pytest
 import torch
 
-from passband.camera.recording import exposed, record
+from passband.camera.camera import Camera, Kernel
+from passband.camera.recording import Patch, exposed, exposed_field, record, recorded_patch
 from passband.microscope.conditions import MTF, Conditions
 from passband.recipe import PassbandError
 
@@ -91,3 +94,59 @@ def test_blur_comes_before_the_counting():
 def test_bad_input_is_one_clear_line(images, conditions, pixel_size, message):
     with pytest.raises(PassbandError, match=message):
         record(images, conditions, pixel_size=pixel_size, generator=seeded())
+
+
+EVERYTHING = Camera(
+    drift=1.0,
+    vibration=0.2,
+    blur=0.3,
+    gradient=0.2,
+    unevenness=0.1,
+    excess_noise=0.3,
+    correlation=0.5,
+    gain_residue=0.1,
+    dark_residue=0.1,
+    offset=0.1,
+    saturation=0.01,
+)
+
+
+@pytest.mark.parametrize("kernel", get_args(Kernel))
+@pytest.mark.parametrize("dose", [4000.0, 4.0, None])
+def test_everything_is_made_on_the_device_of_the_image(kernel, dose):
+    # a tensor without memory refuses to meet one of the CPU, as that of a GPU would
+    conditions = Conditions(dose=dose, readout_noise=1.0 if dose else 0.0, mtf=MTF(half_at=0.5))
+    camera = EVERYTHING.model_copy(update={"kernel": kernel})
+    field = exposed_field(torch.empty((180, 180), device="meta"), conditions, camera, pixels=150, pixel_size=0.7)
+    patch = Patch(top=3, left=140, side=64, pixels=150, pixel_size=0.7)
+    made = recorded_patch(field, conditions, camera, patch=patch, generator=None)
+    assert made.device.type == "meta"
+    assert made.shape == (64, 64)
+    assert made.dtype == torch.float32
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_records_as_a_cpu_does():
+    camera = EVERYTHING.model_copy(update={"hot_pixels": 20.0, "xrays": 20.0, "kernel": "lanczos"})
+    patch, conditions = Patch(top=3, left=140, side=64, pixels=150, pixel_size=0.7), Conditions(dose=400.0)
+    made = []
+    for device in ("cpu", "cuda", "cuda"):
+        field = exposed_field(torch.ones((180, 180), device=device), conditions, camera, pixels=150, pixel_size=0.7)
+        generator = torch.Generator(device).manual_seed(3)
+        made.append(recorded_patch(field, conditions, camera, patch=patch, generator=generator).cpu())
+    assert torch.equal(made[1], made[2])
+    assert float(made[0].std()) == pytest.approx(float(made[1].std()), rel=0.3)
+
+
+def test_a_patch_is_that_part_of_the_whole_image():
+    # nothing random: the blur of counts alone differs, by what lies beyond the patch
+    camera = Camera(correlation=0.6, drift=1.0)
+    generator = seeded()
+    field = torch.rand((150, 150), generator=generator, dtype=torch.float64)
+    seen = exposed_field(field, Conditions(), camera, pixels=150, pixel_size=0.7)
+    whole = record(field[None], [Conditions()], pixel_size=0.7, generator=generator, camera=camera)[0]
+    patch = Patch(top=120, left=7, side=64, pixels=150, pixel_size=0.7)
+    part = recorded_patch(seen, Conditions(), camera, patch=patch, generator=generator)
+    expected = whole.roll((-120, -7), (0, 1))[:64, :64]
+    torch.testing.assert_close(part, expected, atol=2e-3, rtol=0.0)

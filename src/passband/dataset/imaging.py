@@ -23,17 +23,18 @@ class Imaging(Recipe):
     conditions
         Distribution of the settings, or a mixture of several; C10 counts from the store's focus reference.
     pixel_size
-        Of the camera at the specimen, Å; it may vary. The field is divided into the nearest whole number N of pixels,
-        and the image is Fourier-resampled to N before the electrons are counted.
+        Of the image at the specimen, Å; it may vary. The field is divided into the nearest whole number N of pixels,
+        and the image is Fourier-resampled to N before the electrons are counted; a `camera` may count them on others.
     patch
-        Side of the square, in camera pixels, that is cut from the periodic field at a random place.
+        Side of the square, in pixels of the image, that is cut from the periodic field at a random place.
     focal_nodes
         Focal settings that an image with focal spread is summed over; None is as many as its spread and the band of its
         wave need (`imaging.enough_focal_nodes`). Too few leave fringes undamped.
     patches_per_field
         Patches that are cut from one imaged field while a network learns, in that many consecutive batches, which
-        saves imaging. They share the electrons of the field: apart where it holds ⌈√n⌉ patches along each side, else
-        overlapping as little as an even spacing does. Data sets that are measured on (`in_turn`) take one of each.
+        saves imaging. They share the electrons of the field, but for those of a `camera`: apart where it holds ⌈√n⌉
+        patches along each side, else overlapping as little as an even spacing does. Data sets that are measured on
+        (`in_turn`) take one of each.
     band
         Highest frequency of a wave that is imaged as a wave, Å⁻¹; at least the Nyquist frequency of the camera. What is
         beyond comes as part of the incoherent background (`microscope.incoherent`), so that waves of a fine multislice
