@@ -1,7 +1,8 @@
 """Figure 5 of the paper, and which measure forecasts it best: every (network, data set) pair of a campaign.
 
 `analyse` writes results/pairs.csv, results/ranking.csv, results/regressions.csv, fig5.png, forecasts.png and
-ranking.png; `report.py` calls it. The measures use training structures only; networks are tested on others.
+ranking.png; `report.py` calls it. The measures use training structures (of other stores, those
+that no network is measured on); networks are tested on others.
 """
 
 import hashlib
@@ -145,7 +146,7 @@ def _forecasts(
     opened = {"": WaveStore.open(store_path(experiment.simulation, stores), memory=memory)}
     for name in dict.fromkeys(one.structures for one in evaluations.values() if one.structures):
         opened[name] = WaveStore.open(store_path(_other(trainings, name), stores), memory=memory)
-    indices = {name: tuple(range(len(store))) for name, store in opened.items()}
+    indices = {name: untested(len(store), experiment.images) for name, store in opened.items()}
     split = experiment.split
     parts = opened[""].splits(validation=split.validation, test=split.test)
     indices[""] = tuple(int(index) for index in parts["train"])
@@ -163,6 +164,12 @@ def _forecasts(
     seconds = time.process_time() - started
     np.savez(path, seconds=np.array(seconds), **tables)  # type: ignore[arg-type]
     return tables, seconds
+
+
+def untested(structures: int, images: int) -> tuple[int, ...]:
+    """Structures of another store that no network is measured on; all where fewer than four are left."""
+    left = tuple(range(images, structures))
+    return left if len(left) >= 4 else tuple(range(structures))
 
 
 def _other(trainings: Mapping[str, Experiment], name: str) -> Simulation:

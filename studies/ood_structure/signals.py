@@ -46,6 +46,7 @@ from passband.performance.subspace import Subspace
 from passband.performance.sweep import scores_of
 from passband.recipe import Recipe
 from passband.segmentation.model import Model, load_model
+from studies.ood_aberrations.pairs import untested
 
 Array = NDArray[np.float64]
 Rows = list[dict[str, Any]]
@@ -287,7 +288,7 @@ def _forecast_rows(plan: CampaignPlan, directory: Path, recipe: ForecastRecipe) 
     evaluations = {(one.structures, one.name): one for one in experiments[0].evaluations}
     stores = opened(experiments[0], directory)
     split = stores[""].splits(validation=plan.split.validation, test=plan.split.test)
-    indices = {name: _untested(len(store), plan.images) for name, store in stores.items()}
+    indices = {name: untested(len(store), plan.images) for name, store in stores.items()}
     indices[""] = tuple(int(index) for index in split["train"])
     trained = [MicrographSet(stores[""], one.imaging, indices[""]) for one in experiments]
     held = [
@@ -309,9 +310,3 @@ def _forecast_rows(plan: CampaignPlan, directory: Path, recipe: ForecastRecipe) 
         for i, experiment in enumerate(experiments)
         for j, one in enumerate(evaluations.values())
     ]
-
-
-def _untested(structures: int, images: int) -> tuple[int, ...]:
-    """Structures of another store that no network is measured on; all where fewer than four are left."""
-    left = tuple(range(images, structures))
-    return left if len(left) >= 4 else tuple(range(structures))
