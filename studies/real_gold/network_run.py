@@ -57,11 +57,12 @@ def run_network(run: Run, *, sets: Sequence[HeldOut], places: Places, device: st
     torch.set_num_threads(threads)
     started = time.perf_counter()
     store = WaveStore.open(places.store(run.plan.simulation))
-    trained = train(run.plan, store, places.training(run.name), device=device)
+    apart = int(device != "cpu")  # a process of its own makes the micrographs: one core is slower than a GPU
+    trained = train(run.plan, store, places.training(run.name), device=device, imaging_workers=apart)
     model = load_model(trained.model)
     save_model(places.network(run.name), model.network.half(), model.card)
     model = load_model(places.network(run.name), device=device)
-    rows = _measure(model, [_own_set(run, store), *_opened(sets, places)], device)
+    rows = _measure(model, [_own_set(run, store), *_opened(sets, places)])
     training = run.plan.training
     steps = training.epochs * training.steps_per_epoch
     beside = {"variant": run.variant, "seed": run.seed, "structures": run.plan.simulation.structures, "steps": steps}
@@ -76,7 +77,7 @@ def measure_shipped(*, sets: Sequence[HeldOut], places: Places, device: str, thr
     if places.scores(SHIPPED).exists():
         return "finished before"
     torch.set_num_threads(threads)
-    rows = _measure(load_model(device=device), _opened(sets, places), device)
+    rows = _measure(load_model(device=device), _opened(sets, places))
     _keep(SHIPPED, [{"variant": SHIPPED, "seed": 0, **row} for row in rows], places)
     return ", ".join(f"{row['camera']} {row['dice']:.3f}" for row in rows)
 
@@ -120,12 +121,12 @@ def _opened(sets: Sequence[HeldOut], places: Places) -> list[_Set]:
     ]
 
 
-def _measure(model: Model, sets: Sequence[_Set], device: str) -> list[dict[str, Any]]:
+def _measure(model: Model, sets: Sequence[_Set]) -> list[dict[str, Any]]:
     rows = []
     for one in sets:
         imaging = one.imaging.model_copy(update={"patches_per_field": 1})
         seed = evaluation_seed(one.store, imaging)
-        made = Acquisition(one.store, imaging, indices=one.indices, seed=seed, in_turn=True, device=device)
+        made = Acquisition(one.store, imaging, indices=one.indices, seed=seed, in_turn=True)
         scores = measure_segmenter(model, EvaluationSet(made, one.images, again=False))
         rows.append({"camera": one.name, "images": one.images, **{name: scores[name] for name in SCORES}})
     return rows

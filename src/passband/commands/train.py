@@ -27,7 +27,7 @@ Store = Annotated[
     summary="A plan and its store become a network.",
     examples="""
 passband train demo -o out/run
-passband train cdse --store cdse_store -o cdse_run --device cuda
+passband train cdse --store cdse_store -o cdse_run --device cuda --workers 8
 passband train au_hrtem -o au_run --set training.epochs=5 --set network=tiny
 """,
 )
@@ -44,8 +44,9 @@ def train(
 ) -> None:
     """Train the network of a plan and save it with its card.
 
-    Writes config.json, history.parquet and the folder model. The same command continues a stopped run. A named
-    condition that was added since is measured, and nothing is trained for it; another training's folder is refused.
+    Writes config.json, history.parquet and the folder model; on a GPU with several workers, these make the
+    micrographs. The same command continues a stopped run. A named condition that was added since is measured, and
+    nothing is trained for it; another training's folder is refused.
     """
     from passband.dataset.simulate import simulate
     from passband.experiment import study
@@ -63,7 +64,8 @@ def train(
         with bars.bar("simulate", unit="structures") as bar:
             waves = simulate(recipe, place, workers=workers, device=where, progress=bar)
         with bars.bar("train", unit="steps") as bar:
-            result = study.train(recipe, waves, output, device=where, progress=bar)
+            imaging = workers if where != "cpu" and workers > 1 else 0  # beside a CPU they would only take turns
+            result = study.train(recipe, waves, output, device=where, imaging_workers=imaging, progress=bar)
     if as_json:
         typer.echo(json_text({"model": str(result.model), "epochs": result.epochs, "seconds": result.seconds}))
     elif not quiet:

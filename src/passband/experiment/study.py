@@ -16,7 +16,7 @@ from passband.documents import json_text, parse_json, read_document
 from passband.durable import write_atomically
 from passband.experiment.evaluation import evaluation_set, measure_segmenter
 from passband.experiment.plan import Plan, load_plan
-from passband.experiment.training import save_networks, train_networks
+from passband.experiment.training import BesideTraining, save_networks, train_networks
 from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import AnyConditions, validate_conditions
 from passband.microscope.information import compare_information
@@ -48,6 +48,7 @@ def train(
     directory: str | PathLike[str],
     *,
     device: str = "cpu",
+    imaging_workers: int = 0,
     progress: ProgressCallback | None = None,
 ) -> TrainedStudy:
     """Train the network of a plan on its store, and save it with its card in `directory/model`.
@@ -64,6 +65,9 @@ def train(
         Of the run: new, or one that holds an unfinished run of this plan.
     device
         "cpu" or "cuda".
+    imaging_workers
+        Processes that make the micrographs, on the CPU, where the device is faster than one of them; 0 makes them in
+        this process.
     progress
         Called with steps done, steps in all and a note.
 
@@ -82,7 +86,8 @@ def train(
     plan, store = _opened(plan, store)
     experiment, directory, device = plan.experiment(), Path(directory), resolve_device(device)
     _refuse_other_study(directory, plan)
-    trained = train_networks(experiment, store, directory, device=device, progress=progress, prefetch=True)
+    imaging = BesideTraining(thread=not imaging_workers, workers=imaging_workers)
+    trained = train_networks(experiment, store, directory, device=device, progress=progress, imaging=imaging)
     write_atomically(directory / CONFIG, json_text(plan.model_dump(mode="json"), indent=1).encode())
     save_networks(experiment, trained, [directory / "model"])
     history = trained.history

@@ -1,6 +1,7 @@
 """Training the networks of an experiment: the stream of micrographs, the learner, the loop, the models and cards."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from math import isnan, sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from torch import nn
 
 from passband.dataset.acquisition import Acquisition
 from passband.dataset.imaging import Imaging
+from passband.dataset.imaging_pool import ImagingPool
 from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
@@ -73,6 +75,24 @@ class TrainedNetworks(NamedTuple):
     device: str
 
 
+class BesideTraining(NamedTuple):
+    """Where micrographs are made while networks learn; on one device the result is the same.
+
+    Attributes
+    ----------
+    thread
+        Make the next batch in a second thread during a step.
+    workers
+        Processes that make them, on the CPU; 0 makes them in this process, on the device of the training.
+    """
+
+    thread: bool = False
+    workers: int = 0
+
+
+IN_TURN = BesideTraining()
+
+
 def training_of(experiment: Experiment) -> NetworkTraining:
     """Return what the weights of an experiment's networks depend on."""
     training = experiment.protocol
@@ -105,7 +125,7 @@ def train_networks(
     *,
     device: str = "cpu",
     progress: ProgressCallback | None = None,
-    prefetch: bool = False,
+    imaging: BesideTraining = IN_TURN,
 ) -> TrainedNetworks:
     """Train the networks of an experiment, or go on with a training that was interrupted: it is the same call.
 
@@ -122,8 +142,8 @@ def train_networks(
         "cpu" or "cuda"; on CUDA all networks of the experiment are computed at once.
     progress
         Called with steps done, steps in all and a note.
-    prefetch
-        Make the next batch in a second thread during a step; the result is the same.
+    imaging
+        Where micrographs are made while the networks learn.
 
     Raises
     ------
@@ -133,7 +153,8 @@ def train_networks(
         The imaging does not fit the store.
     """
     indices, seed = structures(experiment, store, "train"), experiment.training.seed
-    stream = Acquisition(store, experiment.imaging, indices=indices, seed=seed, device=device)
+    images_on = "cpu" if imaging.workers else device
+    stream = Acquisition(store, experiment.imaging, indices=indices, seed=seed, device=images_on)
     learner = stacked_learner(seeded_networks(experiment.network, experiment.seeds), experiment, device)
 
     def keep(epoch: int) -> None:
@@ -145,11 +166,12 @@ def train_networks(
         device=device,
         progress=_shown(progress),
         identity=_identity(experiment),
-        prefetch=prefetch,
+        prefetch=imaging.thread,
         validated=keep if experiment.curves else None,
     )
-    sets = validation_sets(experiment, store, device=device)
-    history = fit(learner, stream.batch, sets, experiment.protocol, folder, options)
+    sets = validation_sets(experiment, store, device=images_on)
+    with ImagingPool(stream, imaging.workers) if imaging.workers else nullcontext(stream) as source:
+        history = fit(learner, source.batch, sets, experiment.protocol, folder, options)
     if progress is not None:
         progress(history.rows[-1]["step"], history.rows[-1]["step"], note=f"stopped by {history.stopped}")
     return TrainedNetworks(learner.separate(), history, device)
