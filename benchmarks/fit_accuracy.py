@@ -32,9 +32,10 @@ from passband.camera.recording import record
 from passband.distribution import Uniform
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
-from passband.microscope.fitting import Fit, Refusal, fit_conditions
+from passband.microscope.fitting import fit_conditions
 from passband.microscope.imaging import form_images
 from passband.microscope.multislice import exit_waves
+from passband.microscope.ring_result import Fit, Refusal
 from passband.specimen.sampling import SceneDistribution, sample_scene
 
 WAVE_PIXEL, ENERGY, SPREAD, DOSE = 0.25, 300e3, 10.0, 400.0
@@ -117,7 +118,7 @@ def measure(index: int, waves: tuple[torch.Tensor, float], rng: np.random.Genera
     expected = form_images(wave, [conditions], pixel_size=WAVE_PIXEL, output_shape=(side, side))
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     image = record(expected, [conditions], pixel_size=pixel, generator=generator)[0].numpy()
-    fit = fit_conditions(image, pixel_size=field / side, energy=ENERGY)
+    fit = fit_conditions(image, pixel_size=field / side, energy=ENERGY, cs=0.0)
     made = f"{kind} film {index}, pixel {pixel}, C10 {c10:.0f}, C12 {c12:.0f} Å"
     if isinstance(fit, Refusal):
         print(f"{made}: refused: {fit.reason[:150]}", file=sys.stderr)
@@ -135,9 +136,9 @@ def compare(kind: str, fit: Fit, truth: tuple[float, float, float]) -> Row:
     held = (
         fit.c10_interval[0] <= c10 <= fit.c10_interval[1],
         fit.c12_interval[0] <= c12 <= fit.c12_interval[1],
-        fit.focal_spread_interval[0] <= SPREAD <= fit.focal_spread_interval[1],
+        fit.effective_envelope_interval[0] <= SPREAD <= fit.effective_envelope_interval[1],
     )
-    return Row(kind, False, fit.c10 - c10, float(np.hypot(apart[0], apart[1])), fit.focal_spread - SPREAD, held)
+    return Row(kind, False, fit.c10 - c10, float(np.hypot(apart[0], apart[1])), fit.effective_envelope - SPREAD, held)
 
 
 def summary(kind: str, rows: list[Row]) -> str:

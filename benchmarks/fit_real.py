@@ -15,7 +15,8 @@ import os
 from pathlib import Path
 
 from passband.files.reading import read_micrograph
-from passband.microscope.fitting import Refusal, fit_conditions
+from passband.microscope.fitting import fit_conditions
+from passband.microscope.ring_result import Refusal
 
 DATA = Path(os.environ.get("PASSBAND_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 # file, pixel size (Å), energy (eV), Cs (Å); the microscope of the soot is not known

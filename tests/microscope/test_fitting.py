@@ -11,20 +11,25 @@ from numpy.typing import NDArray
 from passband.electron import wavelength
 from passband.microscope.aberrations import Aberrations, phase_aberration
 from passband.microscope.conditions import Conditions
-from passband.microscope.fitting import Fit, FitRecipe, Refusal, fit_conditions
+from passband.microscope.fitting import FitRecipe, fit_conditions
 from passband.microscope.form_factors import scattering_factor
 from passband.microscope.frequencies import spatial_frequencies
+from passband.microscope.ring_result import Fit, Refusal
 from passband.microscope.transfer import contrast_transfer, temporal_envelope
 from passband.recipe import PassbandError
 
 Image = NDArray[np.float64]
 PIXEL, SIDE = 0.5, 192
 QUICK = FitRecipe(largest_c10=700.0, largest_c12=120.0)
+DRIFT_AZIMUTH = pi / 6.0
 
 
-def film(seed: int = 0, *, pixel: float = PIXEL, noise: float = 0.3, absorption: float = 0.0, **lens: float) -> Image:
+def film(
+    seed: int = 0, *, pixel: float = PIXEL, absorption: float = 0.0, drift: float = 0.0, mtf: float = 1.0, **lens: float
+) -> Image:
     """White noise, scattered as by carbon, through the transfer of a lens; the oracle is `contrast_transfer`.
 
+    The specimen moves by the `drift` in Å at 30° to the x axis, and the camera passes `mtf` at its Nyquist frequency.
     Atoms whose wave is 1 + (i cos w − sin w)·ε, w = arcsin of the `absorption`, are seen with sin(χ − w).
     """
     rng = np.random.default_rng(seed)
@@ -36,19 +41,21 @@ def film(seed: int = 0, *, pixel: float = PIXEL, noise: float = 0.3, absorption:
         dephased = (1j * np.sqrt(1.0 - absorption**2) - absorption) * np.exp(-1j * chi)
         transfer = dephased.real * temporal_envelope(q, 10.0, wavelength(300e3)).numpy()
     transfer *= scattering_factor(6, q.numpy()) / 2.5
+    transfer *= np.sinc(drift * q.numpy() * np.cos(azimuth.numpy() - DRIFT_AZIMUTH))
     scattered = np.fft.ifft2(np.fft.fft2(rng.normal(size=(SIDE, SIDE))) * transfer).real
-    return np.asarray(1.0 + scattered + noise * scattered.std() * rng.normal(size=(SIDE, SIDE)))
+    image = np.fft.fft2(1.0 + scattered + 0.3 * scattered.std() * rng.normal(size=(SIDE, SIDE)))
+    return np.asarray(np.fft.ifft2(image / (1.0 + (1.0 / mtf - 1.0) * (2.0 * pixel * q.numpy()) ** 2)).real)
 
 
 def fitted(image: Image, pixel: Any = PIXEL, **settings: Any) -> Fit:
-    settings.setdefault("recipe", QUICK)
+    settings = {"recipe": QUICK, "cs": 0.0, **settings}
     found = fit_conditions(image, pixel_size=pixel, energy=300e3, **settings)
     assert isinstance(found, Fit), found
     return found
 
 
 def refused(image: Image, pixel: float = PIXEL, **settings: Any) -> str:
-    settings.setdefault("recipe", QUICK)
+    settings = {"recipe": QUICK, "cs": 0.0, **settings}
     found = fit_conditions(image, pixel_size=pixel, energy=300e3, **settings)
     assert isinstance(found, Refusal), found
     assert (found.energy, found.pixel_size) == (300e3, (pixel, pixel))
@@ -72,7 +79,7 @@ def test_a_known_transfer_is_read_back(astigmatic: tuple[Image, Fit]) -> None:
     assert inside(-400.0, found.c10_interval)
     assert inside(60.0, found.c12_interval)
     assert inside(0.5, found.phi12_interval)
-    assert inside(np.log(10.0), tuple(np.log(found.focal_spread_interval)))  # type: ignore[arg-type]
+    assert inside(np.log(10.0), tuple(np.log(found.effective_envelope_interval)))  # type: ignore[arg-type]
     assert 0.2 < found.c10_interval[1] - found.c10_interval[0] < 20.0
     assert found.c10_interval[0] < found.c10 < found.c10_interval[1]
 
@@ -81,7 +88,7 @@ def test_both_signs_are_reported_where_rings_cannot_tell(astigmatic: tuple[Image
     _, found = astigmatic
     assert found.sign_ambiguous
     (other,) = found.alternatives
-    assert other == pytest.approx((-found.c10, found.c12, (found.phi12 + pi / 2) % pi, 0.0))
+    assert other == pytest.approx((-found.c10, found.c12, (found.phi12 + pi / 2) % pi, 0.0, 0.0))
     image = film(1, C10=400.0, C12=60.0, phi12=0.5)
     over = fitted(image)
     assert over.c10 == pytest.approx(-400.0, abs=5.0)
@@ -104,7 +111,79 @@ def test_absorption_that_is_known_moves_no_focus_and_tells_its_sign(c10: float) 
     found = fitted(image, recipe=QUICK.model_copy(update={"amplitude_contrast": 0.2}))
     assert inside(c10, found.c10_interval)
     assert not found.sign_ambiguous
-    assert "differs from that of an amorphous film" in refused(image)
+
+
+def test_absorption_of_a_few_percent_that_nobody_gave_moves_no_focus() -> None:
+    # taken to be 0 it moves the focus by w/(πλq²), 2 Å at 0.8 Å⁻¹
+    image = film(2, C10=-300.0, absorption=0.08)
+    found, fixed = fitted(image), fitted(image, recipe=QUICK.model_copy(update={"amplitude_contrast": 0.0}))
+    assert abs(found.c10 + 300.0) < 1.0
+    assert abs(fixed.c10 + 300.0) > 1.5
+    low, high = found.amplitude_contrast_interval
+    assert low < 0.08 < high
+
+
+@pytest.mark.parametrize("length", [1.0, 2.0])
+def test_drift_is_found_and_moves_neither_focus_nor_astigmatism(length: float) -> None:
+    found = fitted(film(5, C10=-400.0, C12=60.0, phi12=2.2, drift=length))
+    assert found.drift_interval[0] < length < found.drift_interval[1] < length + 0.2
+    assert found.drift_azimuth == pytest.approx(DRIFT_AZIMUTH, abs=0.1)
+    assert abs(found.c10 + 400.0) < 8.0
+    assert inside(60.0, found.c12_interval)
+
+
+def test_a_blurred_camera_moves_no_focus_and_its_blur_is_no_known_spread() -> None:
+    found = fitted(film(6, C10=-400.0, mtf=0.15))
+    assert inside(-400.0, found.c10_interval)
+    low, high = found.effective_envelope_interval
+    assert low < 10.0 < high
+    assert high > 2.0 * low
+
+
+# --- spherical aberration
+
+
+@pytest.mark.parametrize(("cs", "reported"), [(1.2e7, 1.2e7), (0.85e7, 0.85e7), (0.0, 0.0)])
+def test_cs_that_nobody_gave_is_read_from_the_rings(cs: float, reported: float) -> None:
+    # 0.85 mm is no lens of the list; taken to be 0 the focus of 1.2 mm would be wrong by 300 Å
+    found = fitted(film(7, C10=-500.0, C30=cs), cs=None)
+    assert found.cs == pytest.approx(reported, abs=1.5e5)
+    assert found.cs_interval[0] - 1e5 <= cs <= found.cs_interval[1] + 1e5
+    assert abs(found.c10 + 500.0) < 10.0
+    assert inside(-500.0, found.c10_interval, 1.5)
+    assert not found.cs_known
+    assert "Cs was not given" in found.notes[0]
+    assert found.sign_ambiguous == (cs == 0.0)
+
+
+def test_every_cs_that_fits_is_told_with_its_focus() -> None:
+    # to 0.3 Å⁻¹ a millimetre is ½πλ³Cs q⁴ = 1 rad, which 120 Å of focus make up for
+    coarse = FitRecipe(largest_c10=4000.0, largest_c12=400.0, band=(0.05, 0.3))
+    found = fitted(film(8, pixel=1.6, C10=-2500.0, C30=1.2e7), 1.6, cs=None, recipe=coarse)
+    tried = {found.cs, *(one.cs for one in found.alternatives)}
+    assert tried >= {1e7, 1.2e7}
+    assert found.c10_interval[0] < -2500.0 < found.c10_interval[1]
+    for lens in found.alternatives:
+        if lens.c10 < 0.0:
+            assert found.c10_interval[0] < lens.c10 < found.c10_interval[1]
+    foci = [one.c10 for one in sorted((one for one in found.alternatives if one.c10 < 0.0), key=lambda one: one.cs)]
+    assert foci == sorted(foci, reverse=True)  # more Cs is more underfocus
+
+
+@pytest.mark.parametrize(("true", "given"), [(1.2e7, 0.0), (1.2e7, 1.0e7), (0.0, 1.2e7)])
+def test_a_given_cs_that_rings_contradict_is_said_to_be_wrong(true: float, given: float) -> None:
+    image = film(9, C10=-500.0, C30=true)
+    found = fit_conditions(image, pixel_size=PIXEL, energy=300e3, cs=given, recipe=QUICK)
+    words = found.reason if isinstance(found, Refusal) else " ".join(found.notes)
+    assert f"the rings fit Cs = {true / 1e7:.3g} mm better" in words
+    assert words.endswith("nm")
+    if isinstance(found, Fit):
+        assert any(lens.cs == true and lens.worse_by < 0.0 for lens in found.alternatives)
+
+
+def test_a_given_cs_that_is_right_is_not_doubted() -> None:
+    found = fitted(film(9, C10=-500.0, C30=1.2e7), cs=1.2e7)
+    assert (found.notes, found.cs_known, found.cs_interval) == ((), True, (1.2e7, 1.2e7))
 
 
 def test_a_quarter_turn_of_the_image_turns_the_astigmatism(astigmatic: tuple[Image, Fit]) -> None:
@@ -149,7 +228,8 @@ def test_conditions_carry_what_was_fitted(astigmatic: tuple[Image, Fit]) -> None
     _, found = astigmatic
     conditions = found.conditions()
     assert conditions.aberrations == Aberrations(C10=found.c10, C12=found.c12, phi12=found.phi12)
-    assert (conditions.energy, conditions.focal_spread) == (300e3, found.focal_spread)
+    assert conditions.energy == 300e3
+    assert conditions.focal_spread == Conditions().focal_spread  # what damps the rings is none
 
 
 def test_a_wider_confidence_is_a_wider_interval(astigmatic: tuple[Image, Fit]) -> None:

@@ -12,7 +12,12 @@ from passband.microscope.aberrations import phase_aberration
 from passband.microscope.form_factors import scattering_factor
 from passband.microscope.power_spectrum import Cells, averaged_periodogram, gather, usable_bins
 from passband.microscope.ring_model import (
+    ABSORPTION,
+    C30,
+    C30_UNIT,
+    CAMERA,
     DEPTH,
+    DRIFT,
     LENS,
     NOISE,
     SCATTERING,
@@ -46,15 +51,16 @@ def cells(power: np.ndarray | None = None) -> Cells:
     )
 
 
-def modelled(power: np.ndarray | None = None, **known: float) -> RingModel:
+def modelled(power: np.ndarray | None = None, **known: float | None) -> RingModel:
     setting = RingSetting(LENGTH, **{"cs": CS, "amplitude_contrast": 0.0, "element": 6, "band": (0.1, 1.0), **known})
     return ring_model(cells(power), setting)
 
 
-def placed(*, spread: float = 8.0, thickness: float = 60.0, depth: float = 40.0) -> Tensor:
+def placed(*, spread: float = 8.0, thickness: float = 60.0, depth: float = 40.0, absorption: float = 0.0) -> Tensor:
     """Those of the lens above; at a depth of 40 the rings reach down to the noise."""
     values = torch.zeros(len(modelled().centre), dtype=torch.float64)
     values[:LENS] = torch.tensor([C10, C12 * np.cos(2.0 * PHI12), C12 * np.sin(2.0 * PHI12)])
+    values[C30], values[ABSORPTION] = CS / C30_UNIT, np.arcsin(absorption)
     values[SPREAD], values[THICKNESS], values[DEPTH] = np.log(spread), np.log(thickness), depth
     values[SCATTERING], values[NOISE], values[NOISE + 1] = 0.4, -1.2, 0.7
     return values
@@ -76,7 +82,7 @@ def seen(w: float, *, depth: float = 0.0) -> np.ndarray:
 @pytest.mark.parametrize("thickness", [1.0, 60.0, 200.0])
 def test_rings_are_those_of_atoms_at_every_depth(contrast: float, thickness: float) -> None:
     found = modelled(amplitude_contrast=contrast)
-    values = placed(thickness=thickness)
+    values = placed(thickness=thickness, absorption=contrast)
     scattering, noise = (part.numpy() for part in found.parts(values))
     depths = thickness * ((np.arange(2000) + 0.5) / 2000 - 0.5)
     contrasts = np.mean([seen(float(np.arcsin(contrast)), depth=depth) ** 2 for depth in depths], axis=0)
@@ -95,7 +101,8 @@ def test_the_envelope_is_that_of_the_focal_spread_and_the_element() -> None:
     sharp, blurred = (modelled().parts(placed(spread=spread)) for spread in (1e-6, 20.0))
     torch.testing.assert_close(blurred[0] / sharp[0], temporal_envelope(q, 20.0, LENGTH) ** 2)
     form = scattering_factor(6, RADIUS) / scattering_factor(6, np.zeros(1))
-    np.testing.assert_allclose(sharp[0].numpy(), np.exp(0.4) * form**2)
+    still, _ = modelled().undrifted(placed(spread=1e-6))
+    np.testing.assert_allclose(still.numpy(), np.exp(0.4) * form**2)
     np.testing.assert_allclose(sharp[1].numpy(), np.exp(-1.2 + 0.7 * RADIUS**2))  # the band ends at 1 Å⁻¹
 
 
@@ -114,8 +121,39 @@ def test_deviance_is_that_of_exponential_bins_and_normal_priors() -> None:
     assert deviance(found, values) == pytest.approx(likelihood + float(prior), rel=1e-9)
 
 
+@pytest.mark.parametrize(("length", "azimuth"), [(1.5, 0.4), (0.8, 2.5)])
+def test_drift_is_the_mean_over_positions_during_the_exposure(length: float, azimuth: float) -> None:
+    # rejects a drift with the power of the amplitude, across its direction or as long again
+    values = placed()
+    values[DRIFT], values[DRIFT + 1] = length**2 * np.cos(2.0 * azimuth), length**2 * np.sin(2.0 * azimuth)
+    along = RADIUS * np.cos(AZIMUTH - azimuth)
+    positions = length * ((np.arange(4000) + 0.5) / 4000 - 0.5)
+    amplitude = np.abs(np.mean(np.exp(2j * pi * along[:, None] * positions), axis=1))
+    np.testing.assert_allclose(modelled().drifted(values).numpy(), amplitude**2, atol=4e-3)  # |v| is rounded at 0
+
+
+def test_a_camera_damps_what_was_scattered_and_not_the_noise() -> None:
+    found, values = modelled(), placed()
+    values[CAMERA], values[CAMERA + 1] = 1.2, 0.7
+    damped, plain = found.parts(values), found.parts(placed())
+    np.testing.assert_allclose((damped[0] / plain[0]).numpy(), np.exp(-1.2 * RADIUS - 0.7 * RADIUS**2))
+    torch.testing.assert_close(damped[1], plain[1])
+
+
+@pytest.mark.parametrize("name", ["cs", "amplitude_contrast"])
+def test_what_is_given_is_held_and_what_is_not_is_found(name: str) -> None:
+    truth = placed(depth=2.0, absorption=0.06)
+    power = torch.exp(modelled().expected(truth)).numpy()
+    unknown, given = modelled(power, cs=None, amplitude_contrast=None), modelled(power, cs=0.9 * CS)
+    free = refine(unknown._replace(weight=1e3 * unknown.weight), truth).parameters  # what is thought beforehand is less
+    held = refine(given, truth).parameters
+    index = {"cs": C30, "amplitude_contrast": ABSORPTION}[name]
+    assert float(free[index]) == pytest.approx(float(truth[index]), rel=0.1)
+    assert float(held[index]) == pytest.approx({C30: 0.9 * CS / C30_UNIT, ABSORPTION: 0.0}[index], abs=2e-3)
+
+
 def test_refining_exact_rings_finds_the_lens() -> None:
-    truth = placed(depth=2.0)
+    truth = placed(depth=2.0, absorption=0.2)
     power = torch.exp(modelled(amplitude_contrast=0.2).expected(truth)).numpy()
     found = modelled(power, amplitude_contrast=0.2)
     start = truth.clone()
@@ -143,6 +181,7 @@ def parameters(model: RingModel, *, scattering: float = 0.0) -> Tensor:
     values = model.centre + 0.3 * torch.randn(len(model.centre), generator=torch.Generator().manual_seed(1))
     values[:LENS] = torch.tensor([-400.0, 50.0, -30.0])
     values[SCATTERING] += scattering
+    values[DRIFT : DRIFT + 2] = torch.tensor([0.5, -1.8])
     return values.double()
 
 
@@ -159,4 +198,5 @@ def test_derivatives_are_those_of_automatic_differentiation(model: RingModel, ri
     scale = expected.abs().amax(dim=0).clamp(min=1e-9)
     torch.testing.assert_close(jacobian / scale, expected / scale, rtol=0.0, atol=1e-9)
     moves = jacobian.abs().amax(dim=0) > 0
-    assert bool(moves[[0, 1, 2, THICKNESS, DEPTH]].all()) == rings
+    assert bool(moves[[DRIFT, DRIFT + 1]].all())
+    assert bool(moves[[0, 1, 2, C30, ABSORPTION, THICKNESS, DEPTH]].all()) == rings

@@ -14,7 +14,7 @@ from passband.recipe import PassbandError
 
 if TYPE_CHECKING:
     from passband.files.micrograph import Micrograph
-    from passband.microscope.fitting import Fit, Refusal
+    from passband.microscope.ring_result import Fit, Refusal
 
 
 @command(
@@ -32,14 +32,17 @@ def fit(
     energy: Annotated[
         str | None, typer.Option(metavar="EV", help="Beam energy, 300e3 or 300kV; the file's own if absent.")
     ] = None,
-    cs: Annotated[str, typer.Option(metavar="LENGTH", help="Spherical aberration C30, Å or 1.2mm.")] = "0",
+    cs: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="Spherical aberration C30, Å or 1.2mm; fitted if absent.")
+    ] = None,
     pixel_size: PixelSize = None,
     focal_spread: Annotated[
         str | None, typer.Option(metavar="LENGTH", help="Known focal spread (standard deviation), Å; fitted if absent.")
     ] = None,
     amplitude_contrast: Annotated[
-        float, typer.Option(metavar="SHARE", help="Share of absorption contrast; 0.07 to 0.1 for ice.")
-    ] = 0.0,
+        float | None,
+        typer.Option(metavar="SHARE", help="Share of absorption contrast, 0.07 to 0.1 for ice; fitted if absent."),
+    ] = None,
     element: Annotated[str, typer.Option(metavar="SYMBOL", help="Element of the amorphous film.")] = "C",
     largest_defocus: Annotated[
         str | None, typer.Option(metavar="LENGTH", help="Search |C10| to here; as far as rings can be seen if absent.")
@@ -48,10 +51,11 @@ def fit(
     frame: Frame = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read defocus, two-fold astigmatism and focal spread from the Thon rings of a micrograph, with intervals.
+    """Read defocus, two-fold astigmatism and drift from the Thon rings of a micrograph, with intervals.
 
-    C10 = −defocus is that of the amorphous film's mid-plane. Where the sign cannot be known (Cs = 0) it says so and
-    gives both answers; where there are no rings it gives the reason and no numbers.
+    Without --cs each spherical aberration that lenses have is tried, and all that fit are told. C10 = −defocus is that
+    of the amorphous film's mid-plane. Where the sign cannot be known (Cs = 0) it says so and gives both answers; where
+    there are no rings it gives the reason and no numbers.
     """
     from passband.files.own_files import refuse_foreign
     from passband.files.reading import open_micrograph
@@ -60,7 +64,8 @@ def fit(
         refuse_foreign(figure)
     micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
     from passband.commands.terminal import quantities
-    from passband.microscope.fitting import Fit, FitRecipe, fit_conditions
+    from passband.microscope.fitting import FitRecipe, fit_conditions
+    from passband.microscope.ring_result import Fit
 
     recipe = FitRecipe.model_validate(
         {
@@ -76,7 +81,7 @@ def fit(
         micrograph.array,
         pixel_size=micrograph.known_pixel_size,
         energy=known_energy(image, micrograph, None if energy is None else quantities.energy(energy)),
-        cs=quantities.signed_length(cs, "cs"),
+        cs=None if cs is None else quantities.signed_length(cs, "cs"),
         recipe=recipe,
     )
     written = draw(figure, found) if figure is not None and isinstance(found, Fit) else None
@@ -104,7 +109,7 @@ def known_energy(path: Path, micrograph: "Micrograph", given: float | None) -> f
 
 def as_values(found: "Fit | Refusal") -> dict[str, Any]:
     """Plain values for JSON: what was used, and the fit or `refused` with the reason (null where there is a fit)."""
-    from passband.microscope.fitting import Refusal
+    from passband.microscope.ring_result import Refusal
 
     used = {"energy_eV": found.energy, "cs_A": found.cs, "pixel_size_A": list(found.pixel_size)}
     if isinstance(found, Refusal):
@@ -117,18 +122,29 @@ def as_values(found: "Fit | Refusal") -> dict[str, Any]:
         "c10_interval_A": list(found.c10_interval),
         "c12_interval_A": list(found.c12_interval),
         "phi12_interval_rad": list(found.phi12_interval),
-        "focal_spread_A": found.focal_spread,
-        "focal_spread_interval_A": list(found.focal_spread_interval),
+        "cs_interval_A": list(found.cs_interval),
+        "cs_known": found.cs_known,
+        # the envelope of all that damps; the first name is that of before drift and camera were told apart
+        "focal_spread_A": found.effective_envelope,
+        "focal_spread_interval_A": list(found.effective_envelope_interval),
+        "effective_envelope_A": found.effective_envelope,
+        "effective_envelope_interval_A": list(found.effective_envelope_interval),
+        "drift_A": found.drift,
+        "drift_interval_A": list(found.drift_interval),
+        "drift_azimuth_rad": found.drift_azimuth,
+        "amplitude_contrast": found.amplitude_contrast,
+        "amplitude_contrast_interval": list(found.amplitude_contrast_interval),
         "thickness_A": found.thickness,
         "thickness_interval_A": list(found.thickness_interval),
         "confidence": found.confidence,
         "sign_ambiguous": found.sign_ambiguous,
         "alternatives": [
-            {"c10_A": lens.c10, "c12_A": lens.c12, "phi12_rad": lens.phi12, "worse_by": lens.worse_by}
+            {"c10_A": lens.c10, "c12_A": lens.c12, "phi12_rad": lens.phi12, "cs_A": lens.cs, "worse_by": lens.worse_by}
             for lens in found.alternatives
         ],
         "evidence": found.evidence,
         "rings": found.rings,
+        "notes": list(found.notes),
         **used,
     }
 
@@ -138,7 +154,7 @@ def report(found: "Fit | Refusal") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from passband.microscope.fitting import Refusal
+    from passband.microscope.ring_result import Refusal
 
     console = Console(highlight=False)
     if isinstance(found, Refusal):
@@ -151,15 +167,21 @@ def report(found: "Fit | Refusal") -> None:
         ("C10 = −defocus", found.c10, found.c10_interval, 10.0, "nm"),
         ("astigmatism C12", found.c12, found.c12_interval, 10.0, "nm"),
         ("its azimuth φ12", found.phi12, found.phi12_interval, math.pi / 180.0, "°"),
-        ("focal spread", found.focal_spread, found.focal_spread_interval, 10.0, "nm"),
+        ("Cs", found.cs, found.cs_interval, 1e7, "mm"),
+        ("effective envelope", found.effective_envelope, found.effective_envelope_interval, 10.0, "nm"),
+        ("drift", found.drift, found.drift_interval, 10.0, "nm"),
         ("film thickness", found.thickness, found.thickness_interval, 10.0, "nm"),
     ):
         table.add_row(name, f"{value / size:.2f} {unit}", f"{low / size:.2f} to {high / size:.2f}")
     console.print(table)
     for lens in found.alternatives:
         degrees = lens.phi12 * 180.0 / math.pi
-        text = f"C10 {lens.c10 / 10.0:.2f} nm, C12 {lens.c12 / 10.0:.2f} nm, φ12 {degrees:.1f}°"
-        console.print(f"as likely: {text}", soft_wrap=True)
+        text = (
+            f"C10 {lens.c10 / 10.0:.2f} nm, C12 {lens.c12 / 10.0:.2f} nm, φ12 {degrees:.1f}°, Cs {lens.cs / 1e7:.3g} mm"
+        )
+        console.print(f"{'likelier' if lens.worse_by < 0.0 else 'as likely'}: {text}", soft_wrap=True)
+    for note in found.notes:
+        console.print(printable(note), soft_wrap=True, markup=False)
     if found.sign_ambiguous:
         console.print("The sign of C10 cannot be read from these rings.")
 

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log10
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
@@ -146,12 +147,16 @@ class Quantity:
 
 
 class FittedSetting(NamedTuple):
-    """Quantities that were fitted to an image: the best values, others as likely, intervals, and a note in words."""
+    """Quantities that were fitted to an image: the best values, others as likely, intervals, and a note in words.
+
+    `others` are numbers that tell of the image and are no quantities of a setting.
+    """
 
     values: Mapping[str, float]
     alternatives: tuple[Mapping[str, float], ...]
     intervals: Mapping[str, tuple[float, float]]
     note: str
+    others: Mapping[str, float] = MappingProxyType({})
 
 
 class RadialTransfer(NamedTuple):
@@ -289,7 +294,7 @@ class Instrument(Recipe, ABC):
     ) -> FittedSetting | str:
         """Fit a setting to an image (y, x) of pixels (y, x) in Å; a refusal is its reason.
 
-        `given` is what the user knows, `middle` the middle of the training for what else the fit needs.
+        `given` is what the user knows, `middle` the middle of the training: what else the fit needs may be so.
         """
         return f"nothing is fitted to images of {self.kind}"
 

@@ -21,6 +21,7 @@ from passband.recipe import PassbandError
 FloatArray = NDArray[np.float64]
 
 TILE = 256.0  # Å: resolves the rings of |C10| = 200 nm at 300 kV to 1 Å⁻¹, whose period there is 0.013 Å⁻¹
+SMALLEST_TILE = 512  # pixels; those of cryo-EM of 1.8 Å resolve |C10| up to 7 µm then
 LARGEST_TILE = 2048  # pixels; the work space of one is some 100 MB
 TAPERED = 0.25  # fraction of a tile's side under the cosine edges of the Tukey window
 # ∫w⁴/(∫w²)² of that window, squared for two dimensions: bins that hold what one independent bin would
@@ -117,7 +118,7 @@ def tapered_window(length: int) -> FloatArray:
 
 
 def _tile_side(shape: tuple[int, ...], pixel_size: tuple[float, float]) -> int:
-    wanted = min(max(int(TILE / max(pixel_size)), 128), LARGEST_TILE)
+    wanted = min(max(int(TILE / max(pixel_size)), SMALLEST_TILE), LARGEST_TILE)
     shortest = min(shape)
     return int(prev_fast_len(shortest if shortest <= min(1.5 * wanted, LARGEST_TILE) else wanted, real=True))
 

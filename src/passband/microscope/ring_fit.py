@@ -13,8 +13,11 @@ from torch import Tensor
 
 from passband.microscope.power_spectrum import Cells, FloatArray, Periodogram, as_cells, gather, spot_bins, usable_bins
 from passband.microscope.ring_model import (
+    C30,
+    C30_UNIT,
     DEPTH,
     LENS,
+    PHASE,
     THICKNESS,
     Refined,
     RingModel,
@@ -23,11 +26,11 @@ from passband.microscope.ring_model import (
     ring_model,
     with_derivatives,
 )
-from passband.microscope.ring_search import Candidate, Residual, focus_period, search_rings
+from passband.microscope.ring_starts import Start, find_starts, usual_fit
 
-THICKNESSES = (30.0, 90.0)  # Å of the films that are searched for: rings to 1.3 and to 0.75 Å⁻¹ at 300 kV
-KEPT = 3  # patterns that are refined for each sign and thickness
-WORTH = 0.5  # of the best score: patterns below it came to a tenth of the evidence of the right one
+LOWEST_CS = -1e6  # Å, that a corrector is set to: some −15 µm
+FEW = 12  # steps that bring a start near its optimum
+WORTHWHILE = 0.5  # of the best evidence
 SECTORS, BANDS = 12, 10  # blocks of the spectrum that are taken to be independent
 RADII = 24  # steps of |q| over which a fit is compared with the data
 
@@ -66,83 +69,60 @@ class RingFit(NamedTuple):
     usable: NDArray[np.bool_]
 
 
-def fit_rings(
-    periodogram: Periodogram, setting: RingSetting, *, largest: tuple[float, float], both_signs: bool
-) -> RingFit:
-    """Fit rings with |C10| and C12 up to the `largest` Å; of C10 < 0 only, unless `both_signs`."""
+def fit_rings(periodogram: Periodogram, setting: RingSetting, *, largest: tuple[float, float]) -> RingFit:
+    """Fit rings with |C10| and C12 up to the `largest` Å; of C10 < 0 only where rings cannot tell the sign."""
     band = usable_bins(periodogram, setting.band)
     usable = band & ~spot_bins(periodogram)
     cells = gather(periodogram, usable)
     model = ring_model(cells, setting)
-    null = smooth_fit(model)
-    starts = _starts(cells, model, null, largest, both_signs)
-    refined = _distinct(_refine_all(model, null, starts), both_signs)
+    usual = usual_fit(model)
+    starts = find_starts(cells, model, usual, setting, largest)
+    first = [from_start(model, one, usual) for one in starts]
+    refined = _worthwhile(_distinct(first, setting), usual.deviance)
     usable = band & ~_spots_in_rings(periodogram, band, setting, refined[0])
     cells = gather(periodogram, usable)
     model = ring_model(cells, setting)
-    null = smooth_fit(model)
-    again = _distinct([refine(model, one.parameters) for one in refined], both_signs)
-    return RingFit([_judged(model, cells, one, null) for one in again], model, cells, usable)
+    null = smooth_fit(model, usual.parameters)
+    again = _distinct([refine(model, one.parameters) for one in refined], setting)
+    return RingFit([judged(model, cells, one, null) for one in again], model, cells, usable)
 
 
-def smooth_fit(model: RingModel) -> Refined:
-    """Fit the spectrum without rings."""
+def from_start(model: RingModel, start: Start, usual: Refined) -> Refined:
+    """Bring rings near their optimum: how strong they are first, which a smooth spectrum does not know."""
+    strength = torch.ones(len(model.centre), dtype=torch.bool)
+    strength[: THICKNESS + 1] = False
+    placed = refine(model, start.parameters(usual), free=strength, steps=FEW // 2)
+    return refine(model, placed.parameters, steps=FEW)
+
+
+def smooth_fit(model: RingModel, start: Tensor) -> Refined:
+    """Fit the spectrum without rings, from a `usual_fit`."""
     free = torch.ones(len(model.centre), dtype=torch.bool)
-    free[:LENS] = False
+    free[:PHASE] = False
     free[[THICKNESS, DEPTH]] = False
-    return refine(model, model.centre, free=free, rings=False)
+    return refine(model, start, free=free, rings=False)
 
 
-def _starts(
-    cells: Cells, model: RingModel, null: Refined, largest: tuple[float, float], both_signs: bool
-) -> list[tuple[Candidate, float]]:
-    """Candidates and the film thickness that each was found with."""
-    scattering, noise = (part.numpy() for part in model.parts(null.parameters))
-    excess = model.power.numpy() / (scattering + noise) - 1.0
-    ranges = [(-largest[0], 0.0)] + ([(0.0, largest[0])] if both_signs else [])
-    starts: list[tuple[Candidate, float]] = []
-    for thickness in THICKNESSES:
-        node = np.sinc(model.wavelength * thickness * cells.squared)
-        residual = Residual(excess, scattering / (scattering + noise) * node, model.known_phase.numpy())
-        for c10 in ranges:
-            found = search_rings(
-                cells, residual, wavelength=model.wavelength, c10=c10, largest_c12=largest[1], keep=KEPT
-            )
-            starts += [(candidate, thickness) for candidate in found]
-    starts.sort(key=lambda start: -start[0].score)
-    apart = focus_period(cells, scattering / (scattering + noise), model.wavelength)
-    kept: list[tuple[Candidate, float]] = []
-    for start in starts:  # the same lens is found with either thickness
-        lens = np.array(start[0][:LENS])
-        new = all(float(np.linalg.norm(lens - np.array(other[:LENS]))) > apart for other, _ in kept)
-        if new and start[0].score >= WORTH * starts[0][0].score:
-            kept.append(start)
-    return kept
-
-
-def _refine_all(model: RingModel, null: Refined, starts: list[tuple[Candidate, float]]) -> list[Refined]:
-    refined = []
-    for candidate, thickness in starts:
-        start = null.parameters.clone()
-        start[:LENS] = torch.tensor([candidate.c10, candidate.c12_cos, candidate.c12_sin], dtype=start.dtype)
-        start[THICKNESS] = float(np.log(thickness))
-        refined.append(refine(model, start))
-    return refined
-
-
-def _distinct(fits: list[Refined], both_signs: bool) -> list[Refined]:
+def _distinct(fits: list[Refined], setting: RingSetting) -> list[Refined]:
     """Best first, without those that came to the same lens."""
     kept: list[Refined] = []
-    for fit in sorted(fits if both_signs else map(_underfocused, fits), key=lambda one: one.deviance):
+    for fit in sorted((_possible(one, setting) for one in fits), key=lambda one: one.deviance):
         if all(float(torch.dist(fit.parameters[:LENS], one.parameters[:LENS])) > _reach(one) for one in kept):
             kept.append(fit)
     return kept
 
 
-def _underfocused(fit: Refined) -> Refined:
-    """Return the same rings with C10 ≤ 0, where χ and −χ give the same."""
+def _worthwhile(fits: list[Refined], smooth: float) -> list[Refined]:
+    """Those that come to half the evidence of the best: no other can be a rival of it."""
+    return [one for one in fits if smooth - one.deviance >= WORTHWHILE * (smooth - fits[0].deviance)] or fits[:1]
+
+
+def _possible(fit: Refined, setting: RingSetting) -> Refined:
+    """Return the same rings of −χ where χ is none to report: overfocus without a sign, or a Cs that no lens has."""
+    lens = fit.parameters[0], fit.parameters[C30] * C30_UNIT
+    impossible = lens[1] < LOWEST_CS if setting.cs is None else lens[0] > 0.0 and not setting.tells_sign
     sign = torch.ones_like(fit.parameters)
-    sign[:LENS] = -1.0 if float(fit.parameters[0]) > 0.0 else 1.0
+    sign[:PHASE] = -1.0 if bool(impossible) else 1.0
     return fit._replace(parameters=fit.parameters * sign)
 
 
@@ -167,7 +147,7 @@ def expected_power(
     return np.asarray(torch.exp(model.expected(parameters)).numpy(), dtype=np.float64)
 
 
-def _judged(model: RingModel, cells: Cells, fit: Refined, null: Refined) -> Pattern:
+def judged(model: RingModel, cells: Cells, fit: Refined, null: Refined) -> Pattern:
     """Covariance by blocks of the spectrum, and the gain of each sector."""
     parameters = fit.parameters
 
@@ -199,11 +179,10 @@ def radial_misfit(fitted: RingFit) -> float:
 
 
 def _wider(one: FloatArray, other: FloatArray) -> FloatArray:
-    """Of two covariances, parameter by parameter, the larger variance; the lens's three parameters go together."""
-    lens = slice(0, LENS)
+    """Of two covariances, parameter by parameter, the larger variance; those of the phase go together."""
     chosen = np.where(np.diag(other) > np.diag(one), np.diag(other), np.diag(one))
     wider = np.diag(chosen)
-    wider[lens, lens] = (
-        other[lens, lens] if np.trace(other[lens, lens]) > np.trace(one[lens, lens]) else one[lens, lens]
-    )
+    phase, lens = slice(0, PHASE), slice(0, LENS)
+    larger = other if np.trace(other[lens, lens]) > np.trace(one[lens, lens]) else one
+    wider[phase, phase] = larger[phase, phase]
     return wider

@@ -2,13 +2,16 @@
 
 The expected power at **q** is
 
-    P = N(q) + ½ S(q) E_t²(q) [1 − m · sinc(λ t q²) · cos 2(χ(**q**) − w)],
+    P = N(q) + ½ S(q) E_t²(q) D²(**q**) [1 − m · sinc(λ t q²) · cos 2(χ(**q**) − w)],
 
-with N = exp(n₀ + n₁q²) the noise, S the scattering of the film (the square of its element's form factor times a smooth
-factor), E_t the envelope of the focal spread, w = arcsin of the amplitude contrast and m ≤ 1 how deep the rings
-are. The film's atoms lie at depths that spread over its thickness t and scatter independently; each sees the focus at
-its own depth, so the mean over depth is a sinc, and the rings vanish at q² = 1/(λt) and come back inverted (the node of
-Elferich et al., J. Struct. Biol. X (2024), doi:10.1101/2024.02.19.580961). **C10 is that of the film's mid-plane.**
+with N = exp(n₀ + n₁q²) the noise, S the scattering of the film (the square of its element's form factor, the camera's
+exp(−b₁q − b₂q²) and a smooth factor), E_t the envelope of the focal spread, D that of drift (`ring_drift`), w = arcsin
+of the amplitude contrast and m ≤ 1 how deep the rings are. Every number but the known ones is fitted, Cs and w with
+what is thought of them beforehand. E_t takes what no other factor does: angular spread, vibration, the rest of the
+camera. The film's atoms lie at depths that spread over its thickness t and scatter independently; each sees the focus
+at its own depth, so the mean over depth is a sinc, and the rings vanish at q² = 1/(λt) and come back inverted (the node
+of Elferich et al., J. Struct. Biol. X (2024), doi:10.1101/2024.02.19.580961). A small tilt of the film spreads the
+focus in the same way, and t takes it. **C10 is that of the film's mid-plane.**
 
 The likelihood is Whittle's: every bin is exponentially distributed about P, so a cell of w bins adds
 −w [P̂/P + ln P]. It is maximised by Fisher scoring with derivatives from torch.
@@ -24,12 +27,23 @@ from torch import Tensor
 
 from passband.microscope.form_factors import scattering_factor
 from passband.microscope.power_spectrum import Cells, FloatArray
+from passband.microscope.ring_drift import drift_derivatives, drift_power, drift_squared
 
 SPLINES = 7
 LENS = 3  # the first parameters: C10, C12 cos 2φ12, C12 sin 2φ12, in Å
-NAMED = ("C10", "C12_cos", "C12_sin", "log_spread", "log_thickness", "depth", "log_scattering", "log_noise", "slope")
-SPREAD, THICKNESS, DEPTH, SCATTERING, NOISE = 3, 4, 5, 6, 7
+NAMED = (
+    *("C10", "C12_cos", "C12_sin", "C30", "absorption", "log_spread", "log_thickness", "depth", "log_scattering"),
+    *("log_noise", "slope", "drift_cos", "drift_sin", "camera", "camera_slope"),
+)
+C30, ABSORPTION, SPREAD, THICKNESS, DEPTH, SCATTERING, NOISE, SLOPE, DRIFT, _, CAMERA, _ = range(LENS, len(NAMED))
+PHASE = ABSORPTION + 1  # so many parameters move the phase
+C30_UNIT = 1e5  # Å of Cs in one of its parameter: steps of all parameters are then of one size
 LEAST, MOST = -30.0, 30.0  # logarithms stay within
+# What is thought of a number that nobody gave, mean and standard deviation:
+UNKNOWN_CS = (1e7, 1e7)  # Å; lenses have 0 to 3 mm
+UNKNOWN_ABSORPTION = 0.05  # rad; films of light elements have 0.02 to 0.1
+LARGE_DRIFT = 2.0  # Å, in one exposure
+KNOWN = 1e-3  # standard deviation of a number that was given
 
 
 class RingModel(NamedTuple):
@@ -40,7 +54,7 @@ class RingModel(NamedTuple):
     squared: Tensor
     along: Tensor
     across: Tensor
-    known_phase: Tensor  # χ of the known aberrations less w, rad
+    spherical: Tensor  # χ of one `C30_UNIT`, rad
     log_form: Tensor  # ln f²/f²(0)
     splines: Tensor  # (n, SPLINES)
     wavelength: float
@@ -56,13 +70,25 @@ class RingModel(NamedTuple):
         return torch.log(noise + scattering * (1.0 - self.oscillation(parameters)))
 
     def parts(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """½ S E_t² D², N, each (n,)."""
+        still, noise = self.undrifted(parameters)
+        return still * self.drifted(parameters), noise
+
+    def undrifted(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """½ S E_t², N, each (n,)."""
         spread = torch.exp(parameters[..., SPREAD])
         envelope = -((pi * self.wavelength * spread * self.squared) ** 2)
-        shape = self.log_form + (self.splines * parameters[..., len(NAMED) :]).sum(dim=-1)
+        relative = self.squared / self.highest
+        camera = parameters[..., CAMERA] * relative.sqrt() + parameters[..., CAMERA + 1] * relative
+        shape = self.log_form + (self.splines * parameters[..., len(NAMED) :]).sum(dim=-1) - camera
         scattering = torch.exp((parameters[..., SCATTERING] + shape + envelope).clamp(LEAST, MOST))
-        noise = torch.exp(parameters[..., NOISE] + parameters[..., NOISE + 1] * (self.squared / self.highest))
+        noise = torch.exp(parameters[..., NOISE] + parameters[..., SLOPE] * relative)
         return scattering, noise
+
+    def drifted(self, parameters: Tensor) -> Tensor:
+        """D², what drift leaves of the power, (n,)."""
+        v = (parameters[..., DRIFT], parameters[..., DRIFT + 1])
+        return drift_power(drift_squared(v, self.squared, self.along, self.across))
 
     def oscillation(self, parameters: Tensor) -> Tensor:
         """Relative depth of the rings, m · sinc(λtq²) · cos 2(χ − w), (n,)."""
@@ -73,7 +99,8 @@ class RingModel(NamedTuple):
     def phase(self, parameters: Tensor) -> Tensor:
         """χ − w in rad, (n,)."""
         fitted = parameters[..., 0] * self.squared + parameters[..., 1] * self.along + parameters[..., 2] * self.across
-        return self.known_phase + pi * self.wavelength * fitted
+        known = parameters[..., C30] * self.spherical - parameters[..., ABSORPTION]
+        return known + pi * self.wavelength * fitted
 
 
 class Refined(NamedTuple):
@@ -85,41 +112,71 @@ class Refined(NamedTuple):
 
 
 class RingSetting(NamedTuple):
-    """What is known before the fit: Å for lengths, Å⁻¹ for the band, the atomic number of the film's element."""
+    """What is known before the fit: Å for lengths, Å⁻¹ for the band, the atomic number of the film's element.
+
+    None is fitted: of Cs, `amplitude_contrast` and `focal_spread`.
+    """
 
     wavelength: float
-    cs: float
-    amplitude_contrast: float
+    cs: float | None
+    amplitude_contrast: float | None
     element: int
     band: tuple[float, float]
     focal_spread: float | None = None
+
+    @property
+    def tells_sign(self) -> bool:
+        """Whether rings of C10 and −C10 may differ; χ and −χ give the same, so Cs or a known absorption must."""
+        return self.cs != 0.0 or self.amplitude_contrast not in (None, 0.0)
 
 
 def ring_model(cells: Cells, setting: RingSetting) -> RingModel:
     """Model of the cells' power."""
     wavelength = setting.wavelength
     squared = torch.as_tensor(cells.squared)
-    known = 0.5 * pi * wavelength**3 * setting.cs * squared.square() - float(np.arcsin(setting.amplitude_contrast))
     form = scattering_factor(setting.element, cells.q) / scattering_factor(setting.element, np.zeros(1))
-    level = float(np.average(cells.power, weights=cells.weight))
-    known_spread = setting.focal_spread is not None
-    log_spread = np.log(max(setting.focal_spread, 0.1)) if setting.focal_spread is not None else np.log(12.0)
-    centre = [0.0, 0.0, 0.0, log_spread, np.log(50.0), 2.0, np.log(level), np.log(level), 0.0] + [0.0] * SPLINES
-    width = [1e6, 1e6, 1e6, 1e-3 if known_spread else 1.0, 0.7, 1.5, 20.0, 20.0, 2.0] + [0.5] * SPLINES
+    centre, width = _priors(setting, float(np.average(cells.power, weights=cells.weight)))
     return RingModel(
         power=torch.as_tensor(cells.power),
         weight=torch.as_tensor(cells.weight),
         squared=squared,
         along=torch.as_tensor(cells.along),
         across=torch.as_tensor(cells.across),
-        known_phase=known,
+        spherical=0.5 * pi * wavelength**3 * C30_UNIT * squared.square(),
         log_form=torch.as_tensor(2.0 * np.log(form)),
         splines=torch.as_tensor(_splines(cells.q, setting.band)),
         wavelength=wavelength,
         highest=setting.band[1] ** 2,
-        centre=torch.tensor(centre, dtype=torch.float64),
-        precision=torch.tensor(width, dtype=torch.float64) ** -2,
+        centre=centre,
+        precision=width**-2,
     )
+
+
+def _priors(setting: RingSetting, level: float) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of every parameter before the fit, (parameters,); `level` is the mean power."""
+    drift = max(LARGE_DRIFT, 1.5 / setting.band[1]) ** 2
+    named = dict.fromkeys(NAMED[:LENS], (0.0, 1e6)) | {
+        "C30": (UNKNOWN_CS[0] / C30_UNIT, UNKNOWN_CS[1] / C30_UNIT),
+        "absorption": (0.0, UNKNOWN_ABSORPTION),
+        "log_spread": (float(np.log(12.0)), 1.0),
+        "log_thickness": (float(np.log(50.0)), 0.7),
+        "depth": (2.0, 1.5),
+        "log_scattering": (float(np.log(level)), 20.0),
+        "log_noise": (float(np.log(level)), 20.0),
+        "slope": (0.0, 2.0),
+        "drift_cos": (0.0, drift),
+        "drift_sin": (0.0, drift),
+        "camera": (0.0, 2.0),
+        "camera_slope": (0.0, 2.0),
+    }
+    if setting.cs is not None:
+        named["C30"] = (setting.cs / C30_UNIT, KNOWN)
+    if setting.amplitude_contrast is not None:
+        named["absorption"] = (float(np.arcsin(setting.amplitude_contrast)), KNOWN)
+    if setting.focal_spread is not None:
+        named["log_spread"] = (float(np.log(max(setting.focal_spread, 0.1))), KNOWN)
+    both = torch.tensor([*(named[name] for name in NAMED), *[(0.0, 0.5)] * SPLINES], dtype=torch.float64)
+    return both[:, 0], both[:, 1]
 
 
 def _splines(q: FloatArray, band: tuple[float, float]) -> FloatArray:
@@ -183,39 +240,48 @@ def _expand(model: RingModel, parameters: Tensor, rings: bool) -> tuple[float, T
 
 def with_derivatives(model: RingModel, parameters: Tensor, *, rings: bool = True) -> tuple[Tensor, Tensor]:
     """Log of the expected power, (n,), and its derivatives, (n, parameters)."""
-    scattering, noise = model.parts(parameters)
+    still, noise = model.undrifted(parameters)
+    scattering = still * model.drifted(parameters)
     oscillation = model.oscillation(parameters) if rings else torch.zeros_like(noise)
     seen = scattering * (1.0 - oscillation)
     power = noise + seen
     envelope = -2.0 * (pi * model.wavelength * torch.exp(parameters[SPREAD]) * model.squared) ** 2
     # of the part that the parameters of the scattering move, which is held between two bounds
-    level = seen / power * ((scattering > np.exp(LEAST)) & (scattering < np.exp(MOST)))
+    level = seen / power * ((still > np.exp(LEAST)) & (still < np.exp(MOST)))
+    relative = model.squared / model.highest
     columns = torch.zeros((len(power), len(parameters)), dtype=power.dtype)
     if rings:
-        columns[:, : DEPTH + 1] = _ring_derivatives(model, parameters, scattering / power)
+        _ring_derivatives(model, parameters, scattering / power, columns)
+    v = (parameters[DRIFT], parameters[DRIFT + 1])
+    by_drift = drift_derivatives(v, model.squared, model.along, model.across)
+    columns[:, DRIFT] = still * (1.0 - oscillation) / power * by_drift[0]
+    columns[:, DRIFT + 1] = still * (1.0 - oscillation) / power * by_drift[1]
     columns[:, SPREAD] = level * envelope
     columns[:, SCATTERING] = level
     columns[:, NOISE] = noise / power
-    columns[:, NOISE + 1] = noise / power * (model.squared / model.highest)
+    columns[:, SLOPE] = noise / power * relative
+    columns[:, CAMERA] = -level * relative.sqrt()
+    columns[:, CAMERA + 1] = -level * relative
     columns[:, len(NAMED) :] = level[:, None] * model.splines
     return torch.log(power), columns
 
 
-def _ring_derivatives(model: RingModel, parameters: Tensor, share: Tensor) -> Tensor:
-    """Return the derivatives of ln P by lens, thickness and depth, in their places among the first parameters.
+def _ring_derivatives(model: RingModel, parameters: Tensor, share: Tensor, columns: Tensor) -> None:
+    """Write the derivatives of ln P by all that moves the phase, by thickness and depth into their columns.
 
-    `share` is ½ S E_t²/P, (n,); the result is (n, DEPTH + 1), 0 for the focal spread, which moves the envelope alone.
+    `share` is ½ S E_t² D²/P, (n,).
     """
     cycles = model.wavelength * torch.exp(parameters[THICKNESS]) * model.squared
     depth, node = torch.sigmoid(parameters[DEPTH]), torch.sinc(cycles)
     phase = 2.0 * model.phase(parameters)
     cosine = torch.cos(phase)
-    columns = torch.zeros((len(share), DEPTH + 1), dtype=share.dtype)
-    by_phase = share * depth * node * torch.sin(phase) * (2.0 * pi * model.wavelength)
+    by_phase = 2.0 * share * depth * node * torch.sin(phase)
+    by_focus = by_phase * (pi * model.wavelength)
     for column, factor in enumerate((model.squared, model.along, model.across)):
-        columns[:, column] = by_phase * factor
+        columns[:, column] = by_focus * factor
+    columns[:, C30] = by_phase * model.spherical
+    columns[:, ABSORPTION] = -by_phase
     columns[:, THICKNESS] = (
         -share * depth * (torch.cos(pi * cycles) - node) * cosine
     )  # sinc by the logarithm of its argument
     columns[:, DEPTH] = -share * depth * (1.0 - depth) * node * cosine
-    return columns

@@ -14,6 +14,7 @@ import numpy as np
 from passband.microscope.power_spectrum import Cells, FloatArray
 
 SECTORS = 36  # to the half turn
+PART = 3  # sectors over which astigmatism moves rings by little
 DIRECTIONS = 12  # of astigmatism, to the half turn
 LEVELS = 512  # of q²
 PADDED = 4096
@@ -63,6 +64,18 @@ def search_rings(
     scores = np.concatenate([score for score, _ in found])
     places = np.concatenate([place for _, place in found], axis=1)
     return _peaks(scores, places, keep, 1.5 * period)
+
+
+def ring_strength(cells: Cells, residual: Residual, *, wavelength: float, largest_c10: float) -> tuple[float, float]:
+    """How strong rings with |C10| up to a largest (Å) can be, without a look at each astigmatism.
+
+    Round ones, and the sum over parts of `PART` sectors of the strongest in each; in standard deviations of noise.
+    """
+    spectra, focus_step = _focus_spectra(cells, residual, wavelength)
+    reach = min(int(largest_c10 / focus_step) + 1, PADDED // 2 - 1)
+    near = np.concatenate([spectra[:, : reach + 1], spectra[:, -reach:]], axis=1)
+    parts = near.reshape(SECTORS // PART, PART, -1).sum(axis=1)
+    return float(near.sum(axis=0).max()), float(parts.max(axis=1).sum())
 
 
 def focus_period(cells: Cells, contrast: FloatArray, wavelength: float) -> float:

@@ -16,7 +16,7 @@ from passband.microscope.aberrations import COEFFICIENTS, LARGEST, TERMS, resolv
 from passband.microscope.conditions import ConditionDistribution, Conditions, validate_conditions
 from passband.microscope.curves import radial_transfer
 from passband.microscope.distance import transfer_distances
-from passband.microscope.fitting import Refusal, fit_conditions
+from passband.microscope.fitting import PLAUSIBLE_CS, FitRecipe, fit_conditions
 from passband.microscope.instrument import (
     INSTRUMENTS,
     Array,
@@ -28,6 +28,7 @@ from passband.microscope.instrument import (
     Setting,
     SettingDistribution,
 )
+from passband.microscope.ring_result import Fit, Lens, Refusal
 from passband.recipe import PassbandError
 
 T = TypeVar("T")
@@ -59,6 +60,10 @@ def _tem(value: Setting | SettingDistribution, cls: type[T]) -> T:
             f"{type(value).__name__} is no {cls.__name__} of a transmission microscope (kind={value.kind!r})"
         )
     return value
+
+
+def _lens_values(lens: Fit | Lens) -> dict[str, float]:
+    return {"C10": lens.c10, "C12": lens.c12, "phi12": lens.phi12, "C30": lens.cs}
 
 
 @INSTRUMENTS.register
@@ -166,23 +171,25 @@ class TransmissionMicroscope(Instrument):
         given: Mapping[str, float],
         middle: Mapping[str, float],
     ) -> FittedSetting | str:
-        """Fit defocus, astigmatism and focal spread to the Thon rings, with the Cs given or of the training."""
-        cs = given.get("C30", middle["C30"])
-        found = fit_conditions(np.asarray(image), pixel_size=pixel_size, energy=energy, cs=cs)
+        """Fit defocus and astigmatism to the Thon rings, with the Cs given or those of lenses and of the training.
+
+        What damps the rings is told beside the values: it is no focal spread of the microscope.
+        """
+        recipe = FitRecipe(plausible_cs=tuple(dict.fromkeys((middle["C30"], *PLAUSIBLE_CS))))
+        found = fit_conditions(
+            np.asarray(image), pixel_size=pixel_size, energy=energy, cs=given.get("C30"), recipe=recipe
+        )
         if isinstance(found, Refusal):
             return found.reason
-        note = f"{found.rings} Thon rings, Cs = {found.cs:g} Å"
+        notes = [f"{found.rings} Thon rings, Cs = {found.cs:g} Å", *found.notes]
         if found.sign_ambiguous:
-            note += "; the sign of C10 cannot be told, and the worse one counts"
+            notes.append("the sign of C10 cannot be told, and the worse one counts")
         return FittedSetting(
-            values={"C10": found.c10, "C12": found.c12, "phi12": found.phi12, "focal_spread": found.focal_spread},
-            alternatives=tuple({"C10": one.c10, "C12": one.c12, "phi12": one.phi12} for one in found.alternatives),
-            intervals={
-                "C10": found.c10_interval,
-                "C12": found.c12_interval,
-                "focal_spread": found.focal_spread_interval,
-            },
-            note=note,
+            values=_lens_values(found),
+            alternatives=tuple(_lens_values(one) for one in found.alternatives),
+            intervals={"C10": found.c10_interval, "C12": found.c12_interval, "C30": found.cs_interval},
+            note="; ".join(notes),
+            others={"effective_envelope": found.effective_envelope, "drift": found.drift},
         )
 
     def reachable(self, trained: tuple[float, float]) -> Array:

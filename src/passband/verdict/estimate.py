@@ -34,6 +34,9 @@ class ConditionEstimate:
         Of fitted values.
     note
         Why nothing is known, or what is ambiguous.
+    others
+        Fitted numbers that tell of the image and are no quantities of a setting: in TEM the `effective_envelope` of the
+        rings and the `drift`, Å.
     """
 
     source: Origin = "unknown"
@@ -41,6 +44,7 @@ class ConditionEstimate:
     alternatives: tuple[Mapping[str, float], ...] = ()
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     note: str = "nothing was given"
+    others: Mapping[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -50,6 +54,7 @@ class ConditionEstimate:
             "alternatives": [dict(one) for one in self.alternatives],
             "intervals": {name: list(pair) for name, pair in self.intervals.items()},
             "note": self.note,
+            "others": dict(self.others),
         }
 
 
@@ -81,7 +86,8 @@ def estimate_conditions(
     """Find out under what conditions a micrograph was taken.
 
     What the user or the file gives is believed; where it lacks the quantity that is set from image to image (in TEM the
-    defocus), the image is fitted, with the middle of the training for what the fit needs (in TEM the Cs).
+    defocus), the image is fitted, with the middle of the training as one of the values that an unknown may have (in
+    TEM the Cs).
 
     Parameters
     ----------
@@ -120,7 +126,8 @@ def estimate_conditions(
     )
     if isinstance(found, str):
         return ConditionEstimate(alone.source, alone.values, note=f"no fit: {found}")
-    return ConditionEstimate("fitted", {**found.values, **given}, found.alternatives, found.intervals, found.note)
+    values = {**found.values, **given}
+    return ConditionEstimate("fitted", values, found.alternatives, found.intervals, found.note, found.others)
 
 
 def _check(given: Mapping[str, float], trained: SettingDistribution) -> None:

@@ -1,0 +1,133 @@
+"""Where a fit of Thon rings starts: the best patterns of a search over focus, astigmatism, and Cs if nobody gave it."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from passband.microscope.power_spectrum import Cells, FloatArray
+from passband.microscope.ring_model import (
+    ABSORPTION,
+    C30,
+    C30_UNIT,
+    CAMERA,
+    DEPTH,
+    LENS,
+    THICKNESS,
+    Refined,
+    RingModel,
+    RingSetting,
+    refine,
+)
+from passband.microscope.ring_search import Candidate, Residual, focus_period, ring_strength, search_rings
+
+THICKNESSES = (30.0, 90.0)  # Å of the films that are searched for: rings to 1.3 and to 0.75 Å⁻¹ at 300 kV
+USUAL = 50.0  # Å
+LIKELY = 2  # Cs whose rings are looked for, by each measure of their strength
+KEPT = 3  # patterns that are refined for each sign and thickness
+WORTH = 0.5  # of the best score: patterns below it came to a tenth of the evidence of the right one
+HIGHEST_CS = 3.4e7  # Å; that is searched for where Cs is not known
+LARGEST_CS_STEP = 6e6  # Å
+MOST = 4  # starts, where Cs is searched for too
+
+
+class Start(NamedTuple):
+    """A lens to refine, the film thickness that it was found with and the Cs, in Å."""
+
+    candidate: Candidate
+    thickness: float
+    cs: float
+
+    def parameters(self, usual: Refined) -> Tensor:
+        """Parameters of these rings on the smooth spectrum of `usual_fit`."""
+        start = usual.parameters.clone()
+        start[:LENS] = torch.tensor(self.candidate[:LENS], dtype=start.dtype)
+        start[C30] = self.cs / C30_UNIT
+        start[THICKNESS] = float(np.log(self.thickness))
+        return start
+
+
+def usual_fit(model: RingModel) -> Refined:
+    """Fit the spectrum without rings, with usual damping: a free one can be that of the innermost ring alone."""
+    free = torch.ones(len(model.centre), dtype=torch.bool)
+    free[: DEPTH + 1] = False
+    free[CAMERA : CAMERA + 2] = False
+    return refine(model, model.centre, free=free, rings=False)
+
+
+class _Search(NamedTuple):
+    """What every search in one spectrum shares."""
+
+    cells: Cells
+    model: RingModel
+    excess: FloatArray
+    contrast: FloatArray
+
+    def residual(self, cs: float, thickness: float) -> Residual:
+        known = (self.model.spherical * (cs / C30_UNIT) - self.model.centre[ABSORPTION]).numpy()
+        node = np.sinc(self.model.wavelength * thickness * self.cells.squared)
+        return Residual(self.excess, self.contrast * node, known)
+
+    @property
+    def period(self) -> float:
+        return focus_period(self.cells, self.contrast, self.model.wavelength)
+
+
+def find_starts(
+    cells: Cells, model: RingModel, usual: Refined, setting: RingSetting, largest: tuple[float, float]
+) -> list[Start]:
+    """Patterns to refine, best first, with |C10| and C12 up to the `largest`, Å."""
+    scattering, noise = (part.numpy() for part in model.parts(usual.parameters))
+    excess, contrast = model.power.numpy() / (scattering + noise) - 1.0, scattering / (scattering + noise)
+    search = _Search(cells, model, excess, contrast)
+    ranges = [(-largest[0], 0.0)] + ([(0.0, largest[0])] if setting.tells_sign else [])
+    starts: list[Start] = []
+    for cs in (setting.cs,) if setting.cs is not None else _likely_cs(search, largest[0]):
+        for thickness in THICKNESSES:
+            rings = search.residual(cs, thickness)
+            for c10 in ranges:
+                found = search_rings(
+                    cells, rings, wavelength=model.wavelength, c10=c10, largest_c12=largest[1], keep=KEPT
+                )
+                starts += [Start(candidate, thickness, cs) for candidate in found]
+    kept = _apart(sorted(starts, key=lambda start: -start.candidate.score), search.period, model.wavelength)
+    return kept[:MOST] if setting.cs is None else kept
+
+
+def _likely_cs(search: _Search, largest_c10: float) -> list[float]:
+    """Cs in Å for which rings are strongest, by either measure of their strength."""
+    length = search.model.wavelength
+    values = searched_cs(search.period, search.model.highest, length)
+    strengths = [
+        ring_strength(search.cells, search.residual(cs, USUAL), wavelength=length, largest_c10=largest_c10)
+        for cs in values
+    ]
+    best = {int(index) for one in np.argsort(-np.array(strengths), axis=0)[:LIKELY].T for index in one}
+    return [float(values[index]) for index in sorted(best)]
+
+
+def searched_cs(period: float, highest: float, wavelength: float) -> FloatArray:
+    """Å: steps so small that a Cs between two of them, its focus adapted, shifts the rings by a quarter of a radian.
+
+    χ of Cs is ½πλ³Cs q⁴; the focus that compensates it best over q² leaves an eighth. `period` is the change of
+    focus that moves the outermost rings by one, 1/(λq²); rings to half the `highest` q² are counted on.
+    """
+    outermost = min(period, 2.0 / (wavelength * highest))
+    step = 2.5 * outermost**2 / wavelength
+    return np.linspace(0.0, HIGHEST_CS, 1 + int(np.ceil(HIGHEST_CS / min(step, LARGEST_CS_STEP))))
+
+
+def _apart(starts: list[Start], period: float, wavelength: float) -> list[Start]:
+    """Without those that are worth little, and those that are within one ring of a better one."""
+    kept: list[Start] = []
+    for start in starts:  # the same lens is found with either thickness
+        lens = np.array(start.candidate[:LENS])
+        new = all(
+            float(np.linalg.norm(lens - np.array(other.candidate[:LENS]))) > period
+            or abs(start.cs - other.cs) > 2.0 * period**2 / wavelength
+            for other in kept
+        )
+        if new and start.candidate.score >= WORTH * starts[0].candidate.score:
+            kept.append(start)
+    return kept
