@@ -77,6 +77,7 @@ def test_two_stores_share_a_memory_and_not_their_waves(tiny_store: WaveStore, re
     assert read == {3: 2}
     other = WaveStore.open(tiny_store.directory, memory=memory)
     other.recipe = other.recipe.model_copy(update={"seed": 4})  # as if simulated anew at the same place
+    other.identity = other.recipe.identity
     Acquisition(other, imaging(0.0), indices=[3]).batch(0, 2)
     assert read == {3: 3}
 

@@ -26,7 +26,8 @@ def keys(value: Any) -> Iterator[str]:
     """Every key of the tables of a plan, but for those that are the user's own words."""
     for key, inner in value.items() if isinstance(value, dict) else ():
         yield key
-        yield from keys(list(inner.values()) if key in ("families", "others", "mixtures") else inner)
+        own = isinstance(inner, dict) and key in ("families", "others", "mixtures", "displacement")  # by element
+        yield from keys(list(inner.values()) if own else inner)
     for inner in value if isinstance(value, list) else ():
         yield from keys(inner)
 
