@@ -41,9 +41,9 @@ from passband.performance.observation import (
     uncertainty_maps,
     uncertainty_signals,
 )
+from passband.performance.scoring import scores_of
 from passband.performance.signals import signal_values
 from passband.performance.subspace import Subspace
-from passband.performance.sweep import scores_of
 from passband.recipe import Recipe
 from passband.segmentation.model import Model, load_model
 from studies.ood_aberrations.pairs import untested

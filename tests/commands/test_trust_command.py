@@ -49,7 +49,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory, micro: list[str]) -> Pa
 
 def options(folder: Path, *, sets: int = 20) -> tuple[object, ...]:
     store = ("--store", folder / "run" / "store", "-o", folder / "out")
-    return (folder / "run", *store, "--data-sets", sets, "--images", 2)
+    return (folder / "run", *store, "--data-sets", sets, "--images-per-set", 2)
 
 
 @pytest.fixture
@@ -105,6 +105,31 @@ def test_the_card_of_an_older_version_is_fitted_again_without_a_measurement(
     assert (outcome.code, "nothing is measured" in outcome.err) == (0, True)
     assert (tmp_path / "again" / "model" / "card.json").read_bytes() == (now / "card.json").read_bytes()
     assert not (tmp_path / "again" / "parts").exists()
+
+
+def test_own_images_correct_the_predictions_and_the_card_says_by_how_many(
+    run: Run, calibrated: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(5):
+        for folder, values in (("mine", rng.poisson(100.0, (80, 80))), ("masks", rng.random((80, 80)) < 0.2)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            tifffile.imwrite(tmp_path / folder / f"i{number}.tif", values.astype(np.uint8))
+    own = ("--images", tmp_path / "mine", "--labels", tmp_path / "masks", "--pixel-size", "0.8")
+    outcome = run("calibrate", calibrated / "out", *own, "-o", tmp_path / "own", "--json")
+    assert outcome.code == 0, outcome.err
+    result = json.loads(outcome.out)
+    assert (result["labelled_images"], len(result["left_out"])) == (5, 5)
+    assert 0 <= result["left_out_inside"] <= 5
+    found = measured_performance(read_card(tmp_path / "own" / "model"))
+    assert len(found.laboratory.files) == 5
+    told = run("trust", tmp_path / "mine" / "i0.tif", "--model", tmp_path / "own", "--no-fit", "--pixel-size", "0.8")
+    assert "corrected by 5 images whose masks were corrected by hand" in told.out
+    printed = run("calibrate", calibrated / "out", *own, "-o", tmp_path / "again")
+    assert f"{tmp_path / 'mine' / 'i0.tif'}: " in printed.out
+    alone = run("calibrate", calibrated / "out", *own[:2], "-o", tmp_path / "no")
+    assert (alone.code, len(alone.error_lines)) == (2, 1)
+    assert "--images and --labels belong together" in alone.err
 
 
 def test_a_model_that_was_never_calibrated_needs_a_store(run: Run, untrained: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 from passband.commands.terminal.choices import OneOf
 from passband.commands.terminal.entry import NETWORKS, command
 from passband.commands.terminal.errors import printable
-from passband.commands.terminal.options import AsJson, Device, ModelName, Quiet
+from passband.commands.terminal.options import AsJson, Device, ModelName, PixelSize, Quiet, parse_pixel_size
 from passband.commands.terminal.progress import ProgressBars
 from passband.devices import resolve_device
 from passband.documents import json_text
@@ -38,6 +38,7 @@ passband calibrate out/demo/run --store out/demo/store -o calibrated
 passband calibrate au_hrtem --store au_store --data-sets 480 --structures validation -o calibrated
 passband calibrate run --store store --conditions session.toml -o calibrated
 passband calibrate old_model -o calibrated                     (the table that is on its card, fitted again)
+passband calibrate au_hrtem --images mine --labels corrected -o mine_calibrated        (five images or more)
 """,
 )
 def calibrate(
@@ -55,10 +56,27 @@ def calibrate(
         Path | None,
         typer.Option(metavar="FILE", help="TOML of the conditions beyond the training; widened from it by default."),
     ] = None,
+    cameras: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="TOML of cameras beyond the training's, as [imaging.camera]; a wide range by default."
+        ),
+    ] = None,
     data_sets: Annotated[
         int, typer.Option(metavar="N", min=20, help="Settings to measure, half as trained, half beyond.")
     ] = 400,
-    images: Annotated[int, typer.Option(metavar="N", min=2, help="Micrographs of each.")] = 10,
+    images_per_set: Annotated[
+        int, typer.Option("--images-per-set", metavar="N", min=2, help="Micrographs of each setting.")
+    ] = 10,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", metavar="DIR", help="Your own micrographs, which correct the predictions."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="DIR", help="Their masks, corrected by hand: PNG or TIFF, 0 is background."),
+    ] = None,
+    pixel_size: PixelSize = None,
     structures: Annotated[
         str, typer.Option(help="Held-out structures to use, of the training's store."), OneOf(_parts)
     ] = "both",
@@ -76,21 +94,31 @@ def calibrate(
     Writes OUTPUT/model (the same weights, the card with its calibration) and OUTPUT/calibration.csv. The same command
     continues a stopped run; more data sets add to what is there. Without --store nothing is measured: the table that is
     on the card is kept, and what predicts from it is fitted again, as the card of an older version needs.
+
+    With --images and --labels the predictions are corrected by your own micrographs, five or more, whose masks were
+    corrected by hand; the card says by how many, and the SHA-256 of each.
     """
     folder = find_model(model)
+    if (images is None) != (labels is None) or (images is not None and store is not None):
+        raise PassbandError("--images and --labels belong together, and without --store: micrographs and their masks")
     from passband.performance.table import MeasurementRecipe
     from passband.segmentation.model import load_model
 
     network = load_model(folder, device=resolve_device(device))
+    if images is not None and labels is not None:
+        found, about = _corrected(network, images, labels, parse_pixel_size(pixel_size), quiet=quiet)
+        _say(_written(found, network.card, folder, output) | about, as_json=as_json, quiet=quiet)
+        return
     if store is None:
         found = _fitted_again(network.card, quiet=quiet)
     else:
         from passband.dataset.store import WaveStore
         from passband.performance.unseen import training_split, unseen_structures
-        from passband.performance.widening import read_conditions
+        from passband.performance.widening import read_cameras, read_conditions
 
         wider = None if conditions is None else read_conditions(conditions)
-        recipe = MeasurementRecipe(data_sets=data_sets, images=images, seed=seed, wider=wider)
+        others = None if cameras is None else read_cameras(cameras)
+        recipe = MeasurementRecipe(data_sets=data_sets, images=images_per_set, seed=seed, wider=wider, cameras=others)
         split = training_split(network.card, folder, plan)
         waves = WaveStore.open(store)
         unseen = unseen_structures(network.card, waves, split, structures)
@@ -108,6 +136,35 @@ def _fitted_again(card: "ModelCard", *, quiet: bool) -> "PerformanceTable":
     if not quiet:
         typer.echo("without --store nothing is measured; the table on the card is fitted again", err=True)
     return with_kernels(found)
+
+
+def _corrected(
+    network: "Model", images: Path, labels: Path, pixel_size: float | None, *, quiet: bool
+) -> tuple["PerformanceTable", dict[str, Any]]:
+    """Table with the laboratory's own images, and what they say."""
+    from passband.performance.error_model import LEVEL, ErrorModel
+    from passband.performance.own_images import labelled_files, left_out, with_laboratory
+    from passband.performance.table import measured_performance
+    from passband.segmentation.card import ModelCard
+
+    table = measured_performance(network.card)
+    if table is None:
+        raise PassbandError(
+            f"{network.card.name} was never calibrated; name exit waves to measure it on with --store DIR"
+        )
+    files = labelled_files(images, labels)
+    with ProgressBars(quiet=quiet) as bars, bars.bar("calibrate", unit="images") as bar:
+        found = with_laboratory(network, table, files, pixel_size=pixel_size, progress=bar)
+    card: ModelCard = network.card.model_copy(update={"calibration": found.model_dump(mode="json")})
+    error_model = ErrorModel.of_card(card)
+    if error_model is None or error_model.images is None:
+        raise PassbandError(
+            f"too few single images are on the card of {card.name}; run passband calibrate with --store"
+        )
+    rows = left_out(error_model.images, level=LEVEL)
+    inside = sum(row["low"] <= row["error_area"] <= row["high"] for row in rows)
+    named = [{"image": str(one.image), **row} for one, row in zip(files, rows, strict=True)]
+    return found, {"labelled_images": len(files), "left_out": named, "left_out_inside": inside, "level": LEVEL}
 
 
 def _measured(
@@ -152,4 +209,9 @@ def _say(result: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
     elif not quiet:
         counts = f"{result['data_sets']} data sets, {result['inside']} of them inside the training's conditions"
         losses = f"loss inside: 90 % below {result['usual_loss']:.3g}, worst {result['worst_loss_inside']:.3g}"
+        if "left_out" in result:
+            typer.echo(f"corrected by {result['labelled_images']} images; each predicted from the others alone:")
+            for row in result["left_out"]:
+                area, value, low, high = (f"{100 * row[name]:.2g}" for name in ("error_area", "value", "low", "high"))
+                typer.echo(printable(f"  {row['image']}: {area} % wrong, predicted {value} % ({low} to {high} %)"))
         typer.echo(f"{counts}; {losses}\ncalibrated model in {printable(result['model'])}")

@@ -197,7 +197,7 @@ class Instrument(Recipe, ABC):
     LEADING: ClassVar[str]
     FIXED: ClassVar[tuple[str, ...]] = ()
     NOT_FITTED: ClassVar[str] = "it was not given"
-    HINT: ClassVar[str] = "give what you know, for a predicted loss"
+    HINT: ClassVar[str] = "give what you know: it informs the prediction"
 
     kind: str
 

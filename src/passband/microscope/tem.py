@@ -86,7 +86,7 @@ class TransmissionMicroscope(Instrument):
     LEADING: ClassVar[str] = "C10"
     FIXED: ClassVar[tuple[str, ...]] = ("mtf",)
     NOT_FITTED: ClassVar[str] = "the defocus was not given and the rings were not looked at"
-    HINT: ClassVar[str] = "give what you know, for example --c10 -80 --dose 400, for a predicted loss"
+    HINT: ClassVar[str] = "give what you know, for example --c10 -80 --dose 400: it informs the prediction"
 
     kind: Literal["tem"] = Field(default="tem", repr=False)
 

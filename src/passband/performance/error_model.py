@@ -64,8 +64,8 @@ class Regression:
 
 
 def table_features(table: PerformanceTable) -> Array:
-    """Features (n, d) of the data sets that were measured."""
-    names = [name for name in table.sets if name not in ("loss", "dice")]
+    """Features (n, d) of all data sets that were measured."""
+    names = [name for name in table.sets if name not in ("loss", "dice", "other_camera")]
     columns = [table.column(name) for name in names]
     rows = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
     return features_of(rows, instrument_named(table.instrument))
@@ -79,8 +79,8 @@ def table_values(table: PerformanceTable) -> tuple[Array, Array]:
 
 def with_kernels(table: PerformanceTable) -> PerformanceTable:
     """Table with the kernels that its predictions need, so that nobody who uses it has to search for them."""
-    features = table_features(table)
-    loss, dice = (fitted_kernel(features, values) for values in table_values(table))
+    own = table.own_camera
+    loss, dice = (fitted_kernel(table_features(table)[own], values[own]) for values in table_values(table))
     return table.model_copy(update={"kernels": Kernels(loss=loss, dice=dice)})
 
 
@@ -95,7 +95,8 @@ class PredictedPerformance(NamedTuple):
 class ErrorModel:
     """Predicts a network's loss and Dice under any setting from its table of measured performance.
 
-    Its attribute `images` predicts them for one micrograph; None where no single images were measured.
+    They are those of micrographs from the training's own cameras. Its attribute `images` predicts them for one
+    micrograph; None where no single images were measured.
 
     Parameters
     ----------
@@ -109,12 +110,14 @@ class ErrorModel:
 
     def __init__(self, table: PerformanceTable, trained: SettingDistribution, pixel_size: float) -> None:
         self.table, self.trained, self.pixel_size = table, trained, pixel_size
-        features, (loss, dice) = table_features(table), table_values(table)
+        own, features, (loss, dice) = table.own_camera, table_features(table), table_values(table)
         kernels = table.kernels or with_kernels(table).kernels
         assert kernels is not None
-        self.loss = Regression.conditioned(kernels.loss, features, loss)
-        self.dice = Regression.conditioned(kernels.dice, features, dice)
-        self.images = ImageErrorModel.of_table(table, self.loss.process.leave_one_out()[0])
+        self.loss = Regression.conditioned(kernels.loss, features[own], loss[own])
+        self.dice = Regression.conditioned(kernels.dice, features[own], dice[own])
+        left_out = self.loss.process.predict(features)[0]
+        left_out[own] = self.loss.process.leave_one_out()[0]
+        self.images = ImageErrorModel.of_table(table, left_out)
 
     @classmethod
     def of_card(cls, card: ModelCard) -> Self | None:

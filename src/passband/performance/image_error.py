@@ -188,7 +188,8 @@ class ImageErrorModel:
 
     def limit(self, name: str) -> float:
         """Largest value of a distance that a prediction means something at."""
-        return FAR * max(self.table.images[name])
+        own = () if self.table.laboratory is None else self.table.laboratory.images[name]
+        return FAR * max(*self.table.images[name], *own)
 
     def mean(self, images: Sequence[ImagePrediction]) -> ImagePrediction:
         """Mean error area of images of one session, from the prediction of each.
@@ -198,7 +199,7 @@ class ImageErrorModel:
         """
         regression = self._regressions["error_area", False]
         between, within = regression.variances
-        share = sqrt((between + within / len(images)) / (between + within))
+        share = sqrt((between + within / len(images)) / max(between + within, 1e-6))
         typical = np.array([one.value for one in images])
         predicted, true = regression.predicted, regression.predicted + regression.errors
         skew = float((np.exp(true) - SMALLEST).mean() / (np.exp(predicted) - SMALLEST).mean())

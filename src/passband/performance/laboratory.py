@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+FEWEST = 5  # images
 PRIOR = 10.0  # images that the spread within data sets of the simulation counts as
 MARGIN = 1.0  # of the standard error of the spread from few images, by which the interval is wider
 
@@ -34,9 +35,9 @@ def correction(scores: NDArray[np.float64], between: float, within: float) -> Co
     """
     count, mean = len(scores), float(scores.mean())
     own = float(((scores - mean) ** 2).sum())
-    pooled = (PRIOR * within + own) / (PRIOR + count - 1)
+    pooled = max((PRIOR * within + own) / (PRIOR + count - 1), 1e-6)  # a network that is never wrong has none
     prior = max(between, mean**2 - pooled / count, 1e-6)
     left = 1.0 / (1.0 / prior + count / pooled)
     shift = prior / (prior + pooled / count) * mean
     few = 1.0 + MARGIN / sqrt(2.0 * (PRIOR + count - 1))
-    return Correction(shift, few * sqrt((pooled + left) / (between + within)))
+    return Correction(shift, few * sqrt((pooled + left) / max(between + within, 1e-6)))

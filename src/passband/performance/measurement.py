@@ -146,8 +146,9 @@ def set_rows(sweep: ConditionSweep, settings: Sequence[tuple[Setting, float]], r
     sets = []
     for number, ((one, pixel_size), far) in enumerate(zip(settings, distant, strict=True)):
         plain = setting_row(one, pixel_size)
-        inside = float(not outside_of(plain, sweep.trained))
-        sets.append({**plain, **far, "inside": inside, **_set_scores(by_set[number])})
+        _, other = sweep.camera(number)
+        inside = float(not outside_of(plain, sweep.trained) and not other)
+        sets.append({**plain, **far, "inside": inside, "other_camera": float(other), **_set_scores(by_set[number])})
     return sets
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.nn import functional as F
 
 from passband.camera.camera import CameraDistribution
@@ -24,19 +23,16 @@ from passband.patches.resampling import resample_classes, resample_to_pixel
 from passband.patches.standardising import standardised
 from passband.performance.examination import Examination, examine
 from passband.performance.observation import SignalReference, augmented_predictions
+from passband.performance.scoring import scores_of_mask
 from passband.performance.table import MeasurementRecipe, PerformanceError, rounded
-from passband.performance.widening import camera_pixels, draw_settings, widened
-from passband.segmentation.losses import LossRecipe
+from passband.performance.widening import WIDE_CAMERA, camera_pixels, draw_camera, draw_settings, widened
 from passband.segmentation.model import Model
-from passband.segmentation.segmenter import Segmentation
-from passband.segmentation.tally import Tally
 
 Rows = list[dict[str, Any]]
 
 KEPT_IMAGES = 4  # of each data set, which go on the card one by one
 PILOT = (8, 6)  # data sets and images that the temperature is found on
-SMALLEST_PROBABILITY = 1e-12
-MEASURED = "single images, checks"  # what parts hold, so that those of before are measured again
+MEASURED = "single images, checks, cameras"  # what parts hold, so that those of before are measured again
 
 
 class ConditionSweep:
@@ -83,6 +79,11 @@ class ConditionSweep:
         ]
         return list(zip(drawn, pixels, strict=True))
 
+    def camera(self, number: int) -> tuple[CameraDistribution | None, bool]:
+        """Camera of a data set, None for one that only counts electrons, and whether it is beyond the training's."""
+        wider = self.recipe.cameras or WIDE_CAMERA
+        return draw_camera(self.imaging.camera, wider, seed=self.recipe.seed, number=number)
+
     def micrographs(
         self, setting: Setting, pixel_size: float, *, seed: int, count: int, camera: CameraDistribution | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -127,9 +128,9 @@ class ConditionSweep:
 
     def measure(self, number: int, setting: Setting, pixel_size: float, temperature: float) -> Rows:
         """Error area, loss, overlap and what the network shows on every image of one data set; checks of the first."""
-        images, masks = self.micrographs(
-            setting, pixel_size, seed=_seed_of(self.recipe.seed, number), count=self.recipe.images
-        )
+        camera, _ = self.camera(number)
+        seed = _seed_of(self.recipe.seed, number)
+        images, masks = self.micrographs(setting, pixel_size, seed=seed, count=self.recipe.images, camera=camera)
         reference = SignalReference(temperature=temperature)
         rows: Rows = []
         for image, mask in zip(images, masks, strict=True):
@@ -160,18 +161,3 @@ def _identity_of(recipe: MeasurementRecipe) -> str:
 
 def _seed_of(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number, 3]).generate_state(1, np.uint64)[0] >> np.uint64(2))
-
-
-def scores_of_mask(found: Segmentation, mask: NDArray[np.int64]) -> dict[str, float]:
-    """`error_area`, the share of wrong pixels, and `scores_of` a segmentation whose truth (y, x) is known."""
-    assert found.probabilities is not None
-    logits = torch.from_numpy(found.probabilities).clamp_min(SMALLEST_PROBABILITY).log()
-    return {"error_area": float((found.labels != mask).mean()), **scores_of(logits, torch.from_numpy(mask))}
-
-
-def scores_of(logits: Tensor, mask: Tensor) -> dict[str, float]:
-    """Loss on the scale of the paper, twice the shared area and the sum of both areas of one image."""
-    tally = Tally(LossRecipe())
-    tally.add(logits[None], mask[None])
-    both, either = tally.areas()
-    return {"loss": tally.scores()["paper_loss"], "both": both, "either": either}

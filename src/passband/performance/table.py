@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
+from passband.camera.camera import CameraDistribution
 from passband.durable import write_atomically
 from passband.microscope.instrument import INSTRUMENTS
 from passband.microscope.instruments import AnyDistribution, instrument_named
@@ -53,12 +54,15 @@ class MeasurementRecipe(Recipe):
         Of settings, structures and noise.
     wider
         Conditions beyond the training; by default `widening.widened` of it.
+    cameras
+        That some of the data sets are recorded with, beyond the training's; by default `widening.WIDE_CAMERA`.
     """
 
     data_sets: int = Field(default=400, ge=FEWEST, le=100_000)
     images: int = Field(default=10, ge=2, le=1000)
     seed: int = Field(default=0, ge=0)
     wider: AnyDistribution | None = None
+    cameras: CameraDistribution | None = None
 
 
 class Kernels(Recipe):
@@ -100,7 +104,8 @@ class PerformanceTable(Recipe):
         Columns over data sets: the quantities of the setting in the units of the instrument (a dose of 0: no noise),
         the camera's pixel size in Å, the distances to the training, and `SCORE_COLUMNS`. `loss` is the mean over images
         on the scale of arXiv 2512.09067, `dice` from the areas of all images together, the spreads are standard
-        deviations over images, `inside` is 1 where every quantity is one that the training covered.
+        deviations over images, `inside` is 1 where every quantity is one that the training covered, and the camera is
+        one of its own; `other_camera`, which older tables lack, is 1 where it is not.
     images
         Columns over some single images: the signals, the calibrated checks (`passband.checks`; cards of before
         2026-11-26 have none), `error_area` (share of wrong pixels; cards of before 2026-11-26
@@ -143,6 +148,11 @@ class PerformanceTable(Recipe):
             if len(set(lengths.values())) > 1:
                 raise ValueError(f"columns of different length {lengths}; {REMEDY} again")
         return self
+
+    @property
+    def own_camera(self) -> NDArray[np.bool_]:
+        """Which data sets were recorded with a camera of the training."""
+        return np.asarray(self.sets.get("other_camera", np.zeros(len(self.sets["loss"])))) < 0.5
 
     @property
     def inside(self) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from passband.camera.camera import CameraDistribution
 from passband.distribution import Scalar, Uniform, limits, sample
 from passband.documents import naming, parse_toml, read_document
 from passband.microscope.instrument import Setting, SettingDistribution
@@ -18,6 +19,37 @@ from passband.recipe import PassbandError
 
 #: Probability that a quantity is drawn from the wider distribution, one of these for each data set.
 PROBABILITIES = (0.0, 0.0, 0.3, 0.7)
+OTHER_CAMERA = 0.3  # share of the data sets that are recorded with a camera beyond the training's
+#: Cameras that nobody asked about: scintillators with CCD or CMOS, direct detectors, binning, screenshots; as on the
+#: page of the camera. Judgements, not fits.
+WIDE_CAMERA = CameraDistribution.model_validate(
+    {
+        "drift": {"uniform": [0.0, 2.0]},
+        "vibration": {"uniform": [0.0, 0.5]},
+        "blur": {"uniform": [0.0, 0.6]},
+        "gradient": {"uniform": [0.0, 0.3]},
+        "unevenness": {"uniform": [0.0, 0.08]},
+        "oversampling": {"log_uniform": [0.7, 2.5]},
+        "kernels": {"area": 3.0, "bilinear": 2.0, "bicubic": 2.0, "lanczos": 1.0, "nearest": 1.0},
+        "excess_noise": {"uniform": [0.0, 1.0]},
+        "correlation": {"uniform": [0.0, 0.9]},
+        "gain_residue": {"log_uniform": [0.002, 0.02]},
+        "dark_residue": {"log_uniform": [0.001, 0.02]},
+        "hot_pixels": {"log_uniform": [0.2, 5.0]},
+        "xrays": {"log_uniform": [0.1, 2.0]},
+        "spot_height": {"log_uniform": [4.0, 30.0]},
+        "saturation": {"log_uniform": [1e-4, 1e-2]},
+        "probability": {
+            **dict.fromkeys(("drift", "vibration", "blur"), 0.6),
+            **dict.fromkeys(("gradient", "unevenness", "gain_residue", "dark_residue"), 0.5),
+            **{"oversampling": 0.7, "hot_pixels": 0.3, "xrays": 0.3, "saturation": 0.15},
+        },
+        "processing": {
+            **{"eight_bit_share": 0.4, "jpeg_share": 0.2, "clipping_share": 0.3, "gamma_share": 0.2},
+            **dict.fromkeys(("scale_bar_share", "gaussian_share", "sharpening_share"), 0.05),
+        },
+    }
+)
 
 
 def widened(trained: SettingDistribution) -> SettingDistribution:
@@ -95,6 +127,35 @@ def _setting(trained: SettingDistribution, wider: SettingDistribution, rng: np.r
         values = outer if rng.random() < probability else inner
         mixed |= {name: values[name] for name in names}
     return instrument.with_values(near, mixed)
+
+
+def draw_camera(
+    trained: CameraDistribution | None, wider: CameraDistribution, *, seed: int, number: int
+) -> tuple[CameraDistribution | None, bool]:
+    """Camera of a data set, all of whose images have it, and whether it is one of the wider distribution.
+
+    What people do to an image afterwards is drawn for each.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, number, 4]))
+    other = bool(rng.random() < OTHER_CAMERA)
+    drawn_from = wider if other else trained
+    if drawn_from is None:
+        return None, other
+    one = drawn_from.sample(rng)
+    values = one.model_dump(exclude={"kernel", "processing"})
+    return CameraDistribution(**values, kernels={one.kernel: 1.0}, processing=drawn_from.processing), other
+
+
+def read_cameras(path: Path) -> CameraDistribution:
+    """Read cameras from a TOML file, as in the table `imaging.camera` of a plan.
+
+    Raises
+    ------
+    PassbandError
+        It is no TOML, or a value is out of bounds.
+    """
+    with naming(path):
+        return CameraDistribution.model_validate(parse_toml(read_document(path)))
 
 
 def trained_energies(trained: SettingDistribution) -> tuple[float, float]:

@@ -64,6 +64,9 @@ def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = 
     about = prediction_reasons(images, predicted, known=conditions.loss is not None)
     far = distance_reasons(images, measured)
     reasons = [*evidence.file, *_flag_reasons(evidence), *about, *far, *conditions.reasons]
+    if error_model.table.laboratory is not None:
+        count = len(error_model.table.laboratory.files)
+        reasons.append(Reason(0, f"corrected by {count} images whose masks were corrected by hand"))
     if not predicted and not any(reason.level for reason in reasons):
         reasons.append(Reason(1, "no error area is predicted: no signal was measured that the calibration knows"))
     reasons.sort(key=lambda reason: -reason.level)
