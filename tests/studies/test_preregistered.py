@@ -127,17 +127,19 @@ def test_a_sign_that_turns_without_the_focus_row_is_no_win() -> None:
 
 
 def result(kind: str, pixel_size: float, *, not_learned: int = 0, flipped: bool = False) -> report.Result:
+    """What a campaign gives in which the observer alone is told apart from |ΔC10|."""
     pairs: dict[str, Any] = columns()
     if flipped:
         pairs["observer_loss"] = -pairs["observer_loss"]
     for name in (*report.MEASURES, report.UNSIGNED):
         pairs.setdefault(name, pairs[BASE])
-    return report.Result(Campaign(kind, pixel_size, pairs, 12, 12, not_learned), 1999, 3)
+    made = report.Result(Campaign(kind, pixel_size, pairs, 12, 12, not_learned), 3, 3)
+    made.corrected = dict.fromkeys(TESTED, 1.0) | {"observer_loss": 0.01}
+    return made
 
 
 def test_a_hypothesis_holds_under_both_cameras_or_not_at_all() -> None:
     results = [result("defocus", 0.4), result("defocus", 0.2), result("aberrations", 0.4)]
-    report.correct(results)
     lines = list(report.hypotheses(results))
     assert lines[0] == "* H1, the observer's loss, defocus: holds (`observer_loss`)."
     assert lines[1] == "* H1, the observer's loss, aberrations: open; the camera of 0.2 Å was not run."
@@ -145,13 +147,18 @@ def test_a_hypothesis_holds_under_both_cameras_or_not_at_all() -> None:
     text = report.report(results, "")
     assert "| defocus, 0.4 Å | `observer_loss` | 1.00 (1.00 to 1.00) |" in text
     assert "## Departures\n\nNone." in text
-    mixed = [result("defocus", 0.4), result("defocus", 0.2, flipped=True)]
-    report.correct(mixed)
-    assert next(iter(report.hypotheses(mixed))).endswith("does not hold.")
-    void = [result("defocus", 0.4), result("defocus", 0.2, not_learned=3)]
-    report.correct(void)
-    assert next(iter(report.hypotheses(void))).endswith("does not hold.")
-    assert "**Void**" in report.provenance(void[1])
+    for other in (result("defocus", 0.2, flipped=True), result("defocus", 0.2, not_learned=3)):
+        assert next(iter(report.hypotheses([results[0], other]))).endswith("does not hold.")
+    assert "**Void**" in report.provenance(other)
+
+
+def test_p_values_of_all_campaigns_are_corrected_together() -> None:
+    results = [result("defocus", 0.4), result("defocus", 0.2)]
+    for number, one in enumerate(results):
+        tests = {name: one.tests[name]._replace(p=0.5) for name in one.tests}
+        one.tests = tests | {"sigma": tests["sigma"]._replace(p=0.002 + 0.001 * number)}
+    report.correct(results)
+    assert [one.corrected["sigma"] for one in results] == pytest.approx([16 * 0.002, 15 * 0.003])
 
 
 @pytest.mark.parametrize("name", ["defocus_small", "aberrations_small", "defocus", "aberrations"])
