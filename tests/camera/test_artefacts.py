@@ -103,7 +103,7 @@ def test_saturated_pixels_are_counted_at_both_ends(dtype: type) -> None:
         np.random.default_rng(0).poisson(200.0, (200, 200)),
         np.random.default_rng(0).random((200, 200)),
         scene() > 0.0,
-        np.where(np.arange(10_000).reshape(100, 100) < 5, 255.0, np.linspace(0.0, 240.0, 100)),  # five bright pixels
+        eight_bit(np.minimum(scene(seed=1), np.sort(scene(seed=1).ravel())[-5])),  # five brightest pixels are alike
         np.zeros((20, 20)),
         np.array([[3.0]]),
     ],

@@ -56,6 +56,13 @@ def test_a_grey_bar_is_found_where_its_level_is_exact() -> None:
     assert scale_bar(image) == Box(20, 24, 30, 80)
 
 
+def test_a_level_ellipse_is_no_bar() -> None:
+    image = scene()
+    y, x = np.mgrid[:200, :200]
+    image[((y - 25) / 6) ** 2 + ((x - 100) / 30) ** 2 < 1] = image.max()
+    assert scale_bar(image) is None
+
+
 def test_a_bar_within_a_border_is_found_in_the_pixels_of_the_whole() -> None:
     image = scene()
     image[:7] = image[:, :11] = -5.0

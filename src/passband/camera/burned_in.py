@@ -19,8 +19,9 @@ SLIMMEST = 3.0  # lengths to a thickness
 NEAR_BORDER = 0.3  # of the image's height
 FILLED = 0.9  # of each row of the rectangle has the level
 TOLERANCE = 0.08  # of the range: JPEG moves the pixels of a black or white bar by so much
-SAME = 1e-3  # of the range, elsewhere
+SAME = 1e-3  # of that, elsewhere
 MOST_LEVELS = 4
+MOST_PIXELS = 2**22  # at a time
 
 
 class Box(NamedTuple):
@@ -37,17 +38,14 @@ class Box(NamedTuple):
 
 
 class GreyLevel(NamedTuple):
-    """A grey value, 0 to 1, and how far pixels of it may be off."""
+    """A grey value, and how far pixels of it may be off."""
 
     value: float
     tolerance: float
 
-    def holds(self, grey: NDArray[np.float32]) -> NDArray[np.bool_]:
+    def holds(self, image: NDArray[Any]) -> NDArray[np.bool_]:
         """Whether each pixel has this level."""
-        return np.asarray(np.abs(grey - np.float32(self.value)) <= self.tolerance)
-
-
-BLACK, WHITE = GreyLevel(0.0, TOLERANCE), GreyLevel(1.0, TOLERANCE)
+        return np.asarray(np.abs(image.astype(np.float32) - np.float32(self.value)) <= self.tolerance)
 
 
 def scale_bar(image: ArrayLike) -> Box | None:
@@ -69,37 +67,47 @@ def scale_bar(image: ArrayLike) -> Box | None:
     low, high = float(inside.min()), float(inside.max())
     if not low < high:
         return None
-    grey = (inside.astype(np.float32) - np.float32(low)) / np.float32(high - low)
-    zone = max(1, round(NEAR_BORDER * grey.shape[0]))
+    extremes = [GreyLevel(end, TOLERANCE * (high - low)) for end in (low, high)]
+    zone = max(1, round(NEAR_BORDER * inside.shape[0]))
     found = [
         box.moved(start, 0)
-        for start in (0, grey.shape[0] - zone)
-        for box, level in _bars(grey[start : start + zone], grey.shape[0])
-        if _only(grey, box.moved(start, 0), level)
+        for start in (0, inside.shape[0] - zone)
+        for box, level in _bars(inside[start : start + zone], extremes, inside.shape[0])
+        if _only(inside, box.moved(start, 0), level)
     ]
     if not found:
         return None
     return max(found, key=lambda box: (box.bottom - box.top) * (box.right - box.left)).moved(border.top, border.left)
 
 
-def _bars(grey: NDArray[np.float32], height: int) -> Iterator[tuple[Box, GreyLevel]]:
-    """Bars in the upper or lower rows of an image of grey values 0 to 1, and their levels."""
-    shortest = max(FEWEST, round(SHORTEST * grey.shape[1]))
-    even = np.abs(np.diff(grey, axis=1)) <= SAME
-    levels = [BLACK, WHITE]
-    levels += [GreyLevel(value, SAME) for value in _frequent(grey[:, :-1][_in_runs(even, shortest - 1)])]
-    for level in levels:
-        at = level.holds(grey)
+def _bars(zone: NDArray[Any], extremes: list[GreyLevel], height: int) -> Iterator[tuple[Box, GreyLevel]]:
+    """Bars in the upper or lower rows of an image of some height, with their levels."""
+    shortest = max(FEWEST, round(SHORTEST * zone.shape[1]))
+    for level in [*extremes, *_exact_levels(zone, extremes, shortest)]:
+        at = level.holds(zone)
         runs = _in_runs(at, shortest)
         if runs.any():
             yield from ((box, level) for box in _rectangles(at, runs, shortest, height))
 
 
-def _only(grey: NDArray[np.float32], box: Box, level: GreyLevel) -> bool:
-    """Whether no row beside a bar has half as many pixels of its level in a row."""
-    at = level.holds(grey)
-    at[max(0, box.top - 1) : box.bottom + 1, max(0, box.left - 1) : box.right + 1] = False
-    return not _in_runs(at, (box.right - box.left) // 2).any()
+def _exact_levels(zone: NDArray[Any], extremes: list[GreyLevel], shortest: int) -> list[GreyLevel]:
+    """Levels, but for the extremes, that are met most often in rows of one and the same value."""
+    same = zone[:, 1:] == zone[:, :-1]
+    values, counts = np.unique(zone[:, :-1][_in_runs(same, shortest - 1)], return_counts=True)
+    ordinary = ~(extremes[0].holds(values) | extremes[1].holds(values))
+    often = np.argsort(counts[ordinary])[::-1][:MOST_LEVELS]
+    return [GreyLevel(float(value), SAME * extremes[0].tolerance) for value in values[ordinary][often]]
+
+
+def _only(image: NDArray[Any], box: Box, level: GreyLevel) -> bool:
+    """Whether half as many pixels of its level in a row are nowhere but in the bar; a part of the image at a time."""
+    step = max(1, MOST_PIXELS // image.shape[1])
+    for start in range(0, image.shape[0], step):
+        at = level.holds(image[start : start + step])
+        at[max(0, box.top - 1 - start) : max(0, box.bottom + 1 - start), max(0, box.left - 1) : box.right + 1] = False
+        if _in_runs(at, (box.right - box.left) // 2).any():
+            return False
+    return True
 
 
 def _in_runs(flags: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
@@ -119,12 +127,6 @@ def _in_runs(flags: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
         np.add.at(ends, places + length, -1)
         inside[row] = np.cumsum(ends[:-1]) > 0
     return inside
-
-
-def _frequent(values: NDArray[np.float32]) -> list[float]:
-    """Grey values that are met most often, the extremes excepted."""
-    levels, counts = np.unique(values[(values > TOLERANCE) & (values < 1.0 - TOLERANCE)], return_counts=True)
-    return [float(level) for level in levels[np.argsort(counts)[::-1][:MOST_LEVELS]]]
 
 
 def _rectangles(at: NDArray[np.bool_], runs: NDArray[np.bool_], shortest: int, height: int) -> Iterator[Box]:

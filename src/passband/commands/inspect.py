@@ -38,10 +38,44 @@ def _rows(described: dict[str, Any]) -> list[tuple[str, str]]:
         values = [f"{name} {found[name]:.6g}" for name in ("min", "max", "mean", "std") if name in found]
         saturated = found.get("fraction_saturated", 0)
         rows.append(("values", ", ".join(values) + (f", {saturated:.2%} saturated" if saturated else "")))
+    if camera := described["camera"]:
+        rows += [("noise", _noise(camera)), ("saved as", _saved(camera))]
     rows += [("note", note) for note in described["notes"]]
     if not described["usable"]:
         rows.append(("not usable", described["reason"]))
     return rows
+
+
+def _noise(camera: dict[str, Any]) -> str:
+    """Say what was estimated of a camera's noise, in one line."""
+    if camera["noise_share"] is None:
+        return "not told by so few pixels"
+    parts = [f"{camera['noise_share']:.0%} of the contrast, correlated over {camera['correlation']:.2f} pixels"]
+    if camera["gain"] is not None:
+        parts.append(f"{camera['gain']:.3g} grey values per electron")
+    if camera["empty_band"] > 0.02:
+        parts.append(f"the last {camera['empty_band']:.0%} of the frequencies empty")
+    if camera["hot_pixels"] > 0.0:
+        parts.append(f"{camera['hot_pixels']:.2g} hot pixels in 10⁴")
+    if camera["slow_variation"] is not None:
+        parts.append(f"slow variation of {camera['slow_variation']:.1f} standard deviations")
+    return "; ".join(parts)
+
+
+def _saved(camera: dict[str, Any]) -> str:
+    """Say what was found of how an image was saved, in one line."""
+    levels, bar = camera["grey_levels"], camera["scale_bar"]
+    parts = [f"{levels} grey levels" if levels is not None else "more than 1024 grey levels"]
+    if camera["saturated"] > 0.0:
+        parts.append(f"{camera['saturated']:.2%} of the pixels at the ends of the range")
+    if camera["blocks"] > 0.0:
+        parts.append(f"blocks of a JPEG ({camera['blocks']:.2f})")
+    if camera["border_share"] > 0.0:
+        sides = ", ".join(f"{side} {width}" for side, width in camera["border"].items() if width)
+        parts.append(f"border of one level ({sides} pixels)")
+    if bar is not None:
+        parts.append(f"scale bar at rows {bar['top']}–{bar['bottom']}, columns {bar['left']}–{bar['right']}")
+    return "; ".join(parts)
 
 
 def _show(described: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a file holds and how it was understood, with statistics of its pixels."""
+"""What a file holds and how it was understood, with statistics of its pixels and estimates of its camera."""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from passband.files.grey import data_bar_rows
 from passband.files.opening import load_image, open_file, unusable_reason
 from passband.files.source_file import MAX_BYTES
+from passband.recipe import PassbandError
 
 _BLOCK = 2**22  # pixels
 _SQUARABLE = 1e100  # the squares of larger values, summed, overflow double precision
@@ -46,6 +47,16 @@ def _remarks(array: NDArray[Any], statistics: dict[str, float | int]) -> list[st
     return remarks
 
 
+def _camera(array: NDArray[Any]) -> dict[str, Any] | None:
+    """Return what the image above a data bar says of its camera, or None of pixels that no network may look at."""
+    from passband.camera.estimates import estimate_camera  # loads scipy
+
+    try:
+        return estimate_camera(array[: array.shape[0] - data_bar_rows(array)]).as_dict()
+    except PassbandError:
+        return None
+
+
 def inspect(path: str | Path, *, frame: int | None = None, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Describe what a file holds and how it was understood, as plain JSON values.
 
@@ -63,7 +74,8 @@ def inspect(path: str | Path, *, frame: int | None = None, max_bytes: int = MAX_
     dict
         `path`, `format`, `shape`, `axes`, `dtype`, `pixel_size_A` ([y, x] or None), `energy_eV`, `instrument`, `mode`,
         `frames`, `usable` (whether `read_micrograph` would take it), `reason` (why not), `statistics` (of one image as
-        it is read, outliers replaced, or None), `notes`.
+        it is read, outliers replaced, or None), `camera` (`camera.estimates.CameraEstimate` of the same image, or
+        None), `notes`.
 
     Raises
     ------
@@ -71,7 +83,7 @@ def inspect(path: str | Path, *, frame: int | None = None, max_bytes: int = MAX_
         The file cannot be understood at all.
     """
     source, content = open_file(path, max_bytes)
-    shape, axes, notes, statistics = content.shape, content.axes, list(content.notes), None
+    shape, axes, notes, statistics, camera = content.shape, content.axes, list(content.notes), None, None
     reason = unusable_reason(source, content, frame)
     if len(shape) in (2, 3) and content.dtype.kind in "biuf" and _IMAGE_AXES.issuperset(axes):
         array, grey, fault = load_image(source, content, frame or 0)
@@ -79,6 +91,7 @@ def inspect(path: str | Path, *, frame: int | None = None, max_bytes: int = MAX_
         if array is not None:
             statistics = _statistics(array)
             notes += _remarks(array, statistics)
+            camera = _camera(array)
             if content.frames == 1 or frame is not None:
                 shape, axes = array.shape, ("y", "x")
     if content.frames > 1 and frame is None:
@@ -97,5 +110,6 @@ def inspect(path: str | Path, *, frame: int | None = None, max_bytes: int = MAX_
         "usable": reason is None,
         "reason": reason,
         "statistics": statistics,
+        "camera": camera,
         "notes": notes,
     }

@@ -1,0 +1,198 @@
+"""Noise of one image: how far it is correlated, how much of the contrast it is, how many grey values an electron is.
+
+Noise is what the image's spectrum holds near its end, where a lens passes little: N·exp(−4π²c²f²), as that of electrons
+that are counted first and blurred by a Gaussian of c pixels afterwards (the noise power spectrum of a camera; Meyer &
+Kirkland, Microsc. Res. Tech. 49 (2000) 269, have its general form). Specimens that scatter there too, such as fringes,
+are left out as spots; diffuse contrast is not, and makes c and N larger.
+"""
+
+from math import erf, pi, sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from passband.microscope.power_spectrum import Periodogram, averaged_periodogram, spot_bins, usable_bins
+
+LARGEST = 768  # pixels; of larger images the middle is taken
+SMALLEST = 32  # pixels along each side; a smaller image has no spectrum to speak of
+RINGS = 40  # up to Nyquist
+FITTED = (0.32, 0.5)  # cycles per pixel
+REFERENCE = (0.15, 0.25)  # cycles per pixel, that others are called empty against
+NEAR_AXIS = 0.12  # cycles per pixel
+EMPTY = 1e-2  # of its power
+NYQUIST = (0.45, 0.5)
+HALF_NYQUIST = (0.225, 0.275)
+TILE = 16  # pixels, of the mean and the variance of one place
+FEWEST_TILES = 40
+SURE = 5.0  # standard errors of a slope
+HOT = 8.0  # standard deviations of the noise above all four neighbours
+SIGMA = 1.4826  # of the median absolute deviation of a Gaussian
+
+FloatArray = NDArray[np.float64]
+
+
+class NoiseSpectrum(NamedTuple):
+    """What the end of an image's spectrum says.
+
+    `correlation` is c in pixels; `noise_share` the standard deviation of the noise over that of the image;
+    `nyquist_power` the power near the Nyquist frequency over that near half of it, 1 for white noise;
+    `empty_band` the fraction of the frequencies up to Nyquist, from its end, with less than 1 % of the power at a third
+    to a half of Nyquist.
+    """
+
+    correlation: float
+    noise_share: float
+    nyquist_power: float
+    empty_band: float
+
+
+def noise_spectrum(image: NDArray[Any]) -> NoiseSpectrum | None:
+    """Fit the end of the spectrum of a finite image (y, x); None where it is smaller than 32 pixels, or even."""
+    piece = middle(image)
+    if min(piece.shape) < SMALLEST or piece.min() == piece.max():
+        return None
+    grey = _of_unit_range(piece)
+    periodogram = averaged_periodogram(grey, pixel_size=(1.0, 1.0))
+    along_y, along_x = np.abs(periodogram.q_y), periodogram.q_x
+    usable = usable_bins(periodogram, (0.0, 0.5)) & ~spot_bins(periodogram)
+    rings = _rings(periodogram.q[usable], periodogram.power[usable])
+    # an enlarged image ends at the same frequency along both axes, not around them
+    near = usable & (np.minimum(along_y, along_x) < NEAR_AXIS)
+    along_axes = _rings(np.maximum(along_y, along_x)[near], periodogram.power[near])
+    reference = along_axes.mean(REFERENCE)
+    if not reference > 0.0 or not along_axes.mean(HALF_NYQUIST) > 0.0:
+        return None
+    last = float(along_axes.frequency[along_axes.power > EMPTY * reference][-1]) + 0.25 / RINGS
+    correlation, level = _gaussian_noise(rings, last)
+    passed = erf(pi * correlation) / (2.0 * sqrt(pi) * correlation) if correlation > 1e-6 else 1.0
+    variance = level * passed**2 * _unit(grey, periodogram)
+    return NoiseSpectrum(
+        correlation=correlation,
+        noise_share=min(sqrt(variance / float(grey.var())), 1.0),
+        nyquist_power=along_axes.mean(NYQUIST) / along_axes.mean(HALF_NYQUIST),
+        empty_band=max(0.0, 1.0 - 2.0 * last),
+    )
+
+
+def _unit(grey: FloatArray, periodogram: Periodogram) -> float:
+    """Variance that the periodogram's unit of power stands for: that of second differences, on both ways."""
+    along_y, along_x = (_second_difference_power(axis) for axis in (periodogram.q_y, periodogram.q_x))
+    halves = np.ones(periodogram.q_x.shape)
+    halves[:, 1:-1] = 2.0  # the other half plane
+    weight = np.broadcast_to(halves * along_y * along_x, periodogram.power.shape)
+    whole = float(np.sum(periodogram.power * weight)) / float(np.sum(np.broadcast_to(halves, periodogram.power.shape)))
+    return float(np.mean(np.square(_second_differences(grey)))) / max(whole, 1e-300)
+
+
+def _second_differences(grey: FloatArray) -> FloatArray:
+    """Second differences of an image along y, of those along x, scaled to keep the variance of white noise."""
+    along_y = grey[:-2] - 2.0 * grey[1:-1] + grey[2:]
+    return np.asarray((along_y[:, :-2] - 2.0 * along_y[:, 1:-1] + along_y[:, 2:]) / 6.0)
+
+
+def _second_difference_power(frequency: FloatArray) -> FloatArray:
+    """Power that second differences along one axis leave of each frequency in cycles per pixel."""
+    return np.asarray((2.0 - 2.0 * np.cos(2.0 * pi * frequency)) ** 2 / 6.0)
+
+
+def middle(image: NDArray[Any], side: int = LARGEST) -> NDArray[Any]:
+    """Middle of an image (y, x), at most `side` pixels along each axis, without a copy."""
+    starts = [max(0, (length - side) // 2) for length in image.shape]
+    return image[starts[0] : starts[0] + side, starts[1] : starts[1] + side]
+
+
+def _of_unit_range(image: NDArray[Any]) -> FloatArray:
+    """Image from 0 to 1, so that squares of huge values do not overflow."""
+    low = float(image.min())
+    return (image.astype(np.float64) - low) / (float(image.max()) - low)
+
+
+class _Rings(NamedTuple):
+    """Frequency (cycles per pixel), mean power, and number of bins of each ring, (n,) each."""
+
+    frequency: FloatArray
+    power: FloatArray
+    bins: FloatArray
+
+    def mean(self, band: tuple[float, float]) -> float:
+        """Mean power in a band of frequencies."""
+        inside = (self.frequency >= band[0]) & (self.frequency <= band[1])
+        return float(np.average(self.power[inside], weights=self.bins[inside])) if inside.any() else 0.0
+
+
+def _rings(frequency: FloatArray, power: FloatArray) -> _Rings:
+    """Means of the bins of each ring up to Nyquist."""
+    ring = np.minimum((frequency * (2 * RINGS)).astype(np.int64), RINGS - 1)
+    bins = np.bincount(ring, minlength=RINGS)
+    filled = bins > 0
+    sums = [np.bincount(ring, weights=values, minlength=RINGS)[filled] for values in (frequency, power)]
+    means = [np.asarray(values / bins[filled], dtype=np.float64) for values in sums]
+    return _Rings(means[0], means[1], np.asarray(bins[filled], dtype=np.float64))
+
+
+def _gaussian_noise(rings: _Rings, last: float) -> tuple[float, float]:
+    """Correlation c and level N: a straight line through ln P over f², where the band is not empty."""
+    frequency, power, bins = rings
+    inside = (frequency >= FITTED[0]) & (frequency <= min(FITTED[1], last)) & (power > 0.0)
+    if np.count_nonzero(inside) < 3:
+        inside = (frequency >= 0.6 * last) & (frequency <= last) & (power > 0.0)
+    if np.count_nonzero(inside) < 2:
+        return 0.0, 0.0
+    squared, logarithm, weight = frequency[inside] ** 2, np.log(power[inside]), bins[inside]
+    centre = float(np.average(squared, weights=weight))
+    about = squared - centre
+    slope = float(np.sum(weight * about * logarithm) / np.sum(weight * about**2))
+    level = float(np.average(logarithm, weights=weight))
+    slope = min(slope, 0.0)
+    return sqrt(abs(slope)) / (2.0 * pi), float(np.exp(level - slope * centre))
+
+
+def hot_pixel_share(image: NDArray[Any]) -> float:
+    """Fraction of the pixels of a finite image (y, x) that stand far above their four neighbours.
+
+    It is 8 standard deviations of the noise, and none where most of the image is one level.
+    """
+    piece = middle(image, 1024)
+    if min(piece.shape) < 3 or piece.min() == piece.max():
+        return 0.0
+    grey = _of_unit_range(piece).astype(np.float32)
+    inner = grey[1:-1, 1:-1]
+    around = (grey[:-2, 1:-1], grey[2:, 1:-1], grey[1:-1, :-2], grey[1:-1, 2:])
+    highest = np.maximum(np.maximum(around[0], around[1]), np.maximum(around[2], around[3]))
+    noise = SIGMA * float(np.median(np.abs(inner - 0.25 * sum(around)))) / sqrt(1.25)
+    return float(np.mean(inner - highest > HOT * noise)) if noise > 0.0 else 0.0
+
+
+def gain(image: NDArray[Any], correlation: float) -> float | None:
+    """Grey values per electron of a finite image (y, x), if it tells: how noise grows with the mean, or None.
+
+    In tiles of 16 × 16 pixels the variance of what a second difference along both axes leaves (Immerkær, Comput. Vis.
+    Image Underst. 64 (1996) 300), corrected for the correlation of the noise (pixels), is gain · (mean − offset). The
+    slope is given where it is positive by five standard errors. Fine contrast of the specimen counts as noise.
+    """
+    piece = middle(image)
+    rows, columns = ((side - 2) // TILE for side in piece.shape)
+    if rows * columns < FEWEST_TILES or piece.min() == piece.max():
+        return None
+    unit = float(piece.max()) - float(piece.min())
+    grey = _of_unit_range(piece)
+
+    def tiled(values: FloatArray) -> FloatArray:
+        cut = values[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE)
+        return np.asarray(cut.mean(axis=(1, 3)).ravel(), dtype=np.float64)
+
+    level, variance = tiled(grey[1:-1, 1:-1]), tiled(_second_differences(grey) ** 2) / _left_of_noise(correlation)
+    about = level - level.mean()
+    if not float(np.square(about).sum()) > 0.0:
+        return None
+    slope = float(np.sum(about * variance) / np.sum(about**2))
+    rest = variance - variance.mean() - slope * about
+    error = sqrt(float(np.sum(about**2 * rest**2))) / float(np.sum(about**2))
+    return slope * unit if slope > SURE * error else None
+
+
+def _left_of_noise(correlation: float) -> float:
+    """Share of the variance of white noise, before it is blurred, that is left of it in second differences."""
+    f: FloatArray = np.asarray(np.fft.fftfreq(64), dtype=np.float64)
+    return float(np.mean(_second_difference_power(f) * np.exp(-4.0 * (pi * correlation * f) ** 2))) ** 2
