@@ -7,7 +7,7 @@ that no network is measured on); networks are tested on others.
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,10 +89,12 @@ class Pairs(NamedTuple):
     seconds: float
 
 
-def read_campaign(campaign: Path) -> tuple[list[Experiment], list[Row]]:
-    """Return the finished experiments of a campaign and the last measurement of each of their networks."""
+def read_campaign(campaign: Path, runs: Collection[str] | None = None) -> tuple[list[Experiment], list[Row]]:
+    """Return finished experiments of a campaign, all or some, and the last measurement of each of their networks."""
     experiments, rows = [], []
     for path in sorted(campaign.glob(f"runs/*/{METRICS}")):
+        if runs is not None and path.parent.name not in runs:
+            continue
         experiments.append(Experiment.model_validate_json((path.parent / CONFIG).read_text()))
         measured = read_scores(path)
         last = max(row["epoch"] for row in measured)
@@ -102,9 +104,9 @@ def read_campaign(campaign: Path) -> tuple[list[Experiment], list[Row]]:
     return experiments, rows
 
 
-def make_pairs(campaign: Path, recipe: ForecastRecipe | None = None) -> Pairs:
-    """Forecast every pair of a campaign; forecasts are kept in the campaign's folder and read when they are there."""
-    experiments, measured = read_campaign(campaign)
+def make_pairs(campaign: Path, recipe: ForecastRecipe | None = None, *, runs: Collection[str] | None = None) -> Pairs:
+    """Forecast every pair of a campaign, or of some of its runs; forecasts that were made before are read."""
+    experiments, measured = read_campaign(campaign, runs)
     trainings = {one.trained_on: one for one in experiments}
     evaluations = {(one.structures, one.name): one for each in experiments for one in each.evaluations}
     tables, seconds = _forecasts(campaign, trainings, evaluations, recipe or ForecastRecipe())
@@ -118,8 +120,12 @@ def make_pairs(campaign: Path, recipe: ForecastRecipe | None = None) -> Pairs:
         measures = {measure: float(table[place]) for measure, table in tables.items()}
         own_loss = own.get((row["run"], row["seed"]), np.nan)
         loss = {"loss": row["paper_loss"], "induced_loss": row["paper_loss"] - own_loss}
-        rows.append(known | {"run": row["run"]} | measures | loss | {"dice": row["dice"]})
+        rows.append(known | {"run": row["run"], "series": _series(row)} | measures | loss | {"dice": row["dice"]})
     return Pairs(rows, seconds)
+
+
+def _series(row: Row) -> str:
+    return f"{row['optimiser']} {row['learning_rate']:g} {row['batch_size']}"
 
 
 def _is_own(row: Mapping[str, Any]) -> bool:
@@ -229,10 +235,14 @@ def regress(table: Mapping[str, NDArray[Any]]) -> list[Row]:
 
 
 def seed_ceiling(table: Mapping[str, NDArray[Any]]) -> dict[str, float]:
-    """ρ between the losses of two seeds of one training, mean over pairs of seeds: about what a measure can reach."""
+    """ρ between the losses of two seeds of one training, mean over pairs of seeds: about what a measure can reach.
+
+    Seeds are paired by condition and series, whether they shared a run, and so a stream of micrographs, or not.
+    """
     found: dict[str, float] = {}
     apart = table["own"] == 0
-    keys = [f"{run} {name}" for run, name in zip(table["run"][apart], table["dataset"][apart], strict=True)]
+    named = zip(*(table[name][apart] for name in ("model", "series", "dataset")), strict=True)
+    keys = [", ".join(one) for one in named]
     seeds = table["seed"][apart]
     for target in TARGETS:
         by_seed = {
@@ -273,10 +283,20 @@ def draw(table: Mapping[str, NDArray[Any]], ranking: Sequence[Row], ceiling: Map
     )
 
 
-def analyse(campaign: Path, results: Path, *, recipe: ForecastRecipe | None = None, draws: int = 300) -> dict[str, Any]:
-    """Forecast and rank every pair of a campaign; tables go to `results`, figures to the folder above it."""
+def analyse(
+    campaign: Path,
+    results: Path,
+    *,
+    runs: Collection[str] | None = None,
+    recipe: ForecastRecipe | None = None,
+    draws: int = 300,
+) -> dict[str, Any]:
+    """Forecast and rank the pairs of a campaign, or of some of its runs.
+
+    Tables go to `results`, figures to the folder above it.
+    """
     results.mkdir(parents=True, exist_ok=True)
-    pairs = make_pairs(campaign, recipe)
+    pairs = make_pairs(campaign, recipe, runs=runs)
     table = columns(pairs.rows)
     ranking, regressions, ceiling = rank_measures(table, draws=draws), regress(table), seed_ceiling(table)
     write_csv(results / "pairs.csv", pairs.rows)

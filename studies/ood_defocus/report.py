@@ -3,7 +3,8 @@
     passband campaign run studies/ood_defocus/plan_small.toml -o out/ood_defocus
     python -m studies.ood_defocus.report out/ood_defocus --plan studies/ood_defocus/plan_small.toml
 
-Writes results/loss_matrix.csv, results/learning_curves.csv, results/facts.csv, fig3.png, fig4.png and report.md.
+Writes results/loss_matrix.csv, results/learning_curves.csv, results/facts.csv, fig3.png, fig4.png and report.md, and
+what `studies.ood_aberrations.pairs` writes of the pairs of Fig. 4: how all measures before training rank them.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from passband.campaign.grid import CampaignPlan
 from passband.campaign.tables import read_scores
 from passband.figures.style import COLOURS, to_png
 from passband.tabular import write_csv
+from studies.ood_aberrations.pairs import analyse, report_lines
 from studies.reporting import provenance, report_command
 
 Array = NDArray[np.float64]
@@ -186,7 +188,9 @@ def report(plan: CampaignPlan, plan_file: Path, directory: Path, output: Path) -
         for name, values in found.items()
     ]
     write_csv(output / "results" / "facts.csv", table)
-    lines = _text(provenance(plan, plan_file, directory), by_epoch, fig3)
+    runs = [experiment.identity for experiment in plan.part_experiments("fig4")]
+    ranked = report_lines(analyse(directory, output / "results", runs=runs))
+    lines = [*_text(provenance(plan, plan_file, directory), by_epoch, fig3), "", "## Pairs of Fig. 4", "", *ranked]
     (output / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

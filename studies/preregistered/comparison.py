@@ -16,7 +16,7 @@ from passband.distribution import limits
 from passband.experiment.experiment import Evaluation, Experiment
 from passband.forecast.pairs import ForecastRecipe
 from passband.forecast.tables import MEASURES
-from studies.ood_aberrations.pairs import make_pairs, read_campaign
+from studies.ood_aberrations.pairs import make_pairs, read_campaign, seed_ceiling
 from studies.ranking import spearman
 
 Array = NDArray[np.float64]
@@ -198,18 +198,8 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def ceiling(pairs: Columns, part: NDArray[np.bool_], *, target: str = "loss") -> float:
-    """Spearman's ρ between losses of two seeds on the same pairs, mean over pairs of seeds (6)."""
-    kept = {name: pairs[name][part] for name in ("model", "dataset", "seed", target)}
-    by_seed: dict[Any, dict[tuple[str, str], float]] = {}
-    for model, dataset, seed, loss in zip(*(kept[name] for name in ("model", "dataset", "seed", target)), strict=True):
-        by_seed.setdefault(seed, {})[str(model), str(dataset)] = float(loss)
-    tables, rhos = list(by_seed.values()), []
-    for place, first in enumerate(tables):
-        for second in tables[place + 1 :]:
-            shared = sorted(first.keys() & second.keys())
-            rhos.append(spearman([first[key] for key in shared], [second[key] for key in shared]))
-    finite = [rho for rho in rhos if np.isfinite(rho)]
-    return float(np.mean(finite)) if finite else float("nan")
+    """Spearman's ρ between losses of two seeds on the same pairs of a part, mean over pairs of seeds (6)."""
+    return seed_ceiling({name: column[part] for name, column in pairs.items()})[target]
 
 
 def won(estimate: Estimate, corrected: float, without_focus: Estimate) -> int:

@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -55,6 +56,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = [
             {"run": experiment.identity, "trained_on": experiment.trained_on, "seed": seed, "epoch": epoch,
              "evaluation": one.name, "structures": "", "dice": 0.9,
+             "optimiser": "adam", "learning_rate": 1e-2, "batch_size": 8,
              "paper_loss": loss_of(trained, met, seed) + (epoch == 1)}
             for seed in (0, 1)
             for epoch in (1, 2)
@@ -95,6 +97,31 @@ def test_forecasts_are_kept_with_the_campaign(campaign: Path) -> None:
     assert len(list((campaign / "forecasts").iterdir())) == 1
     kept: list[dict[str, Any]] = second.rows
     assert [row["observer_loss"] for row in kept] == [row["observer_loss"] for row in first.rows]
+
+
+def test_some_runs_of_a_campaign(campaign: Path) -> None:
+    chosen = sorted(path.name for path in (campaign / "runs").iterdir())[:2]
+    experiments, rows = pairs.read_campaign(campaign, chosen)
+    assert [one.identity for one in experiments] == chosen
+    assert {row["run"] for row in rows} == set(chosen)
+
+
+def test_the_ceiling_pairs_seeds_of_one_series_in_runs_of_their_own() -> None:
+    # rejects pairs of seeds within a run alone (none here), and of other series, whose losses are turned round
+    losses = {
+        ("adam", 1): (0.1, 0.2, 0.3),
+        ("adam", 2): (0.1, 0.2, 0.4),
+        ("sgd", 1): (3.0, 2.0, 1.0),
+        ("sgd", 2): (4.0, 2.0, 1.0),
+    }
+    rows = [
+        {"own": 0, "model": "one", "series": series, "dataset": f"set{number}", "run": f"{series} {seed}", "seed": seed}
+        | {"loss": loss, "induced_loss": loss}
+        for (series, seed), values in losses.items()
+        for number, loss in enumerate(values)
+    ]
+    table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    assert pairs.seed_ceiling(table)["loss"] == pytest.approx(1.0)
 
 
 def test_an_empty_campaign_is_refused(tmp_path: Path) -> None:

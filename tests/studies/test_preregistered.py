@@ -41,7 +41,12 @@ def columns(*, sides: tuple[str, ...] = ("", "bottom"), noise: float = 0.0) -> d
                     rows.append(
                         {
                             **{"model": f"at {trained}", "dataset": f"{side} at {met}".strip(), "seed": seed},
-                            **{"run": f"{trained} {seed}", "own": int(trained == met and not side), "dice": 0.9},
+                            **{
+                                "run": f"{trained} {seed}",
+                                "series": "adam",
+                                "own": int(trained == met and not side),
+                                "dice": 0.9,
+                            },
                             **{"model_c10": trained, "data_c10": met, "condition": f"at {met}", "side": side},
                             **{"loss": loss, "induced_loss": loss, BASE: abs(trained - met)},
                             **{"observer_loss": abs(met) + trained / 10.0, "sigma": abs(trained - met)},
