@@ -1,7 +1,5 @@
 """The network of amorphous carbon: density, bonds and shells of the literature, and no trace of its cell or pieces."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -10,7 +8,6 @@ from passband.specimen.network import CELL_SIDE, NEAREST, carbon_network
 from passband.specimen.support import amorphous_film, number_density
 
 FIRST_SHELL = 1.85  # Å, in the gap between the two shells
-REAL_CELL = Path(__file__).parents[3] / "shared/data/structures/amorphous_carbon_5x5x1nm.xyz"  # of Ricolleau et al.
 
 
 def network(box, density=2.0, seed=0):
@@ -36,10 +33,13 @@ def shells(positions, around, skin=4.0):
     return middle, counts / (len(inner) * 4 * np.pi * middle**2 * 0.05), bonds
 
 
-def real_cell():
-    if not REAL_CELL.exists():
-        pytest.skip("../shared/data/structures is not here")
-    rows = [line.split() for line in REAL_CELL.read_text().splitlines()[2:]]
+@pytest.fixture
+def published(shared_data):
+    """Coordinates (n, 3) of the cell of Ricolleau et al., 50 × 50 × 10 Å."""
+    file = shared_data / "structures" / "amorphous_carbon_5x5x1nm.xyz"
+    if not file.exists():
+        pytest.skip(f"{file} is not here")
+    rows = [line.split() for line in file.read_text().splitlines()[2:]]
     return np.array([[float(word) for word in row[1:4]] for row in rows if len(row) >= 4])
 
 
@@ -59,8 +59,8 @@ def test_bonds_and_shells_are_those_of_amorphous_carbon():
     box = (100.0, 100.0, 60.0)
     positions = network(box)
     distance, density, bonds = shells(positions, laid_out(positions, box))
-    assert bonds.mean() == pytest.approx(3.0, abs=0.15)
-    assert (bonds == 3).mean() > 0.7
+    assert bonds.mean() == pytest.approx(2.9, abs=0.15)
+    assert (bonds == 3).mean() > 0.66
     first, second = distance < FIRST_SHELL, (distance > 2.2) & (distance < 2.9)
     assert np.average(distance[first], weights=density[first]) == pytest.approx(1.45, abs=0.02)
     assert np.average(distance[second], weights=density[second]) == pytest.approx(2.5, abs=0.04)
@@ -77,16 +77,16 @@ def test_no_atoms_are_nearer_than_a_bond_of_pieces_may_be():
     assert nearest.min() > NEAREST * (2.0 / 2.3) ** (1 / 3) - 1e-9
 
 
-def test_shells_are_nearer_to_a_published_cell_than_hard_spheres_are():
-    real, box = real_cell(), (100.0, 100.0, 40.0)
+def test_shells_are_nearer_to_a_published_cell_than_hard_spheres_are(published):
+    real, box = published, (100.0, 100.0, 40.0)
     inside = (np.abs(real[:, :2] - 25.0) < 21.0).all(axis=1)  # away from the borders of a block that is not periodic
     there = shells(real[inside], real, skin=2.95)
     films = network(box, 2.2), amorphous_film(box[:2], box[2], density=2.2, rng=np.random.default_rng(0)).positions
     ours, spheres = (shells(film, laid_out(film, box), skin=2.95) for film in films)
-    assert ours[2].mean() == pytest.approx(there[2].mean(), abs=0.2)
+    assert ours[2].mean() == pytest.approx(there[2].mean(), abs=0.25)
     within = [np.cumsum(found[1] * 4 * np.pi * found[0] ** 2 * 0.05) for found in (ours, spheres, there)]
     ends = [np.interp([1.65, 2.15, 2.75], there[0], neighbours) for neighbours in within]  # behind a shell, gap, shell
-    assert np.abs(ends[0] - ends[2]).max() < 0.6
+    assert (np.abs(ends[0] - ends[2]) < [0.4, 0.3, 1.2]).all()
     assert np.abs(ends[1] - ends[2]).max() > 1.5
     assert np.diff(ends[0])[0] < 0.4 < np.diff(ends[1])[0]  # atoms in the gap
 
@@ -114,6 +114,18 @@ def test_neither_cell_nor_pieces_show_in_projection():
     sides = np.abs([correlation[40, 0], correlation[0, 40], correlation[40, 40]])
     assert (sides < 4 * noise).all()
     assert CELL_SIDE == 40.0
+
+
+def test_network_fills_space_evenly():
+    # power of the projected density at 0.08 to 0.2 Å⁻¹, the grain of an image, over that of atoms at random places:
+    # 0.3 to 0.4 for the published cell and for hard spheres; rejects a cell quenched with voids (1.1)
+    field, power = 160.0, []
+    for seed in range(2):
+        positions = network((field, field, 40.0), seed=seed)
+        counts = np.histogram2d(*positions[:, :2].T, bins=160, range=[[0, field], [0, field]])[0]
+        power.append(np.abs(np.fft.fft2(counts - counts.mean())) ** 2 / len(positions))
+    q = np.hypot(*np.meshgrid(*[np.fft.fftfreq(160, 1.0)] * 2))
+    assert np.mean(power, axis=0)[(q > 0.08) & (q < 0.2)].mean() < 0.7
 
 
 def test_network_is_even_and_reaches_every_border():

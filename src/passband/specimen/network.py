@@ -1,4 +1,4 @@
-"""Amorphous carbon as a network of bonds: about three neighbours at 1.44 Å, and a second shell at 2.5 Å.
+"""Amorphous carbon as a network of bonds: nearly three neighbours at 1.44 Å, and a second shell at 2.5 Å.
 
 Hard spheres have the density of a film and nothing else of it. The network comes from a small periodic cell that was
 annealed once (`benchmarks/carbon_network.py`) and is kept beside this file. A film is cut from it in pieces of some
@@ -26,7 +26,7 @@ PIECE = 28.0  # Å between the centres of neighbouring pieces
 JITTER = 0.3  # of `PIECE`, by which centres leave their grid along each axis
 REACH = 30.0  # Å from the centre of a piece within which all of it lies
 NEAREST = 1.25  # Å between atoms of different pieces
-OVERLAP = 0.17  # Å by which pieces grow over their borders, to make up for the atoms taken out there
+OVERLAP = 0.15  # Å by which pieces grow over their borders, to make up for the atoms taken out there
 
 
 class _Pieces(NamedTuple):
