@@ -95,7 +95,7 @@ def test_the_card_of_an_older_version_is_fitted_again_without_a_measurement(
     older = tmp_path / "older"
     shutil.copytree(now, older)
     card = json.loads((now / "card.json").read_text())
-    assert set(card["calibration"].pop("kernels")) == {"loss", "dice"}
+    assert set(card["calibration"].pop("kernels")) == {"loss", "dice", "images"}
     (older / "card.json").write_text(json.dumps(card))
     said = [run("trust", film, "--model", model, "--c10", "-80", "--json").out for model in (older, now)]
     loss, other = (json.loads(one)["predicted_loss"]["value"] for one in said)

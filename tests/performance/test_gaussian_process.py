@@ -78,3 +78,24 @@ def test_values_that_are_all_the_same_are_predicted_without_a_division_by_zero()
 def test_a_kernel_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match=name):
         Kernel.model_validate({**KERNEL.model_dump(), name: 0.0})
+
+
+def test_a_block_that_is_left_out_is_predicted_as_by_a_process_without_it() -> None:
+    """Against conditioning on the others, with mean and spread as of all: the same for scaled features of its own."""
+    rng = np.random.default_rng(4)
+    features = rng.normal(size=(40, 2))
+    values = np.sin(features[:, 0]) + 0.1 * rng.normal(size=40)
+    process = GaussianProcess.conditioned(KERNEL, features, values)
+    out = np.zeros(40, dtype=bool)
+    out[[3, 4, 17]] = True
+    found, deviation = process.left_out(out, values)
+    scaled = (features - features.mean(axis=0)) / features.std(axis=0)
+    covariance = KERNEL.covariance(scaled, scaled) + KERNEL.noise * np.eye(40)
+    weights = np.linalg.solve(covariance[np.ix_(~out, ~out)], covariance[np.ix_(~out, out)])
+    expected = values.mean() + weights.T @ (values[~out] - values.mean())
+    left = covariance[np.ix_(out, out)] - covariance[np.ix_(out, ~out)] @ weights
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(deviation, values.std() * np.sqrt(np.diag(left)), rtol=1e-6)
+    alone, _ = process.leave_one_out()
+    single = np.arange(40) == 5
+    assert process.left_out(single, values)[0][0] == pytest.approx(alone[5])

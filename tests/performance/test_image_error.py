@@ -8,8 +8,13 @@ from tests.fixtures.tables import make_images
 
 from passband.performance.conformal import conformal_quantile, coverage, grouped_quantile
 from passband.performance.error_model import ErrorModel
+from passband.performance.gaussian_process import Kernel
 from passband.performance.image_error import ImageErrorModel
 from passband.performance.image_regression import Groups, ImageRegression, Line, set_weights
+
+UNCERTAIN = ("entropy", "unsure_area", "expected_error_area")
+LIKE = {"entropy": 0.03, "unsure_area": 0.02, "expected_error_area": 0.01}
+LIKE |= {"predicted_area": 0.2, "feature_distance": 1.0, "spectrum_distance": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +47,30 @@ def test_a_data_set_is_predicted_without_itself() -> None:
     assert found.errors[-1] > 2.0
 
 
+def test_a_process_predicts_what_the_line_leaves_and_fades_away() -> None:
+    """A bend that no line has, between 0 and 3; far away the line alone, and a larger error."""
+    rng = np.random.default_rng(3)
+    features = rng.uniform(0.0, 3.0, (240, 1))
+    values = np.abs(features[:, 0] - 1.5) + 0.05 * rng.normal(size=240)
+    groups = Groups(features, values, np.arange(240) // 2)
+    kernel = Kernel(variance=1.0, length=1.0, noise=0.02)
+    plain, bent = (ImageRegression.fitted(groups, np.array([True]), one) for one in (None, kernel))
+    assert bent.errors.std() < 0.3 * plain.errors.std()
+    far = np.array([[1.0], [60.0]])
+    (near, there), (usual, larger) = bent.predict(far)
+    assert near == pytest.approx(0.5, abs=0.1)
+    assert there == pytest.approx(float(bent.line(far)[1]), abs=1e-3)
+    assert larger > 3.0 * usual
+
+
 def test_more_uncertainty_never_predicts_less(images: ImageErrorModel) -> None:
-    base = {"entropy": 0.03, "unsure_area": 0.02, "expected_error_area": 0.01, "predicted_area": 0.2}
-    for name in ("entropy", "unsure_area", "expected_error_area"):
-        values = [
-            images.predict(base | {name: factor * base[name]}, level=0.8)["error_area"].value
-            for factor in (1, 3, 9, 99)
-        ]
-        assert values == sorted(values)
+    """Of the line, and so of all predictions far from the calibration; near it a process may know better."""
+    slopes = images.regression("error_area", known=True).line.slopes
+    assert (slopes[images.rising(known=True)] >= 0.0).all()
+    assert (~images.rising(known=True)).sum() == 1  # the area of the mask may count either way
+    more = [LIKE | {name: factor * LIKE[name] for name in UNCERTAIN} for factor in (1, 30, 60, 90)]
+    values = [images.predict(one, level=0.8)["error_area"].value for one in more]
+    assert values == sorted(values)
 
 
 def test_intervals_of_single_images_hold_their_level_on_new_data_sets(images: ImageErrorModel) -> None:
@@ -81,9 +102,7 @@ def test_thresholds_are_those_of_images_inside(images: ImageErrorModel) -> None:
 
 
 def test_the_mean_of_many_keeps_what_they_have_in_common(images: ImageErrorModel) -> None:
-    one = images.predict(
-        {"entropy": 0.03, "unsure_area": 0.02, "expected_error_area": 0.01, "predicted_area": 0.2}, level=0.8
-    )["error_area"]
+    one = images.predict(LIKE, level=0.8)["error_area"]
     widths = []
     for count in (1, 4, 10_000):
         mean = images.mean([one] * count)
@@ -98,7 +117,7 @@ def test_variances_within_and_between_data_sets() -> None:
     rng = np.random.default_rng(2)
     sets = np.repeat(np.arange(300), 4)
     errors = np.repeat(0.6 * rng.normal(size=300), 4) + 0.8 * rng.normal(size=1200)
-    one = ImageRegression(Line(np.zeros(1), 0.0), np.zeros(1200), errors, sets)
+    one = ImageRegression(Line(np.zeros(1), 0.0), None, np.zeros(1200), errors, np.ones(1200), sets)
     between, within = one.variances
     spread = float(np.abs(errors).mean())
     assert between * spread**2 == pytest.approx(0.36, rel=0.15)

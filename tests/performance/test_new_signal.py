@@ -48,6 +48,7 @@ def test_its_words_and_its_kind_are_in_the_verdict(table: PerformanceTable, trai
     # rejects kinds, words or labels that are kept in a list of their own
     error_model = ErrorModel(with_column(table), trained, pixel)
     usual = {"entropy": 0.03, "unsure_area": 0.02, "expected_error_area": 0.01, "predicted_area": 0.2}
+    usual |= {"feature_distance": 1.0, "spectrum_distance": 1.0}
     found = [
         weigh(error_model, Evidence(ESTIMATE, {**usual, "skewness": one}), advise=False) for one in (0.5, 1.1, 9.0)
     ]

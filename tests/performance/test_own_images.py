@@ -74,15 +74,17 @@ def test_what_is_no_mask_of_the_image_is_refused(own: Path) -> None:
         read_label(path, (48, 60), classes=3)
 
 
-def test_the_table_holds_what_network_and_masks_say(own: Path, model: Model, table: PerformanceTable) -> None:
+def test_the_table_holds_what_network_and_masks_say(own: Path, model: Model, near_table: PerformanceTable) -> None:
     files = labelled_files(own / "images", own / "labels")
-    found = with_laboratory(model, table, files, pixel_size=0.8).laboratory
+    found = with_laboratory(model, near_table, files, pixel_size=0.8).laboratory
     assert found is not None
     assert found.files[2] == hashlib.sha256(files[2].image.read_bytes()).hexdigest()
     labels = model.segment(np.asarray(read(files[2].image)), 0.8).labels
     truth = read_label(files[2].label, (48, 60), classes=2)
     assert found.images["error_area"][2] == pytest.approx(float((labels != truth).mean()))
-    without = table.model_copy(update={"images": {k: v for k, v in table.images.items() if k != "error_area"}})
+    without = near_table.model_copy(
+        update={"images": {k: v for k, v in near_table.images.items() if k != "error_area"}}
+    )
     with pytest.raises(PerformanceError, match="has no single images; run passband calibrate with --store first"):
         with_laboratory(model, without, files, pixel_size=0.8)
 
@@ -94,13 +96,13 @@ def read(path: Path) -> np.ndarray:
 
 
 def test_predictions_move_to_what_the_images_show(
-    own: Path, model: Model, table: PerformanceTable, trained, pixel: float
+    own: Path, model: Model, near_table: PerformanceTable, trained, pixel: float
 ) -> None:
     files = labelled_files(own / "images", own / "labels")
-    corrected = with_laboratory(model, table, files, pixel_size=0.8)
+    corrected = with_laboratory(model, near_table, files, pixel_size=0.8)
     again = PerformanceTable.model_validate_json(corrected.model_dump_json())
-    assert "laboratory" not in table.model_dump(mode="json")  # cards without one stay as they are
-    before, after = (ErrorModel(one, trained, pixel).images for one in (table, again))
+    assert "laboratory" not in near_table.model_dump(mode="json")  # cards without one stay as they are
+    before, after = (ErrorModel(one, trained, pixel).images for one in (near_table, again))
     known = corrected.laboratory.images
     errors = []
     for images in (before, after):

@@ -22,11 +22,11 @@ GIVEN = {"defocus": 80.0, "dose": 400.0}
 
 
 @pytest.fixture
-def model(table, trained, pixel) -> Model:
+def model(near_table, trained, pixel) -> Model:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = TINY.build()
-    values: dict[str, Any] = {"conditions": trained, "calibration": table}
+    values: dict[str, Any] = {"conditions": trained, "calibration": near_table}
     plain = {name: one.model_dump(mode="json") for name, one in values.items()}
     return Model(network, ModelCard(architecture=TINY, pixel_size=pixel, **plain))
 

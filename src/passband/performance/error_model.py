@@ -22,7 +22,7 @@ from passband.microscope.instrument import Setting, SettingDistribution
 from passband.microscope.instruments import instrument_named, instrument_of, validate_distribution
 from passband.performance.conformal import check_level, conformal_quantile
 from passband.performance.gaussian_process import GaussianProcess, Kernel, fitted_kernel
-from passband.performance.image_error import ImageErrorModel
+from passband.performance.image_error import ImageErrorModel, image_kernel
 from passband.performance.settings import SettingRow, distance_rows, features_of, setting_row
 from passband.performance.table import Kernels, PerformanceTable, measured_performance
 from passband.segmentation.card import ModelCard
@@ -81,7 +81,7 @@ def with_kernels(table: PerformanceTable) -> PerformanceTable:
     """Table with the kernels that its predictions need, so that nobody who uses it has to search for them."""
     own = table.own_camera
     loss, dice = (fitted_kernel(table_features(table)[own], values[own]) for values in table_values(table))
-    return table.model_copy(update={"kernels": Kernels(loss=loss, dice=dice)})
+    return table.model_copy(update={"kernels": Kernels(loss=loss, dice=dice, images=image_kernel(table))})
 
 
 class PredictedPerformance(NamedTuple):
@@ -109,9 +109,10 @@ class ErrorModel:
     """
 
     def __init__(self, table: PerformanceTable, trained: SettingDistribution, pixel_size: float) -> None:
+        table = table if table.kernels is not None else with_kernels(table)
         self.table, self.trained, self.pixel_size = table, trained, pixel_size
         own, features, (loss, dice) = table.own_camera, table_features(table), table_values(table)
-        kernels = table.kernels or with_kernels(table).kernels
+        kernels = table.kernels
         assert kernels is not None
         self.loss = Regression.conditioned(kernels.loss, features[own], loss[own])
         self.dice = Regression.conditioned(kernels.dice, features[own], dice[own])

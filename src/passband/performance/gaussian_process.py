@@ -11,6 +11,7 @@ known, the rest is one decomposition of a matrix, for which scipy is enough.
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -78,6 +79,11 @@ class GaussianProcess:
             kernel, features, values, lower, cho_solve((lower, True), (values - values.mean()) / _spread(values))
         )
 
+    @property
+    def noise(self) -> float:
+        """Standard deviation of a single case about the smooth part."""
+        return _spread(self.values) * float(np.sqrt(self.kernel.noise))
+
     def predict(self, features: Array) -> tuple[Array, Array]:
         """Values for features (n, d), and the standard deviation of a new case about each; (n,) both."""
         near = self.kernel.covariance(_scaled(features, self.features), _scaled(self.features, self.features))
@@ -91,9 +97,24 @@ class GaussianProcess:
 
         The kernel is the one that all of them chose.
         """
-        precision = np.diag(cho_solve((self._lower, True), np.eye(len(self.values))))
+        precision = np.diag(self._precision)
         spread = _spread(self.values)
         return self.values - spread * self._weights / precision, spread / np.sqrt(precision)
+
+    def left_out(self, out: NDArray[np.bool_], values: Array) -> tuple[Array, Array]:
+        """Values of some cases, `out` (n,), predicted from `values` (n,) of all others, and their deviations.
+
+        As if the process had been conditioned on the others alone; mean and spread stay those of all cases
+        (Rasmussen & Williams, section 5.4.2, for blocks).
+        """
+        spread = _spread(self.values)
+        pulled = (self._precision @ (values - self.values.mean()))[out]
+        covariance = np.linalg.inv(self._precision[np.ix_(out, out)])
+        return values[out] - covariance @ pulled, spread * np.sqrt(np.diag(covariance))
+
+    @cached_property
+    def _precision(self) -> Array:
+        return np.asarray(cho_solve((self._lower, True), np.eye(len(self.values))))
 
 
 def fitted_kernel(features: Array, values: Array) -> Kernel:

@@ -1,9 +1,10 @@
 """Error area, loss and Dice of one micrograph, predicted from what network and image show, each with an interval.
 
-The logarithm of each is a linear function of the logarithms of the signals and, where the conditions are known, of the
-loss that they predict; it learns from the single images on the network's card (`performance.image_regression`). How far
-it errs on data sets that it did not learn from (ten folds of whole data sets), in units of the spread of such errors
-where as much is predicted, sets the ends of the intervals, below and above apart.
+The logarithm of each is predicted from the logarithms of the signals and, where the conditions are known, the loss that
+they predict: a line that never falls with the network's uncertainty or a distance, and what a Gaussian process knows
+beyond it of the images on the network's card (`performance.image_regression`). How far it errs on data sets that it did
+not learn from (ten folds of whole data sets), in units of the spread of such errors where as much is predicted, sets
+the ends of the intervals, below and above apart.
 
 Images of one data set share their conditions, so a new image is not exchangeable with them but with one of another data
 set: every data set weighs the same (`conformal.grouped_quantile`). With folds instead of a fit for each case the level
@@ -21,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.performance.conformal import check_level
-from passband.performance.image_regression import Groups, ImageRegression
+from passband.performance.gaussian_process import Kernel, fitted_kernel
+from passband.performance.image_regression import Groups, ImageRegression, Line
 from passband.performance.laboratory import Correction, correction
 from passband.performance.signals import SIGNALS
 from passband.performance.table import PerformanceTable
@@ -79,7 +81,7 @@ class ImageErrorModel:
     @cached_property
     def names(self) -> list[str]:
         """Signals that a prediction is made from."""
-        return [name for name in _of_kinds("network", "mask") if name in self.table.images]
+        return [name for name in SIGNALS if name in self.table.images]
 
     def features(self, signals: Mapping[str, Sequence[float]], condition_losses: Array | None) -> Array:
         """Features (n, d) of images."""
@@ -93,25 +95,30 @@ class ImageErrorModel:
             column = np.where(column < 0.0, np.nan, 1.0 - column)
         return np.asarray(np.log(np.maximum(column, 0.0) + SMALLEST))
 
+    def groups(self, quantity: str, *, known: bool) -> Groups:
+        """Images of the table with a quantity, with or without the conditions."""
+        losses = self.condition_losses[self.sets] if known else None
+        features, values = self.features(self.table.images, losses), self.values(self.table.images, quantity)
+        seen = np.isfinite(values)
+        return Groups(features[seen], values[seen], self.sets[seen])
+
+    def rising(self, *, known: bool) -> NDArray[np.bool_]:
+        """Features (d,) that an error never falls with: all but properties of the mask."""
+        worse = [SIGNALS[name].kind != "mask" for name in self.names]
+        return np.array([*worse, True] if known else worse)
+
     def regression(self, quantity: str, *, known: bool) -> ImageRegression:
         """Regression of a quantity, with or without the conditions."""
-        return self._regressions[quantity, known]
+        key = quantity, known
+        if key not in self._regressions:
+            kernel = None if self.table.kernels is None else self.table.kernels.images
+            groups = self.groups(quantity, known=known)
+            self._regressions[key] = ImageRegression.fitted(groups, self.rising(known=known), kernel)
+        return self._regressions[key]
 
     @cached_property
     def _regressions(self) -> dict[tuple[str, bool], ImageRegression]:
-        found = {}
-        rising = np.array([SIGNALS[name].kind == "network" for name in self.names])
-        for known in (False, True):
-            losses = self.condition_losses[self.sets] if known else None
-            features = self.features(self.table.images, losses)
-            upwards = np.append(rising, True) if known else rising
-            for quantity in QUANTITIES:
-                values = self.values(self.table.images, quantity)
-                seen = np.isfinite(values)
-                found[quantity, known] = ImageRegression.fitted(
-                    Groups(features[seen], values[seen], self.sets[seen]), upwards
-                )
-        return found
+        return {}  # each takes a decomposition of a matrix, so only those are made that are asked for
 
     def predict(
         self, signals: Mapping[str, float], condition_loss: float | None = None, *, level: float
@@ -141,37 +148,28 @@ class ImageErrorModel:
         )
         found = {}
         for quantity in QUANTITIES:
-            regression = self._regressions[quantity, known]
-            corrected = self._corrections[quantity, known]
-            middle = regression.line(features)
-            spread = float(regression.spread(middle)[0])
-            centre = float(middle[0]) + corrected.shift * spread
+            regression, corrected = self.regression(quantity, known=known), self.correction(quantity)
+            middle, spread = (float(one[0]) for one in regression.predict(features))
+            centre = middle + corrected.shift * spread
             ends = [centre + corrected.factor * spread * reach for reach in regression.reaches(level)]
             found[quantity] = _prediction(quantity, centre, *ends)
         return found
 
-    @cached_property
-    def _corrections(self) -> dict[tuple[str, bool], Correction]:
-        """What a laboratory's own images change of each regression."""
+    def correction(self, quantity: str) -> Correction:
+        """Return what a laboratory's own images, whose conditions are not known, change of the predictions."""
         own = self.table.laboratory
         if own is None:
-            return dict.fromkeys(self._regressions, Correction())
-        found = {}
-        for (quantity, known), regression in self._regressions.items():
-            marginal = self._regressions[quantity, False]
-            values = self.values(own.images, quantity)
-            seen = np.isfinite(values)
-            if not seen.any():
-                found[quantity, known] = Correction()
-                continue
-            predicted = marginal.line(self.features(own.images, None))[seen]
-            scores = (values[seen] - predicted) / marginal.spread(predicted)
-            found[quantity, known] = correction(scores, *regression.variances)
-        return found
+            return Correction()
+        regression, values = self.regression(quantity, known=False), self.values(own.images, quantity)
+        seen = np.isfinite(values)
+        if not seen.any():
+            return Correction()
+        predicted, spread = regression.predict(self.features(own.images, None)[seen])
+        return correction((values[seen] - predicted) / spread, *regression.variances)
 
     def usual(self, *, known: bool) -> float:
         """Error area that no more is predicted than, where left out, for 93 % of the images inside the training."""
-        predicted = self._regressions["error_area", known].predicted[self.inside]
+        predicted = self.regression("error_area", known=known).predicted[self.inside]
         return exp(float(np.quantile(predicted, USUAL))) - SMALLEST
 
     @cached_property
@@ -197,7 +195,7 @@ class ImageErrorModel:
         What differs between images averages out; what data sets have in common does not. The middle of each prediction
         is a typical value, and the mean of what is skewed lies above it, as it did on the calibration.
         """
-        regression = self._regressions["error_area", False]
+        regression = self.regression("error_area", known=False)
         between, within = regression.variances
         share = sqrt((between + within / len(images)) / max(between + within, 1e-6))
         typical = np.array([one.value for one in images])
@@ -210,6 +208,17 @@ class ImageErrorModel:
             for end in (1, 2)
         )
         return _prediction("error_area", middle, middle + share * low, middle + share * high)
+
+
+def image_kernel(table: PerformanceTable) -> Kernel | None:
+    """Kernel of what the line leaves of the error area, from one image of each data set, which are independent."""
+    images = ImageErrorModel.of_table(table, np.zeros(len(table.sets["loss"])))
+    if images is None:
+        return None
+    groups = images.groups("error_area", known=False)
+    left = groups.values - Line.fitted(groups, images.rising(known=False))(groups.features)
+    _, first = np.unique(groups.sets, return_index=True)
+    return fitted_kernel(groups.features[first], left[first])
 
 
 def _of_kinds(*kinds: str) -> list[str]:

@@ -1,7 +1,9 @@
 """A quantity of single images as a function of what they show, and how far it errs on data sets that it never saw.
 
-The function is linear, and its slopes are never negative where more of a feature cannot mean less of the quantity.
-Every data set weighs the same, however many images of it there are.
+The function is a line, whose slopes are never negative where more of a feature cannot mean less of the quantity, and a
+Gaussian process of what the line leaves, which fades away from the images that it learned from: far from them the line
+alone predicts. In the line and in all that is measured of the errors every data set weighs the same, however many
+images of it there are.
 """
 
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from passband.performance.conformal import grouped_quantile
+from passband.performance.gaussian_process import GaussianProcess, Kernel
 
 Array = NDArray[np.float64]
 
@@ -70,45 +73,69 @@ class Line:
 
 @dataclass(frozen=True)
 class ImageRegression:
-    """A line, and how far it errs on data sets that it has not seen.
+    """A line with what it leaves, and how far both err on data sets that they have not seen.
 
     Attributes
     ----------
     line
         Fitted to all images.
+    process
+        Of what it leaves; None where no kernel of it is known.
     predicted, errors
         Of each image where its data set was left out, and the true value minus it; (n,).
+    remoteness
+        How much less certain the process is there than among images that it knows, as a factor; (n,).
     sets
         (n,), numbers of the data sets.
     """
 
     line: Line
+    process: GaussianProcess | None
     predicted: Array
     errors: Array
+    remoteness: Array
     sets: NDArray[np.int64]
 
     @classmethod
-    def fitted(cls, images: Groups, rising: NDArray[np.bool_]) -> Self:
+    def fitted(cls, images: Groups, rising: NDArray[np.bool_], kernel: Kernel | None = None) -> Self:
         """Regression of images; `rising` (d,) as for the line."""
-        predicted = np.empty(len(images.values))
+        line = Line.fitted(images, rising)
+        left = images.values - line(images.features)
+        process = None if kernel is None else GaussianProcess.conditioned(kernel, images.features, left)
+        predicted, remoteness = np.empty(len(left)), np.ones(len(left))
         folds = images.sets % FOLDS
         for fold in np.unique(folds):
             out = folds == fold
-            kept = Groups(*(part[~out] for part in images))
-            predicted[out] = Line.fitted(kept, rising)(images.features[out])
-        return cls(Line.fitted(images, rising), predicted, images.values - predicted, images.sets)
+            without = Line.fitted(Groups(*(part[~out] for part in images)), rising)(images.features)
+            predicted[out] = without[out]
+            if process is not None:
+                more, deviation = process.left_out(out, images.values - without)
+                predicted[out] += more
+                remoteness[out] = deviation / process.noise
+        return cls(line, process, predicted, images.values - predicted, remoteness, images.sets)
+
+    def predict(self, features: Array) -> tuple[Array, Array]:
+        """Values for features (n, d), and the usual size of the error of each; (n,) both."""
+        values, remoteness = self.line(features), np.ones(len(features))
+        if self.process is not None:
+            more, deviation = self.process.predict(features)
+            values, remoteness = values + more, deviation / self.process.noise
+        return values, remoteness * self.spread(values)
 
     def spread(self, predicted: Array) -> Array:
-        """Usual size of the error where so much is predicted, (n,): a mean over images with predictions alike."""
+        """Usual size of the error where so much is predicted, (n,): a mean over images with predictions alike.
+
+        Among images that the process knows; elsewhere it is larger by their remoteness.
+        """
         width = BANDWIDTH * float(self.predicted.std()) + 1e-9
         near = np.clip(predicted, self.predicted.min(), self.predicted.max())
         weights = np.exp(-0.5 * ((near[:, None] - self.predicted) / width) ** 2) * set_weights(self.sets)
-        return np.asarray((weights @ np.abs(self.errors)) / weights.sum(axis=1)) + 1e-6
+        return np.asarray((weights @ (np.abs(self.errors) / self.remoteness)) / weights.sum(axis=1)) + 1e-6
 
     @cached_property
     def scores(self) -> Array:
         """Errors in units of their spread, (n,)."""
-        return self.errors / self.spread(self.predicted)
+        return self.errors / (self.remoteness * self.spread(self.predicted))
 
     def reaches(self, level: float) -> tuple[float, float]:
         """Between what scores the one of an image of a new data set lies with the nominal probability.

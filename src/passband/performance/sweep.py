@@ -30,7 +30,7 @@ from passband.segmentation.model import Model
 
 Rows = list[dict[str, Any]]
 
-KEPT_IMAGES = 4  # of each data set, which go on the card one by one
+KEPT_IMAGES = 3  # of each data set, which go on the card one by one
 PILOT = (8, 6)  # data sets and images that the temperature is found on
 MEASURED = "single images, checks, cameras"  # what parts hold, so that those of before are measured again
 

@@ -66,10 +66,19 @@ class MeasurementRecipe(Recipe):
 
 
 class Kernels(Recipe):
-    """Covariances of the two quantities that are predicted from a table, see `performance.error_model`."""
+    """Covariances of what is predicted from a table, see `performance.error_model`.
+
+    Attributes
+    ----------
+    loss, dice
+        Of the means of data sets over the conditions.
+    images
+        Of what a line leaves of the error area of single images, see `performance.image_regression`.
+    """
 
     loss: Kernel
     dice: Kernel
+    images: Kernel | None = None
 
 
 class Laboratory(Recipe):
@@ -113,7 +122,7 @@ class PerformanceTable(Recipe):
     reference
         Statistics of the images inside, for the signals.
     kernels
-        Of the Gaussian processes that predict loss and Dice from the table; an older card has none, and they are then
+        Of the Gaussian processes that predict from the table; an older card has none, and they are then
         searched for each time that it is read. `passband calibrate MODEL -o DIR` adds them.
     laboratory
         Images of the user, where there are any; left out of the JSON where there are none.
