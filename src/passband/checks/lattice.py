@@ -8,7 +8,6 @@ there.
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.ndimage import gaussian_filter
 
 from passband.checks.check import Check
 from passband.checks.subject import Array, Subject
@@ -19,11 +18,10 @@ from passband.specimen.spacings import plane_spacings
 
 TILE = 25.6  # Å, of a local spectrum
 FINEST = 0.4  # Å; finer pixels are binned first
-TILES = 2000  # at most
+TILES, FEWER = 800, 200  # at most, of an image and for the level of its noise
 LARGEST, SHORTEST = 6.7, 1.4  # Å, of fringes that are looked for, and that crystals are expected to show
 TOLERANCE = 1.3 / TILE  # Å⁻¹, half the width of a peak
 HIGHEST = 0.48  # of the pixel frequency
-SLOW = 6.4  # Å, standard deviation of a Gaussian whose blur is taken away first
 EMPTY = 0.01  # of the median over rings: a ring with less power holds nothing that was recorded
 
 
@@ -43,9 +41,10 @@ def local_spectra(image: Array, tile: int) -> tuple[Array, Array]:
     tiles = sliding_window_view(image, (tile, tile))[::step, ::step].reshape(-1, tile, tile)
     windowed = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * (window[:, None] * window)
     power = np.abs(np.fft.rfft2(windowed)) ** 2
+    some = power[:: max(1, len(power) // FEWER)]
     q = np.hypot(np.fft.fftfreq(tile)[:, None], np.fft.rfftfreq(tile)[None, :])
     ring = np.round(q * tile).astype(int)
-    noise = np.array([np.median(power[:, ring == k]) for k in range(ring.max() + 1)]) / np.log(2.0)
+    noise = np.array([np.median(some[:, ring == k]) for k in range(ring.max() + 1)]) / np.log(2.0)
     recorded = noise > EMPTY * np.median(noise)
     level = np.where(recorded, np.maximum(noise, 1e-300), np.inf)
     return power / level[ring], q
@@ -59,7 +58,7 @@ def strangeness(image: Array, pixel_size: float, spacings: tuple[float, ...]) ->
     tile = 2 * round(0.5 * TILE / pixel_size)
     if min(image.shape) < tile:
         return None
-    spectra, q = local_spectra(image - gaussian_filter(image, SLOW / pixel_size), tile)
+    spectra, q = local_spectra(image, tile)
     fits = np.any([np.abs(q / pixel_size - 1.0 / d) < TOLERANCE for d in spacings], axis=0)
     looked = (q / pixel_size > 1.0 / LARGEST) & (q < HIGHEST)
     strange, known = spectra[:, looked & ~fits], spectra[:, looked & fits]

@@ -3,7 +3,7 @@
 Noise, white or with any spectrum, is the same everywhere: the power at one frequency in small tiles is exponentially
 distributed, so that its variance is the square of its mean (Priestley, Spectral Analysis and Time Series (1981),
 section 6.2). Particles change it from tile to tile. A bare film is as even as noise. What tells them apart is that
-electrons come one by one, which skews the distribution of grey values (`contrast.grain`), while the film colours the
+electrons come one by one, which skews the distribution of grey values (`checks.grain`), while the film colours the
 spectrum; white noise and noise that was made with the spectrum of a film show one of both at most.
 """
 
@@ -20,7 +20,6 @@ SPREAD = 0.25  # standard deviation of the variance times √tiles, on white, co
 UNEVEN = 4.5  # standard deviations
 GRAIN = 3.5
 COLOURED = 4.0
-PARTICLES = 0.02  # share of the image
 
 
 def unevenness(image: Array) -> float:
@@ -56,11 +55,9 @@ def colour(image: Array) -> float:
 
 def _nothing(subject: Subject) -> float:
     """Minus the evidence for a signal, in units of what is needed."""
-    evidence = unevenness(subject.texture) / UNEVEN
-    if float(subject.foreground.mean()) < PARTICLES:  # a film is enough
-        part = texture(central(subject.recorded))
-        evidence = max(evidence, min(grain(part) / GRAIN, colour(part) / COLOURED))
-    return -evidence
+    part = texture(central(subject.recorded))
+    film = min(grain(part) / GRAIN, colour(part) / COLOURED)
+    return -max(unevenness(subject.binned_texture) / UNEVEN, film)
 
 
 NO_SIGNAL = Check(

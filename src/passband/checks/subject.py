@@ -79,6 +79,14 @@ class Subject:
         """`image` without what varies slowly and without outliers."""
         return texture(self.image)
 
+    @cached_property
+    def binned_texture(self) -> Array:
+        """Texture of the image in bins of whole pixels, as large as fit into a pixel of the network.
+
+        White noise stays so: between other pixels its variance would change from place to place.
+        """
+        return texture(binned(self.recorded, max(1, int(self.model.card.pixel_size / max(self.pixel_size) + 0.1))))
+
     @torch.inference_mode()
     def segmented(self, images: Image) -> Array:
         """Probability of anything but the background in standardised images (n, y, x), each on its own."""
@@ -95,6 +103,16 @@ def _corners(length: int, side: int) -> Sequence[int]:
     """Where squares begin along one axis: one in the middle, or one in the middle of each half."""
     count = min(ALONG, max(1, length // side))
     return [round((k + 0.5) * length / count - 0.5 * side) for k in range(count)]
+
+
+def binned(image: NDArray[np.generic], width: int) -> Array:
+    """Means over squares of `width` pixels of an image (y, x); what is left over at two borders is not used."""
+    rows, columns = (length // width for length in image.shape)
+    if min(rows, columns) < 1:
+        return np.asarray(image, dtype=np.float64)
+    whole = np.asarray(image[: rows * width, : columns * width], dtype=np.float64)
+    means: Array = whole.reshape(rows, width, columns, width).mean(axis=(1, 3))
+    return means
 
 
 def texture(image: ArrayLike) -> Array:
