@@ -37,11 +37,17 @@ class _Pieces(NamedTuple):
     planes: list[FloatArray]
 
 
+def carbon_cell() -> FloatArray:
+    """Positions (n, 3) in Å of the cell, a cube of `CELL_SIDE` that is periodic along all three axes."""
+    with files("passband.specimen").joinpath("carbon_network.npy").open("rb") as file:
+        cell: FloatArray = np.load(file, allow_pickle=False).astype(np.float64) * (CELL_SIDE / 65536.0)
+    return cell
+
+
 @lru_cache(maxsize=1)
 def _windows() -> tuple[FloatArray, ...]:
     """Balls (n, 3) of radius `REACH` about random points of the cell."""
-    with files("passband.specimen").joinpath("carbon_network.npy").open("rb") as file:
-        cell = np.load(file, allow_pickle=False).astype(np.float64) * (CELL_SIDE / 65536.0)
+    cell = carbon_cell()
     rng = np.random.default_rng(0)
     shifts = np.array(list(product((-1, 0, 1), repeat=3))) * CELL_SIDE
     balls = []
