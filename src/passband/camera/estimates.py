@@ -30,7 +30,8 @@ class CameraEstimate:
     correlation
         Standard deviation of the Gaussian that blurred the counted electrons, pixels of the image; 0 is white noise.
     noise_share
-        Standard deviation of the noise over that of the image, 0 to 1.
+        Upper bound of the standard deviation of the noise over that of the image, 0 to 1: film that scatters to the end
+        of the band is not told from noise.
     nyquist_power
         Power near the Nyquist frequency over that near half of it; 1 for white noise, less after a blur or an
         enlargement, more after sharpening.

@@ -1,9 +1,9 @@
 """Noise of one image: how far it is correlated, how much of the contrast it is, how many grey values an electron is.
 
-Noise is what the image's spectrum holds near its end, where a lens passes little: N·exp(−4π²c²f²), as that of electrons
-that are counted first and blurred by a Gaussian of c pixels afterwards (the noise power spectrum of a camera; Meyer &
-Kirkland, Microsc. Res. Tech. 49 (2000) 269, have its general form). Specimens that scatter there too, such as fringes,
-are left out as spots; diffuse contrast is not, and makes c and N larger.
+Noise is taken to be what the image's spectrum holds at its end: N·exp(−4π²c²f²), as that of electrons that are counted
+first and blurred by a Gaussian of c pixels afterwards (the noise power spectrum of a camera; Meyer & Kirkland, Microsc.
+Res. Tech. 49 (2000) 269, have its general form). Bragg spots are left out. Film that scatters to the end of the band is
+not told from noise: N is an upper bound, and c is of both together.
 """
 
 from math import erf, pi, sqrt
@@ -17,7 +17,9 @@ from passband.microscope.power_spectrum import Periodogram, averaged_periodogram
 LARGEST = 768  # pixels; of larger images the middle is taken
 SMALLEST = 32  # pixels along each side; a smaller image has no spectrum to speak of
 RINGS = 40  # up to Nyquist
-FITTED = (0.32, 0.5)  # cycles per pixel
+HIGHEST = 0.65  # cycles per pixel, between the axes; there are few beyond
+FITTED = 0.2  # cycles per pixel, at the end of the band
+FULL = 3e-3  # of the power of the reference; below are leaks of the window, and rounding
 REFERENCE = (0.15, 0.25)  # cycles per pixel, that others are called empty against
 NEAR_AXIS = 0.12  # cycles per pixel
 EMPTY = 1e-2  # of its power
@@ -35,7 +37,8 @@ FloatArray = NDArray[np.float64]
 class NoiseSpectrum(NamedTuple):
     """What the end of an image's spectrum says.
 
-    `correlation` is c in pixels; `noise_share` the standard deviation of the noise over that of the image;
+    `correlation` is c in pixels; `noise_share` the standard deviation of the noise over that of the image,
+    an upper bound;
     `nyquist_power` the power near the Nyquist frequency over that near half of it, 1 for white noise;
     `empty_band` the fraction of the frequencies up to Nyquist, from its end, with less than 1 % of the power at a third
     to a half of Nyquist.
@@ -55,7 +58,7 @@ def noise_spectrum(image: NDArray[Any]) -> NoiseSpectrum | None:
     grey = _of_unit_range(piece)
     periodogram = averaged_periodogram(grey, pixel_size=(1.0, 1.0))
     along_y, along_x = np.abs(periodogram.q_y), periodogram.q_x
-    usable = usable_bins(periodogram, (0.0, 0.5)) & ~spot_bins(periodogram)
+    usable = usable_bins(periodogram, (0.0, HIGHEST)) & ~spot_bins(periodogram)
     rings = _rings(periodogram.q[usable], periodogram.power[usable])
     # an enlarged image ends at the same frequency along both axes, not around them
     near = usable & (np.minimum(along_y, along_x) < NEAR_AXIS)
@@ -64,7 +67,7 @@ def noise_spectrum(image: NDArray[Any]) -> NoiseSpectrum | None:
     if not reference > 0.0 or not along_axes.mean(HALF_NYQUIST) > 0.0:
         return None
     last = float(along_axes.frequency[along_axes.power > EMPTY * reference][-1]) + 0.25 / RINGS
-    correlation, level = _gaussian_noise(rings, last)
+    correlation, level = _gaussian_noise(rings, FULL * reference)
     passed = erf(pi * correlation) / (2.0 * sqrt(pi) * correlation) if correlation > 1e-6 else 1.0
     variance = level * passed**2 * _unit(grey, periodogram)
     return NoiseSpectrum(
@@ -122,22 +125,22 @@ class _Rings(NamedTuple):
 
 
 def _rings(frequency: FloatArray, power: FloatArray) -> _Rings:
-    """Means of the bins of each ring up to Nyquist."""
-    ring = np.minimum((frequency * (2 * RINGS)).astype(np.int64), RINGS - 1)
-    bins = np.bincount(ring, minlength=RINGS)
+    """Means of the bins of each ring."""
+    ring = (frequency * (2 * RINGS)).astype(np.int64)
+    bins = np.bincount(ring)
     filled = bins > 0
-    sums = [np.bincount(ring, weights=values, minlength=RINGS)[filled] for values in (frequency, power)]
+    sums = [np.bincount(ring, weights=values)[filled] for values in (frequency, power)]
     means = [np.asarray(values / bins[filled], dtype=np.float64) for values in sums]
     return _Rings(means[0], means[1], np.asarray(bins[filled], dtype=np.float64))
 
 
-def _gaussian_noise(rings: _Rings, last: float) -> tuple[float, float]:
-    """Correlation c and level N: a straight line through ln P over f², where the band is not empty."""
+def _gaussian_noise(rings: _Rings, floor: float) -> tuple[float, float]:
+    """Correlation c and level N: a straight line through ln P over f², at the end of what is above a floor of power."""
     frequency, power, bins = rings
-    inside = (frequency >= FITTED[0]) & (frequency <= min(FITTED[1], last)) & (power > 0.0)
+    above = power > floor
+    end = float(frequency[above][-1]) if above.any() else 0.0
+    inside = above & (frequency >= end - FITTED)
     if np.count_nonzero(inside) < 3:
-        inside = (frequency >= 0.6 * last) & (frequency <= last) & (power > 0.0)
-    if np.count_nonzero(inside) < 2:
         return 0.0, 0.0
     squared, logarithm, weight = frequency[inside] ** 2, np.log(power[inside]), bins[inside]
     centre = float(np.average(squared, weights=weight))

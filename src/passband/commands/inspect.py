@@ -50,7 +50,7 @@ def _noise(camera: dict[str, Any]) -> str:
     """Say what was estimated of a camera's noise, in one line."""
     if camera["noise_share"] is None:
         return "not told by so few pixels"
-    parts = [f"{camera['noise_share']:.0%} of the contrast, correlated over {camera['correlation']:.2f} pixels"]
+    parts = [f"at most {camera['noise_share']:.0%} of the contrast, correlated over {camera['correlation']:.2f} pixels"]
     if camera["gain"] is not None:
         parts.append(f"{camera['gain']:.3g} grey values per electron")
     if camera["empty_band"] > 0.02:
