@@ -2,22 +2,22 @@
 
     OMP_NUM_THREADS=1 python benchmarks/bench_camera_estimates.py --data ../shared/data
 
-Three structures of gold on 50 Å of carbon are imaged at 300 kV, 10 nm under focus, on pixels of 0.8 Å (192²) and of
-0.4 Å (384²), and recorded by the simulated camera with several seeds; "nothing" is an even image of 256². "found" is
-the mean of the estimates ± their standard deviation, of one image. The true share of the noise is that of the
-difference from the image of a very high dose. Burned and saved images are pieces of noise of a random correlation (0 to
-1.2 pixels) with discs, fringes and slopes, processed as `[imaging.camera.processing]` draws it. Of the files below
-`--data`, all that `read_micrograph` takes are looked at.
+Three structures of gold on 50 Å of carbon are imaged at 300 kV, 10 nm under focus, on pixels of 0.8 Å (192²) and of 0.4
+Å (384²), and recorded by the simulated camera with several seeds; "waves" is an image of 256² with slow waves of up to
+30 % instead. "found" is the mean of the estimates ± their standard deviation, of one image. The true share of the noise
+is that of the difference from the image of a very high dose. Burned and saved images are pieces of noise of a random
+correlation (0 to 1.2 pixels) with discs, fringes and slopes, processed as `[imaging.camera.processing]` draws it. Of
+the files below `--data`, all that `read_micrograph` takes are looked at.
 
 Remarks
 -------
 The square of the correlation is what is measured, so that white noise reads as some 0.03 to 0.1 pixels. Simulated film
 scatters up to 1 Å⁻¹ and more, in all directions, and is not told from noise: the share is an upper bound, and c is of
 both together. Real film is weaker there, for the MTF of the camera damps it and not the noise. The gain shows only
-where the mean varies by much, as beside the edge of a grid; no structure here is of that kind. A scale bar is missed
-where it is thicker than a third of its length, or one pixel thick. Blocks are seen where they are visible: a noisy
-image hides those of a good JPEG. What was found in real files was looked at: all of it is there (a data bar counts as
-saturated; the border is of a mask).
+where the mean varies by much, as in the waves or beside the edge of a grid, not from particles on a film. A scale bar
+is missed where it is thicker than a third of its length, or one pixel thick. Blocks are seen where they are visible: a
+noisy image hides those of a good JPEG. What was found in real files was looked at: all of it is there (a data bar
+counts as saturated; the border is of a mask).
 """
 
 import argparse
@@ -67,6 +67,12 @@ def expected(structure: int, pixels: int) -> Tensor:
     return form_images(wave[None], [conditions], pixel_size=FIELD / side, output_shape=(pixels, pixels))
 
 
+def waves(side: int) -> Tensor:
+    """Slow waves of intensity along both axes, (1, y, x)."""
+    wave = torch.cos(2.0 * torch.pi * torch.arange(side) / side)
+    return 1.0 + 0.15 * (wave[:, None] + wave)[None]
+
+
 def seen(image: Tensor, dose: float, camera: Camera, seed: int) -> Image:
     """The image recorded, in grey values."""
     pixel_size = FIELD / image.shape[-1]
@@ -85,9 +91,10 @@ def noise(seeds: int) -> None:
         "| pixel, Å | dose, e⁻/Å² | c | c found | share of the noise | found | grey values per electron (10) | given |"
     )
     print("|---|---|---|---|---|---|---|---|")
+    images_seen, alarms = 0, 0
     for pixels in (None, 192, 384):
-        images = [torch.ones(1, 256, 256) if pixels is None else expected(structure, pixels) for structure in range(3)]
-        name = "nothing" if pixels is None else f"{FIELD / pixels:g}"
+        images = [waves(256) if pixels is None else expected(structure, pixels) for structure in range(3)]
+        name = "waves" if pixels is None else f"{FIELD / pixels:g}"
         for dose in (100.0, 400.0, 1600.0):
             for correlation in (0.0, 0.3, 0.6, 0.9):
                 camera = Camera(correlation=correlation)
@@ -98,6 +105,8 @@ def noise(seeds: int) -> None:
                     clean = seen(images[seed % 3], 1e9, camera, seed) * (dose / 1e9)
                     shares.append(float((image - clean).std() / image.std()))
                     found.append(estimate_camera(image))
+                images_seen += seeds
+                alarms += sum(one.scale_bar is not None or one.border_share + one.blocks > 0.0 for one in found)
                 gains = [one.gain for one in found if one.gain is not None]
                 correlations, levels = (
                     [one.correlation or 0.0 for one in found],
@@ -106,6 +115,7 @@ def noise(seeds: int) -> None:
                 given = f"{told(gains)} | {len(gains)}/{seeds}"
                 print(f"| {name} | {dose:g} | {correlation:g} | {told(correlations)} | ", end="")
                 print(f"{np.mean(shares):.3f} | {told(levels)} | {given} |")
+    print(f"\nA scale bar, a border or blocks were found in {alarms} of these {images_seen} images, which have none.")
 
 
 def scenery(side: int, rng: np.random.Generator) -> Image:

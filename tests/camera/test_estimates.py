@@ -68,6 +68,18 @@ def test_grey_levels_are_counted_up_to_1024(image: NDArray[np.float64], levels: 
     assert grey_levels(image) == levels
 
 
+def test_rare_grey_levels_are_counted_too() -> None:
+    image = np.zeros((600, 600))
+    image.ravel()[1 : 10 * 1100 : 10] = np.arange(1100.0) + 1.0  # one in ten, none of them in every fifth pixel
+    assert grey_levels(image) is None
+
+
+def test_hot_pixels_are_in_ten_thousand() -> None:
+    image = noise()
+    image[5::16, 3::16] += 100.0
+    assert estimate_camera(image).hot_pixels == pytest.approx(1e4 / 256, rel=0.02)
+
+
 @pytest.mark.parametrize("curved", [False, True])
 def test_the_slow_variation_is_its_range_in_standard_deviations(curved: bool) -> None:
     y, x = np.mgrid[-1:1:256j, -1:1:256j]

@@ -55,7 +55,7 @@ def test_white_noise_fills_the_band_and_an_enlarged_image_does_not() -> None:
 def test_fringes_are_not_noise() -> None:
     image = recorded()
     y, x = np.mgrid[:256, :256]
-    fringed = image + 200.0 * np.cos(2 * np.pi * (0.31 * x + 0.25 * y)) * (np.hypot(y - 128, x - 128) < 60)
+    fringed = image + 200.0 * np.cos(2 * np.pi * (0.42 * x + 0.28 * y)) * (np.hypot(y - 128, x - 128) < 60)
     plain, found = noise_spectrum(image), noise_spectrum(fringed)
     assert plain is not None
     assert found is not None

@@ -55,6 +55,16 @@ def test_the_camera_is_estimated(tmp_path: Path) -> None:
         assert words in shown
 
 
+def test_a_data_bar_is_not_the_camera(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(30, 200, (128, 160)).astype(np.uint8)
+    image[100:] = 255
+    image[106:110, 10:60] = 0
+    np.save(tmp_path / "image.npy", image)
+    described = json.loads(runner.invoke(app, [str(tmp_path / "image.npy"), "--json"]).stdout)
+    assert "data bar in the bottom 28 rows" in " ".join(described["notes"])
+    assert (described["camera"]["grey_levels"], described["camera"]["scale_bar"]) == (170, None)
+
+
 def test_the_camera_of_pixels_that_are_not_finite_is_not_estimated(tmp_path: Path) -> None:
     np.save(tmp_path / "nan.npy", np.full((20, 20), np.nan))
     assert json.loads(runner.invoke(app, [str(tmp_path / "nan.npy"), "--json"]).stdout)["camera"] is None

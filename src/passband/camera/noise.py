@@ -81,10 +81,7 @@ def noise_spectrum(image: NDArray[Any]) -> NoiseSpectrum | None:
 def _unit(grey: FloatArray, periodogram: Periodogram) -> float:
     """Variance that the periodogram's unit of power stands for: that of second differences, on both ways."""
     along_y, along_x = (_second_difference_power(axis) for axis in (periodogram.q_y, periodogram.q_x))
-    halves = np.ones(periodogram.q_x.shape)
-    halves[:, 1:-1] = 2.0  # the other half plane
-    weight = np.broadcast_to(halves * along_y * along_x, periodogram.power.shape)
-    whole = float(np.sum(periodogram.power * weight)) / float(np.sum(np.broadcast_to(halves, periodogram.power.shape)))
+    whole = float(np.mean((periodogram.power * along_y * along_x)[:, 1:-1]))  # the columns that stand for two
     return float(np.mean(np.square(_second_differences(grey)))) / max(whole, 1e-300)
 
 
