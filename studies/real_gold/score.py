@@ -74,22 +74,28 @@ def baseline(images: Sequence[OpenImage]) -> Iterator[dict[str, Any]]:
 
 
 def append(found: Sequence[Candidate], results: Path) -> int:
-    """Score the networks that are not in the record, and the threshold; return how many lines are new."""
+    """Score the networks that are not in the record, and the threshold; return how many lines are new.
+
+    The record is written after each network, so that a look that was interrupted counts too.
+    """
     rows: list[dict[str, Any]] = [*read_record(results)]
     done, before = {row["weights"] for row in rows}, len(rows)
     images = open_images()
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    if THRESHOLD not in done:
-        told = {"date": today, "variant": THRESHOLD, "seed": 0, "weights": THRESHOLD}
-        rows += [{**told, **counts} for counts in baseline(images)]
-    for one in found:
-        if one.weights in done:
-            continue
-        told, model = {**one._asdict(), "date": today, "weights": one.weights}, load_model(one.folder)
-        rows += [{**told, **counts} for n in SYMMETRIES for counts in score(model, images, n)]
     results.mkdir(parents=True, exist_ok=True)
-    write_csv(results / RECORD, rows, COLUMNS)
+    for one in (None, *found):
+        weights = THRESHOLD if one is None else one.weights
+        if weights not in done:
+            told: dict[str, Any] = {"variant": THRESHOLD, "seed": 0} if one is None else dict(one._asdict())
+            told |= {"date": f"{datetime.now(UTC):%Y-%m-%d}", "weights": weights}
+            rows += [{**told, **counts} for counts in (baseline(images) if one is None else _looks(one, images))]
+            write_csv(results / RECORD, rows, COLUMNS)
     return len(rows) - before
+
+
+def _looks(one: Candidate, images: Sequence[OpenImage]) -> Iterator[dict[str, Any]]:
+    model = load_model(one.folder)
+    for symmetries in SYMMETRIES:
+        yield from score(model, images, symmetries)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
