@@ -20,6 +20,7 @@ from studies.real_gold.variants import StudyPlan
 Row = Mapping[str, str]
 Scores = dict[int, dict[str, float]]  # of a variant: by seed, by name of the score
 
+NOTES = "notes.md"
 EVERY, NONE = "all", "plan"  # the variants with all ingredients and with none
 REAL = {"patches": "patches, Dice", "bare": "bare film, false %", "film": "film, false %", "single": "scott_lab, Dice"}
 
@@ -135,6 +136,12 @@ def looks(rows: Sequence[Row]) -> str:
     )
 
 
+def by_hand(results: Path) -> list[str]:
+    """Return the lines of `notes.md`, which is written by hand: what a run met with."""
+    path = results / NOTES
+    return path.read_text(encoding="utf-8").strip().splitlines() if path.exists() else []
+
+
 def report(study: StudyPlan, plan: Path, results: Path) -> str:
     """Text of the report."""
     with (results / HELD_OUT).open(encoding="utf-8", newline="") as file:
@@ -194,6 +201,7 @@ def report(study: StudyPlan, plan: Path, results: Path) -> str:
             "* One material on one kind of film; seven real images of two origins, with masks drawn by hand.",
             "* Few seeds: the ± is itself uncertain, by half with three of them.",
             "* Leaving one ingredient out tells what it adds to the others, not what it does alone.",
+            *by_hand(results),
             "",
         ]
     )
