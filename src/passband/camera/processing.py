@@ -185,18 +185,19 @@ class ProcessingDistribution(Recipe):
         def happens(share: float) -> bool:
             return bool(rng.random() < share)
 
-        def drawn(name: str) -> float:
+        def drawn(name: str, scalar: Scalar) -> float:
             low, high = BOUNDS[name]
-            return min(max(sample(getattr(self, name), rng), low), high)
+            return min(max(sample(scalar, rng), low), high)
 
-        def strength(name: str, share: float, otherwise: float = 0.0) -> float:
-            value = drawn(name)
+        def strength(name: str, scalar: Scalar, share: float, *, otherwise: float = 0.0) -> float:
+            value = drawn(name, scalar)
             return value if happens(share) else otherwise
 
         clipping = float(happens(self.clipping_share))
-        quality = round(drawn("jpeg_quality"))
+        quality = round(drawn("jpeg_quality", self.jpeg_quality))
         row, column = (int(place) for place in rng.integers(BLOCK, size=2))
-        length, thickness = drawn("scale_bar_length"), drawn("scale_bar_thickness")
+        length = drawn("scale_bar_length", self.scale_bar_length)
+        thickness = drawn("scale_bar_thickness", self.scale_bar_thickness)
         bar = ScaleBar(
             corner=CORNERS[int(rng.integers(len(CORNERS)))],
             length=length,
@@ -208,12 +209,12 @@ class ProcessingDistribution(Recipe):
         saved_as_jpeg = happens(self.jpeg_share)
         return Processing(
             median=happens(self.median_share),
-            gaussian=strength("gaussian", self.gaussian_share),
-            sharpening=strength("sharpening", self.sharpening_share),
-            local_contrast=strength("local_contrast", self.local_contrast_share),
-            clipped_dark=strength("clipped_dark", clipping),
-            clipped_bright=strength("clipped_bright", clipping),
-            gamma=strength("gamma", self.gamma_share, otherwise=1.0),
+            gaussian=strength("gaussian", self.gaussian, self.gaussian_share),
+            sharpening=strength("sharpening", self.sharpening, self.sharpening_share),
+            local_contrast=strength("local_contrast", self.local_contrast, self.local_contrast_share),
+            clipped_dark=strength("clipped_dark", self.clipped_dark, clipping),
+            clipped_bright=strength("clipped_bright", self.clipped_bright, clipping),
+            gamma=strength("gamma", self.gamma, self.gamma_share, otherwise=1.0),
             eight_bit=happens(self.eight_bit_share),
             scale_bar=bar if happens(self.scale_bar_share) else None,
             jpeg_quality=quality if saved_as_jpeg else None,
