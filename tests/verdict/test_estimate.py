@@ -36,3 +36,40 @@ def test_aliases_are_understood_and_unknown_names_refused(trained) -> None:
     assert (found.source, found.values) == ("given", {"C10": -80.0, "C30": 1e4, "dose": 400.0})
     with pytest.raises(PassbandError, match="'focus_spread' is not an aberration known here"):
         estimate_conditions(image, trained, given={"focus_spread": 8.0})
+
+
+def film(cs: float) -> np.ndarray:
+    """Rings of C10 = −500 Å in 192 pixels of 0.5 Å, drawn as noise through χ = πλ C10 q² + ½πλ³Cs q⁴ at 300 kV."""
+    rng, length = np.random.default_rng(0), 0.019687
+    squared = np.add.outer(np.fft.fftfreq(192, 0.5) ** 2, np.fft.fftfreq(192, 0.5) ** 2)
+    chi = np.pi * length * squared * (-500.0 + 0.5 * cs * length**2 * squared)
+    transfer = np.sin(chi) * np.exp(-((np.pi * length * 10.0 * squared) ** 2) / 2.0) / (1.0 + 2.0 * squared)
+    scattered = np.fft.ifft2(np.fft.fft2(rng.normal(size=squared.shape)) * transfer).real
+    return np.asarray(1.0 + scattered + 0.3 * scattered.std() * rng.normal(size=squared.shape))
+
+
+def test_a_cs_that_nobody_gave_is_fitted_and_asked_for(trained) -> None:
+    # rejects a fit with the Cs of the training, 0: its focus is wrong by 25 nm
+    found = estimate_conditions(Micrograph(film(1.2e7), pixel_size=(0.5, 0.5), energy=300e3), trained, given={})
+    assert found.source == "fitted"
+    assert found.values["C10"] == pytest.approx(-500.0, abs=10.0)
+    assert found.values["C30"] == pytest.approx(1.2e7, rel=0.02)
+    assert "give Cs if it is known" in found.note
+    assert found.as_dict()["intervals"]["C30"] == list(found.intervals["C30"])
+
+
+def test_what_damps_the_rings_is_told_and_is_no_focal_spread(trained) -> None:
+    found = estimate_conditions(Micrograph(film(0.0), pixel_size=(0.5, 0.5), energy=300e3), trained, given={"Cs": 0.0})
+    assert not {"focal_spread", "angular_spread"} & (found.values.keys() | found.intervals.keys())
+    assert found.as_dict()["others"]["effective_envelope"] > 0.0
+    assert "give Cs" not in found.note
+    assert {one["C10"] for one in found.alternatives} == {-found.values["C10"]}
+
+
+def test_the_cs_of_a_file_is_used(trained) -> None:
+    image = Micrograph(film(1.2e7), pixel_size=(0.5, 0.5), energy=300e3, cs=1.2e7)
+    found = estimate_conditions(image, trained, given={})
+    assert found.values["C30"] == 1.2e7
+    assert "give Cs" not in found.note
+    wrong = estimate_conditions(image, trained, given={"Cs": 0.0})
+    assert "the rings fit Cs = 1.2 mm better" in wrong.note

@@ -33,7 +33,10 @@ def fit(
         str | None, typer.Option(metavar="EV", help="Beam energy, 300e3 or 300kV; the file's own if absent.")
     ] = None,
     cs: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help="Spherical aberration C30, Å or 1.2mm; fitted if absent.")
+        str | None,
+        typer.Option(
+            metavar="LENGTH", help="Spherical aberration C30, Å or 1.2mm; the file's own if absent, else fitted."
+        ),
     ] = None,
     pixel_size: PixelSize = None,
     focal_spread: Annotated[
@@ -81,7 +84,7 @@ def fit(
         micrograph.array,
         pixel_size=micrograph.known_pixel_size,
         energy=known_energy(image, micrograph, None if energy is None else quantities.energy(energy)),
-        cs=None if cs is None else quantities.signed_length(cs, "cs"),
+        cs=micrograph.cs if cs is None else quantities.signed_length(cs, "cs"),
         recipe=recipe,
     )
     written = draw(figure, found) if figure is not None and isinstance(found, Fit) else None

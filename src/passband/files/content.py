@@ -14,7 +14,7 @@ class Content:
 
     `load(frame)` returns one image (y, x) or, for colour, (y, x, channel). `axes` names the axes of `shape`.
     `refusal` says why the file is no real-space image, where it is not one. `pixel_size` is (y, x) in Å, `energy` in
-    eV.
+    eV, `cs` the spherical aberration in Å.
     """
 
     format: str
@@ -26,6 +26,7 @@ class Content:
     frame_names: tuple[str, ...] = ()
     pixel_size: tuple[float, float] | None = None
     energy: float | None = None
+    cs: float | None = None
     instrument: str | None = None
     mode: str | None = None
     refusal: str | None = None

@@ -95,6 +95,12 @@ def beam_energy(value: object, *, kilo: bool = False) -> float | None:
     return volts if 50.0 <= volts <= 4e6 else None
 
 
+def spherical_aberration(value: object) -> float | None:
+    """Cs in Å from millimetres; None where it is missing, or 0, which stands there when nobody entered one."""
+    millimetres = number(value)
+    return millimetres * 1e7 if millimetres is not None and 0.0 < millimetres <= 10.0 else None
+
+
 def decoded(raw: bytes) -> str:
     """Return a text of UTF-8 or, as older programs write µ and Å, of Latin-1."""
     try:

@@ -24,6 +24,8 @@ class Micrograph:
         (y, x) in Å, or None where the file does not say; one number, of square pixels, is understood.
     energy
         Beam energy in eV, or None.
+    cs
+        Spherical aberration C30 in Å, or None where the file does not say it; keyword only.
     instrument
         Name of the microscope, or None.
     mode
@@ -41,6 +43,7 @@ class Micrograph:
     mode: str | None = None
     conditions: "Conditions | None" = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    cs: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "array", np.asarray(self.array))

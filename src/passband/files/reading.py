@@ -64,6 +64,7 @@ def read_micrograph(
         array=array,
         pixel_size=(given, given) if given is not None else content.pixel_size,
         energy=content.energy,
+        cs=content.cs,
         instrument=content.instrument,
         mode=content.mode,
         provenance={

@@ -83,7 +83,7 @@ def fit_rings(periodogram: Periodogram, setting: RingSetting, *, largest: tuple[
     cells = gather(periodogram, usable)
     model = ring_model(cells, setting)
     null = smooth_fit(model, usual.parameters)
-    again = _distinct([refine(model, one.parameters) for one in refined], setting)
+    again = _distinct([refine(model, one) for kept in refined for one in _both(kept.parameters, setting)], setting)
     return RingFit([judged(model, cells, one, null) for one in again], model, cells, usable)
 
 
@@ -110,6 +110,14 @@ def _distinct(fits: list[Refined], setting: RingSetting) -> list[Refined]:
         if all(float(torch.dist(fit.parameters[:LENS], one.parameters[:LENS])) > _reach(one) for one in kept):
             kept.append(fit)
     return kept
+
+
+def _both(parameters: Tensor, setting: RingSetting) -> list[Tensor]:
+    """Return the rings, and those of −χ where a lens may have either Cs; sought, one of the two may be missed."""
+    sign = torch.ones_like(parameters)
+    sign[:PHASE] = -1.0
+    small = abs(float(parameters[C30])) * C30_UNIT < -LOWEST_CS
+    return [parameters, parameters * sign] if setting.cs is None and small else [parameters]
 
 
 def _worthwhile(fits: list[Refined], smooth: float) -> list[Refined]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import pi
+from math import pi, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
 from passband.microscope.ring_cs import CsFit
-from passband.microscope.ring_doubt import zeros
+from passband.microscope.ring_doubt import CLEAR, zeros
 from passband.microscope.ring_fit import RingFit
 from passband.microscope.ring_intervals import (
     Interval,
@@ -146,7 +146,8 @@ def ring_result(fitted: RingFit, fits: Sequence[CsFit], setting: RingSetting, kn
     c12_interval, phi12_interval = astigmatism_intervals(best, width)
     lens = _lens(fits[0])
     same_sign = [one for one in fits if one.pattern.lens[0] * lens.c10 >= 0.0]
-    cs = hull([cs_interval(one, width) for one in same_sign])
+    free = max(width, sqrt(CLEAR))  # a Cs between those of data sheets fits as far as one of them would
+    cs = hull([cs_interval(one, free) for one in same_sign])
     alternatives = _alternatives(fits, mirrored=not setting.tells_sign)
     drift, drift_interval, drift_azimuth = drift_of(best, width)
     absorption = float(values[ABSORPTION])
@@ -155,7 +156,7 @@ def ring_result(fitted: RingFit, fits: Sequence[CsFit], setting: RingSetting, kn
         c12=lens.c12,
         phi12=lens.phi12,
         cs=lens.cs,
-        c10_interval=hull([interval(one.pattern, 0, width) for one in same_sign]),
+        c10_interval=hull([interval(one.pattern, 0, width if one.listed else free) for one in same_sign]),
         c12_interval=c12_interval,
         phi12_interval=phi12_interval,
         cs_interval=cs,

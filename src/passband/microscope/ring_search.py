@@ -66,16 +66,15 @@ def search_rings(
     return _peaks(scores, places, keep, 1.5 * period)
 
 
-def ring_strength(cells: Cells, residual: Residual, *, wavelength: float, largest_c10: float) -> tuple[float, float]:
+def ring_strength(cells: Cells, residual: Residual, *, wavelength: float, largest_c10: float) -> float:
     """How strong rings with |C10| up to a largest (Å) can be, without a look at each astigmatism.
 
-    Round ones, and the sum over parts of `PART` sectors of the strongest in each; in standard deviations of noise.
+    The sum over parts of `PART` sectors of the strongest in each, in standard deviations of noise.
     """
     spectra, focus_step = _focus_spectra(cells, residual, wavelength)
     reach = min(int(largest_c10 / focus_step) + 1, PADDED // 2 - 1)
     near = np.concatenate([spectra[:, : reach + 1], spectra[:, -reach:]], axis=1)
-    parts = near.reshape(SECTORS // PART, PART, -1).sum(axis=1)
-    return float(near.sum(axis=0).max()), float(parts.max(axis=1).sum())
+    return float(near.reshape(SECTORS // PART, PART, -1).sum(axis=1).max(axis=1).sum())
 
 
 def focus_period(cells: Cells, contrast: FloatArray, wavelength: float) -> float:

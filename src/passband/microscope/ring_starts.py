@@ -14,22 +14,27 @@ from passband.microscope.ring_model import (
     CAMERA,
     DEPTH,
     LENS,
+    NAMED,
     THICKNESS,
     Refined,
     RingModel,
     RingSetting,
+    deviance,
     refine,
 )
 from passband.microscope.ring_search import Candidate, Residual, focus_period, ring_strength, search_rings
 
 THICKNESSES = (30.0, 90.0)  # Å of the films that are searched for: rings to 1.3 and to 0.75 Å⁻¹ at 300 kV
 USUAL = 50.0  # Å
-LIKELY = 2  # Cs whose rings are looked for, by each measure of their strength
+STIFF = 40.0  # times the precision of the splines
+LIKELY = 4  # Cs whose rings are looked for; the right one was among the first 3 of 50 to 140
 KEPT = 3  # patterns that are refined for each sign and thickness
 WORTH = 0.5  # of the best score: patterns below it came to a tenth of the evidence of the right one
 HIGHEST_CS = 3.4e7  # Å; that is searched for where Cs is not known
 LARGEST_CS_STEP = 6e6  # Å
-MOST = 4  # starts, where Cs is searched for too
+MOST = 8  # starts: near focus the right one was the seventh, where Cs was searched for too
+WEAK, FEW_STARTS = 4.5, 3  # a best score that noise gives too, and the starts that are tried then
+WORTH_OF_CS = 0.75  # of the best score, there
 
 
 class Start(NamedTuple):
@@ -49,11 +54,14 @@ class Start(NamedTuple):
 
 
 def usual_fit(model: RingModel) -> Refined:
-    """Fit the spectrum without rings, with usual damping: a free one can be that of the innermost ring alone."""
+    """Fit the spectrum without rings, smoother than any: a free one can be that of the innermost ring alone."""
     free = torch.ones(len(model.centre), dtype=torch.bool)
     free[: DEPTH + 1] = False
     free[CAMERA : CAMERA + 2] = False
-    return refine(model, model.centre, free=free, rings=False)
+    precision = model.precision.clone()
+    precision[len(NAMED) :] *= STIFF
+    fit = refine(model._replace(precision=precision), model.centre, free=free, rings=False)
+    return fit._replace(deviance=deviance(model, fit.parameters, rings=False))
 
 
 class _Search(NamedTuple):
@@ -91,19 +99,22 @@ def find_starts(
                     cells, rings, wavelength=model.wavelength, c10=c10, largest_c12=largest[1], keep=KEPT
                 )
                 starts += [Start(candidate, thickness, cs) for candidate in found]
-    kept = _apart(sorted(starts, key=lambda start: -start.candidate.score), search.period, model.wavelength)
-    return kept[:MOST] if setting.cs is None else kept
+    starts.sort(key=lambda start: -start.candidate.score)
+    least = WORTH if setting.cs is not None else WORTH_OF_CS
+    worthy = [start for start in starts if start.candidate.score >= least * starts[0].candidate.score]
+    kept = _apart(worthy, search.period, model.wavelength)
+    return kept[:FEW_STARTS] if starts[0].candidate.score < WEAK else kept[:MOST]
 
 
 def _likely_cs(search: _Search, largest_c10: float) -> list[float]:
-    """Cs in Å for which rings are strongest, by either measure of their strength."""
+    """Cs in Å for which rings are strongest, and that of a corrected lens, 0."""
     length = search.model.wavelength
     values = searched_cs(search.period, search.model.highest, length)
     strengths = [
         ring_strength(search.cells, search.residual(cs, USUAL), wavelength=length, largest_c10=largest_c10)
         for cs in values
     ]
-    best = {int(index) for one in np.argsort(-np.array(strengths), axis=0)[:LIKELY].T for index in one}
+    best = {0, *np.argsort(strengths)[-LIKELY:].tolist()}
     return [float(values[index]) for index in sorted(best)]
 
 
@@ -119,7 +130,7 @@ def searched_cs(period: float, highest: float, wavelength: float) -> FloatArray:
 
 
 def _apart(starts: list[Start], period: float, wavelength: float) -> list[Start]:
-    """Without those that are worth little, and those that are within one ring of a better one."""
+    """Without those that are within one ring of a better one."""
     kept: list[Start] = []
     for start in starts:  # the same lens is found with either thickness
         lens = np.array(start.candidate[:LENS])
@@ -128,6 +139,6 @@ def _apart(starts: list[Start], period: float, wavelength: float) -> list[Start]
             or abs(start.cs - other.cs) > 2.0 * period**2 / wavelength
             for other in kept
         )
-        if new and start.candidate.score >= WORTH * starts[0].candidate.score:
+        if new:
             kept.append(start)
     return kept

@@ -117,11 +117,12 @@ def estimate_conditions(
     alone = ConditionEstimate("given" if given else "unknown", dict(given), note=instrument.NOT_FITTED)
     if not fit or micrograph.pixel_size is None:
         return alone
+    told = {"C30": micrograph.cs} if micrograph.cs is not None and instrument.quantity("C30") is not None else {}
     found = instrument.fit(
         micrograph.array,
         pixel_size=micrograph.pixel_size,
         energy=micrograph.energy or float(np.mean(trained_energies(trained))),
-        given=given,
+        given={**told, **given},
         middle={name: float(np.mean(pair)) for name, pair in trained_range(trained).items()},
     )
     if isinstance(found, str):

@@ -39,6 +39,7 @@ def write_dm3(
     form: str = "",
     signal: str = "",
     shape: tuple[int, int] | None = None,
+    cs: float | None = None,
 ) -> None:
     """`axes` are (scale, unit) of x, then y."""
     data = b"\x15" + _name("Data") + b"%%%%" + struct.pack(">4I", 3, 20, code, array.size) + array.tobytes()
@@ -46,7 +47,8 @@ def write_dm3(
     dimensions = [_group("", _scalar("Scale", 6, "f", scale), _words("Units", unit)) for scale, unit in axes]
     calibrations = _group("Calibrations", _group("Dimension", *dimensions))
     meta = _group("Meta Data", *[_words(key, text) for key, text in (("Format", form), ("Signal", signal)) if text])
-    info = _group("Microscope Info", _scalar("Voltage", 7, "d", 3e5))
+    told = [_scalar("Voltage", 7, "d", 3e5), *([_scalar("Cs(mm)", 7, "d", cs)] if cs is not None else [])]
+    info = _group("Microscope Info", *told)
     pixels = _group("ImageData", calibrations, data, _scalar("DataType", 5, "I", datatype), sides)
     image = _group("", pixels, _group("ImageTags", info, meta))
     path.write_bytes(
@@ -85,6 +87,15 @@ def test_an_energy_filtered_image_is_an_image(tmp_path: Path, form: str) -> None
     np.testing.assert_array_equal(micrograph.array, LINE)
     assert micrograph.pixel_size == pytest.approx((0.5, 0.5))
     assert micrograph.energy == 300e3
+
+
+@pytest.mark.parametrize(("written", "understood"), [(1.2, 1.2e7), (0.0, None), (None, None), (-1.0, None)])
+def test_cs_is_read_and_an_empty_field_is_no_cs(
+    tmp_path: Path, written: float | None, understood: float | None
+) -> None:
+    # rejects a Cs of 0 Å from a field that nobody filled in: the focus fitted with it would be wrong in silence
+    write_dm3(tmp_path / "a.dm3", LINE, [(0.05, "nm"), (0.05, "nm")], cs=written)
+    assert read_micrograph(tmp_path / "a.dm3").cs == (None if understood is None else pytest.approx(understood))
 
 
 def test_a_wave_is_refused(tmp_path: Path) -> None:

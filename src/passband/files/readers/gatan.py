@@ -9,7 +9,15 @@ import numpy as np
 
 from passband.files.content import Content
 from passband.files.formats import Format, reads
-from passband.files.metadata import AxisCalibration, beam_energy, calibrate, is_spectral, number, text
+from passband.files.metadata import (
+    AxisCalibration,
+    beam_energy,
+    calibrate,
+    is_spectral,
+    number,
+    spherical_aberration,
+    text,
+)
 from passband.files.source_file import FileBytes, SourceFile, plain_pixels
 
 # encoded types and image types, as C. Boothroyd describes them: https://personal.ntu.edu.sg/cbb/info/dmformat/
@@ -196,6 +204,7 @@ class Described(NamedTuple):
 
     calibration: AxisCalibration
     energy: float | None
+    cs: float | None
     instrument: str | None
     mode: str | None
     refusal: str | None
@@ -207,6 +216,7 @@ def describe_image(image: Mapping[str, Any], shape: tuple[int, ...]) -> Describe
     return Described(
         _calibration(image["ImageData"]),
         beam_energy(_at(info, "Voltage")),
+        spherical_aberration(_at(info, "Cs(mm)")),
         text(_at(info, "Name")),
         _mode(info) if isinstance(info, Mapping) else None,
         _refusal(image, shape),
@@ -250,6 +260,7 @@ def read_gatan(source: SourceFile) -> Content:
         frames=frames,
         pixel_size=known.calibration.pixel_size,
         energy=known.energy,
+        cs=known.cs,
         instrument=known.instrument,
         mode=known.mode,
         refusal=known.refusal or known.calibration.refusal,

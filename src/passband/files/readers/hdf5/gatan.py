@@ -53,4 +53,4 @@ def find_gatan(file: h5py.File, source: SourceFile) -> list[Found]:
     data = data_set(file, path.lstrip("/"), source)
     known = describe_image(image, tuple(int(side) for side in data.shape))
     return [Found(name=path.lstrip("/"), label="image", refusal=known.refusal, calibration=known.calibration,
-                  energy=known.energy, instrument=known.instrument, mode=known.mode)]  # fmt: skip
+                  energy=known.energy, cs=known.cs, instrument=known.instrument, mode=known.mode)]  # fmt: skip

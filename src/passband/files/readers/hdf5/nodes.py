@@ -31,6 +31,7 @@ class Found:
     channel: int | None = None  # axis of colour
     calibration: AxisCalibration = field(default_factory=AxisCalibration)
     energy: float | None = None
+    cs: float | None = None
     instrument: str | None = None
     mode: str | None = None
     refusal: str | None = None
