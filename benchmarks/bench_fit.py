@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from film_images import Shot, astigmatism_error, micrograph
 
-from passband.microscope.fitting import fit_conditions
+from passband.files.fitting import fit_conditions
 from passband.microscope.ring_result import Fit
 
 GROSS = 10.0  # Å

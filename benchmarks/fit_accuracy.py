@@ -30,9 +30,9 @@ import torch
 
 from passband.camera.recording import record
 from passband.distribution import Uniform
+from passband.files.fitting import fit_conditions
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
-from passband.microscope.fitting import fit_conditions
 from passband.microscope.imaging import form_images
 from passband.microscope.multislice import exit_waves
 from passband.microscope.ring_result import Fit, Refusal

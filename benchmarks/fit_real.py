@@ -14,8 +14,8 @@ accuracy on real images is not shown.
 import os
 from pathlib import Path
 
+from passband.files.fitting import fit_conditions
 from passband.files.reading import read_micrograph
-from passband.microscope.fitting import fit_conditions
 from passband.microscope.ring_result import Refusal
 
 DATA = Path(os.environ.get("PASSBAND_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))

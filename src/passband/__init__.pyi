@@ -6,12 +6,12 @@ from .dataset.store import WaveStore
 from .description.particles import measure_particles
 from .experiment.plan import Plan, load_plan
 from .experiment.study import TrainedStudy, evaluate, train
+from .files.fitting import fit_conditions
 from .files.inspection import inspect
 from .files.micrograph import Micrograph
 from .files.reading import read_micrograph
 from .microscope.aberrations import Aberrations
 from .microscope.conditions import ConditionDistribution, Conditions
-from .microscope.fitting import fit_conditions
 from .microscope.imaging import form_images
 from .microscope.information import compare_information
 from .microscope.multislice import exit_waves

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from passband.electron import wavelength
 from passband.microscope.aberrations import Aberrations, phase_aberration
 from passband.microscope.conditions import Conditions
-from passband.microscope.fitting import FitRecipe, fit_conditions
+from passband.microscope.fitting import FitRecipe, fit_image
 from passband.microscope.form_factors import scattering_factor
 from passband.microscope.frequencies import spatial_frequencies
 from passband.microscope.ring_result import Fit, Refusal
@@ -49,14 +49,14 @@ def film(
 
 def fitted(image: Image, pixel: Any = PIXEL, **settings: Any) -> Fit:
     settings = {"recipe": QUICK, "cs": 0.0, **settings}
-    found = fit_conditions(image, pixel_size=pixel, energy=300e3, **settings)
+    found = fit_image(image, pixel_size=pixel, energy=300e3, **settings)
     assert isinstance(found, Fit), found
     return found
 
 
 def refused(image: Image, pixel: float = PIXEL, **settings: Any) -> str:
     settings = {"recipe": QUICK, "cs": 0.0, **settings}
-    found = fit_conditions(image, pixel_size=pixel, energy=300e3, **settings)
+    found = fit_image(image, pixel_size=pixel, energy=300e3, **settings)
     assert isinstance(found, Refusal), found
     assert (found.energy, found.pixel_size) == (300e3, (pixel, pixel))
     return found.reason
@@ -173,7 +173,7 @@ def test_every_cs_that_fits_is_told_with_its_focus() -> None:
 @pytest.mark.parametrize(("true", "given"), [(1.2e7, 0.0), (1.2e7, 1.0e7), (0.0, 1.2e7)])
 def test_a_given_cs_that_rings_contradict_is_said_to_be_wrong(true: float, given: float) -> None:
     image = film(9, C10=-500.0, C30=true)
-    found = fit_conditions(image, pixel_size=PIXEL, energy=300e3, cs=given, recipe=QUICK)
+    found = fit_image(image, pixel_size=PIXEL, energy=300e3, cs=given, recipe=QUICK)
     words = found.reason if isinstance(found, Refusal) else " ".join(found.notes)
     assert f"the rings fit Cs = {true / 1e7:.3g} mm better" in words
     assert words.endswith("nm")
@@ -291,7 +291,7 @@ HOSTILE = {
 @pytest.mark.parametrize(("image", "changed", "said"), HOSTILE.values(), ids=HOSTILE.keys())
 def test_bad_input_says_what_is_wrong(image: Any, changed: dict[str, float], said: str) -> None:
     with pytest.raises(PassbandError) as error:
-        fit_conditions(image, **{"pixel_size": PIXEL, "energy": 300e3, **changed})  # type: ignore[arg-type]
+        fit_image(image, **{"pixel_size": PIXEL, "energy": 300e3, **changed})  # type: ignore[arg-type]
     assert said in str(error.value)
 
 

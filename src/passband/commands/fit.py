@@ -67,7 +67,8 @@ def fit(
         refuse_foreign(figure)
     micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
     from passband.commands.terminal import quantities
-    from passband.microscope.fitting import FitRecipe, fit_conditions
+    from passband.files.fitting import fit_conditions
+    from passband.microscope.fitting import FitRecipe
     from passband.microscope.ring_result import Fit
 
     recipe = FitRecipe.model_validate(
@@ -81,10 +82,9 @@ def fit(
         }
     )
     found = fit_conditions(
-        micrograph.array,
-        pixel_size=micrograph.known_pixel_size,
+        micrograph,
         energy=known_energy(image, micrograph, None if energy is None else quantities.energy(energy)),
-        cs=micrograph.cs if cs is None else quantities.signed_length(cs, "cs"),
+        cs=None if cs is None else quantities.signed_length(cs, "cs"),
         recipe=recipe,
     )
     written = draw(figure, found) if figure is not None and isinstance(found, Fit) else None

@@ -84,7 +84,7 @@ class FitRecipe(Recipe):
         return self
 
 
-def fit_conditions(
+def fit_image(
     image: NDArray[Any],
     *,
     pixel_size: float | tuple[float, float],

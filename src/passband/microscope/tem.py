@@ -16,7 +16,7 @@ from passband.microscope.aberrations import COEFFICIENTS, LARGEST, TERMS, resolv
 from passband.microscope.conditions import ConditionDistribution, Conditions, validate_conditions
 from passband.microscope.curves import radial_transfer
 from passband.microscope.distance import transfer_distances
-from passband.microscope.fitting import PLAUSIBLE_CS, FitRecipe, fit_conditions
+from passband.microscope.fitting import PLAUSIBLE_CS, FitRecipe, fit_image
 from passband.microscope.instrument import (
     INSTRUMENTS,
     Array,
@@ -176,9 +176,7 @@ class TransmissionMicroscope(Instrument):
         What damps the rings is told beside the values: it is no focal spread of the microscope.
         """
         recipe = FitRecipe(plausible_cs=tuple(dict.fromkeys((middle["C30"], *PLAUSIBLE_CS))))
-        found = fit_conditions(
-            np.asarray(image), pixel_size=pixel_size, energy=energy, cs=given.get("C30"), recipe=recipe
-        )
+        found = fit_image(np.asarray(image), pixel_size=pixel_size, energy=energy, cs=given.get("C30"), recipe=recipe)
         if isinstance(found, Refusal):
             return found.reason
         notes = [f"{found.rings} Thon rings, Cs = {found.cs:g} Å", *found.notes]
