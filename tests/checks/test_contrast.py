@@ -25,6 +25,14 @@ def test_a_negative_has_bright_particles_and_dark_grain(seed: int) -> None:
     assert value(BRIGHT_PARTICLES, -image) > 0.2
 
 
+def test_a_network_that_calls_dark_what_is_a_particle_cannot_hide_a_negative() -> None:
+    # rejects a value of the image alone, which is as negative for any image
+    image = micrograph()
+    assert value(BRIGHT_PARTICLES, -image, darkness) == pytest.approx(
+        -value(BRIGHT_PARTICLES, image, darkness), abs=1e-4
+    )
+
+
 def test_a_mask_that_follows_grey_levels_is_another_one_in_the_negative() -> None:
     image = micrograph()
     assert value(FOLLOWS_GREY, image, darkness) > 0.15  # the particles, and the bright half of the rest

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.fixtures.drawn_micrographs import PIXEL, darkness, micrograph, rule
+from tests.fixtures.drawn_micrographs import PIXEL, counted, darkness, film, micrograph, particles, rule
 
 from passband.checks.lattice import STRANGE_FRINGES, known_spacings, strangeness
 from passband.checks.subject import Subject
@@ -30,6 +30,13 @@ def test_a_length_that_is_wrong_by_a_factor_of_two_moves_them(factor: float) -> 
     image = micrograph(side=192, spacing=2.355)
     assert value(image, PIXEL) < 0.0
     assert value(image, PIXEL * factor) > LIKELY
+
+
+def test_dark_particles_without_fringes_are_not_strange() -> None:
+    # rejects peaks at any length, as large as the particles themselves
+    rng = np.random.default_rng(0)
+    image = counted(film(rng) * particles(dark=0.6, fringes=0.0), rng)
+    assert value(image, PIXEL) < LIKELY
 
 
 def test_noise_has_no_strange_fringes() -> None:

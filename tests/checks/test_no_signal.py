@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from tests.fixtures.drawn_micrographs import PIXEL, counted, darkness, film, micrograph, noise_like, rule
 
 from passband.checks.grain import central, grain
@@ -22,6 +23,7 @@ def test_noise_has_none(seed: int) -> None:
     assert speaks(rng.normal(size=(128, 128)))
     assert speaks(rng.poisson(1.0, size=(128, 128)))
     assert speaks(rng.poisson(50.0, size=(200, 200)), 0.5)
+    assert speaks(rng.normal(size=(150, 150)), 0.9)  # between its pixels the variance is not the same everywhere
     assert speaks(noise_like(film(rng), rng))
     assert speaks(noise_like(micrograph(seed), rng))
     y = np.linspace(-1.0, 1.0, 128)[:, None]
@@ -65,6 +67,22 @@ def test_grain_is_the_skewness_of_counting() -> None:
     assert grain(counts) == pytest.approx(0.2 * np.sqrt(counts.size / 6.0), rel=0.35)  # 1/√25, less what is clipped
     assert grain(-counts) == pytest.approx(-grain(counts), rel=1e-6)
     assert grain(np.zeros((32, 32))) == 0.0
+
+
+def test_steps_between_opposite_borders_are_no_grain() -> None:
+    for seed in range(3):
+        noise = np.random.default_rng(seed).normal(size=(160, 160))
+        smooth = gaussian_filter(noise, 2.0)[16:144, 16:144]
+        assert abs(grain(texture(smooth))) < 5.5
+
+
+def test_texture_leaves_out_what_is_slow_and_what_is_an_outlier() -> None:
+    noise = np.random.default_rng(0).normal(size=(128, 128))
+    slow = 5.0 * np.cos(np.linspace(0.0, 2.0, 128))[:, None]
+    assert texture(noise + slow).std() == pytest.approx(texture(noise).std(), rel=0.1)  # raw: 3.4
+    hot = noise.copy()
+    hot[50, 60] = 100.0
+    assert np.abs(texture(hot)).max() < 6.0
 
 
 def test_colour_is_that_of_a_film() -> None:
