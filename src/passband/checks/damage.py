@@ -5,7 +5,7 @@ from passband.camera.burned_in import scale_bar
 from passband.checks.check import Check
 from passband.checks.subject import Subject
 
-SATURATED, BORDER = 0.01, 0.01  # of the pixels
+SATURATED, BORDER = 0.05, 0.01  # of the pixels; people clip contrast by a few percent and lose little
 
 
 def _bar_area(subject: Subject) -> float:
@@ -21,7 +21,7 @@ def _bar_area(subject: Subject) -> float:
 SATURATED_PIXELS = Check(
     name="saturated",
     word="saturated",
-    text="more than 1 % of its pixels have the darkest or the brightest level there is: expose less, or save it "
+    text="more than 5 % of its pixels have the darkest or the brightest level there is: expose less, or save it "
     "without clipping the contrast",
     level=1,
     measure=lambda subject: saturated_share(subject.recorded),
