@@ -53,7 +53,7 @@ DARK_GRAIN = Check(
     text=f"the noise is skewed to the dark side, as in a negative: {CURE}",
     level=2,
     measure=_dark_grain,
-    least=4.0,
+    least=3.5,
 )
 FOLLOWS_GREY = Check(
     name="follows_grey",

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.checks.subject import Array
+from passband.patches.preparing import NORMAL
 
 CENTRAL = 512  # pixels
+EDGE = 4.0  # robust standard deviations
 RINGS = 64  # to a pixel frequency of 1
 FLOOR = 0.1  # of the mean power, that is added to every frequency before it is divided by
 
@@ -21,13 +23,19 @@ def central(image: NDArray[np.generic], side: int = CENTRAL) -> NDArray[np.gener
 
 
 def grain(image: Array) -> float:
-    """Skewness of a texture (y, x) after whitening, in standard deviations of that of Gaussian noise."""
+    """Skewness of a texture (y, x) after whitening, in standard deviations of that of Gaussian noise.
+
+    What is beyond `EDGE` is left out: edges, such as those of holes in a film, are no noise.
+    """
     white = whitened(image)
-    deviation = float(white.std())
+    centred = white - np.median(white)
+    reach = EDGE * NORMAL * float(np.median(np.abs(centred)))
+    noise = centred[np.abs(centred) <= reach]
+    deviation = float(noise.std())
     if not deviation > 0.0:
         return 0.0
-    skewness = float((((white - white.mean()) / deviation) ** 3).mean())
-    return skewness * float(np.sqrt(white.size / 6.0))
+    skewness = float((((noise - noise.mean()) / deviation) ** 3).mean())
+    return skewness * float(np.sqrt(noise.size / 6.0))
 
 
 def whitened(image: Array) -> Array:
