@@ -54,6 +54,7 @@ PARTS = {
     "passband.verdict.segmenting.measure_particles": "particles",
     "passband.verdict.assessment.estimate_conditions": "ring fit",
     "passband.verdict.assessment.weigh": "forecast",
+    "passband.verdict.assessment.image_flags": "checks",
 }
 #: Runs the command in a process that times the parts, and prints `name<TAB>seconds` for each.
 PROBE = """

@@ -105,12 +105,26 @@ def test_the_mean_of_many_keeps_what_they_have_in_common(images: ImageErrorModel
     one = images.predict(LIKE, level=0.8)["error_area"]
     widths = []
     for count in (1, 4, 10_000):
-        mean = images.mean([one] * count)
+        mean = images.mean([one] * count, level=0.8)
         widths.append(math.log((mean.high + 1e-3) / (mean.low + 1e-3)))
     between, within = images.regression("error_area", known=False).variances
-    assert widths[0] == pytest.approx(math.log((one.high + 1e-3) / (one.low + 1e-3)), rel=1e-6)
-    assert widths[2] / widths[0] == pytest.approx(math.sqrt(between / (between + within)), rel=0.01)
-    assert widths[0] > widths[1] > widths[2]
+    assert widths[2] / widths[1] == pytest.approx(math.sqrt(between / (between + within / 4)), rel=0.01)
+    assert widths[0] > widths[1] > widths[2] > 0.0
+    sure = images.predict(LIKE, level=0.999)["error_area"]  # more than 120 data sets can tell
+    assert images.mean([sure, sure], level=0.999)[1:] == (0.0, 1.0) == sure[1:]
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_the_mean_of_a_data_set_lies_in_its_interval_as_often_as_it_says(images: ImageErrorModel, count: int) -> None:
+    """Of 300 new data sets; four standard errors of the share, and of the table's 120 sets of two images each."""
+    rng = np.random.default_rng(11)
+    held = 0
+    for _ in range(300):
+        new = make_images(np.full(count, 0.02 * np.exp(rng.uniform(0.0, 2.5))), rng)
+        rows = [{name: float(new[name][k]) for name in images.names} for k in range(count)]
+        mean = images.mean([images.predict(row, level=0.8)["error_area"] for row in rows], level=0.8)
+        held += mean.low <= new["error_area"].mean() <= mean.high
+    assert held / 300 == pytest.approx(0.8, abs=4 * math.sqrt(0.16 * (1 / 300 + 1 / 120)))
 
 
 def test_variances_within_and_between_data_sets() -> None:

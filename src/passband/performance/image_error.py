@@ -21,7 +21,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.performance.conformal import check_level
+from passband.performance.conformal import check_level, conformal_quantile
 from passband.performance.gaussian_process import Kernel, fitted_kernel
 from passband.performance.image_regression import Groups, ImageRegression, Line
 from passband.performance.laboratory import Correction, correction
@@ -189,25 +189,53 @@ class ImageErrorModel:
         own = () if self.table.laboratory is None else self.table.laboratory.images[name]
         return FAR * max(*self.table.images[name], *own)
 
-    def mean(self, images: Sequence[ImagePrediction]) -> ImagePrediction:
-        """Mean error area of images of one session, from the prediction of each.
+    def mean(self, images: Sequence[ImagePrediction], *, level: float) -> ImagePrediction:
+        """Mean error area of images of one session, from the prediction of each, whose intervals have this level.
 
-        What differs between images averages out; what data sets have in common does not. The middle of each prediction
-        is a typical value, and the mean of what is skewed lies above it, as it did on the calibration.
+        What differs between images averages out; what data sets have in common does not. The interval is that of the
+        means of the calibration's data sets, left out, as far as they have as many images; of more or fewer it follows
+        from the variances within and between data sets.
         """
         regression = self.regression("error_area", known=False)
-        between, within = regression.variances
-        share = sqrt((between + within / len(images)) / max(between + within, 1e-6))
-        typical = np.array([one.value for one in images])
-        predicted, true = regression.predicted, regression.predicted + regression.errors
-        skew = float((np.exp(true) - SMALLEST).mean() / (np.exp(predicted) - SMALLEST).mean())
-        middle = log(float(typical.mean()) * skew + SMALLEST)
-        weights = (typical + SMALLEST) / (typical + SMALLEST).sum()
-        low, high = (
-            float(weights @ np.log((np.array([one[end] for one in images]) + SMALLEST) / (typical + SMALLEST)))
-            for end in (1, 2)
-        )
-        return _prediction("error_area", middle, middle + share * low, middle + share * high)
+        low, high = regression.reaches(level)
+        values, lows, highs = np.log(np.array(images) + SMALLEST).T
+        middle, usual = self._middle(values, (highs - lows) / (high - low))
+        if not np.isfinite(high - low):  # too few data sets for this level: nothing is excluded
+            return _prediction("error_area", middle, -np.inf, np.inf)
+        between, within = (max(one, 1e-6) for one in regression.variances)
+        scores, each = self._mean_scores
+        share = sqrt((between + within / len(images)) / (between + within / each))
+        one_sided = 0.5 * (1.0 + level)
+        ends = -conformal_quantile(-scores, one_sided), conformal_quantile(scores, one_sided)
+        return _prediction("error_area", middle, *(middle + share * usual * end for end in ends))
+
+    def _middle(self, values: Array, spreads: Array) -> tuple[float, float]:
+        """Logarithm of the mean error area of images, from that of each and its spread, and the mean's own spread.
+
+        The middle of each prediction is a typical value; the mean of what is skewed lies above it, as in the table.
+        """
+        weights = np.exp(values) / np.exp(values).sum()
+        return log(self._skew * (float(np.exp(values).mean()) - SMALLEST) + SMALLEST), float(weights @ spreads)
+
+    @cached_property
+    def _skew(self) -> float:
+        """Mean of the true error areas of the table over that of the predicted ones."""
+        regression = self.regression("error_area", known=False)
+        true, predicted = regression.predicted + regression.errors, regression.predicted
+        return float((np.exp(true) - SMALLEST).mean() / (np.exp(predicted) - SMALLEST).mean())
+
+    @cached_property
+    def _mean_scores(self) -> tuple[Array, float]:
+        """Errors of the mean of each data set in units of its spread, and the images that one has on the average."""
+        regression = self.regression("error_area", known=False)
+        spreads = regression.remoteness * regression.spread(regression.predicted)
+        true = np.exp(regression.predicted + regression.errors)
+        scores = []
+        for number in np.unique(regression.sets):
+            chosen = regression.sets == number
+            middle, usual = self._middle(regression.predicted[chosen], spreads[chosen])
+            scores.append((log(float(true[chosen].mean())) - middle) / usual)
+        return np.array(scores), len(true) / len(scores)
 
 
 def image_kernel(table: PerformanceTable) -> Kernel | None:

@@ -142,7 +142,9 @@ class Assessor:
         areas = [one.error_area for one in verdicts if one.error_area is not None]
         if not areas or self.error_model is None or self.error_model.images is None:
             return None
-        mean = self.error_model.images.mean([ImagePrediction(one.value, one.low, one.high) for one in areas])
+        mean = self.error_model.images.mean(
+            [ImagePrediction(one.value, one.low, one.high) for one in areas], level=areas[0].level
+        )
         return PredictionInterval(*mean, areas[0].level)
 
 
