@@ -1,5 +1,7 @@
 """A few images corrected by hand shift the predictions for a camera, as far as they tell, and the intervals hold."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,11 @@ from passband.performance.laboratory import Correction, correction
 def test_images_as_predicted_change_nothing_and_tell_that_the_camera_is_no_exception() -> None:
     found = correction(np.array([-1.0, 1.0, -0.5, 0.5, 0.0]), between=0.5, within=1.0)
     assert found.shift == pytest.approx(0.0, abs=1e-12)
-    assert Correction().factor > found.factor > 0.8  # the common part of the error is known now
+    pooled = (10.0 + 2.5) / 14.0  # of ten images of the simulation and five of the laboratory
+    left = 1.0 / (1.0 / 0.5 + 5.0 / pooled)  # of the shift, that five images leave open
+    wider = 1.0 + 1.0 / math.sqrt(2.0 * 14.0)
+    assert found.factor == pytest.approx(wider * math.sqrt((pooled + left) / 1.5))
+    assert found.factor < Correction().factor  # the common part of the error is known now
 
 
 def test_a_shift_that_all_images_show_is_taken_over_and_one_that_may_be_chance_is_not() -> None:
