@@ -28,15 +28,21 @@ def test_white_noise_has_power_one_and_the_spread_of_its_looks() -> None:
 
 
 def test_tiles_average_and_bound_the_transform() -> None:
-    noise = np.random.default_rng(1).normal(size=(700, 400))
+    noise = np.random.default_rng(1).normal(size=(2800, 1600))
     periodogram = averaged_periodogram(noise, pixel_size=(2.0, 2.0))
-    assert periodogram.power.shape == (128, 65)
-    assert 10.0 < periodogram.looks <= 700 * 400 / 128**2
+    assert periodogram.power.shape == (512, 257)
+    assert 10.0 < periodogram.looks <= 2800 * 1600 / 512**2
     power = periodogram.power[usable_bins(periodogram, (0.02, 0.24))]
     # 10 × 6 tiles that overlap by half: neighbours share ρ² = 0.2 of their scatter along each axis (Welch 1967)
     assert power.std() == pytest.approx((1.4 * 1.4 / 60) ** 0.5, rel=0.1)
     # `looks` counts the area once, because what overlap takes from a bin's scatter it gives to that of its neighbours
-    assert periodogram.looks == pytest.approx(700 * 400 / 128**2, rel=0.01)
+    assert periodogram.looks == pytest.approx(2800 * 1600 / 512**2, rel=0.01)
+
+
+def test_coarse_pixels_get_tiles_that_resolve_the_rings_of_several_micrometres() -> None:
+    # at 3.4 µm and 300 kV rings are 1/(2λC10 q) = 0.0028 Å⁻¹ apart at 0.27 Å⁻¹; tiles of 256 Å have bins of 0.0039 Å⁻¹
+    found = averaged_periodogram(np.random.default_rng(0).normal(size=(600, 600)), pixel_size=(1.77, 1.77))
+    assert 2.0 * max(found.step) < 0.0028
 
 
 def test_a_wave_is_found_at_its_frequency_in_rectangular_pixels() -> None:

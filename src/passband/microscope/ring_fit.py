@@ -22,6 +22,7 @@ from passband.microscope.ring_model import (
     Refined,
     RingModel,
     RingSetting,
+    deviance,
     refine,
     ring_model,
     with_derivatives,
@@ -83,8 +84,9 @@ def fit_rings(periodogram: Periodogram, setting: RingSetting, *, largest: tuple[
     cells = gather(periodogram, usable)
     model = ring_model(cells, setting)
     null = smooth_fit(model, usual.parameters)
-    again = _distinct([refine(model, one) for kept in refined for one in _both(kept.parameters, setting)], setting)
-    return RingFit([judged(model, cells, one, null) for one in again], model, cells, usable)
+    again = [refine(model, one.parameters) for one in refined]
+    distinct = _distinct(_with_mirrored(again, model, setting), setting)
+    return RingFit([judged(model, cells, one, null) for one in distinct], model, cells, usable)
 
 
 def from_start(model: RingModel, start: Start, usual: Refined) -> Refined:
@@ -112,12 +114,16 @@ def _distinct(fits: list[Refined], setting: RingSetting) -> list[Refined]:
     return kept
 
 
-def _both(parameters: Tensor, setting: RingSetting) -> list[Tensor]:
-    """Return the rings, and those of −χ where a lens may have either Cs; sought, one of the two may be missed."""
-    sign = torch.ones_like(parameters)
-    sign[:PHASE] = -1.0
-    small = abs(float(parameters[C30])) * C30_UNIT < -LOWEST_CS
-    return [parameters, parameters * sign] if setting.cs is None and small else [parameters]
+def _with_mirrored(fits: list[Refined], model: RingModel, setting: RingSetting) -> list[Refined]:
+    """Add the rings of −χ where Cs is not known and a lens may have either: a search may miss one of the two."""
+    found = list(fits)
+    for fit in fits if setting.cs is None else []:
+        if abs(float(fit.parameters[C30])) * C30_UNIT < -LOWEST_CS:
+            sign = torch.ones_like(fit.parameters)
+            sign[:PHASE] = -1.0
+            opposite = fit.parameters * sign
+            found.append(Refined(opposite, sign[:, None] * fit.covariance * sign, deviance(model, opposite)))
+    return found
 
 
 def _worthwhile(fits: list[Refined], smooth: float) -> list[Refined]:
