@@ -67,6 +67,8 @@ class ConditionSweep:
         seed = self.recipe.seed if seed is None else seed
         drawn = draw_settings(self.trained, self.wider, count, seed=seed)
         finest = self.store.recipe.scene.field / self.store.recipe.stored_pixels
+        if self.imaging.band is not None:  # and none finer than the band of the waves shows
+            finest = max(finest, 0.5 / self.imaging.band)
         coarsest = 1.25 * self.model.card.pixel_size
         pixels = [
             camera_pixels(
