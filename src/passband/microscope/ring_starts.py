@@ -47,7 +47,8 @@ class Start(NamedTuple):
     def parameters(self, usual: Refined) -> Tensor:
         """Parameters of these rings on the smooth spectrum of `usual_fit`."""
         start = usual.parameters.clone()
-        start[:LENS] = torch.tensor(self.candidate[:LENS], dtype=start.dtype)
+        lens = (self.candidate.c10, self.candidate.c12_cos, self.candidate.c12_sin)
+        start[:LENS] = torch.tensor(lens, dtype=start.dtype)
         start[C30] = self.cs / C30_UNIT
         start[THICKNESS] = float(np.log(self.thickness))
         return start
