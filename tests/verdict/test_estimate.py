@@ -55,6 +55,7 @@ def test_a_cs_that_nobody_gave_is_fitted_and_asked_for(trained) -> None:
     assert found.values["C10"] == pytest.approx(-500.0, abs=10.0)
     assert found.values["C30"] == pytest.approx(1.2e7, rel=0.02)
     assert "give Cs if it is known" in found.note
+    assert found.guessed == ("C30",)
     assert found.as_dict()["intervals"]["C30"] == list(found.intervals["C30"])
 
 
@@ -63,6 +64,7 @@ def test_what_damps_the_rings_is_told_and_is_no_focal_spread(trained) -> None:
     assert not {"focal_spread", "angular_spread"} & (found.values.keys() | found.intervals.keys())
     assert found.as_dict()["others"]["effective_envelope"] > 0.0
     assert "give Cs" not in found.note
+    assert found.guessed == ()
     assert {one["C10"] for one in found.alternatives} == {-found.values["C10"]}
 
 

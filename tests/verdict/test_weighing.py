@@ -110,6 +110,26 @@ def test_beyond_everything_that_was_calibrated_nothing_is_predicted(error_model)
     assert "C10 = -5000 Å is beyond what was calibrated" in found.reasons[0]
 
 
+def test_what_hangs_on_a_guess_is_told_and_puts_no_image_outside(error_model) -> None:
+    """Rejects a fit with a Cs that nobody told that takes the number away, and one that is passed on as known."""
+    guessed = ConditionEstimate("fitted", {"C10": -5000.0, "C30": 1e7}, note="the rings fit 1 mm", guessed=("C30",))
+    found, alone = verdict_on(error_model, guessed, QUIET), verdict_on(error_model, ConditionEstimate(), QUIET)
+    assert found.outcome == "doubtful"
+    assert found.error_area == alone.error_area
+    assert found.sigma is None
+    assert "but C30 was fitted too" in found.reasons[0]
+    assert any(advice.startswith("give C30 if it is known") for advice in found.advice)
+    told = ConditionEstimate("fitted", {"C10": -5000.0, "C30": 1e7})
+    assert verdict_on(error_model, told, QUIET).outcome == "outside"
+
+
+def test_the_line_says_the_error_area_once(error_model) -> None:
+    line = verdict_on(error_model, ConditionEstimate(), QUIET).line()
+    assert line.startswith("no objection, predicted error area ")
+    assert line.count("predicted error area") == 1
+    assert "is below what is predicted for" in line
+
+
 def test_more_dose_than_was_measured_does_no_harm_and_less_is_beyond(error_model) -> None:
     """In decades: down to two thirds of the least dose that was measured, and any that is more, is predicted for."""
     least = float(error_model.table.column("dose").min())

@@ -149,7 +149,8 @@ class Quantity:
 class FittedSetting(NamedTuple):
     """Quantities that were fitted to an image: the best values, others as likely, intervals, and a note in words.
 
-    `others` are numbers that tell of the image and are no quantities of a setting.
+    `others` are numbers that tell of the image and are no quantities of a setting. `guessed` are quantities on which
+    the rest hangs, fitted with it because nobody told them.
     """
 
     values: Mapping[str, float]
@@ -157,6 +158,7 @@ class FittedSetting(NamedTuple):
     intervals: Mapping[str, tuple[float, float]]
     note: str
     others: Mapping[str, float] = MappingProxyType({})
+    guessed: tuple[str, ...] = ()
 
 
 class RadialTransfer(NamedTuple):

@@ -188,6 +188,7 @@ class TransmissionMicroscope(Instrument):
             intervals={"C10": found.c10_interval, "C12": found.c12_interval, "C30": found.cs_interval},
             note="; ".join(notes),
             others={"effective_envelope": found.effective_envelope, "drift": found.drift},
+            guessed=() if "C30" in given else ("C30",),
         )
 
     def reachable(self, trained: tuple[float, float]) -> Array:

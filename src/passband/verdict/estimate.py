@@ -37,6 +37,9 @@ class ConditionEstimate:
     others
         Fitted numbers that tell of the image and are no quantities of a setting: in TEM the `effective_envelope` of the
         rings and the `drift`, Å.
+    guessed
+        Quantities on which fitted ones hang and that nobody told, in TEM the Cs. What follows from them may make a mask
+        doubtful; it is not known well enough to put an image outside.
     """
 
     source: Origin = "unknown"
@@ -45,6 +48,7 @@ class ConditionEstimate:
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     note: str = "nothing was given"
     others: Mapping[str, float] = field(default_factory=dict)
+    guessed: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -55,6 +59,7 @@ class ConditionEstimate:
             "intervals": {name: list(pair) for name, pair in self.intervals.items()},
             "note": self.note,
             "others": dict(self.others),
+            "guessed": list(self.guessed),
         }
 
 
@@ -128,7 +133,9 @@ def estimate_conditions(
     if isinstance(found, str):
         return ConditionEstimate(alone.source, alone.values, note=f"no fit: {found}")
     values = {**found.values, **given}
-    return ConditionEstimate("fitted", values, found.alternatives, found.intervals, found.note, found.others)
+    return ConditionEstimate(
+        "fitted", values, found.alternatives, found.intervals, found.note, found.others, found.guessed
+    )
 
 
 def _check(given: Mapping[str, float], trained: SettingDistribution) -> None:

@@ -114,10 +114,11 @@ class Verdict:
         """Return the verdict on one line."""
         if self.outcome == "not calibrated":
             return f"not calibrated: {self.advice[0]}"
-        predicted = ""
-        if self.error_area is not None:
-            predicted = f", predicted error area {percent(self.error_area)}"
-        return f"{self.outcome}{predicted}; {self.reasons[0]}"
+        if self.error_area is None:
+            return f"{self.outcome}; {self.reasons[0]}"
+        predicted, (first, *_) = f"predicted error area {percent(self.error_area)}", self.reasons
+        said = first.removeprefix(predicted)  # a reason may begin with it
+        return f"{self.outcome}, {predicted}{said if said != first else f'; {first}'}"
 
 
 def percent(area: PredictionInterval) -> str:

@@ -10,10 +10,10 @@ from passband.microscope.instrument import Instrument
 from passband.microscope.instruments import instrument_of
 from passband.performance.error_model import LEVEL, ErrorModel
 from passband.performance.image_error import ImageErrorModel
-from passband.performance.settings import SettingRow
+from passband.performance.settings import Outside, SettingRow
 from passband.verdict.advice import image_advice, setting_advice, training_advice
-from passband.verdict.estimate import compatible_settings
-from passband.verdict.evidence import Evidence, Reason, beyond_table, condition_reasons
+from passband.verdict.estimate import ConditionEstimate, compatible_settings
+from passband.verdict.evidence import Evidence, Reason, beyond_table, condition_reasons, quantity_text
 from passband.verdict.image_evidence import distance_reasons, prediction_reasons, weighed_signals
 from passband.verdict.verdict import OUTCOMES, Outcome, PredictionInterval, Verdict
 
@@ -106,7 +106,9 @@ def _conditions(error_model: ErrorModel, evidence: Evidence, *, advise: bool) ->
     groups = error_model.predict_groups(settings, camera_pixel=evidence.camera_pixel)
     worst = max(range(len(settings)), key=lambda k: float(np.median(groups[k].loss.value)))
     predicted = groups[worst]
-    beyond = bool(beyond_table(error_model, predicted, estimate))
+    beyond = beyond_table(error_model, predicted, estimate)
+    if beyond and estimate.guessed:
+        return _guessed_beyond(instrument, estimate, beyond)
     advice = training_advice(error_model, predicted, estimate)
     if advise and not beyond:
         advice += setting_advice(error_model, settings[worst], float(np.median(predicted.loss.value)))
@@ -116,8 +118,19 @@ def _conditions(error_model: ErrorModel, evidence: Evidence, *, advise: bool) ->
         None if beyond else float(np.log(predicted.loss.value).mean()),
         _mean(predicted.rows, "sigma"),
         _mean(predicted.rows, "delta_epsilon"),
-        beyond,
+        bool(beyond),
     )
+
+
+def _guessed_beyond(instrument: Instrument, estimate: ConditionEstimate, beyond: Outside) -> ConditionEvidence:
+    """Say what was fitted beyond everything measured, where it hangs on what nobody told."""
+    found = ", ".join(quantity_text(instrument, name, value) for name, (value, _) in beyond.items())
+    guessed = " and ".join(estimate.guessed)
+    reason = (
+        f"what was fitted to the image ({found}) is beyond what was calibrated, but {guessed} was fitted too "
+        f"({estimate.note}); the prediction rests on the image alone"
+    )
+    return ConditionEvidence([Reason(1, reason)], [f"give {guessed} if it is known; {instrument.HINT}"])
 
 
 def _without_conditions(instrument: Instrument, evidence: Evidence) -> ConditionEvidence:
