@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from skimage.io import imread
 
 import passband
-from passband.figures.segmentation import draw_micrograph, overlay_figure
+from passband.figures.segmentation import draw_micrograph
 from passband.figures.style import PREDICTED, TRUTH, label_axes, to_png
 from passband.files.writing import write_image_tiff
 
@@ -47,7 +47,8 @@ def take_micrograph(store: passband.WaveStore, path: Path, aberrations: dict[str
         energy=300e3, focal_spread=FOCAL_SPREAD, dose=DOSE, aberrations=aberrations
     )
     plan = passband.load_plan("au_hrtem")
-    imaging = plan.imaging.model_copy(update={"conditions": conditions, "pixel_size": PIXEL})
+    counting = {"camera": None, "contrast": None}  # as the shipped network was trained
+    imaging = plan.imaging.model_copy(update={"conditions": conditions, "pixel_size": PIXEL, **counting})
     acquisition = passband.Acquisition(store, imaging, indices=[1], seed=1)
     row = acquisition.row(0, 0, 1)
     image, mask = acquisition.image_from_row(row | {"patch": row["pixels"]})  # the whole field
@@ -73,7 +74,7 @@ def draw_rings(folder: Path) -> None:
 
 
 def draw_simulated(folder: Path) -> None:
-    """Draw the verdict on a micrograph inside the training and on one far outside, their masks, and a map of advice."""
+    """Draw the verdict on a micrograph inside the training and on one far outside, and a map of advice."""
     store = folder / "gold"
     run("simulate", "au_hrtem", "--set", "simulation.structures=6", "-o", str(store))
     for name, (options, aberrations) in SETTINGS.items():
@@ -85,8 +86,6 @@ def draw_simulated(folder: Path) -> None:
         found = imread(folder / f"{name}.mask.tif") > 0
         dice = 2 * np.count_nonzero(found & (truth > 0)) / (np.count_nonzero(found) + np.count_nonzero(truth))
         print(f"Dice of {name}: {dice:.3f}")
-        picture = overlay_figure(imread(path), found, (PIXEL, PIXEL), truth=truth)
-        (IMAGES / f"mask_{name}.png").write_bytes(to_png(picture, dpi=80))
     run("advise", "--focal-spread", f"{FOCAL_SPREAD:g}", "--dose", f"{DOSE:g}", "-o", str(folder / "advice"))
     draw_rings(folder)
     (IMAGES / "advice.png").write_bytes((folder / "advice" / "advice.png").read_bytes())

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
-from tests.fixtures.drawn_micrographs import PIXEL, counted, darkness, film, micrograph, noise_like, rule
+from tests.fixtures.drawn_micrographs import PIXEL, counted, darkness, film, micrograph, rule
+from tests.fixtures.scripts import load_script
 
 from passband.checks.grain import central, grain
 from passband.checks.no_signal import COLOURED, NO_SIGNAL, UNEVEN, colour, unevenness
 from passband.checks.subject import Subject, texture
+
+noise_like = load_script("benchmarks/bench_flags.py").noise_like
 
 
 def speaks(image: np.ndarray, pixel_size: float = PIXEL) -> bool:
