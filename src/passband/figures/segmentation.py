@@ -27,13 +27,19 @@ def draw_micrograph(
     axes.tick_params(labelsize=TICK, colors=INK)
 
 
+def side_by_side(shape: tuple[int, ...], pixel_size: tuple[float, float]) -> tuple[Figure, Axes, Axes]:
+    """Return a figure with two panels for images of `shape` (y, x), as high as they are."""
+    aspect = min(2.0, max(0.5, shape[0] * pixel_size[0] / (shape[1] * pixel_size[1])))
+    figure = Figure(figsize=(9.6, 4.6 * aspect + 0.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    return figure, left, right
+
+
 def overlay_figure(
     image: NDArray[Any], mask: NDArray[Any], pixel_size: tuple[float, float], *, truth: NDArray[Any] | None = None
 ) -> Figure:
     """Micrograph (y, x) and its segmentation side by side; the truth's outline too where it is known."""
-    aspect = min(2.0, max(0.5, image.shape[0] * pixel_size[0] / (image.shape[1] * pixel_size[1])))
-    figure = Figure(figsize=(9.6, 4.6 * aspect + 0.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, left, right = side_by_side(image.shape, pixel_size)
     draw_micrograph(left, image, pixel_size)
     outlines = {PREDICTED: mask > 0} if truth is None else {TRUTH: truth > 0, PREDICTED: mask > 0}
     draw_micrograph(right, image, pixel_size, masks=outlines)

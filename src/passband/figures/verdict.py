@@ -7,13 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from passband.figures.segmentation import draw_micrograph, overlay_figure
+from passband.figures.segmentation import draw_micrograph, side_by_side
 from passband.figures.style import (
     BLUE,
     FAINT,
     GREEN,
     INK,
-    LABEL,
     LEGEND,
     ORANGE,
     PREDICTED,
@@ -55,9 +54,10 @@ def verdict_figure(
 
 def doubt_figure(verdict: Verdict, micrograph: Micrograph) -> Figure:
     """Micrograph alone, and with the outline of the mask and the places where it is doubtful."""
-    figure = overlay_figure(micrograph.array, _mask(verdict, micrograph), micrograph.known_pixel_size)
-    draw_doubt(figure.axes[1], verdict, micrograph)
-    figure.axes[1].set_xlabel("x (nm)", fontsize=LABEL)
+    figure, left, right = side_by_side(micrograph.array.shape, micrograph.known_pixel_size)
+    draw_micrograph(left, micrograph.array, micrograph.known_pixel_size)
+    label_axes(left, "x (nm)", "y (nm)", "Micrograph")
+    draw_doubt(right, verdict, micrograph)
     return figure
 
 

@@ -67,9 +67,11 @@ def _conditions(page: Page, verdict: Verdict, png: bytes) -> None:
     rows: list[dict[str, Any]] = [{"quantity": name, "value": f"{value:.4g}"} for name, value in known.values.items()]
     text = paragraph(f"{known.source}: {known.note}. Lengths in Å, angles in rad, dose in e⁻/Å².")
     caption = (
-        "Contrast transfer of the training and of this micrograph; signals among those of calibration micrographs."
+        "The mask and where it is doubtful; contrast transfer of the training and of this micrograph; signals among "
+        "those of calibration micrographs."
     )
-    page.section("Conditions", text, table(rows, {"quantity": "quantity", "value": "value"}), image(png, caption))
+    known_values = [table(rows, {"quantity": "quantity", "value": "value"})] if rows else []
+    page.section("Conditions", text, *known_values, image(png, caption))
 
 
 def _outlines(page: Page, micrograph: Micrograph, verdict: Verdict) -> None:
