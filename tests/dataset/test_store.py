@@ -201,6 +201,8 @@ def test_two_runs_do_not_write_the_same_store(copied: Path, tiny_recipe: Simulat
     descriptor = os.open(copied, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        assert len(simulate(tiny_recipe, copied)) == tiny_recipe.structures  # there is nothing to write in it
+        (copied / "scenes.parquet").unlink()
         with pytest.raises(StoreError, match="another run is writing"):
             simulate(tiny_recipe, copied)
     finally:

@@ -1,5 +1,7 @@
 """Resampling, seamless tiles and the symmetries of the square."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -27,24 +29,46 @@ def two_classes(tiles):
 @settings(max_examples=15, deadline=None)
 @given(st.integers(20, 400), st.integers(20, 400), st.sampled_from([(128, 64), (160, 64), (256, 128)]))
 def test_tiles_give_the_whole_image(height, width, geometry):
+    """Up to the border of the image, beyond which nothing is made up: reflected only as far as whole pixels need."""
     image = noise(height, width)
     patch, overlap = geometry
     tiled = predict_tiled(two_classes, image, patch=patch, overlap=overlap, batch=3)
-    whole = two_classes(np.pad(image, 16, mode="reflect")[None, None])[0][:, 16:-16, 16:-16]
+    rounded = np.pad(image, ((0, -height % 32), (0, -width % 32)), mode="reflect")
+    whole = two_classes(rounded[None, None])[0][:, :height, :width]
     assert tiled.dtype == np.float32
     np.testing.assert_allclose(tiled, whole, atol=2e-6)
 
 
 def test_seams_vanish_for_a_function_that_errs_at_tile_edges():
-    """Every tile is wrong in its outer 24 pixels, as networks are where they cannot see: none of it may show."""
+    """Every tile is wrong in its outer 24 pixels, as networks are where they cannot see: none of it may show inside."""
 
     def wrong_at_the_edge(tiles):
         out = np.ones_like(tiles)
         out[..., :24, :] = out[..., -24:, :] = out[..., :, :24] = out[..., :, -24:] = 1000.0
         return out
 
-    tiled = predict_tiled(wrong_at_the_edge, noise(300, 500), patch=128, overlap=64)
-    np.testing.assert_allclose(tiled, 1.0, atol=1e-6)
+    (tiled,) = predict_tiled(wrong_at_the_edge, noise(320, 512), patch=128, overlap=64)
+    np.testing.assert_allclose(tiled[24:-24, 24:-24], 1.0, atol=1e-6)
+    np.testing.assert_allclose(tiled[:24], 1000.0, rtol=1e-6)  # the border of the image is a border of tiles
+
+
+@given(st.integers(1, 700), st.sampled_from([(128, 64), (160, 32), (512, 128), (128, 0)]))
+def test_tiles_are_few_and_lie_on_the_grid(length, geometry):
+    """Rejects tiles that reach far beyond the image, a gap between two, and neighbours that share too little."""
+    patch, overlap = geometry
+    seen = []
+
+    def positions(tiles):
+        seen.extend(tile[0, 0] for tile in tiles)
+        return tiles
+
+    row = np.arange(length, dtype=np.float32)[None].repeat(32, axis=0)
+    np.testing.assert_allclose(predict_tiled(positions, row, patch=patch, overlap=overlap)[0], row, rtol=1e-5)
+    starts, side, padded = [int(tile[0]) for tile in seen], len(seen[0]), -(-length // 32) * 32
+    assert (starts[0], starts[-1] + side) == (0, padded)
+    assert all(start % 32 == 0 for start in starts)
+    assert all(one + side - other >= overlap for one, other in pairwise(starts))
+    assert len(starts) == max(1, -(-(padded - overlap) // (patch - overlap)))
 
 
 def test_neighbouring_tiles_blend_smoothly():
@@ -67,7 +91,7 @@ def test_tiles_lie_on_the_networks_grid_and_small_images_take_one():
         return tiles
 
     predict_tiled(remember, noise(40, 50), patch=512, overlap=128)
-    assert seen == [(1, 1, 192, 192)]
+    assert seen == [(1, 1, 64, 64)]
     seen.clear()
     predict_tiled(remember, noise(1000, 100), patch=512, overlap=128, batch=2)
     assert [shape[0] for shape in seen] == [2, 1]

@@ -254,6 +254,46 @@ def test_normal_diameters_never_leave_three_spreads():
     assert 22 < max(values) <= 26
 
 
+def test_particles_of_one_field_are_of_one_kind():
+    """Rejects sizes that know nothing of each other, one size for all fields, and a spread that is not relative."""
+    recipe = scenes(
+        diameter=Uniform(uniform=(8.0, 24.0)), diameter_spread=0.1, particles=12, film_thickness=0.0, gap=0.0
+    )
+    found = [np.array(sample_scene(recipe, seed=0, index=i).parameters["diameters"]) for i in range(24)]
+    means = np.array([diameters.mean() for diameters in found])
+    deviations = [diameters / diameters.mean() - 1.0 for diameters in found]
+    assert means.min() < 12
+    assert means.max() > 20
+    assert 0.07 < np.concatenate(deviations).std() < 0.11  # 0.09 is a normal distribution cut at two
+    assert abs(np.concatenate(deviations)).max() < 0.25
+    assert abs(np.corrcoef(means, [one.std() for one in deviations])[0, 1]) < 0.5
+
+
+@pytest.mark.parametrize("coverage", [0.05, 0.4])
+def test_coverage_is_of_the_field(coverage):
+    """Rejects radii for diameters, and a number that does not know how large the field's particles are."""
+    recipe = scenes(diameter=Uniform(uniform=(8.0, 16.0)), diameter_spread=0.05, coverage=coverage, film_thickness=0.0)
+    for index in range(8):
+        told = sample_scene(recipe, seed=0, index=index).parameters
+        mean = np.mean(told["diameters"])
+        discs = told["requested"] * np.pi / 4 * mean**2 / 80.0**2
+        one = np.pi / 4 * mean**2 / 80.0**2
+        assert abs(discs - coverage) < 0.6 * one + 0.15 * coverage
+
+
+def test_a_covered_field_has_a_particle_and_an_empty_one_none():
+    one = scenes(diameter=60.0, diameter_spread=0.0, coverage=0.01, film_thickness=0.0)
+    told = sample_scene(one, seed=0, index=0).parameters
+    assert (told["requested"], told["diameters"]) == (1, [60.0])
+    bare = one.model_copy(update={"empty": 1.0})
+    assert sample_scene(bare, seed=0, index=0).parameters["requested"] == 0
+
+
+def test_scenes_without_coverage_keep_their_identity():
+    told = json.loads(scenes().to_json())
+    assert not {"coverage", "diameter_spread"} & set(told)
+
+
 def test_extxyz_comes_back(tmp_path):
     scene = sample_scene(scenes(), seed=0, index=0)
     atoms = ase.io.read(write_scene(scene, tmp_path / "new" / "scene.xyz"), format="extxyz")
@@ -286,6 +326,14 @@ def test_extxyz_comes_back(tmp_path):
         ({"film_symbol": "Cx"}, "'Cx' is no element or formula"),
         ({"film_thickness": -5.0}, "film_thickness runs from -5 to -5; it must stay within 0 and"),
         ({"particles": -1}, "particles runs from -1"),
+        ({"coverage": 0.3}, "coverage needs diameter_spread, as particles of many sizes cover by chance"),
+        ({"coverage": 1.5, "diameter_spread": 0.1}, "coverage runs from 1.5 to 1.5; it must stay within 0 and 1"),
+        ({"diameter_spread": 0.6}, "diameter_spread runs from 0.6 to 0.6; it must stay within 0 and 0.4"),
+        ({"diameter": 70.0, "diameter_spread": 0.1}, "a particle of 84 Å is larger than the field of 80 Å"),
+        (
+            {"diameter": 0.5, "diameter_spread": 0.1, "coverage": 0.5},
+            "coverage reaches 0.5: 16297 particles of 0.5 Å; 10000 are the most, so cover less, or raise the diameter",
+        ),
         ({"embedded": 1.5}, "embedded runs from 1.5 to 1.5; it must stay within 0 and 1"),
         ({"orientation": (0, 0, 0)}, r"\[0, 0, 0\] is no direction"),
         ({"shapes": ("rod",), "aspect": -1.0, "diameter": 10.0}, "length over diameter must be positive"),

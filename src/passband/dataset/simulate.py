@@ -18,6 +18,7 @@ from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
 from passband.dataset.store_writing import (
     finish_store,
+    is_finished,
     prepare_store,
     shard_is_complete,
     write_part,
@@ -77,22 +78,34 @@ def simulate(
     recipe, place = _simulation_of(recipe), Path(directory)
     device = None if device is None else resolve_device(device)
     prepare_store(place, recipe)
-    shards = shards_of(recipe)
     with exclusive(place) as ours:
-        if not ours:
+        if ours:
+            remove_leftovers(place)
+            _complete(recipe, place, workers=workers, device=device, progress=progress)
+        elif not is_finished(place) or _missing(recipe, place):  # several may train on a finished one at once
             raise StoreError(f"another run is writing {place}; wait for it, or stop it first")
-        remove_leftovers(place)
-        missing = [shard for shard, members in enumerate(shards) if not shard_is_complete(place, shard, members)]
-        done = recipe.structures - sum(len(shards[shard]) for shard in missing)
+    return WaveStore.open(place)
+
+
+def _complete(
+    recipe: Simulation, place: Path, *, workers: int, device: str | None, progress: ProgressCallback | None
+) -> None:
+    """Simulate what a store of ours has not yet."""
+    missing, shards = _missing(recipe, place), shards_of(recipe)
+    done = recipe.structures - sum(len(shards[shard]) for shard in missing)
+    if progress is not None:
+        progress(done, recipe.structures)
+    for shard in _run(recipe, place, missing, workers=workers, device=device):
+        done += len(shards[shard])
         if progress is not None:
             progress(done, recipe.structures)
-        for shard in _run(recipe, place, missing, workers=workers, device=device):
-            done += len(shards[shard])
-            if progress is not None:
-                progress(done, recipe.structures)
-        if missing or not (place / "scenes.parquet").exists():
-            finish_store(place, recipe)
-    return WaveStore.open(place)
+    if missing or not is_finished(place):
+        finish_store(place, recipe)
+
+
+def _missing(recipe: Simulation, place: Path) -> list[int]:
+    """Numbers of the shards that a store has not, or not whole."""
+    return [shard for shard, members in enumerate(shards_of(recipe)) if not shard_is_complete(place, shard, members)]
 
 
 def _simulation_of(recipe: Simulation | Planned) -> Simulation:

@@ -148,6 +148,11 @@ def _table_writer(sink: io.BytesIO, schema: pa.Schema) -> pq.ParquetWriter:
     )
 
 
+def is_finished(directory: Path) -> bool:
+    """Whether the table that is written last is there."""
+    return (directory / "scenes.parquet").exists()
+
+
 def finish_store(directory: Path, recipe: Simulation) -> None:
     """Gather the rows of all shards in scenes.parquet, which makes the store complete.
 

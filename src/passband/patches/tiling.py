@@ -1,6 +1,7 @@
 """Images of any size for a function of tiles, without seams."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,33 +15,38 @@ TILE_STEP = (
 FloatImage = NDArray[np.float32]
 
 
-def _ramp(tile: int, overlap: int) -> NDArray[np.float32]:
+def _ramp(tile: int, overlap: int, *, first: bool, last: bool) -> NDArray[np.float32]:
     """Weight of a tile's pixels along one axis: 0 in the outer 3/8 of the overlap, a cosine flank, 1 inside.
 
-    The flanks of neighbours add up to 1, and the outer rim, whose surroundings the network could not see, never
-    counts.
+    The `first` has weight 1 as far as its start, the `last` as far as its end, which are borders of the image.
     """
     position = (np.arange(overlap) + 0.5) / max(overlap, 1)  # 0 … 1 across the overlap
     flank = 0.5 - 0.5 * np.cos(np.pi * np.clip(4.0 * position - 1.5, 0.0, 1.0))
     weights = np.ones(tile, dtype=np.float32)
-    if overlap:
+    if overlap and not first:
         weights[:overlap] = flank
+    if overlap and not last:
         weights[-overlap:] = flank[::-1]
     return weights
 
 
-def _tiles_along(length: int, patch: int, overlap: int, step: int) -> tuple[int, int, int]:
-    """Return tile side, overlap and number of tiles that cover `length` pixels plus half an overlap at either end."""
-    padded = length + overlap
+def _along(length: int, patch: int, overlap: int, step: int) -> tuple[int, list[int]]:
+    """Return the side of the tiles and where they start: as few as cover `length` pixels, evenly spaced on `step`."""
+    padded = -(-length // step) * step
     if padded <= patch:
-        return -(-padded // step) * step, overlap, 1
-    return patch, overlap, -(-(padded - overlap) // (patch - overlap))
+        return padded, [0]
+    last = -(-(padded - patch) // (patch - overlap))  # number of the last tile
+    return patch, [round(tile * (padded - patch) / last / step) * step for tile in range(last + 1)]
 
 
-def _corners(counts: tuple[int, int], steps: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    for row in range(counts[0]):
-        for column in range(counts[1]):
-            yield row * steps[0], column * steps[1]
+def _weights(starts: list[int], side: int, overlap: int) -> list[NDArray[np.float32]]:
+    """Weights of each tile along one axis, which add up to 1 at every pixel."""
+    last = len(starts) - 1
+    ramps = [_ramp(side, overlap, first=tile == 0, last=tile == last) for tile in range(last + 1)]
+    total = np.zeros(starts[-1] + side, dtype=np.float32)
+    for start, ramp in zip(starts, ramps, strict=True):
+        total[start : start + side] += ramp
+    return [ramp / total[start : start + side] for start, ramp in zip(starts, ramps, strict=True)]
 
 
 def predict_tiled(
@@ -59,12 +65,12 @@ def predict_tiled(
     function
         Takes tiles (n, channels, p, q), gives (n, classes, p, q); p, q ≤ `patch` are multiples of `step`.
     image
-        (y, x) or (channels, y, x); reflected half an overlap beyond its border, or more where it is smaller than a
-        tile.
+        (y, x) or (channels, y, x). Its borders are borders of tiles, as those of the patches that a network learned
+        from; only to a multiple of `step` is it reflected, below and to the right.
     patch, overlap
-        Tile side and the stripe that neighbours share, in pixels, multiples of `step`. No output counts that lies
-        within 3/8 of the overlap from a tile's edge: a network that reaches no further gives, in tiles, exactly what it
-        gives for the whole image at once.
+        Tile side and the stripe that neighbours share at least, in pixels, multiples of `step`. No output counts that
+        lies within 3/8 of the overlap from the edge between tiles: a network that reaches no further gives, in tiles,
+        exactly what it gives for the whole image at once.
     batch
         Tiles per call. Memory: `patch`² × `batch` inside the function, and the result.
     step
@@ -87,38 +93,19 @@ def predict_tiled(
         )
     array = np.asarray(image, dtype=np.float32)
     planes = array if array.ndim == 3 else array[None]  # (channels, y, x)
-    shape = planes.shape[1:]
-    plans = [_tiles_along(length, patch, overlap, step) for length in shape]
-    counts = (plans[0][2], plans[1][2])
-    sides = (plans[0][0], plans[1][0])
-    steps = (sides[0] - overlap, sides[1] - overlap)
-    extents = [step * count + overlap for step, count in zip(steps, counts, strict=True)]
-    before = overlap // 2
-    after = [extent - length - before for extent, length in zip(extents, shape, strict=True)]
-    around = ((0, 0), (before, after[0]), (before, after[1]))
-    padded = np.pad(planes, around, mode="reflect" if min(shape) > 1 else "edge")
-    weight = _ramp(sides[0], overlap)[:, None] * _ramp(sides[1], overlap)[None, :]
-    inside = (slice(before, before + shape[0]), slice(before, before + shape[1]))
-    corners = list(_corners(counts, steps))
+    height, width = planes.shape[1:]
+    (rows, tops), (columns, lefts) = (_along(length, patch, overlap, step) for length in (height, width))
+    after = ((0, 0), (0, tops[-1] + rows - height), (0, lefts[-1] + columns - width))
+    padded = np.pad(planes, after, mode="reflect" if min(height, width) > 1 else "edge")
+    down, across = _weights(tops, rows, overlap), _weights(lefts, columns, overlap)
+    places = list(product(zip(tops, down, strict=True), zip(lefts, across, strict=True)))
     total: FloatImage | None = None
-    for start in range(0, len(corners), batch):
-        group = corners[start : start + batch]
-        tiles = np.stack([padded[:, y : y + sides[0], x : x + sides[1]] for y, x in group])
-        outputs = function(tiles)
+    for begin in range(0, len(places), batch):
+        group = places[begin : begin + batch]
+        outputs = function(np.stack([padded[:, y : y + rows, x : x + columns] for (y, _), (x, _) in group]))
         if total is None:
             total = np.zeros((outputs.shape[1], *padded.shape[1:]), dtype=np.float32)
-        for (y, x), output in zip(group, outputs, strict=True):
-            total[:, y : y + sides[0], x : x + sides[1]] += output * weight
+        for ((y, weight_y), (x, weight_x)), output in zip(group, outputs, strict=True):
+            total[:, y : y + rows, x : x + columns] += output * (weight_y[:, None] * weight_x)
     assert total is not None
-    return total[:, *inside] / _normalisation(counts, sides, overlap)[inside]
-
-
-def _normalisation(counts: tuple[int, int], sides: tuple[int, int], overlap: int) -> FloatImage:
-    """Sum of the tiles' weights at every pixel: 1 except for rounding and the outer rim; separable, hence cheap."""
-    axes = []
-    for count, side in zip(counts, sides, strict=True):
-        axis = np.zeros((side - overlap) * count + overlap, dtype=np.float32)
-        for tile in range(count):
-            axis[tile * (side - overlap) :][:side] += _ramp(side, overlap)
-        axes.append(axis)
-    return axes[0][:, None] * axes[1][None, :]
+    return np.ascontiguousarray(total[:, :height, :width])

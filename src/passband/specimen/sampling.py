@@ -35,7 +35,7 @@ from passband.specimen.scene import (
     without_overlap,
     write_scene,
 )
-from passband.specimen.scene_distribution import SceneDistribution
+from passband.specimen.scene_distribution import SPREADS, SceneDistribution, discs
 
 __all__ = ["Scene", "SceneDistribution", "sample_scene", "write_scene"]
 
@@ -48,10 +48,30 @@ class _Ground(NamedTuple):
     shape: FilmShape | None
 
 
-def _make_particle(scenes: SceneDistribution, arrangement: str, rng: np.random.Generator) -> Particle:
+class _Kind(NamedTuple):
+    """What the particles of one scene share: their arrangement, and their mean diameter where they have one, in Å."""
+
+    arrangement: str
+    mean: float | None
+    spread: float
+
+    def diameter(self, scenes: SceneDistribution, rng: np.random.Generator) -> float:
+        """One of them, in Å."""
+        if self.mean is None:
+            return drawn(scenes.diameter, rng)
+        return self.mean * (1.0 + self.spread * float(np.clip(rng.standard_normal(), -SPREADS, SPREADS)))
+
+
+def _kind(scenes: SceneDistribution, arrangement: str, rng: np.random.Generator) -> _Kind:
+    if scenes.diameter_spread is None:
+        return _Kind(arrangement, None, 0.0)
+    return _Kind(arrangement, drawn(scenes.diameter, rng), drawn(scenes.diameter_spread, rng))
+
+
+def _make_particle(scenes: SceneDistribution, kind: _Kind, rng: np.random.Generator) -> Particle:
     material = scenes.crystal(scenes.materials[int(rng.integers(len(scenes.materials)))])
-    shape = scenes.shapes[int(rng.integers(len(scenes.shapes)))] if arrangement != "polycrystal" else "sphere"
-    diameter = drawn(scenes.diameter, rng)
+    shape = scenes.shapes[int(rng.integers(len(scenes.shapes)))] if kind.arrangement != "polycrystal" else "sphere"
+    diameter = kind.diameter(scenes, rng)
     axis = scenes.orientation
     turn = random_orientation(rng) if axis == "random" else zone_axis_orientation(material, axis, rng=rng)
     body = build_body(
@@ -115,9 +135,12 @@ def _arrange(
     return placed if arrangement == "isolated" else separate(placed, field=field)
 
 
-def _count(scenes: SceneDistribution, rng: np.random.Generator) -> int:
+def _count(scenes: SceneDistribution, kind: _Kind, rng: np.random.Generator) -> int:
     empty = rng.random() < scenes.empty
-    number = round(drawn(scenes.particles, rng))
+    if scenes.coverage is None or kind.mean is None:
+        number = round(drawn(scenes.particles, rng))
+    else:
+        number = max(1, round(drawn(scenes.coverage, rng) * discs(scenes.field, kind.mean)))
     return 0 if empty else number
 
 
@@ -174,10 +197,9 @@ def sample_scene(scenes: SceneDistribution, *, seed: int, index: int) -> Scene:
     weights = np.array([scenes.arrangement[name] for name in names])
     arrangement = names[int(layout.choice(len(names), p=weights / weights.sum()))]
     side = scenes.side if scenes.side != "random" else ("top", "bottom")[int(layout.integers(2))]
-    requested = _count(scenes, layout)
-    particles = [
-        _make_particle(scenes, arrangement, np.random.default_rng(child)) for child in particle_seed.spawn(requested)
-    ]
+    kind = _kind(scenes, arrangement, layout)
+    requested = _count(scenes, kind, layout)
+    particles = [_make_particle(scenes, kind, np.random.default_rng(child)) for child in particle_seed.spawn(requested)]
     sides = [("top", "bottom")[k] for k in more.integers(2, size=requested)] if side == "both" else [side] * requested
     plain = scenes.relief == FilmRelief() and scenes.residue == FilmResidue()
     shape = None if plain else film_shape(scenes.relief, thickness, field=scenes.field, rng=more)

@@ -15,6 +15,10 @@ from passband.specimen.network import DENSITIES
 from passband.specimen.particle import Miller, Shape
 from passband.specimen.support import CARBON_DENSITY, check_film
 
+SPREADS = 2.0  # standard deviations at which the diameters of one scene are cut
+MOST = 10_000  # particles in a scene
+WIDEST = 0.4  # relative standard deviation that they may have: the smallest are a fifth of the mean
+
 
 class SceneDistribution(Recipe):
     """Which scenes may occur; by default those of the CdSe recipe: 1 to 5 spheres of 3-5 nm on 2-8 nm of carbon.
@@ -43,11 +47,18 @@ class SceneDistribution(Recipe):
     crystals
         Crystals of your own (from a CIF, say), which `materials` may name.
     particles
-        Number of particles in a scene, rounded.
+        Number of particles in a scene, rounded; without a `coverage`.
+    coverage
+        In place of `particles`: fraction of the field that discs of their mean diameter cover together, at least one
+        of them; needs a `diameter_spread`.
     empty
         Probability of a scene without particles.
     diameter
-        Å: of a sphere, of the sphere of a Wulff shape's volume, of a rod's cross-section, or of a grain.
+        Å: of a sphere, of the sphere of a Wulff shape's volume, of a rod's cross-section, or of a grain. Each particle
+        draws its own, unless there is a `diameter_spread`.
+    diameter_spread
+        Of the particles of one scene, which are then of one kind: relative standard deviation about a mean that the
+        scene draws from `diameter`; normal, cut at two of its standard deviations.
     shapes
         Each particle has one of them at random; grains of a polycrystal start as spheres.
     aspect
@@ -91,8 +102,10 @@ class SceneDistribution(Recipe):
     materials: tuple[str, ...] = ("CdSe",)
     crystals: tuple[Crystal, ...] = ()
     particles: Scalar = Choice(choice=(1, 2, 3, 4, 5))
+    coverage: Scalar | None = None
     empty: float = Field(default=0.0, ge=0, le=1)
     diameter: Scalar = Uniform(uniform=(30.0, 50.0))
+    diameter_spread: Scalar | None = None
     shapes: tuple[Shape, ...] = ("sphere",)
     aspect: Scalar = Uniform(uniform=(1.5, 3.0))
     rod_axis: Miller = (0, 0, 1)
@@ -111,7 +124,13 @@ class SceneDistribution(Recipe):
     @model_serializer(mode="wrap")
     def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = handler(self)
-        for name in ("film_structure", "relief", "residue"):  # scenes of before there was a choice keep their identity
+        for name in (
+            "film_structure",
+            "relief",
+            "residue",
+            "coverage",
+            "diameter_spread",
+        ):  # scenes of before there was a choice keep their identity
             if getattr(self, name) == type(self).model_fields[name].default:
                 values.pop(name, None)
         return values
@@ -121,6 +140,8 @@ class SceneDistribution(Recipe):
         _check_lists(self)
         _check_arrangement(self.arrangement)
         _check_sizes(self)
+        _check_limits(self)
+        _check_coverage(self)
         for name in self.materials:
             self.crystal(name)
         distance = check_film(self.film_symbol, self.film_density, self.film_minimum_distance)
@@ -183,20 +204,45 @@ def _check_sizes(scenes: SceneDistribution) -> None:
     smallest, largest = limits(scenes.diameter)
     if smallest <= 0:
         raise PassbandError(f"diameter reaches {smallest:g} Å; it must stay positive, so raise its lower end")
+    if scenes.diameter_spread is not None:
+        largest *= 1.0 + SPREADS * limits(scenes.diameter_spread)[1]
     if "rod" in scenes.shapes:
         largest *= float(np.hypot(1.0, limits(scenes.aspect)[1]))
     if largest > scenes.field:
         raise PassbandError(
             f"a particle of {largest:g} Å is larger than the field of {scenes.field:g} Å; widen the field or shrink it"
         )
-    rules: list[tuple[str, Scalar, float]] = [
+    if "rod" in scenes.shapes and limits(scenes.aspect)[0] <= 0:
+        raise PassbandError(f"aspect reaches {limits(scenes.aspect)[0]:g}; length over diameter must be positive")
+
+
+def _check_limits(scenes: SceneDistribution) -> None:
+    rules: list[tuple[str, Scalar | None, float]] = [
         ("film_thickness", scenes.film_thickness, np.inf),
-        ("particles", scenes.particles, 10_000),
+        ("particles", scenes.particles, MOST),
+        ("coverage", scenes.coverage, 1.0),
+        ("diameter_spread", scenes.diameter_spread, WIDEST),
         ("embedded", scenes.embedded, 1.0),
     ]
     for name, scalar, highest in rules:
-        low, high = limits(scalar)
+        low, high = (0.0, 0.0) if scalar is None else limits(scalar)
         if low < 0 or high > highest:
             raise PassbandError(f"{name} runs from {low:g} to {high:g}; it must stay within 0 and {highest:g}")
-    if "rod" in scenes.shapes and limits(scenes.aspect)[0] <= 0:
-        raise PassbandError(f"aspect reaches {limits(scenes.aspect)[0]:g}; length over diameter must be positive")
+
+
+def _check_coverage(scenes: SceneDistribution) -> None:
+    if scenes.coverage is None:
+        return
+    if scenes.diameter_spread is None:
+        raise PassbandError("coverage needs diameter_spread, as particles of many sizes cover by chance; 0.1 is usual")
+    smallest, most = limits(scenes.diameter)[0], limits(scenes.coverage)[1]
+    if discs(scenes.field, smallest) * most > MOST:
+        raise PassbandError(
+            f"coverage reaches {most:g}: {discs(scenes.field, smallest) * most:.0f} particles of {smallest:g} Å; "
+            f"{MOST} are the most, so cover less, or raise the diameter"
+        )
+
+
+def discs(field: float, diameter: float) -> float:
+    """Return how many discs of a diameter have together the area of a square field, both in Å."""
+    return field**2 / (np.pi / 4.0 * diameter**2)
