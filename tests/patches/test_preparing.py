@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from passband.patches.preparing import Preparation, gaussian_average, robustly_scaled
 from passband.patches.symmetry import dihedral
@@ -42,7 +43,7 @@ def test_a_slow_gradient_is_taken_away_and_fringes_are_kept() -> None:
     y, x = torch.meshgrid(torch.arange(160.0), torch.arange(160.0), indexing="ij")
     fringes = torch.cos(2 * torch.pi * x / 3.0)
     gradient = 20.0 * (y / 160.0)
-    seen = Preparation().prepare((fringes + gradient)[None, None])[0, 0]
+    seen = Preparation(high_pass=12.0).prepare((fringes + gradient)[None, None])[0, 0]
     inner = seen[40:-40, 40:-40]
     assert float(torch.corrcoef(torch.stack([inner.flatten(), fringes[40:-40, 40:-40].flatten()]))[0, 1]) > 0.999
     kept = Preparation(high_pass=None).prepare((fringes + gradient)[None, None])[0, 0, 40:-40, 40:-40]
@@ -89,3 +90,14 @@ def test_the_average_is_a_gaussian() -> None:
     seen = gaussian_average(spike, 8.0)[0, 0]
     assert float(seen[60, 68] / seen[60, 60]) == pytest.approx(0.6065, abs=1e-3)
     assert float(seen.sum()) == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(130, 97), (32, 321), (1, 40)])
+@pytest.mark.parametrize("deviation", [3.0, 64.0])
+def test_the_average_is_that_of_a_mirrored_image(shape: tuple[int, int], deviation: float) -> None:
+    """Rejects borders that are wrapped or zero, and a mirror on the outermost pixel instead of its edge."""
+    image = _texture(400)[..., : shape[0], : shape[1]].cumsum(-1)
+    wanted = gaussian_filter(image[0, 0].double().numpy(), deviation, mode="reflect", truncate=8.0)
+    torch.testing.assert_close(
+        gaussian_average(image, deviation)[0, 0].double(), torch.from_numpy(wanted), atol=1e-4, rtol=0
+    )

@@ -5,17 +5,15 @@ pixels and on borders. Subtracting a Gaussian average takes what is slow away, a
 is that of the most common texture, whatever a few pixels do.
 """
 
-from math import ceil
+from math import pi
 
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional as F
 
 from passband.recipe import Recipe
 
 NORMAL = 1.4826  # standard deviation over median absolute deviation of a normal distribution
-REACH = 3.0  # of a Gaussian kernel, in its standard deviations
 EVEN = 1e-6  # a median deviation below this part of the standard deviation says nothing: more than half is one value
 
 
@@ -30,7 +28,7 @@ class Preparation(Recipe):
         Where values are cut, in robust standard deviations: before the average is taken, and after.
     """
 
-    high_pass: float | None = Field(default=12.0, gt=0.5, le=256.0)
+    high_pass: float | None = Field(default=64.0, gt=0.5, le=256.0)
     clip: float = Field(default=8.0, ge=3.0, le=1e6)
 
     def prepare(self, images: Tensor) -> Tensor:
@@ -57,19 +55,16 @@ def robustly_scaled(images: Tensor, *, clip: float) -> Tensor:
 
 
 def gaussian_average(images: Tensor, deviation: float) -> Tensor:
-    """Gaussian average of images (n, channels, y, x), which are reflected at their borders, to 3 deviations."""
+    """Gaussian average of images (n, channels, y, x), mirrored at the outer edges of their pixels.
+
+    `deviation` is in pixels. A mirrored image is periodic, so its Fourier transform is multiplied by exp(-2π²σ²f²).
+    """
+    averaged = images
     for axis in (-2, -1):
-        radius = min(ceil(REACH * deviation), images.shape[axis] - 1)
-        offsets = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
-        kernel = torch.exp(-0.5 * (offsets / deviation) ** 2)
-        images = _along(images, kernel / kernel.sum(), radius, axis)
-    return images
-
-
-def _along(images: Tensor, kernel: Tensor, radius: int, axis: int) -> Tensor:
-    """Convolve images (n, channels, y, x) with a kernel along one axis, as one channel each."""
-    planes = images.flatten(0, 1)[:, None]  # (n·channels, 1, y, x)
-    rows = axis == -2
-    padded = F.pad(planes, (0, 0, radius, radius) if rows else (radius, radius, 0, 0), mode="reflect")
-    weight = kernel.view(1, 1, -1, 1) if rows else kernel.view(1, 1, 1, -1)
-    return F.conv2d(padded, weight).view_as(images)
+        side = images.shape[axis]
+        mirrored = torch.cat([averaged, averaged.flip(axis)], dim=axis)
+        frequency = torch.fft.rfftfreq(2 * side, dtype=images.dtype, device=images.device)  # 1 per pixel
+        passed = torch.exp(-2.0 * (pi * deviation * frequency) ** 2)
+        spectrum = torch.fft.rfft(mirrored, dim=axis) * (passed[:, None] if axis == -2 else passed)
+        averaged = torch.fft.irfft(spectrum, n=2 * side, dim=axis).narrow(axis, 0, side)
+    return averaged
