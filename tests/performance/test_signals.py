@@ -35,12 +35,12 @@ def model(seed: int = 1) -> Model:
     return Model(network, ModelCard(architecture=TINY, pixel_size=0.8))
 
 
-def scenes(count: int, *, seed: int = 0) -> list[np.ndarray]:
+def scenes(count: int, *, seed: int = 0, side: int = 64) -> list[np.ndarray]:
     """Discs on noise: what a network may know."""
     rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:64, :64]
-    centres = rng.uniform(12, 52, (count, 2))
-    return [np.hypot(y - a, x - b) < 9.0 for a, b in centres] + 0.3 * rng.normal(size=(count, 64, 64))
+    y, x = np.mgrid[:side, :side]
+    centres = rng.uniform(12, side - 12, (count, 2))
+    return [np.hypot(y - a, x - b) < 9.0 for a, b in centres] + 0.3 * rng.normal(size=(count, side, side))
 
 
 def uncertainty(logits: torch.Tensor, temperature: float = 1.0) -> dict[str, np.ndarray]:
@@ -108,13 +108,13 @@ def test_white_noise_has_a_flat_spectrum_and_smooth_noise_has_not() -> None:
 
 def test_images_unlike_the_reference_are_far_from_it() -> None:
     network = model()
-    seen = [examine(network, image, 0.8).observation for image in scenes(32)]
+    seen = [examine(network, image, 0.8).observation for image in scenes(32, side=192)]
     reference = SignalReference(
         features=Subspace.fitted(np.concatenate([one.features for one in seen]), most=8),
         spectrum=Subspace.fitted(np.concatenate([one.profiles for one in seen]), most=4),
     )
-    stripes = np.sin(np.arange(64) * 0.9)[None, :] * np.ones((64, 1)) + 0.1 * scenes(1, seed=5)[0]
-    near = [signals_of(network, image, reference=reference) for image in scenes(5, seed=1)]
+    stripes = np.sin(np.arange(192) * 0.9)[None, :] * np.ones((192, 1)) + 0.1 * scenes(1, seed=5, side=192)[0]
+    near = [signals_of(network, image, reference=reference) for image in scenes(5, seed=1, side=192)]
     far = signals_of(network, stripes, reference=reference)
     for name in ("feature_distance", "spectrum_distance", "spectrum_residual"):
         assert far[name] > 1.5 * max(row[name] for row in near), name

@@ -5,6 +5,7 @@ import pytest
 import torch
 from skimage.io import imread
 
+from passband.experiment.plan import load_plan
 from passband.scores.overlap import overlap_scores
 from passband.segmentation.model import load_model
 from passband.segmentation.shipped import find_model
@@ -36,10 +37,12 @@ def test_shipped_weights_are_small_and_their_card_says_how_they_came_about() -> 
     folder = find_model(None)
     card = load_model(folder).card
     assert (folder / "weights.safetensors").stat().st_size <= 10_000_000
-    assert card.simulation["seed"] == 2026
-    assert card.conditions["dose"] == {"log_uniform": [80.0, 900.0]}
+    plan = load_plan("au_hrtem")
+    assert card.simulation == plan.simulation.model_dump(mode="json")
+    assert card.imaging == plan.imaging.model_dump(mode="json")
+    assert card.architecture == plan.network
     assert card.cost["seconds"] > 0
-    assert set(card.scores) == {"underfocus 10 nm", "in focus", "overfocus 30 nm"}
+    assert set(card.scores) == {one.name for one in plan.validation}
 
 
 def test_an_odd_side_shows_the_network_noise_and_no_stripes() -> None:

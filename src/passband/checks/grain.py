@@ -22,12 +22,15 @@ def central(image: NDArray[np.generic], side: int = CENTRAL) -> NDArray[np.gener
     return image[top : top + side, left : left + side]
 
 
-def grain(image: Array) -> float:
+def grain(image: Array, where: NDArray[np.bool_] | None = None) -> float:
     """Skewness of a texture (y, x) after whitening, in standard deviations of that of Gaussian noise.
 
-    What is beyond `EDGE` is left out: edges, such as those of holes in a film, are no noise.
+    It is that of the pixels `where`, all by default. What is beyond `EDGE` is left out: edges, such as those of holes
+    in a film, are no noise.
     """
-    white = whitened(image)
+    white = whitened(image) if where is None else whitened(image)[where]
+    if white.size == 0:
+        return 0.0
     centred = white - np.median(white)
     reach = EDGE * NORMAL * float(np.median(np.abs(centred)))
     noise = centred[np.abs(centred) <= reach]

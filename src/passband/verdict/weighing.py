@@ -79,9 +79,14 @@ def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = 
         sigma=conditions.sigma,
         delta_epsilon=conditions.delta_epsilon,
         signals=measured,
-        flags=tuple(flag.word for flag in evidence.flags),
+        flags=_words(evidence),
     )
     return replace(verdict, **predicted)  # type: ignore[arg-type]  # error_area, loss, dice
+
+
+def _words(evidence: Evidence) -> tuple[str, ...]:
+    """Words of the flags, each once: several checks may share one."""
+    return tuple(dict.fromkeys(flag.word for flag in evidence.flags))
 
 
 def _flag_reasons(evidence: Evidence) -> list[Reason]:
@@ -155,5 +160,4 @@ def _uncalibrated(error_model: ErrorModel | None, evidence: Evidence) -> Verdict
     reasons = sorted((*evidence.file, *_flag_reasons(evidence)), key=lambda reason: -reason.level)
     outcome: Outcome = "outside" if reasons and reasons[0].level == len(OUTCOMES) - 1 else "not calibrated"
     texts = (*(reason.text for reason in reasons), why)
-    flags = tuple(flag.word for flag in evidence.flags)
-    return Verdict(outcome, texts, (cure,), conditions=evidence.estimate, flags=flags)
+    return Verdict(outcome, texts, (cure,), conditions=evidence.estimate, flags=_words(evidence))
