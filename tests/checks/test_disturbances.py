@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import zoom
+from scipy.ndimage import gaussian_filter, zoom
 from tests.fixtures.drawn_micrographs import PIXEL, average, darkness, micrograph, rule
 
 from passband.checks.check import Check
 from passband.checks.damage import BLACK_BORDER, BURNED_SCALE, SATURATED_PIXELS
 from passband.checks.gradient import GRADIENT
 from passband.checks.sampling import EMPTY_MAGNIFICATION
+from passband.checks.slow_contrast import SLOW_CONTRAST
 from passband.checks.stability import UNSTABLE_BLUR, UNSTABLE_NOISE, UNSTABLE_SCALE
 from passband.checks.subject import Subject
 
@@ -25,6 +26,21 @@ def test_an_enlarged_image_has_no_fine_detail() -> None:
     assert value(EMPTY_MAGNIFICATION, image) < EMPTY_MAGNIFICATION.least / 2
     assert value(EMPTY_MAGNIFICATION, zoom(image, 2, order=3)) > EMPTY_MAGNIFICATION.least
     assert value(EMPTY_MAGNIFICATION, np.zeros((64, 64))) == 0.0
+
+
+def test_contrast_of_thickness_is_slow_and_grain_is_not() -> None:
+    """Rejects a ratio that a gradient, the level or the gain of an image changes, and one of white noise."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(256, 256))
+    y, x = np.mgrid[:256, :256]
+    discs = sum(np.hypot(y - a, x - b) < 16.0 for a, b in ((60, 70), (150, 100), (90, 190), (200, 210)))
+    assert value(SLOW_CONTRAST, noise) == pytest.approx(0.0, abs=0.1)
+    assert value(SLOW_CONTRAST, 3.0 * discs + 0.3 * noise) > 1.5
+    grain = gaussian_filter(noise, 1.2) - gaussian_filter(noise, 2.4)
+    assert value(SLOW_CONTRAST, discs + grain / grain.std()) < 0.0
+    slow = value(SLOW_CONTRAST, 2.0 * discs + noise)
+    assert value(SLOW_CONTRAST, 50.0 + 20.0 * discs + 10.0 * noise) == pytest.approx(slow, abs=1e-3)
+    assert value(SLOW_CONTRAST, np.ones((64, 64))) == 0.0
 
 
 def test_a_gradient_is_the_share_that_a_slow_surface_explains() -> None:

@@ -9,6 +9,7 @@ from passband.checks.gradient import GRADIENT
 from passband.checks.lattice import STRANGE_FRINGES
 from passband.checks.no_signal import NO_SIGNAL
 from passband.checks.sampling import EMPTY_MAGNIFICATION
+from passband.checks.slow_contrast import SLOW_CONTRAST
 from passband.checks.stability import UNSTABLE_BLUR, UNSTABLE_NOISE, UNSTABLE_SCALE
 from passband.checks.subject import Subject
 from passband.entries import Entries
@@ -27,6 +28,7 @@ CHECKS: Entries[Check] = Entries(
         STRANGE_FRINGES,
         EMPTY_MAGNIFICATION,
         GRADIENT,
+        SLOW_CONTRAST,
         SATURATED_PIXELS,
         BLACK_BORDER,
         BURNED_SCALE,
