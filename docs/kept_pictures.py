@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from skimage.io import imread
 
 import passband
+from passband.camera.camera import CameraDistribution
 from passband.figures.segmentation import draw_micrograph
 from passband.figures.style import PREDICTED, TRUTH, label_axes, to_png
 from passband.files.writing import write_image_tiff
@@ -47,8 +48,8 @@ def take_micrograph(store: passband.WaveStore, path: Path, aberrations: dict[str
         energy=300e3, focal_spread=FOCAL_SPREAD, dose=DOSE, aberrations=aberrations
     )
     plan = passband.load_plan("au_hrtem")
-    counting = {"camera": None, "contrast": None}  # as the shipped network was trained
-    imaging = plan.imaging.model_copy(update={"conditions": conditions, "pixel_size": PIXEL, **counting})
+    camera = {"camera": CameraDistribution(correlation=0.5), "contrast": None}  # that of the plan's validation
+    imaging = plan.imaging.model_copy(update={"conditions": conditions, "pixel_size": PIXEL, **camera})
     acquisition = passband.Acquisition(store, imaging, indices=[1], seed=1)
     row = acquisition.row(0, 0, 1)
     image, mask = acquisition.image_from_row(row | {"patch": row["pixels"]})  # the whole field
