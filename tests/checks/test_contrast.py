@@ -5,7 +5,8 @@ import pytest
 from tests.fixtures.drawn_micrographs import PIXEL, darkness, micrograph, roughness, rule
 
 from passband.checks.contrast import BRIGHT_PARTICLES, DARK_GRAIN, FOLLOWS_GREY, brightness
-from passband.checks.subject import Subject
+from passband.checks.grain import grain
+from passband.checks.subject import Subject, texture
 
 
 def value(check, image: np.ndarray, logit=roughness) -> float:
@@ -31,6 +32,24 @@ def test_a_network_that_calls_dark_what_is_a_particle_cannot_hide_a_negative() -
     assert value(BRIGHT_PARTICLES, -image, darkness) == pytest.approx(
         -value(BRIGHT_PARTICLES, image, darkness), abs=1e-4
     )
+
+
+def test_the_grain_of_a_large_image_weighs_no_more() -> None:
+    """Rejects standard deviations, which grow with the side of an image while the threshold does not."""
+    rng = np.random.default_rng(0)
+    small, large = (-rng.poisson(20.0, size=(side, side)).astype(float) for side in (128, 512))
+    assert value(DARK_GRAIN, large) == pytest.approx(value(DARK_GRAIN, small), rel=0.2)
+    assert -grain(texture(large)) > 3.0 * value(DARK_GRAIN, large)
+
+
+def test_only_the_film_has_grain() -> None:
+    """Rejects the grain of the whole image: what a particle looks like is no noise."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:128, :128]
+    particle = np.hypot(y - 64.0, x - 64.0) < 44.0
+    image = rng.normal(size=(128, 128)) - particle * (6.0 + 3.0 * rng.exponential(size=(128, 128)))
+    assert -grain(texture(image)) > DARK_GRAIN.least
+    assert value(DARK_GRAIN, image, darkness) < DARK_GRAIN.least
 
 
 def test_a_mask_that_follows_grey_levels_is_another_one_in_the_negative() -> None:

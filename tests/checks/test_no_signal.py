@@ -70,6 +70,12 @@ def test_grain_is_the_skewness_of_counting() -> None:
     assert grain(counts) == pytest.approx(0.2 * np.sqrt(counts.size / 6.0), rel=0.35)  # 1/√25, less what is clipped
     assert grain(-counts) == pytest.approx(-grain(counts), rel=1e-6)
     assert grain(np.zeros((32, 32))) == 0.0
+    half = np.arange(counts.shape[1])[None, :] < counts.shape[1] // 2
+    mixed = np.where(half, counts, 2.0 * counts.mean() - counts)  # the other half is a negative
+    left, right = (grain(mixed, np.broadcast_to(where, counts.shape)) for where in (half, ~half))
+    assert left > 3.0
+    assert right < -3.0
+    assert grain(counts, np.zeros(counts.shape, dtype=bool)) == 0.0
 
 
 def test_edges_are_no_grain() -> None:

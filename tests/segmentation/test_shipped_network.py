@@ -22,7 +22,7 @@ def test_gold_on_carbon_is_found_by_a_network_that_saw_simulations_only(shared_d
     image = imread(folder / "au_hrtem_image.png")
     truth = (imread(folder / "au_hrtem_mask.png") > 0).astype(np.uint8)
     model = load_model(find_model(None))
-    assert dice(model.segment(image, pixel_size).labels, truth) >= 0.91
+    assert dice(model.segment(image, pixel_size).labels, truth) >= 0.92
     # the contrast of the image carries the answer
     assert dice(model.segment(255 - image, pixel_size).labels, truth) < 0.90
 

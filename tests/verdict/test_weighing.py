@@ -191,6 +191,8 @@ def test_a_flag_is_told_and_counts_as_it_says(error_model) -> None:
     flags = [Flag("saturated", "3 % of the pixels are at the highest value", 0), Flag("inverted", "it is inverted", 2)]
     found = [weigh(error_model, Evidence(given(), QUIET, flags=flags[:count]), advise=False) for count in (1, 2)]
     assert [one.flags for one in found] == [("saturated",), ("saturated", "inverted")]
+    twice = weigh(error_model, Evidence(given(), QUIET, flags=[*flags, flags[1]]), advise=False)
+    assert twice.flags == ("saturated", "inverted")  # two checks share a word, which stands once
     assert found[0].outcome == verdict_on(error_model, given(), QUIET).outcome
     assert (found[1].outcome, found[1].reasons[0]) == ("outside", "it is inverted")
 
