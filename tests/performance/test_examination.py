@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from tests.fixtures.models import card, lively_network
 
 from passband.patches.symmetry import turned, turned_pair
@@ -74,9 +75,18 @@ def test_signals_of_a_file_at_another_pixel_size(model: Model, image: np.ndarray
     seen = examine(model, fine, 0.4)
     assert seen.observation.images.shape == (1, 48, 48)
     assert seen.error_probability.shape == (96, 96)
-    assert set(seen.signals) == {"entropy", "unsure_area", "expected_error_area", "expected_loss", "predicted_area"}
+    network = {"entropy", "unsure_area", "expected_error_area", "expected_loss", "predicted_area"}
+    assert set(seen.signals) == network | {"noise_correlation", "noise_share"}
     with pytest.raises(ModelError, match="too small for the network"):
         examine(model, fine, 0.1)
+
+
+def test_noise_is_measured_in_pixels_of_the_network(model: Model) -> None:
+    """Rejects a correlation that is told in pixels of the file, and one that is told of prepared tiles."""
+    fine = gaussian_filter(np.random.default_rng(4).normal(size=(256, 256)), 2.4)
+    seen = [examine(model, fine, pixel).signals["noise_correlation"] for pixel in (0.8, 0.4)]
+    assert seen[0] == pytest.approx(2.4, rel=0.05)
+    assert seen[1] == pytest.approx(1.2, rel=0.1)
 
 
 def test_features_are_shown_by_networks_that_look_at_prepared_tiles() -> None:

@@ -29,8 +29,8 @@ IDENTITIES = {"tiny": "9de17826238c5745", "small": "54b1a2f702f6eaa0", "paper": 
 PLANS = {"demo": "small", "cdse": "paper"}
 # Identity, and SHA-256 of the JSON, as calibrated; another network or table has others.
 SHIPPED = {
-    "au_hrtem": ("fae7c6f109b617bb", "4e4e27ae34e36c1e485e8da8d65496e2f7205b50125d761c748bf7d60d6b0eb2"),
-    "hrtem_particles": ("0334b5b199432954", "c587f1dcd57ee862bf6a5fbb9419aa2bf8ee02659e2dd2ec98bd0d8378bc24e4"),
+    "au_hrtem": ("17a67b226fab5709", "d3ab3b8f178eb41b10e685289cdc100213a4f707f54038ae5bc127cee5256b15"),
+    "hrtem_particles": ("99042110eea40529", "03fbdd2655b4fd42dea5d965203b37bb991da17902e0f81e35724e64958c8e5f"),
 }
 
 

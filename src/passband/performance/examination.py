@@ -15,6 +15,7 @@ from passband.performance.observation import (
     Observation,
     SignalReference,
     logits_and_features,
+    noise_signals,
     spectrum_profile,
     uncertainty_maps,
     uncertainty_signals,
@@ -106,6 +107,7 @@ def examine(
         uncertainty=uncertainty_signals(torch.from_numpy(found[None, classes:]), members=1),
         features=torch.cat(features).double().mean(dim=0, keepdim=True).cpu().numpy() if features else None,
         profiles=spectrum_profile(ready)[None],
+        noise=noise_signals(ready),
     )
     back = dihedral_inverse(element)
     probabilities = turned(back_to_image(found[:classes], shape), back)

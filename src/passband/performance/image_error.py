@@ -103,8 +103,8 @@ class ImageErrorModel:
         return Groups(features[seen], values[seen], self.sets[seen])
 
     def rising(self, *, known: bool) -> NDArray[np.bool_]:
-        """Features (d,) that an error never falls with: all but properties of the mask."""
-        worse = [SIGNALS[name].kind != "mask" for name in self.names]
+        """Features (d,) that an error never falls with: all but properties of the mask and of the camera."""
+        worse = [SIGNALS[name].kind not in ("mask", "camera") for name in self.names]
         return np.array([*worse, True] if known else worse)
 
     def regression(self, quantity: str, *, known: bool) -> ImageRegression:

@@ -16,6 +16,7 @@ from scipy.fft import rfft2
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from passband.camera.noise import noise_spectrum
 from passband.patches.standardising import standardised
 from passband.patches.symmetry import dihedral, dihedral_inverse
 from passband.performance.subspace import Subspace
@@ -64,6 +65,8 @@ class Observation:
         (n, y, x), standardised, at the network's pixel size.
     uncertainty
         (n,) each, see `uncertainty_signals`; empty without predictions.
+    noise
+        (n,) each, see `noise_signals`; empty without images.
     features
         (n, d), mean over places and symmetries.
     profiles
@@ -73,6 +76,7 @@ class Observation:
     reference: SignalReference = UNKNOWN
     images: NDArray[np.float32] | None = None
     uncertainty: Mapping[str, Array] = field(default_factory=dict)
+    noise: Mapping[str, Array] = field(default_factory=dict)
     features: Array | None = None
     profiles: Array | None = None
 
@@ -148,6 +152,18 @@ def spectrum_profile(image: ArrayLike) -> Array:
         stripe = np.stack([standardised(values[y : y + sides[0], x : x + sides[1]]) for x in starts[1]])
         mean += (np.abs(rfft2(stripe * window.astype(np.float32))) ** 2).sum(axis=0)
     return _rings(mean / (len(starts[0]) * len(starts[1]) * (window**2).sum()), sides)
+
+
+def noise_signals(image: NDArray[np.float32]) -> dict[str, Array]:
+    """Signals (1,) of the noise of one image (y, x) at the network's pixel size, see `camera.noise.noise_spectrum`.
+
+    `noise_correlation` in pixels and `noise_share`; both 0 for an image that is even or smaller than 32 pixels.
+    """
+    found = noise_spectrum(image)
+    return {
+        "noise_correlation": np.array([0.0 if found is None else found.correlation]),
+        "noise_share": np.array([0.0 if found is None else found.noise_share]),
+    }
 
 
 def _spread_evenly(length: int, side: int) -> NDArray[np.int64]:

@@ -29,7 +29,8 @@ class Signal:
         Of its column in a table and in JSON.
     kind
         What it is: an uncertainty of the "network", which its error rises with; a property of the "mask"; a distance of
-        its "features" or of the "spectrum", which says how much a prediction means.
+        its "features" or of the "spectrum", which says how much a prediction means; or of the
+        "camera", which an error may rise or fall with.
     words
         What it is, in a reason.
     label
@@ -39,7 +40,7 @@ class Signal:
     """
 
     name: str
-    kind: Literal["network", "mask", "features", "spectrum"]
+    kind: Literal["network", "mask", "features", "spectrum", "camera"]
     words: str
     label: str
     measure: Callable[[Observation], Array | None]
@@ -126,6 +127,20 @@ SIGNALS: Entries[Signal] = Entries(
             words="part of the power spectrum that calibration micrographs do not explain (decades)",
             label="spectrum unexplained",
             measure=_spectrum_residual,
+        ),
+        Signal(
+            "noise_correlation",
+            kind="camera",
+            words="length over which the noise is correlated (standard deviation, pixels of the network)",
+            label="correlated noise",
+            measure=lambda seen: seen.noise.get("noise_correlation"),
+        ),
+        Signal(
+            "noise_share",
+            kind="camera",
+            words="noise over contrast, at most (standard deviations)",
+            label="noise",
+            measure=lambda seen: seen.noise.get("noise_share"),
         ),
     ),
 )

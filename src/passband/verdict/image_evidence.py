@@ -41,11 +41,11 @@ def prediction_reasons(
 
 
 def distance_reasons(images: ImageErrorModel, measured: Mapping[str, SignalValue]) -> list[Reason]:
-    """Return what distances of features and spectrum say: that they are large, or too large for a prediction."""
+    """Return what is rare: distances of features and spectrum, which may be too large for a prediction, and noise."""
     too_far = images.too_far({name: one.value for name, one in measured.items()})
     reasons = []
     for name, one in measured.items():
-        if SIGNALS[name].kind not in ("features", "spectrum") or (one.p > RARE and name not in too_far):
+        if SIGNALS[name].kind not in ("features", "spectrum", "camera") or (one.p > RARE and name not in too_far):
             continue
         said = f"{SIGNALS[name].words} is {one.value:.3g}"
         largest = max(images.table.images[name])
