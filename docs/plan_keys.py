@@ -17,7 +17,7 @@ from passband.experiment.plan import Plan
 from passband.microscope.aberrations import ALIASES, COEFFICIENTS
 from passband.recipe import PassbandError
 from passband.segmentation.architecture import ARCHITECTURES
-from passband.specimen.crystal import CRYSTALS
+from passband.specimen.materials import CRYSTALS
 
 DISTRIBUTIONS = tuple(one for one in get_args(Scalar) if one is not float)
 HEAD = """\

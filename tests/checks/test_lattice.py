@@ -6,7 +6,7 @@ from tests.fixtures.drawn_micrographs import PIXEL, counted, darkness, film, mic
 
 from passband.checks.lattice import STRANGE_FRINGES, known_spacings, strangeness
 from passband.checks.subject import Subject
-from passband.specimen.crystal import crystal
+from passband.specimen.materials import crystal
 from passband.specimen.spacings import plane_spacings
 
 LIKELY = 0.6  # natural logarithm: nearly twice as strong

@@ -23,7 +23,8 @@ from passband.dataset.truth import (
 from passband.electron import interaction_constant, wavelength
 from passband.microscope.potential import projected_potential
 from passband.recipe import PassbandError
-from passband.specimen.crystal import crystal, unit_cell
+from passband.specimen.crystal import unit_cell
+from passband.specimen.materials import crystal
 
 FIELD, PIXELS = 100.0, 400
 PIXEL = FIELD / PIXELS

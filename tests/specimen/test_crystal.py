@@ -6,14 +6,13 @@ from pydantic import ValidationError
 
 from passband.recipe import PassbandError
 from passband.specimen.crystal import (
-    CRYSTALS,
     Crystal,
-    crystal,
     equivalent_planes,
     nearest_distance,
     read_cif,
     unit_cell,
 )
+from passband.specimen.materials import CRYSTALS, crystal
 
 # atoms per cell, density in g/cm³ (CRC Handbook), nearest neighbours in Å
 KNOWN = {
@@ -27,6 +26,13 @@ KNOWN = {
     "Fe": ("Fe2", 7.87, 2.482),
     "Fe3O4": ("Fe24O32", 5.20, 1.889),
     "Co3O4": ("Co24O32", 6.05, 1.922),
+    "Ge": ("Ge8", 5.323, 2.450),
+    "Pt": ("Pt4", 21.45, 2.774),
+    "SrTiO3": ("O3SrTi", 5.12, 1.953),
+    "LaFeO3": ("Fe4La4O12", 6.64, 2.004),
+    "LaMnO3": ("La4Mn4O12", 6.57, 1.906),
+    "WO3": ("O24W8", 7.27, 1.732),  # 7.16 in the handbook, of powders
+    "MoO3": ("Mo4O12", 4.71, 1.671),
 }
 
 
@@ -47,6 +53,34 @@ def test_spinels_have_tetrahedral_and_octahedral_metal(name):
     oxygen = cell.numbers == 8
     neighbours = (distances[~oxygen][:, oxygen] < 2.3).sum(axis=1)
     assert sorted(neighbours.tolist()) == [4] * 8 + [6] * 16
+
+
+# six nearest oxygens of each metal, Å: Marezio & Dernier (1971), Rodríguez-Carvajal et al. (1998), Kihlborg (1963)
+OCTAHEDRA = {
+    "LaFeO3": ("Fe", (2.00, 2.00, 2.01, 2.01, 2.01, 2.01)),
+    "LaMnO3": ("Mn", (1.91, 1.91, 1.97, 1.97, 2.18, 2.18)),
+    "MoO3": ("Mo", (1.67, 1.73, 1.95, 1.95, 2.25, 2.33)),
+}
+
+
+@pytest.mark.parametrize("name", OCTAHEDRA)
+def test_oxides_have_the_bonds_of_their_octahedra(name):
+    # rejects Pnma coordinates read as Pbnm, and exchanged oxygens: density and formula are the same
+    metal, bonds = OCTAHEDRA[name]
+    cell = unit_cell(crystal(name)).repeat(2)
+    distances = cell.get_all_distances(mic=True)
+    oxygen = cell.numbers == 8
+    for row in distances[np.array(cell.get_chemical_symbols()) == metal][:, oxygen]:
+        np.testing.assert_allclose(np.sort(row)[:6], bonds, atol=0.008)
+    assert distances[oxygen][:, oxygen][distances[oxygen][:, oxygen] > 0].min() > 2.5
+
+
+def test_tungsten_is_off_the_middle_of_its_octahedra_and_has_six_oxygens():
+    cell = unit_cell(crystal("WO3"))
+    near = np.sort(cell.get_all_distances(mic=True)[cell.numbers == 74][:, cell.numbers == 8], axis=1)
+    assert (near[:, :6] < 2.2).all()
+    assert (near[:, 6] > 3.0).all()
+    assert (near[:, 0] < 1.76).all()
 
 
 def test_wurtzite_is_tetrahedral_with_unlike_neighbours():

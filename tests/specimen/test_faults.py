@@ -3,8 +3,9 @@ import pytest
 from scipy.spatial import cKDTree
 
 from passband.recipe import PassbandError
-from passband.specimen.crystal import crystal, nearest_distance
+from passband.specimen.crystal import nearest_distance
 from passband.specimen.faults import Plane, check_defects, crystal_ball, draw_planes, faulted_ball, stacking
+from passband.specimen.materials import crystal
 
 FAULTED = ["CdSe", "ZnS", "Au", "Cu", "Ag", "C", "Si"]
 TWINNED = ["Au", "Cu", "Ag", "C", "Si"]

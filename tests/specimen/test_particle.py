@@ -6,8 +6,9 @@ from scipy.spatial import cKDTree
 from scipy.stats import kstest
 
 from passband.recipe import PassbandError
-from passband.specimen.crystal import CRYSTALS, Crystal, crystal, equivalent_planes, nearest_distance, unit_cell
+from passband.specimen.crystal import Crystal, equivalent_planes, nearest_distance, unit_cell
 from passband.specimen.faults import stacking
+from passband.specimen.materials import CRYSTALS, crystal
 from passband.specimen.particle import (
     FCC_ENERGIES,
     build_body,

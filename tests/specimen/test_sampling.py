@@ -14,7 +14,8 @@ from scipy.spatial.transform import Rotation
 
 from passband.distribution import Choice, Normal, Uniform
 from passband.recipe import PassbandError
-from passband.specimen.crystal import Crystal, crystal, nearest_distance, unit_cell
+from passband.specimen.crystal import Crystal, nearest_distance, unit_cell
+from passband.specimen.materials import crystal
 from passband.specimen.sampling import SceneDistribution, sample_scene, write_scene
 
 SMALL = {

@@ -1,7 +1,7 @@
 import numpy as np
 
 from passband.specimen.arrangement import FieldOfView
-from passband.specimen.crystal import crystal
+from passband.specimen.materials import crystal
 from passband.specimen.particle import fill_body, random_orientation, sphere
 from passband.specimen.scene import Particle, separate
 

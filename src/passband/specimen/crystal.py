@@ -1,4 +1,4 @@
-"""Crystals from a space group, a lattice and a basis, built in or read from CIF.
+"""Crystals from a space group, a lattice and a basis, or read from CIF; `materials` has the built-in ones.
 
 Cells are in Å and degrees; the Cartesian frame is ASE's: **a** along x, **b** in the xy plane.
 """
@@ -99,66 +99,6 @@ class Crystal(Recipe):
                 f"{self.name}: '{self.setting}' is no setting of space group {self.spacegroup}; correct one"
             )
         return self
-
-
-def _cubic(name: str, spacegroup: int, a: float, **sites: Vector) -> Crystal:
-    cell = (a, a, a, 90.0, 90.0, 90.0)
-    return Crystal(name=name, spacegroup=spacegroup, cell=cell, symbols=tuple(sites), basis=tuple(sites.values()))
-
-
-def _spinel(name: str, metal: str, a: float, u: float) -> Crystal:
-    """Make a normal spinel, origin at inversion: metal on 8a (⅛⅛⅛) and 16d (½½½), oxygen on 32e (u, u, u)."""
-    return Crystal(
-        name=name,
-        spacegroup=227,
-        setting=2,
-        cell=(a, a, a, 90.0, 90.0, 90.0),
-        symbols=(metal, metal, "O"),
-        basis=((0.125, 0.125, 0.125), (0.5, 0.5, 0.5), (u, u, u)),
-    )
-
-
-def _wurtzite(name: str, metal: str, anion: str, a: float, c: float, u: float) -> Crystal:
-    """Wurtzite, both elements on 2b (⅓ ⅔ z), the bond along +c pointing from metal to anion."""
-    return Crystal(
-        name=name,
-        spacegroup=186,
-        cell=(a, a, c, 90.0, 90.0, 120.0),
-        symbols=(metal, anion),
-        basis=((1 / 3, 2 / 3, 0.0), (1 / 3, 2 / 3, u)),
-    )
-
-
-CRYSTALS: dict[str, Crystal] = {
-    "CdSe": _wurtzite("CdSe", "Cd", "Se", 4.2985, 7.0152, 0.376),  # cell of the data recipe; u near the ideal 3/8
-    "ZnS": _wurtzite("ZnS", "Zn", "S", 3.8227, 6.2607, 0.3748),  # Kisi & Elcombe, Acta Cryst. C 45 (1989) 1867
-    "Au": _cubic("Au", 225, 4.07825, Au=(0.0, 0.0, 0.0)),  # this and the next four: Wyckoff (1963) by way of COD
-    "Cu": _cubic("Cu", 225, 3.61496, Cu=(0.0, 0.0, 0.0)),
-    "Ag": _cubic("Ag", 225, 4.0862, Ag=(0.0, 0.0, 0.0)),
-    "C": _cubic("C", 227, 3.56679, C=(0.0, 0.0, 0.0)),  # diamond
-    "Si": _cubic("Si", 227, 5.4307, Si=(0.0, 0.0, 0.0)),
-    "Fe": _cubic("Fe", 229, 2.8665, Fe=(0.0, 0.0, 0.0)),
-    "Fe3O4": _spinel("Fe3O4", "Fe", 8.3941, 0.2549),  # Fleet, Acta Cryst. B 37 (1981) 917
-    "Co3O4": _spinel("Co3O4", "Co", 8.084, 0.263),  # ICDD 42-1467; u: Roth, J. Phys. Chem. Solids 25 (1964) 1
-}
-
-
-def crystal(name: str) -> Crystal:
-    """Built-in crystal of that name.
-
-    Raises
-    ------
-    PassbandError
-        The name is not in `CRYSTALS`; the message suggests the nearest one.
-
-    Examples
-    --------
-    >>> crystal("Au").spacegroup
-    225
-    """
-    if name not in CRYSTALS:
-        raise PassbandError(f"unknown material '{name}'; {nearest_name(name, list(CRYSTALS))}; or use read_cif")
-    return CRYSTALS[name]
 
 
 def _hall_group(symbol: str) -> "SpaceGroup":

@@ -9,8 +9,9 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from passband.distribution import Choice, Scalar, Uniform, limits
 from passband.recipe import PassbandError, Recipe
 from passband.specimen.arrangement import ArrangementName, Border
-from passband.specimen.crystal import Crystal, crystal
+from passband.specimen.crystal import Crystal
 from passband.specimen.film import FilmMaterial, FilmRelief, FilmResidue
+from passband.specimen.materials import crystal
 from passband.specimen.network import DENSITIES
 from passband.specimen.particle import Miller, Shape
 from passband.specimen.support import CARBON_DENSITY, check_film

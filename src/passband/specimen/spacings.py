@@ -19,7 +19,7 @@ def plane_spacings(material: Crystal, shortest: float) -> tuple[float, ...]:
 
     Examples
     --------
-    >>> from passband.specimen.crystal import crystal
+    >>> from passband.specimen.materials import crystal
     >>> [round(d, 3) for d in plane_spacings(crystal("Au"), 1.4)]
     [2.355, 2.039, 1.442]
     """
