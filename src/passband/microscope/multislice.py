@@ -31,6 +31,7 @@ from passband.microscope.potential import (
     iterate_slices,
     slice_atoms,
 )
+from passband.pixels import pixel_pair
 from passband.recipe import PassbandError
 
 _REAL = {torch.complex64: torch.float32, torch.complex128: torch.float64}
@@ -217,7 +218,7 @@ def propagate(waves: Tensor, distance: float, *, energy: float, pixel_size: floa
 
 def fresnel_propagator(
     shape: tuple[int, int],
-    pixel_size: float,
+    pixel_size: float | tuple[float, float],
     distance: float,
     energy: float,
     *,
@@ -226,15 +227,16 @@ def fresnel_propagator(
 ) -> Tensor:
     """exp(−iπλ·distance·q²), (y, x), corner origin; the product of one factor along y and one along x."""
     curvature = pi * wavelength(energy) * distance
-    along = [torch.fft.fftfreq(size, d=pixel_size, dtype=torch.float64).square_() * curvature for size in shape]
+    sides = zip(shape, pixel_pair(pixel_size), strict=True)
+    along = [torch.fft.fftfreq(size, d=pixel, dtype=torch.float64).square_() * curvature for size, pixel in sides]
     factor_y, factor_x = (torch.polar(torch.ones_like(phase), -phase) for phase in along)
     return (factor_y[:, None] * factor_x[None, :]).to(dtype).to(device)
 
 
 @lru_cache(maxsize=16)
-def _limited_propagator(  # noqa: PLR0913 (the key of the cache)
+def limited_propagator(  # noqa: PLR0913 (the key of the cache)
     shape: tuple[int, int],
-    pixel_size: float,
+    pixel_size: float | tuple[float, float],
     thickness: float,
     steps: int,
     energy: float,
@@ -247,11 +249,11 @@ def _limited_propagator(  # noqa: PLR0913 (the key of the cache)
     """
     kernel = fresnel_propagator(shape, pixel_size, thickness * steps, energy, dtype=torch.complex128)
     aperture = antialias_aperture(shape, pixel_size, dtype=torch.float64)
-    kept = _band(shape).select((kernel * aperture ** max(steps, 1)).t())
+    kept = propagation_band(shape).select((kernel * aperture ** max(steps, 1)).t())
     return kept.to(dtype).contiguous().to(device)
 
 
-def _band(shape: tuple[int, int]) -> Band:
+def propagation_band(shape: tuple[int, int]) -> Band:
     """All rows, and the columns within the aperture: only they are skipped in a transform along y."""
     return Band(shape, (shape[0], int(0.5 * CUTOFF * shape[1])))
 
@@ -264,7 +266,7 @@ class _Step:
         self.pixel_size = pixel_size
         self.energy = energy
         self.limited = limited
-        self.band = _band((waves.shape[-2], waves.shape[-1]))
+        self.band = propagation_band((waves.shape[-2], waves.shape[-1]))
 
     def transmit(self, phase: Tensor) -> None:
         """Multiply the waves by exp(i·phase); `phase` in rad, with the shape of the waves or one for all."""
@@ -278,7 +280,7 @@ class _Step:
         self.waves = self._filter(self.waves, thickness, steps)
 
     def _filter(self, waves: Tensor, thickness: float, steps: int) -> Tensor:
-        kernel = _limited_propagator(
+        kernel = limited_propagator(
             self.band.shape, self.pixel_size, thickness, steps, self.energy, waves.dtype, waves.device
         )
         return self.band.inverse(self.band.forward(waves).mul_(kernel))

@@ -1,12 +1,10 @@
 """From atoms to the projected electrostatic potential of each slice, with atoms placed between the pixels.
 
 The potential of an atom is that of its neutral, isolated form factor (`form_factors`), projected completely into the
-slice that holds the atom's centre. Its place is exact in Fourier space, exp(−2πi **q**·**r**). That sum over atoms is a
-non-uniform Fourier transform, done as Barnett, Magland & af Klinteberg (SIAM J. Sci. Comput. 41 (2019) C479) do it:
-spread every atom over a few pixels with the kernel exp(β(√(1 − z²) − 1)), transform, divide by the kernel's transform.
+slice that holds the atom's centre. Its place is exact in Fourier space, exp(−2πi **q**·**r**): the sum over atoms is a
+non-uniform Fourier transform (`spreading`).
 
-Up to 2/3 of the Nyquist frequency, all that waves keep, the largest error is 4e-5 of the peak with the 6 pixels of
-single precision, and below 1e-9 with the 12 of double. Potentials go on to the Nyquist frequency, with an error that
+Potentials go on beyond 2/3 of the Nyquist frequency, all that waves keep, to the Nyquist frequency, with an error that
 grows to that of aliasing at its end: those frequencies reach the wave only through the curvature of exp(iσV), and there
 they count. Measured on CdSe on carbon against a grid four times finer, a potential cut at 2/3 leaves an error of 7e-3
 of the wave at 0.1 Å and 9e-3 at 0.2 Å, and this one 3e-3 and 5e-3.
@@ -15,7 +13,7 @@ of the wave at 0.1 Å and 9e-3 at 0.2 Å, and this one 3e-3 and 5e-3.
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby, pairwise
-from math import ceil, pi
+from math import ceil, pi, prod
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -27,26 +25,27 @@ from torch import Tensor
 
 from passband.microscope.form_factors import POTENTIAL_PER_SCATTERING, scattering_factor
 from passband.microscope.frequencies import spatial_frequencies
+from passband.microscope.spreading import WIDTH, Spread, kernel_transform
+from passband.pixels import pixel_pair
 from passband.recipe import PassbandError
 
 CUTOFF = 2.0 / 3.0  # of the Nyquist frequency: products of two such functions do not alias back into the band
 TAPER = 0.02  # of the Nyquist frequency: width of the aperture's cosine edge, inside the cut-off, as in abTEM
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
-_WIDTH = {torch.float32: 6, torch.float64: 12}  # pixels that one atom is spread over, each axis
 Displacement = float | Mapping[str, float]
 
 
 def antialias_aperture(
     shape: tuple[int, int],
-    pixel_size: float,
+    pixel_size: float | tuple[float, float],
     *,
     dtype: torch.dtype = torch.float32,
     cutoff: float = CUTOFF,
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """Round aperture (y, x), corner origin: 1, a cosine edge, and 0 above `cutoff` of the Nyquist frequency."""
+    """Round aperture (y, x), corner origin: 1, a cosine edge, and 0 above `cutoff` of the (lower) Nyquist frequency."""
     q, _ = spatial_frequencies(shape, pixel_size, dtype=torch.float64, device=device)
-    fraction = 2.0 * pixel_size * q  # of the Nyquist frequency
+    fraction = 2.0 * max(pixel_pair(pixel_size)) * q  # of the Nyquist frequency
     edge = ((cutoff - fraction) / TAPER).clamp(0.0, 1.0)
     return (0.5 - 0.5 * torch.cos(pi * edge)).to(dtype)
 
@@ -119,7 +118,7 @@ def projected_potential(  # noqa: PLR0913
     numbers: ArrayLike,
     *,
     shape: tuple[int, int],
-    pixel_size: float,
+    pixel_size: float | tuple[float, float],
     slice_edges: Sequence[float] | NDArray[np.float64],
     debye_waller: Displacement = 0.0,
     dtype: torch.dtype = torch.float32,
@@ -134,9 +133,9 @@ def projected_potential(  # noqa: PLR0913
     numbers
         (n,) atomic numbers.
     shape
-        Pixels (y, x); pixel (i, j) is at y = i · pixel_size, x = j · pixel_size.
+        Pixels (y, x); pixel (i, j) is at y = i · pixel size, x = j · pixel size.
     pixel_size
-        Å.
+        Side of a pixel in Å, or its two sides (y, x).
     slice_edges
         (slices + 1,) increasing, Å along the beam; an atom belongs to the slice with edge ≤ z < next edge.
     debye_waller
@@ -238,7 +237,7 @@ def iterate_slices(
     atoms: SlicedAtoms,
     *,
     shape: tuple[int, int],
-    pixel_size: float,
+    pixel_size: float | tuple[float, float],
     scale: float = 1.0,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str | None = None,
@@ -247,7 +246,7 @@ def iterate_slices(
 
     One slice is in memory at a time.
     """
-    spread = _Spread.of(atoms.positions, shape, pixel_size, dtype=dtype, device=device)
+    spread = Spread.of(atoms.positions, shape, pixel_size, dtype=dtype, device=device)
     delta = torch.empty(shape, dtype=dtype, device=device)
     rows = (shape[1] // 2 + 1, shape[0] + 8)  # 8 more than needed, or rows a power of two apart share cache lines
     half = torch.empty(rows, dtype=_COMPLEX[dtype], device=device)[:, : shape[0]]
@@ -261,75 +260,22 @@ def iterate_slices(
         yield layer, torch.fft.irfft(half.copy_(torch.fft.ifft(total, dim=-2).t()), n=shape[1], dim=-2).t()
 
 
-def _shape_parameter(width: int) -> float:
-    """β of the kernel for an oversampling of 3/2 (Barnett et al. 2019, eq. 4.4 with safety factor 0.976)."""
-    oversampling = 1.0 / CUTOFF
-    return 0.976 * pi * width * (1.0 - 0.5 / oversampling)
-
-
-class _Spread(NamedTuple):
-    """The pixels (width, n) and kernel values (width, n) of every atom along y and x; atoms last, the longest axis."""
-
-    rows: Tensor
-    columns: Tensor
-    weight_y: Tensor
-    weight_x: Tensor
-
-    @classmethod
-    def of(
-        cls,
-        positions: NDArray[np.float64],
-        shape: tuple[int, int],
-        pixel_size: float,
-        *,
-        dtype: torch.dtype,
-        device: torch.device | str | None,
-    ) -> "_Spread":
-        width = _WIDTH[dtype]
-        place = torch.as_tensor(np.ascontiguousarray(positions[:, 1::-1].T) / pixel_size).to(device)
-        first = torch.ceil(place - 0.5 * width)
-        offset = torch.arange(width, device=device, dtype=torch.int32)[:, None]
-        z = ((first - place) * (2.0 / width)).to(dtype)[:, None] + offset.to(dtype) * (2.0 / width)
-        weight = z.square_().neg_().add_(1.0).clamp_(min=0.0).sqrt_().sub_(1.0).mul_(_shape_parameter(width)).exp_()
-        rows, columns = (
-            (one.remainder(side).to(torch.int32) + offset).remainder_(side)
-            for one, side in zip(first, shape, strict=True)
-        )
-        return cls(rows.mul_(shape[1]), columns, *weight)
-
-    def add_to(self, image: Tensor, start: int, stop: int) -> None:
-        """Add the atoms start … stop−1 to `image` (y, x), contiguous, in place."""
-        atoms = slice(start, stop)
-        index = self.rows[:, None, atoms] + self.columns[None, :, atoms]
-        weight = self.weight_y[:, None, atoms] * self.weight_x[None, :, atoms]
-        image.view(-1).index_add_(0, index.reshape(-1), weight.reshape(-1))
-
-
 @lru_cache(maxsize=64)
 def _form_factor(  # noqa: PLR0913 (the key of the cache)
     number: int,
     smear: float,
     shape: tuple[int, int],
-    pixel_size: float,
+    pixel_size: float | tuple[float, float],
     scale: float,
     dtype: torch.dtype,
     device: torch.device,
 ) -> Tensor:
     """`scale` × transform of one atom's potential per pixel area over that of the kernel, (y, x//2 + 1)."""
-    half = shape[1] // 2 + 1
+    half, area = shape[1] // 2 + 1, prod(pixel_pair(pixel_size))
     q, _ = spatial_frequencies(shape, pixel_size, dtype=torch.float64)
     radii = q[:, :half].numpy()
     factor = scattering_factor(number, radii) * np.exp(-2.0 * (pi * smear * radii) ** 2)
-    kernel = [_kernel_transform(size, _WIDTH[dtype]) for size in shape]
-    factor = factor * (scale * POTENTIAL_PER_SCATTERING / pixel_size**2) / (kernel[0][:, None] * kernel[1][None, :half])
+    kernel = [kernel_transform(size, WIDTH[dtype]) for size in shape]
+    factor = factor * (scale * POTENTIAL_PER_SCATTERING / area) / (kernel[0][:, None] * kernel[1][None, :half])
     aperture = antialias_aperture(shape, pixel_size, cutoff=1.0, dtype=torch.float64)[:, :half]
     return (torch.from_numpy(factor) * aperture).to(_COMPLEX[dtype]).t().contiguous().to(device).t()
-
-
-def _kernel_transform(size: int, width: int) -> NDArray[np.float64]:
-    """Fourier transform (size,) of the spreading kernel at the frequencies of an axis, by Gauss–Legendre quadrature."""
-    nodes, weights = np.polynomial.legendre.leggauss(128)
-    values = weights * 0.5 * width * np.exp(_shape_parameter(width) * (np.sqrt(1.0 - nodes**2) - 1.0))
-    phase = 2.0 * pi * np.fft.fftfreq(size)[:, None] * (0.5 * width * nodes)
-    transform: NDArray[np.float64] = np.cos(phase) @ values
-    return transform
