@@ -1,7 +1,5 @@
 """Exit waves: conservation laws, batches, phonons and agreement with abTEM."""
 
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -187,18 +185,6 @@ def test_grids_and_cells_that_do_not_fit_are_refused():
 
 
 # --- oracle
-
-
-@pytest.fixture
-def abtem():
-    """Return abTEM in double precision, computing at once and without a progress bar."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its own, from its import and from dask
-        module = pytest.importorskip("abtem")
-        with module.config.set(
-            {"diagnostics.progress_bar": False, "dask.lazy": False, "precision": "float64", "fft": "numpy"}
-        ):
-            yield module
 
 
 def test_identical_potentials_give_the_wave_of_abtem(abtem, specimen):

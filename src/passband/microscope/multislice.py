@@ -94,27 +94,40 @@ def exit_waves(  # noqa: PLR0913
         raise PassbandError(f"dtype={dtype} is not complex; waves are torch.complex64 or torch.complex128")
     waves = torch.empty((max(phonons, 1), *shape), dtype=dtype, device=device)
     for index in range(len(waves)):
-        moved = _configuration(positions, numbers, displacement, rng=rng, height=height) if phonons else positions
+        moved = phonon_configuration(positions, numbers, displacement, rng=rng, height=height) if phonons else positions
         sliced = slice_atoms(moved, numbers, slice_edges=edges)
         waves[index] = _exit_wave(sliced, waves[index], edges, energy, pixel_size, limit_transmission)
     return waves
 
 
+def box_sides(atoms: Atoms) -> tuple[float, float, float]:
+    """Sides (y, x, height) in Å of a right-angled cell.
+
+    Raises
+    ------
+    PassbandError
+        The cell has other angles, or a side that is not positive.
+    """
+    cell = np.asarray(atoms.cell)
+    sides = np.diag(cell)
+    if np.abs(cell - np.diag(sides)).max() > 1e-6 or not (sides > 0).all():
+        raise PassbandError(f"the cell {cell.tolist()} is not a box; give a right-angled cell with three sides > 0")
+    return float(sides[1]), float(sides[0]), float(sides[2])
+
+
 def _check_box(atoms: Atoms, shape: tuple[int, int], pixel_size: float) -> float:
     """Height of the cell in Å, once its sides are those of the grid."""
-    cell = np.asarray(atoms.cell)
-    if np.abs(cell - np.diag(np.diag(cell))).max() > 1e-6 or not (np.diag(cell) > 0).all():
-        raise PassbandError(f"the cell {cell.tolist()} is not a box; give a right-angled cell with three sides > 0")
+    cell_y, cell_x, height = box_sides(atoms)
     side_y, side_x = shape[0] * pixel_size, shape[1] * pixel_size
-    if abs(side_x - cell[0, 0]) > 1e-3 * pixel_size * shape[1] or abs(side_y - cell[1, 1]) > 1e-3 * side_y:
+    if abs(side_x - cell_x) > 1e-3 * side_x or abs(side_y - cell_y) > 1e-3 * side_y:
         cure = "choose shape and pixel_size so that shape × pixel_size is the cell"
         raise PassbandError(
-            f"the grid covers {side_x:g} × {side_y:g} Å but the cell is {cell[0, 0]:g} × {cell[1, 1]:g} Å; {cure}"
+            f"the grid covers {side_x:g} × {side_y:g} Å but the cell is {cell_x:g} × {cell_y:g} Å; {cure}"
         )
-    return float(cell[2, 2])
+    return height
 
 
-def _configuration(
+def phonon_configuration(
     positions: NDArray[np.float64],
     numbers: NDArray[np.int64],
     displacement: Displacement,
@@ -122,7 +135,13 @@ def _configuration(
     rng: np.random.Generator | None,
     height: float,
 ) -> NDArray[np.float64]:
-    """Displaced positions; an atom that leaves the box through its top or bottom stays in the outermost slice."""
+    """Displaced positions (n, 3); an atom that leaves the box through its top or bottom stays in the outermost slice.
+
+    Raises
+    ------
+    PassbandError
+        A displacement without `rng`, or one that is not physical.
+    """
     if rng is None:
         if displacement == 0.0:
             return positions
