@@ -148,15 +148,15 @@ def detect_beams(
     grid = model.grid(field, probe, detectors)
     beams = Beams.of(probe, field, device)
     edges = even_slices(height, model.slice_thickness)
-    slab = _Slab(grid, field, probe.energy, edges, model.oversampling, beams.rows.device)
-    groups = slab.pixels_of(detectors)
+    waves = _WaveGrid(grid, field, probe.energy, edges, model.oversampling, beams.rows.device)
+    groups = waves.pixels_of(detectors)
     _check_memory(len(beams.rows), sum(map(len, groups)), len(groups))
     total = torch.zeros((len(groups), *2 * (len(beams.rows),)), dtype=torch.complex64, device=beams.rows.device)
     positions, numbers = atoms.get_positions(), atoms.get_atomic_numbers()
     check_atoms(positions, numbers, edges)  # before any is displaced
     for _ in range(model.configurations):
         moved = phonon_configuration(positions, numbers, model.displacement, rng=rng, height=height)
-        amplitudes = slab.amplitudes(moved, numbers, beams, torch.cat(groups))
+        amplitudes = waves.amplitudes(moved, numbers, beams, torch.cat(groups))
         parts = torch.split_with_sizes(amplitudes, [len(group) for group in groups], dim=1)
         for counted, part in zip(total, parts, strict=True):
             counted.addmm_(part.conj(), part.T)
@@ -172,7 +172,7 @@ def _check_memory(beams: int, pixels: int, detectors: int) -> None:
         )
 
 
-class _Slab(NamedTuple):
+class _WaveGrid(NamedTuple):
     """The grid that waves are on, `shape` (y, x) pixels over `sides` Å, and the slices that they pass."""
 
     shape: tuple[int, int]
