@@ -43,6 +43,18 @@ def test_particles_and_a_film_have_one(seed: int) -> None:
     assert not speaks(256.0 * micrograph(seed) + 1000.0)  # gain and offset
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_more_noise_where_more_electrons_come_is_none(seed: int) -> None:
+    # rejects a variance of the local power that a ramp or a bend of the illumination raises, and a plane instead of a bend
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[-1.0:1.0:200j, -1.0:1.0:160j]
+    assert speaks(rng.poisson(20.0 * np.exp(np.cos(seed) * x + np.sin(seed) * y)))
+    assert speaks(rng.poisson(60.0 * np.exp(-1.5 * (x**2 + y**2))))
+    uneven = micrograph(seed)
+    y, x = np.mgrid[-1.0 : 1.0 : uneven.shape[0] * 1j, -1.0 : 1.0 : uneven.shape[1] * 1j]
+    assert not speaks(rng.poisson(200.0 * np.maximum(uneven / uneven.mean() + 0.5 * x, 0.05)))
+
+
 def test_unevenness_of_noise_is_a_standard_normal_number() -> None:
     # rejects a wrong spread, a wrong mean in small images, and frequencies that are counted twice
     rng = np.random.default_rng(0)

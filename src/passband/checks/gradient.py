@@ -3,7 +3,7 @@
 import numpy as np
 
 from passband.checks.check import Check
-from passband.checks.subject import Subject
+from passband.checks.subject import Subject, fitted_surface
 from passband.patches.resampling import resample
 
 COARSE = 64  # pixels along each side, which a slow change is seen on as well
@@ -13,9 +13,7 @@ def _gradient(subject: Subject) -> float:
     """Share of the variance of the image that a quadratic surface explains."""
     image = np.asarray(subject.image, dtype=np.float64)
     means = resample(image, (min(COARSE, image.shape[0]), min(COARSE, image.shape[1])))
-    y, x = (line.ravel() for line in np.meshgrid(*(np.linspace(-1, 1, n) for n in means.shape), indexing="ij"))
-    surface = np.stack([np.ones_like(x), x, y, x * y, x**2, y**2], axis=1)
-    fitted = surface @ np.linalg.lstsq(surface, means.ravel(), rcond=None)[0]
+    fitted = fitted_surface(means)
     total = float(image.var())
     return float(fitted.var()) / total if total > 0 else 0.0
 

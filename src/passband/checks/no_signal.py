@@ -2,9 +2,11 @@
 
 Noise, white or with any spectrum, is the same everywhere: the power at one frequency in small tiles is exponentially
 distributed, so that its variance is the square of its mean (Priestley, Spectral Analysis and Time Series (1981),
-section 6.2). Particles change it from tile to tile. A bare film is as even as noise. What tells them apart is that
-electrons come one by one, which skews the distribution of grey values (`checks.grain`), while the film colours the
-spectrum; white noise and noise that was made with the spectrum of a film show one of both at most.
+section 6.2). Where more electrons come, as along a ramp of the illumination, there is more noise of the same kind:
+a power that varies slowly over the image counts as even. Particles change it from tile to tile. A bare film is as even
+as noise. What tells them apart is that electrons come one by one, which skews the distribution of grey values
+(`checks.grain`), while the film colours the spectrum; white noise and noise that was made with the spectrum of a film
+show one of both at most.
 """
 
 import numpy as np
@@ -12,11 +14,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from passband.checks.check import Check
 from passband.checks.grain import central, grain
-from passband.checks.subject import Array, Subject, texture
+from passband.checks.subject import Array, Subject, fitted_surface, texture
 
 TILE, STEP = 16, 8  # pixels
 BAND = (0.15, 0.5)  # of the pixel frequency
 SPREAD = 0.25  # standard deviation of the variance times √tiles, on white, coloured and Poisson noise of 64² to 512²
+TINY = 1e-9  # of the mean power
 UNEVEN = 4.5  # standard deviations
 GRAIN = 3.5  # standard deviations
 RINGS, SLOWEST = 6, 0.04  # of the spectrum, and the pixel frequency that they begin at
@@ -24,11 +27,15 @@ COLOURED = 20.5  # χ² that white noise exceeds in 0.1 % of cases
 
 
 def unevenness(image: Array) -> float:
-    """By how many standard deviations the local spectra of a texture (y, x) vary more than those of noise."""
+    """By how many standard deviations the local spectra of a texture (y, x) vary more than those of noise.
+
+    The power of the tiles may follow a surface of second degree, of its logarithm, over the image.
+    """
     if min(image.shape) < 2 * TILE:
         return 0.0
     window = np.hanning(TILE + 2)[1:-1]
-    tiles = sliding_window_view(image, (TILE, TILE))[::STEP, ::STEP].reshape(-1, TILE, TILE)
+    grid = sliding_window_view(image, (TILE, TILE))[::STEP, ::STEP]
+    tiles = grid.reshape(-1, TILE, TILE)
     windowed = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * (window[:, None] * window)
     power = np.abs(np.fft.rfft2(windowed)) ** 2
     rows, columns = np.fft.fftfreq(TILE)[:, None], np.fft.rfftfreq(TILE)[None, :]
@@ -38,9 +45,18 @@ def unevenness(image: Array) -> float:
     mean = ordinates.mean(axis=0)
     if not (mean > 0).all():
         return 0.0
+    even = _without_trend(ordinates / mean, (grid.shape[0], grid.shape[1]))
     n = len(ordinates)
-    variance = float((ordinates / mean).var())
+    variance = float(even.var())
     return float((variance - (n - 1) / (n + 1)) * np.sqrt(n) / SPREAD)
+
+
+def _without_trend(ordinates: Array, tiles: tuple[int, int]) -> Array:
+    """Powers (n, frequencies) of mean 1 at each frequency, over what their mean in each of (y, x) tiles does slowly."""
+    power = np.log(np.maximum(ordinates.mean(axis=1), TINY))
+    slow = np.exp(fitted_surface(power.reshape(tiles))).ravel()
+    even: Array = ordinates / slow[:, None]
+    return np.asarray(even / even.mean(axis=0))
 
 
 def colour(image: Array) -> float:
@@ -61,7 +77,8 @@ def colour(image: Array) -> float:
 
 def _nothing(subject: Subject) -> float:
     """Minus the evidence for a signal, in units of what is needed."""
-    part = texture(central(subject.recorded))
+    middle = np.asarray(central(subject.recorded), dtype=np.float64)
+    part = texture(middle - fitted_surface(middle))  # whose borders would colour the spectrum
     film = min(grain(part) / GRAIN, colour(part) / COLOURED)
     return -max(unevenness(subject.binned_texture) / UNEVEN, film)
 

@@ -124,3 +124,18 @@ def texture(image: ArrayLike) -> Array:
         fast = np.where(beyond, median_filter(fast, 3), fast)
     centred: Array = fast - fast.mean()
     return centred
+
+
+def surface_terms(shape: tuple[int, int]) -> Array:
+    """Terms (y · x, 6) of a polynomial of second degree at each place of a grid (y, x), which goes from −1 to 1."""
+    y, x = (line.ravel() for line in np.meshgrid(*(np.linspace(-1.0, 1.0, side) for side in shape), indexing="ij"))
+    return np.stack([np.ones_like(x), x, y, x * y, x**2, y**2], axis=1)
+
+
+def fitted_surface(image: ArrayLike) -> Array:
+    """Polynomial of second degree that is nearest to an image (y, x)."""
+    values = np.asarray(image, dtype=np.float64)
+    terms, mean = surface_terms((values.shape[0], values.shape[1])), values.mean()
+    coefficients = np.linalg.lstsq(terms.T @ terms, terms.T @ (values - mean).ravel(), rcond=None)[0]
+    fitted: Array = (terms @ coefficients).reshape(values.shape) + mean
+    return fitted
