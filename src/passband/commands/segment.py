@@ -9,6 +9,7 @@ import typer
 
 from passband.commands.terminal.entry import IMAGES, command
 from passband.commands.terminal.errors import explain, printable
+from passband.commands.terminal.loading import loading
 from passband.commands.terminal.options import (
     AsJson,
     Device,
@@ -71,9 +72,10 @@ def segment(
     folder = find_model(model)
 
     def load() -> "FileSegmenter":
-        from passband.verdict.segmenting import FileSegmenter
+        with loading():
+            from passband.verdict.segmenting import FileSegmenter
 
-        return FileSegmenter(folder, device=resolve_device(device), tta=tta, minimum_area_nm2=min_area)
+            return FileSegmenter(folder, device=resolve_device(device), tta=tta, minimum_area_nm2=min_area)
 
     output.mkdir(parents=True, exist_ok=True)
     with ProgressBars(quiet=quiet) as bars:

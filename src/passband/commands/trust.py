@@ -10,6 +10,7 @@ import typer
 
 from passband.commands.terminal.entry import IMAGES, command
 from passband.commands.terminal.errors import printable
+from passband.commands.terminal.loading import loading
 from passband.commands.terminal.options import (
     AsJson,
     Device,
@@ -86,10 +87,11 @@ def trust(
     micrograph = None if many else opening(image)
     lens = {"c10": c10, "defocus": defocus, "c12": c12, "cs": cs}
     given = given_values(lens, aberration or [], focal_spread=focal_spread, angular_spread=angular_spread, dose=dose)
-    from passband.segmentation.model import load_model
-    from passband.verdict.assessment import Assessor
+    with loading():
+        from passband.segmentation.model import load_model
+        from passband.verdict.assessment import Assessor
 
-    assessor = Assessor(load_model(folder, device=resolve_device(device)))
+        assessor = Assessor(load_model(folder, device=resolve_device(device)))
     assess = partial(assessor.assess, given=given, fit=not no_fit, level=level)
     if micrograph is None:
         _each(assessor, {path: partial(opening, path) for path in many}, assess, folder, as_json=as_json)
