@@ -87,6 +87,13 @@ def test_the_prediction_of_a_turned_image_is_the_turned_one(network):
         np.testing.assert_array_equal(mirrored, np.rot90(plain, axes=(1, 2)).transpose(0, 2, 1))
 
 
+def test_how_many_tiles_are_looked_at_together_changes_nothing(network):
+    model, image = Model(network, card()), noise(96, 160)
+    one_by_one = model.predict(image, 0.8, patch=64, overlap=32)
+    model.tiles_at_once = 4
+    np.testing.assert_allclose(model.predict(image, 0.8, patch=64, overlap=32), one_by_one, atol=1e-5)
+
+
 def test_symmetries_are_averaged_over(network):
     model, image = Model(network, card()), noise(64, 64)
     lying = model.at_network(turned(image, upright(image)), 0.8)

@@ -33,8 +33,13 @@ def dihedral_inverse(element: int) -> int:
 
 def turned(image: NDArray[Any], element: int) -> NDArray[Any]:
     """Apply one of the eight symmetries to an array (…, y, x), as `dihedral` does to a tensor; a contiguous copy."""
+    return np.ascontiguousarray(_seen_turned(image, element))
+
+
+def _seen_turned(image: NDArray[Any], element: int) -> NDArray[Any]:
+    """As `turned`, without a copy."""
     out = np.rot90(image, element % 4, axes=(-2, -1))
-    return np.ascontiguousarray(out[..., ::-1] if element >= 4 else out)
+    return out[..., ::-1] if element >= 4 else out
 
 
 def turned_pair(pair: tuple[float, float], element: int) -> tuple[float, float]:
@@ -50,9 +55,9 @@ def upright(image: NDArray[Any]) -> int:
     whatever is computed of that does not depend on how the image lay (Kaba et al., arXiv 2211.06489, call this
     canonicalisation). A constant image stays as it is.
     """
-    best, found = turned(image, 0), 0
+    best, found = image, 0
     for element in range(1, 8):
-        other = turned(image, element)
+        other = _seen_turned(image, element)  # most differ in the first row: no copy is worth its time
         if _comes_before(other, best):
             best, found = other, element
     return found

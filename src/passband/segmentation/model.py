@@ -42,6 +42,7 @@ class Model:
         self.card = card
         self._prepare, self.look = card.architecture.in_tiles(self.network)
         self.tile_step = math.lcm(TILE_STEP, card.architecture.stride)
+        self.tiles_at_once = 1 if self.device.type == "cpu" else 4  # the caches of a CPU are left by more than one
 
     def predict(
         self,
@@ -137,7 +138,9 @@ class Model:
                 out: NDArray[np.float32] = function(torch.from_numpy(tiles).to(self.device)).cpu().numpy()
             return out
 
-        found = predict_tiled(maps, self.prepared(ready), patch=patch, overlap=overlap, step=self.tile_step)
+        found = predict_tiled(
+            maps, self.prepared(ready), patch=patch, overlap=overlap, step=self.tile_step, batch=self.tiles_at_once
+        )
         if not np.isfinite(found).all():
             raise ModelError(f"the network {self.card.name} gives NaN on this image; copy it again, or train anew")
         return found
