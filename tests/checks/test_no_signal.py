@@ -45,7 +45,7 @@ def test_particles_and_a_film_have_one(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_more_noise_where_more_electrons_come_is_none(seed: int) -> None:
-    # rejects a variance of the local power that a ramp or a bend of the illumination raises, and a plane instead of a bend
+    # rejects a variance of the local power that a ramp or a bend of the illumination raises, and a plane for a bend
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[-1.0:1.0:200j, -1.0:1.0:160j]
     assert speaks(rng.poisson(20.0 * np.exp(np.cos(seed) * x + np.sin(seed) * y)))
