@@ -7,7 +7,14 @@ import pytest
 
 from passband.electron import wavelength
 from passband.microscope.power_spectrum import Cells
-from passband.microscope.ring_search import FOCUS_STEP, Candidate, Residual, focus_period, search_rings
+from passband.microscope.ring_search import (
+    FOCUS_STEP,
+    Candidate,
+    Residual,
+    focus_period,
+    focus_spectra,
+    search_rings,
+)
 
 LENGTH = wavelength(300e3)
 SIDE = 96
@@ -39,7 +46,7 @@ def residual(c10: float, c12: float, phi12: float, *, cs: float = 0.0, contrast:
 
 
 def found(rings: Residual, *, keep: int = 1, c10: tuple[float, float] = (-600.0, 0.0)) -> list[Candidate]:
-    return search_rings(PLANE, rings, wavelength=LENGTH, c10=c10, largest_c12=150.0, keep=keep)
+    return search_rings(focus_spectra(PLANE, rings, LENGTH), c10=c10, largest_c12=150.0, keep=keep)
 
 
 @pytest.mark.parametrize("cs", [0.0, 3e5])
@@ -68,7 +75,8 @@ def test_scores_are_standard_deviations_of_what_noise_gives() -> None:
     scores = []
     for _ in range(150):
         noise = flat._replace(excess=rng.gamma(9.0, 1.0 / 9.0, len(PLANE.squared)) - 1.0)
-        place = search_rings(PLANE, noise, wavelength=LENGTH, c10=(-350.0, -350.0), largest_c12=0.0, keep=1)
+        spectra = focus_spectra(PLANE, noise, LENGTH)
+        place = search_rings(spectra, c10=(-350.0, -350.0), largest_c12=0.0, keep=1)
         scores.append(place[0].score)
     assert np.std(scores) == pytest.approx(1.0, abs=0.25)  # 4 standard errors
     assert np.mean(scores) == pytest.approx(0.0, abs=0.35)

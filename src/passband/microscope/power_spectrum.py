@@ -6,14 +6,14 @@ is the expected power times a gamma-distributed number of mean 1, which is what 
 are bins far above that, and are left out.
 """
 
+from itertools import product
 from math import pi
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.fft import prev_fast_len, rfft2
-from scipy.ndimage import binary_dilation, uniform_filter
+from scipy.ndimage import binary_dilation
 from scipy.special import gammainccinv
 
 from passband.recipe import PassbandError
@@ -27,7 +27,6 @@ TAPERED = 0.25  # fraction of a tile's side under the cosine edges of the Tukey 
 # ∫w⁴/(∫w²)² of that window, squared for two dimensions: bins that hold what one independent bin would
 CORRELATED_BINS = 1.32
 AROUND = 9  # bins along each side of the square whose median a spot exceeds; a spot covers fewer than half of them
-MANY = 2**14  # surroundings that are looked at together
 TINY = 1e-300
 RARE = 1e-6  # a bin is a spot where noise would be as strong once in so many
 
@@ -166,21 +165,12 @@ def spot_bins(periodogram: Periodogram, expected: FloatArray | None = None) -> N
 
 
 def _above_median(power: FloatArray, times: float) -> NDArray[np.bool_]:
-    """Bins (y, x) above so many times the median of the 9 × 9 bins around them.
-
-    A median is no further than one standard deviation from the mean, here of the logarithm, which running sums give
-    for all bins at once. So few bins can be above, and the median itself is needed of their surroundings alone.
-    """
-    logarithm = np.log(np.maximum(power, TINY))
-    mean = uniform_filter(logarithm, size=AROUND, mode="nearest")
-    square = uniform_filter(logarithm**2, size=AROUND, mode="nearest")
-    least = mean - np.sqrt(np.maximum(square - mean**2, 0.0)) - 1e-6
-    y, x = np.nonzero(logarithm > least + np.log(times))
-    around = sliding_window_view(np.pad(power, AROUND // 2, mode="edge"), (AROUND, AROUND))
-    above = np.zeros(power.shape, dtype=np.bool_)
-    for part in range(0, len(y), MANY):
-        here = y[part : part + MANY], x[part : part + MANY]
-        above[here] = power[here] > times * np.maximum(np.median(around[here], axis=(1, 2)), TINY)
+    """Bins (y, x) above so many times the median of the 9 × 9 bins around them: above so many times most of these."""
+    level = np.pad(times * np.maximum(power, TINY), AROUND // 2, mode="edge")
+    exceeded = np.zeros(power.shape, dtype=np.uint8)
+    for y, x in product(range(AROUND), repeat=2):
+        exceeded += level[y : y + power.shape[0], x : x + power.shape[1]] < power
+    above: NDArray[np.bool_] = exceeded > AROUND**2 // 2
     return above
 
 

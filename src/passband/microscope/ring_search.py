@@ -10,6 +10,7 @@ from math import pi
 from typing import NamedTuple
 
 import numpy as np
+from scipy.fft import ifft
 
 from passband.microscope.power_spectrum import Cells, FloatArray
 
@@ -17,7 +18,7 @@ SECTORS = 36  # to the half turn
 PART = 3  # sectors over which astigmatism moves rings by little
 DIRECTIONS = 12  # of astigmatism, to the half turn
 LEVELS = 512  # of q²
-PADDED = 4096
+PADDED = 4096  # a power of two
 FOCUS_STEP = 0.2  # of the change of focus that moves the outermost rings by one period
 
 
@@ -42,38 +43,65 @@ class Residual(NamedTuple):
     known_phase: FloatArray
 
 
-def search_rings(
-    cells: Cells, residual: Residual, *, wavelength: float, c10: tuple[float, float], largest_c12: float, keep: int
-) -> list[Candidate]:
+class FocusSpectra(NamedTuple):
+    """Correlation of a residual with rings of each focus in each sector.
+
+    `values` (SECTORS, PADDED) are in standard deviations of noise; `step` is the change of focus from one column to the
+    next, Å, and `period` that which moves the rings by one, see `focus_period`.
+    """
+
+    values: FloatArray
+    step: float
+    period: float
+
+
+def focus_spectra(cells: Cells, residual: Residual, wavelength: float) -> FocusSpectra:
+    """Transform what is left of the power over q² in each sector."""
+    highest = float(cells.squared.max()) * (1.0 + 1e-9)
+    level = np.floor(cells.squared / highest * LEVELS).astype(np.int64)
+    sector = np.minimum(np.floor(cells.azimuth / pi * SECTORS), SECTORS - 1).astype(np.int64)
+    values = -cells.weight * residual.excess * residual.contrast * np.exp(2j * residual.known_phase)
+    flat = sector * LEVELS + level
+    size = SECTORS * LEVELS
+    binned = np.bincount(flat, values.real, size) + 1j * np.bincount(flat, values.imag, size)
+    spectra = np.asarray(ifft(binned.reshape(SECTORS, LEVELS), PADDED, axis=1, norm="forward"))
+    step = LEVELS / (wavelength * highest * PADDED)
+    focus = np.fft.fftfreq(PADDED, 1.0 / PADDED) * step
+    middle = pi * wavelength * focus * highest / LEVELS  # levels are taken at their middle
+    noise = max(float(np.sqrt(0.5 * (cells.weight * residual.contrast**2).sum())), 1e-300)
+    real = spectra.real * (np.cos(middle) / noise) - spectra.imag * (np.sin(middle) / noise)
+    return FocusSpectra(real, step, focus_period(cells, residual.contrast, wavelength))
+
+
+def search_rings(spectra: FocusSpectra, *, c10: tuple[float, float], largest_c12: float, keep: int) -> list[Candidate]:
     """Return the `keep` best patterns of rings with C10 in a range and C12 up to a largest value, all in Å.
 
     They differ by more than one ring from each other.
     """
-    spectra, focus_step = _focus_spectra(cells, residual, wavelength)
-    period = focus_period(cells, residual.contrast, wavelength)
+    values, step, period = spectra
     azimuths = (np.arange(SECTORS) + 0.5) * (pi / SECTORS)
     rounds = np.arange(c10[0], c10[1] + FOCUS_STEP * period, FOCUS_STEP * period)
-    found: list[tuple[FloatArray, FloatArray]] = []
+    first = np.arange(SECTORS)[:, None] * PADDED  # of each sector, in the flat array
+    scores, places = [], []
     for amount in np.arange(0.0, largest_c12 + period * FOCUS_STEP, 2.0 * FOCUS_STEP * period):
-        for direction in np.arange(DIRECTIONS if amount else 1) * (pi / DIRECTIONS):
-            focus = rounds[:, None] + amount * np.cos(2.0 * (azimuths - direction))
-            index = np.rint(focus / focus_step).astype(np.int64) % PADDED
-            score = spectra[np.arange(SECTORS), index].sum(axis=1)
-            parts = (rounds, amount * np.cos(2.0 * direction), amount * np.sin(2.0 * direction))
-            found.append((score, np.stack(np.broadcast_arrays(*parts))))
-    scores = np.concatenate([score for score, _ in found])
-    places = np.concatenate([place for _, place in found], axis=1)
-    return _peaks(scores, places, keep, 1.5 * period)
+        directions = np.arange(DIRECTIONS if amount else 1)[:, None] * (pi / DIRECTIONS)
+        elliptical = amount * np.cos(2.0 * (azimuths - directions))
+        focus = elliptical[:, :, None] + rounds  # (directions, SECTORS, rounds)
+        column = np.rint(focus / step).astype(np.int64) & (PADDED - 1)
+        scores.append(values.take(first + column).sum(axis=1).ravel())
+        parts = (rounds, amount * np.cos(2.0 * directions), amount * np.sin(2.0 * directions))
+        places.append(np.stack(np.broadcast_arrays(*parts)).reshape(3, -1))
+    return _peaks(np.concatenate(scores), np.concatenate(places, axis=1), keep, 1.5 * period)
 
 
-def ring_strength(cells: Cells, residual: Residual, *, wavelength: float, largest_c10: float) -> float:
+def ring_strength(spectra: FocusSpectra, *, largest_c10: float) -> float:
     """How strong rings with |C10| up to a largest (Å) can be, without a look at each astigmatism.
 
     The sum over parts of `PART` sectors of the strongest in each, in standard deviations of noise.
     """
-    spectra, focus_step = _focus_spectra(cells, residual, wavelength)
-    reach = min(int(largest_c10 / focus_step) + 1, PADDED // 2 - 1)
-    near = np.concatenate([spectra[:, : reach + 1], spectra[:, -reach:]], axis=1)
+    values = spectra.values
+    reach = min(int(largest_c10 / spectra.step) + 1, PADDED // 2 - 1)
+    near = np.concatenate([values[:, : reach + 1], values[:, -reach:]], axis=1)
     return float(near.reshape(SECTORS // PART, PART, -1).sum(axis=1).max(axis=1).sum())
 
 
@@ -83,23 +111,6 @@ def focus_period(cells: Cells, contrast: FloatArray, wavelength: float) -> float
     told = np.cumsum((cells.weight * contrast**2)[order])
     outermost = cells.squared[order][min(int(np.searchsorted(told, 0.9 * told[-1])), len(order) - 1)]
     return float(1.0 / (wavelength * outermost))
-
-
-def _focus_spectra(cells: Cells, residual: Residual, wavelength: float) -> tuple[FloatArray, float]:
-    """Correlation with rings of each focus in each sector, (SECTORS, PADDED), and the focus step of its columns, Å."""
-    highest = float(cells.squared.max()) * (1.0 + 1e-9)
-    level = np.floor(cells.squared / highest * LEVELS).astype(np.int64)
-    sector = np.minimum(np.floor(cells.azimuth / pi * SECTORS), SECTORS - 1).astype(np.int64)
-    values = -cells.weight * residual.excess * residual.contrast * np.exp(2j * residual.known_phase)
-    flat = sector * LEVELS + level
-    size = SECTORS * LEVELS
-    binned = np.bincount(flat, values.real, size) + 1j * np.bincount(flat, values.imag, size)
-    focus_step = LEVELS / (wavelength * highest * PADDED)
-    spectra = np.fft.ifft(binned.reshape(SECTORS, LEVELS), PADDED, axis=1, norm="forward")
-    focus = np.fft.fftfreq(PADDED, 1.0 / PADDED) * focus_step
-    spectra *= np.exp(1j * pi * wavelength * focus * highest / LEVELS)  # levels are taken at their middle
-    noise = float(np.sqrt(0.5 * (cells.weight * residual.contrast**2).sum()))
-    return np.asarray(spectra.real / max(noise, 1e-300), dtype=np.float64), focus_step
 
 
 def _peaks(scores: FloatArray, places: FloatArray, keep: int, apart: float) -> list[Candidate]:

@@ -22,7 +22,15 @@ from passband.microscope.ring_model import (
     deviance,
     refine,
 )
-from passband.microscope.ring_search import Candidate, Residual, focus_period, ring_strength, search_rings
+from passband.microscope.ring_search import (
+    Candidate,
+    FocusSpectra,
+    Residual,
+    focus_period,
+    focus_spectra,
+    ring_strength,
+    search_rings,
+)
 
 THICKNESSES = (30.0, 90.0)  # Å of the films that are searched for: rings to 1.3 and to 0.75 Å⁻¹ at 300 kV
 USUAL = 50.0  # Å
@@ -73,10 +81,11 @@ class _Search(NamedTuple):
     excess: FloatArray
     contrast: FloatArray
 
-    def residual(self, cs: float, thickness: float) -> Residual:
+    def spectra(self, cs: float, thickness: float) -> FocusSpectra:
         known = (self.model.spherical * (cs / C30_UNIT) - self.model.centre[ABSORPTION]).numpy()
         node = np.sinc(self.model.wavelength * thickness * self.cells.squared)
-        return Residual(self.excess, self.contrast * node, known)
+        residual = Residual(self.excess, self.contrast * node, known)
+        return focus_spectra(self.cells, residual, self.model.wavelength)
 
     @property
     def period(self) -> float:
@@ -94,11 +103,9 @@ def find_starts(
     starts: list[Start] = []
     for cs in (setting.cs,) if setting.cs is not None else _likely_cs(search, largest[0]):
         for thickness in THICKNESSES:
-            rings = search.residual(cs, thickness)
+            spectra = search.spectra(cs, thickness)
             for c10 in ranges:
-                found = search_rings(
-                    cells, rings, wavelength=model.wavelength, c10=c10, largest_c12=largest[1], keep=KEPT
-                )
+                found = search_rings(spectra, c10=c10, largest_c12=largest[1], keep=KEPT)
                 starts += [Start(candidate, thickness, cs) for candidate in found]
     starts.sort(key=lambda start: -start.candidate.score)
     least = WORTH if setting.cs is not None else WORTH_OF_CS
@@ -111,10 +118,7 @@ def _likely_cs(search: _Search, largest_c10: float) -> list[float]:
     """Cs in Å for which rings are strongest, and that of a corrected lens, 0."""
     length = search.model.wavelength
     values = searched_cs(search.period, search.model.highest, length)
-    strengths = [
-        ring_strength(search.cells, search.residual(cs, USUAL), wavelength=length, largest_c10=largest_c10)
-        for cs in values
-    ]
+    strengths = [ring_strength(search.spectra(cs, USUAL), largest_c10=largest_c10) for cs in values]
     best = {0, *np.argsort(strengths)[-LIKELY:].tolist()}
     return [float(values[index]) for index in sorted(best)]
 
