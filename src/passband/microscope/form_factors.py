@@ -28,6 +28,14 @@ def _coefficients() -> NDArray[np.float64]:
     return table
 
 
+def lobato_coefficients(number: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Coefficients a (5,) in Å and b (5,) in Å² of one element; the errors are those of `scattering_factor`."""
+    table = _coefficients()
+    if not 1 <= number <= len(table):
+        raise PassbandError(f"atomic number {number} has no form factor; the table holds 1 (H) to {len(table)} (Lr)")
+    return table[number - 1, 0], table[number - 1, 1]
+
+
 def scattering_factor(number: int, q: NDArray[np.float64]) -> NDArray[np.float64]:
     """Electron scattering factor of the neutral atom in Å at spatial frequency `q` in Å⁻¹ (q = 2 sin θ / λ).
 
@@ -43,10 +51,7 @@ def scattering_factor(number: int, q: NDArray[np.float64]) -> NDArray[np.float64
     >>> float(scattering_factor(79, np.array([0.0])).round(2)[0])
     10.58
     """
-    table = _coefficients()
-    if not 1 <= number <= len(table):
-        raise PassbandError(f"atomic number {number} has no form factor; the table holds 1 (H) to {len(table)} (Lr)")
-    a, b = table[number - 1]
+    a, b = lobato_coefficients(number)
     weighted = b * np.asarray(q, dtype=np.float64)[..., None] ** 2
     factor: NDArray[np.float64] = np.sum(a * (2.0 + weighted) / (1.0 + weighted) ** 2, axis=-1)
     return factor

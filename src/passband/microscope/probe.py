@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from passband.electron import check_energy, wavelength
-from passband.microscope.aberrations import Aberrations, phase_aberration
+from passband.microscope.aberrations import Aberrations, phase_aberration, phase_gradient_squared
 from passband.microscope.annular import check_milliradians
 from passband.microscope.frequencies import spatial_frequencies
 from passband.microscope.imaging import enough_focal_nodes, focal_nodes_and_weights
@@ -175,12 +175,30 @@ def _foci(probe: Probe) -> Iterator[tuple[float, float]]:
     yield from zip(offsets.tolist(), weights.tolist(), strict=True)
 
 
+def probe_reach(probe: Probe, depth: float = 0.0) -> float:
+    """Radius in Å that holds all but about 1 % of the probe `depth` Å below the entrance face.
+
+    Rays of the aperture meet the plane up to λ|∇χ|/2π from the axis, and 1 % of an Airy disc lies beyond 10/q_c.
+    """
+    angle = torch.linspace(0.0, 2.0 * pi, 73, dtype=torch.float64)[:, None]
+    q = probe.highest_frequency * torch.linspace(0.0, 1.0, 17, dtype=torch.float64).expand(73, 17)
+    lens = probe.aberrations.nonzero()
+    furthest = 0.0
+    for offset in (-3.0 * probe.focal_spread, 3.0 * probe.focal_spread):
+        moved = lens | {"C10": lens.get("C10", 0.0) + depth + offset}
+        slope = phase_gradient_squared(q, angle.expand_as(q), moved, wavelength(probe.energy)).max().sqrt()
+        furthest = max(furthest, wavelength(probe.energy) / (2.0 * pi) * float(slope))
+    return furthest + 10.0 / probe.highest_frequency
+
+
 def check_probe_fits(probe: Probe, sides: tuple[float, float]) -> None:
     """Raise `PassbandError` if more than a tenth of the probe lies beyond the largest circle in a field of (y, x) Å.
 
     On the periodic field of a simulation that part would come in again from the other side. The probe is looked at on a
     field of twice the sides.
     """
+    if 2.0 * probe_reach(probe) <= min(sides):
+        return
     double = (2.0 * sides[0], 2.0 * sides[1])
     shape = [2 * (int(2.0 * side * probe.highest_frequency) + 2) for side in double]
     density = probe_intensity(probe, (shape[0], shape[1]), double)

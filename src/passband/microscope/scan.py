@@ -1,6 +1,6 @@
 """A scan: the probe, its positions and the detectors; and the image that a Fourier series gives there."""
 
-from math import pi
+from math import isclose, pi
 from typing import Self
 
 import torch
@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from passband.microscope.annular import Detectors
+from passband.microscope.frequencies import resize_spectrum
 from passband.microscope.probe import Probe
 from passband.recipe import PassbandError, Recipe
 
@@ -54,6 +55,9 @@ def sample_series(series: Tensor, sides: tuple[float, float], scan: Scan) -> Ten
     The field has `sides` (y, x) Å and is periodic. Positions further apart than the series needs give what a scan
     gives: values at points, with aliases.
     """
+    if _covers(sides, scan) and all(size <= pixels for size, pixels in zip(series.shape[-2:], scan.shape, strict=True)):
+        image: Tensor = torch.fft.ifft2(resize_spectrum(series, scan.shape), norm="forward").real
+        return image.contiguous()
     factors = []
     for size, side, places in zip(series.shape[-2:], sides, scan.positions(), strict=True):
         order = torch.fft.fftfreq(size, d=1.0 / size, dtype=torch.float64)
@@ -61,3 +65,9 @@ def sample_series(series: Tensor, sides: tuple[float, float], scan: Scan) -> Ten
         factors.append(torch.polar(torch.ones_like(phase), phase).to(series))
     values: Tensor = (factors[0] @ series @ factors[1].T).real
     return values.contiguous()
+
+
+def _covers(sides: tuple[float, float], scan: Scan) -> bool:
+    """Whether the positions divide the field evenly, so that a Fourier transform gives the values."""
+    scanned = [size * scan.pixel_size for size in scan.shape]
+    return scan.origin == (0.0, 0.0) and all(isclose(one, side) for one, side in zip(scanned, sides, strict=True))

@@ -5,6 +5,7 @@ kernel's (Barnett, Magland & af Klinteberg, SIAM J. Sci. Comput. 41 (2019) C479)
 largest error is 4e-5 of the peak with the 6 pixels of single precision, and below 1e-9 with the 12 of double.
 """
 
+from functools import lru_cache
 from math import pi
 from typing import NamedTuple
 
@@ -65,10 +66,12 @@ class Spread(NamedTuple):
         image.view(-1).index_add_(0, index.reshape(-1), weight.reshape(-1))
 
 
+@lru_cache(maxsize=64)
 def kernel_transform(size: int, width: int) -> NDArray[np.float64]:
     """Fourier transform (size,) of the spreading kernel at the frequencies of an axis, by Gauss–Legendre quadrature."""
     nodes, weights = np.polynomial.legendre.leggauss(128)
     values = weights * 0.5 * width * np.exp(_shape_parameter(width) * (np.sqrt(1.0 - nodes**2) - 1.0))
     phase = 2.0 * pi * np.fft.fftfreq(size)[:, None] * (0.5 * width * nodes)
     transform: NDArray[np.float64] = np.cos(phase) @ values
+    transform.setflags(write=False)
     return transform

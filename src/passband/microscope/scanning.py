@@ -1,0 +1,90 @@
+"""Scanning micrographs of atoms, by multislice or by the incoherent model, behind one call.
+
+Fractions of the beam, before electrons are counted: dwell time, noise and distortions come later.
+"""
+
+from typing import Annotated
+
+import numpy as np
+import torch
+from ase import Atoms
+from pydantic import Discriminator
+from torch import Tensor
+
+from passband.microscope.columns import Columns, Incoherent, columns_of, incoherent_series
+from passband.microscope.detected_beams import DetectedBeams, Multislice, detect_beams, image_series
+from passband.microscope.probe import source_transfer
+from passband.microscope.scan import Scan, sample_series
+
+#: How a scan is simulated; plain values are told apart by their `kind`.
+ScanModel = Annotated[Multislice | Incoherent, Discriminator("kind")]
+
+
+def scan_image(
+    atoms: Atoms,
+    scan: Scan,
+    *,
+    model: Multislice | Incoherent,
+    rng: np.random.Generator | None = None,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Images of a specimen, one for each detector, as fractions of the beam.
+
+    Parameters
+    ----------
+    atoms
+        Orthogonal cell (x, y, height), periodic in x and y; the beam enters at z = 0. The cell must hold the probe with
+        its tails, for multislice what it has become at the exit face, too.
+    scan
+        Probe, detectors and positions.
+    model
+        `Multislice`, for all detectors; or `Incoherent`, for those outside the disc of the beam.
+    rng
+        Draws frozen phonons.
+    device
+        Of the result.
+
+    Returns
+    -------
+    Tensor
+        Real, (detectors, y, x), single precision, in the order of the detectors.
+
+    Raises
+    ------
+    PassbandError
+        As `detect_beams` or `columns_of` and `incoherent_series`.
+    """
+    if isinstance(model, Multislice):
+        detected = detect_beams(atoms, scan.probe, scan.detectors, model=model, rng=rng, device=device)
+        return scan_beams(detected, scan)
+    return scan_columns(columns_of(atoms, model), scan, displacement=model.displacement, device=device)
+
+
+def scan_beams(detected: DetectedBeams, scan: Scan) -> Tensor:
+    """Images (detectors, y, x) of a specimen that was simulated before, with any lens and positions; see `scan_image`.
+
+    The detectors are those of the simulation, those of `scan` are not looked at.
+    """
+    return _sampled(image_series(detected, scan.probe), detected.beams.sides, scan)
+
+
+def scan_columns(
+    columns: Columns,
+    scan: Scan,
+    *,
+    displacement: float | dict[str, float] = 0.0,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Incoherent images (detectors, y, x) of columns, with any probe, detectors and positions; see `scan_image`."""
+    series = incoherent_series(columns, scan.probe, scan.detectors, displacement=displacement, device=device)
+    return _sampled(series, columns.sides, scan)
+
+
+def _sampled(series: Tensor, sides: tuple[float, float], scan: Scan) -> Tensor:
+    """Values (detectors, y, x) of a series at the positions of a scan, seen by a source of its size."""
+    if scan.probe.source_size:
+        orders = [torch.fft.fftfreq(size, d=1.0 / size, dtype=torch.float64) for size in series.shape[-2:]]
+        q_y, q_x = (order / side for order, side in zip(orders, sides, strict=True))
+        transfer = source_transfer(scan.probe, q_y.square())[:, None] * source_transfer(scan.probe, q_x.square())
+        series = series * transfer.to(series.real)
+    return sample_series(series, sides, scan)
