@@ -99,3 +99,19 @@ def test_a_block_that_is_left_out_is_predicted_as_by_a_process_without_it() -> N
     alone, _ = process.leave_one_out()
     single = np.arange(40) == 5
     assert process.left_out(single, values)[0][0] == pytest.approx(alone[5])
+
+
+def test_a_process_like_another_shares_what_is_the_same_and_no_more(cases: tuple[Array, Array]) -> None:
+    # rejects a shared decomposition of other features or of another kernel, and shared weights
+    features, values = cases
+    other = GaussianProcess.conditioned(KERNEL, features, values)
+    short = KERNEL.model_copy(update={"length": 0.5 * KERNEL.length})
+    for kernel, places in ((KERNEL, features), (KERNEL, features[::-1] * [1.0, 2.0, 1.0, 1.0]), (short, features)):
+        alone = GaussianProcess.conditioned(kernel, places, np.sqrt(values))
+        shared = GaussianProcess.conditioned(kernel, places, np.sqrt(values), like=other)
+        np.testing.assert_array_equal(shared.predict(features[:5] + 0.1), alone.predict(features[:5] + 0.1))
+        np.testing.assert_array_equal(shared.leave_one_out(), alone.leave_one_out())
+    fewer = GaussianProcess.conditioned(KERNEL, features[:40], values[:40], like=other)
+    np.testing.assert_array_equal(
+        fewer.leave_one_out(), GaussianProcess.conditioned(KERNEL, features[:40], values[:40]).leave_one_out()
+    )

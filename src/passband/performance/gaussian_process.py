@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotri
 from scipy.spatial.distance import cdist
 
 from passband.recipe import Recipe
@@ -46,9 +47,29 @@ class Kernel(Recipe):
 
     def covariance(self, one: Array, other: Array) -> Array:
         """Covariance (n, m) of the smooth part at scaled features (n, d) and (m, d)."""
-        step = np.sqrt(5.0) * cdist(one, other) / self.length
-        smooth: Array = self.variance * (1.0 + step + step**2 / 3.0) * np.exp(-step)
+        step: Array = cdist(one, other)
+        step *= np.sqrt(5.0) / self.length
+        smooth: Array = np.exp(-step)
+        smooth *= self.variance
+        smooth *= 1.0 + step * (1.0 + step / 3.0)
         return smooth
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """Cholesky factor of the covariance of some cases, `lower` (n, n), and what follows from it."""
+
+    lower: Array
+
+    def solve(self, values: Array) -> Array:
+        """Return covariance⁻¹ times values (n,)."""
+        return np.asarray(cho_solve((self.lower, True), values))
+
+    @cached_property
+    def inverse(self) -> Array:
+        """Inverse of the covariance, (n, n)."""
+        lower, _ = dpotri(self.lower, lower=1)
+        return np.asarray(lower + np.tril(lower, -1).T)
 
 
 @dataclass(frozen=True)
@@ -66,18 +87,23 @@ class GaussianProcess:
     kernel: Kernel
     features: Array
     values: Array
-    _lower: Array  # Cholesky factor of the covariance of the cases, (n, n)
+    _cases: Decomposition
     _weights: Array  # covariance⁻¹ times the scaled values, (n,)
 
     @classmethod
-    def conditioned(cls, kernel: Kernel, features: Array, values: Array) -> Self:
-        """Process with a known kernel, conditioned on the values (n,) of cases with features (n, d)."""
-        scaled = _scaled(features, features)
-        diagonal = (kernel.noise + JITTER) * np.eye(len(values))
-        lower = cholesky(kernel.covariance(scaled, scaled) + diagonal, lower=True)
-        return cls(
-            kernel, features, values, lower, cho_solve((lower, True), (values - values.mean()) / _spread(values))
-        )
+    def conditioned(cls, kernel: Kernel, features: Array, values: Array, *, like: Self | None = None) -> Self:
+        """Process with a known kernel, conditioned on the values (n,) of cases with features (n, d).
+
+        What it takes long for is shared with another process, `like`, where kernel and features are the same.
+        """
+        if like is not None and like.kernel == kernel and np.array_equal(like.features, features):
+            cases = like._cases
+        else:
+            scaled = _scaled(features, features)
+            covariance = kernel.covariance(scaled, scaled)
+            covariance.flat[:: len(values) + 1] += kernel.noise + JITTER
+            cases = Decomposition(cholesky(covariance, lower=True, overwrite_a=True))
+        return cls(kernel, features, values, cases, cases.solve((values - values.mean()) / _spread(values)))
 
     @property
     def noise(self) -> float:
@@ -88,7 +114,7 @@ class GaussianProcess:
         """Values for features (n, d), and the standard deviation of a new case about each; (n,) both."""
         near = self.kernel.covariance(_scaled(features, self.features), _scaled(self.features, self.features))
         spread = _spread(self.values)
-        known = np.square(solve_triangular(self._lower, near.T, lower=True)).sum(axis=0)
+        known = np.square(solve_triangular(self._cases.lower, near.T, lower=True)).sum(axis=0)
         variance = np.maximum(self.kernel.variance + self.kernel.noise - known, 0.0)
         return self.values.mean() + spread * (near @ self._weights), spread * np.sqrt(variance)
 
@@ -97,7 +123,7 @@ class GaussianProcess:
 
         The kernel is the one that all of them chose.
         """
-        precision = np.diag(self._precision)
+        precision = np.diag(self._cases.inverse)
         spread = _spread(self.values)
         return self.values - spread * self._weights / precision, spread / np.sqrt(precision)
 
@@ -107,14 +133,10 @@ class GaussianProcess:
         As if the process had been conditioned on the others alone; mean and spread stay those of all cases
         (Rasmussen & Williams, section 5.4.2, for blocks).
         """
-        spread = _spread(self.values)
-        pulled = (self._precision @ (values - self.values.mean()))[out]
-        covariance = np.linalg.inv(self._precision[np.ix_(out, out)])
+        spread, precision = _spread(self.values), self._cases.inverse[out]
+        pulled = precision @ (values - self.values.mean())
+        covariance = np.linalg.inv(precision[:, out])
         return values[out] - covariance @ pulled, spread * np.sqrt(np.diag(covariance))
-
-    @cached_property
-    def _precision(self) -> Array:
-        return np.asarray(cho_solve((self._lower, True), np.eye(len(self.values))))
 
 
 def fitted_kernel(features: Array, values: Array) -> Kernel:

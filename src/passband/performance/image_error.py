@@ -112,8 +112,9 @@ class ImageErrorModel:
         key = quantity, known
         if key not in self._regressions:
             kernel = None if self.table.kernels is None else self.table.kernels.images
-            groups = self.groups(quantity, known=known)
-            self._regressions[key] = ImageRegression.fitted(groups, self.rising(known=known), kernel)
+            groups, rising = self.groups(quantity, known=known), self.rising(known=known)
+            like = next((one.process for (_, also), one in self._regressions.items() if also == known), None)
+            self._regressions[key] = ImageRegression.fitted(groups, rising, kernel, like=like)
         return self._regressions[key]
 
     @cached_property

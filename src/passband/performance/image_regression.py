@@ -97,11 +97,18 @@ class ImageRegression:
     sets: NDArray[np.int64]
 
     @classmethod
-    def fitted(cls, images: Groups, rising: NDArray[np.bool_], kernel: Kernel | None = None) -> Self:
-        """Regression of images; `rising` (d,) as for the line."""
+    def fitted(
+        cls,
+        images: Groups,
+        rising: NDArray[np.bool_],
+        kernel: Kernel | None = None,
+        *,
+        like: GaussianProcess | None = None,
+    ) -> Self:
+        """Regression of images; `rising` (d,) as for the line, `like` as for the process."""
         line = Line.fitted(images, rising)
         left = images.values - line(images.features)
-        process = None if kernel is None else GaussianProcess.conditioned(kernel, images.features, left)
+        process = None if kernel is None else GaussianProcess.conditioned(kernel, images.features, left, like=like)
         predicted, remoteness = np.empty(len(left)), np.ones(len(left))
         folds = images.sets % FOLDS
         for fold in np.unique(folds):
