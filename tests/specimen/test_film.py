@@ -30,7 +30,9 @@ def steps(values):
 
 
 def test_relief_has_its_rms_and_correlation_length():
-    maps = np.array([random_relief(240.0, 20.0, np.random.default_rng(k)) for k in range(30)])
+    # rejects sides that are exchanged: the map is twice as long as wide
+    maps = np.array([random_relief((240.0, 480.0), 20.0, np.random.default_rng(k)) for k in range(30)])
+    assert maps.shape == (30, 240, 480)
     assert maps.mean() == pytest.approx(0.0, abs=1e-12)
     assert maps.std() == pytest.approx(1.0, abs=0.03)  # 30 fields of 50 patches each
     spacing = 240.0 / maps.shape[1]

@@ -191,14 +191,14 @@ def _points(field: float) -> int:
     return max(16, int(np.ceil(field / SPACING)))
 
 
-def random_relief(field: float, length: float, rng: np.random.Generator) -> FloatArray:
-    """Periodic Gaussian random map (n, n) of mean 0 and rms 1, whose autocorrelation is exp(−r²/length²)."""
-    n = _points(field)
-    q = np.fft.fftfreq(n, field / n)
-    weight = np.exp(-0.5 * (np.pi * length) ** 2 * (q[:, None] ** 2 + q[None] ** 2))
+def random_relief(sides: tuple[float, float], length: float, rng: np.random.Generator) -> FloatArray:
+    """Periodic Gaussian random map (n, m) of mean 0 and rms 1, whose autocorrelation is exp(−r²/length²)."""
+    shape = (_points(sides[0]), _points(sides[1]))
+    first, second = (np.fft.fftfreq(n, side / n) for n, side in zip(shape, sides, strict=True))
+    weight = np.exp(-0.5 * (np.pi * length) ** 2 * (first[:, None] ** 2 + second[None] ** 2))
     weight[0, 0] = 0.0  # the mean of a field is its film's drawn thickness
-    weight *= n / np.sqrt((weight**2).sum())
-    found: FloatArray = np.fft.ifft2(np.fft.fft2(rng.standard_normal((n, n))) * weight).real
+    weight *= np.sqrt(shape[0] * shape[1]) / np.sqrt((weight**2).sum())
+    found: FloatArray = np.fft.ifft2(np.fft.fft2(rng.standard_normal(shape)) * weight).real
     return found
 
 
@@ -209,8 +209,8 @@ def film_shape(relief: FilmRelief, thickness: float, *, field: float, rng: np.ra
     ramp = np.abs((along + rng.uniform(0.0, field)) % field - field / 2.0) - field / 4.0
     slope = drawn(relief.wedge, rng) * (ramp[:, None] if rng.random() < 0.5 else ramp[None])
     length, rms = drawn(relief.correlation_length, rng), drawn(relief.undulation, rng)
-    waves = rms * np.clip(random_relief(field, length, rng), -HIGHEST, HIGHEST)
-    parts = random_relief(field, field / 4.0, rng)
+    waves = rms * np.clip(random_relief((field, field), length, rng), -HIGHEST, HIGHEST)
+    parts = random_relief((field, field), field / 4.0, rng)
     terrace = drawn(relief.step, rng) * (parts > np.quantile(parts, rng.uniform(0.2, 0.8)))
     level = np.maximum(thickness + slope + waves + terrace, 0.0) if thickness > 0 else np.zeros((n, n))
     return FilmShape(field, level, np.zeros((n, n)), np.zeros((n, n)))
@@ -223,7 +223,7 @@ def _hole(shape: FilmShape, relief: FilmRelief, rng: np.random.Generator) -> Flo
     away = [np.abs((along - rng.uniform(0.0, field) + field / 2.0) % field - field / 2.0) for _ in range(2)]
     gap = (away[0][:, None] + np.zeros(n), away[1] + np.zeros((n, 1)), np.hypot(away[0][:, None], away[1]))
     rms, length = HOLE_ROUGHNESS
-    distance = gap[int(rng.integers(3))] + rms * random_relief(field, length, rng)
+    distance = gap[int(rng.integers(3))] + rms * random_relief((field, field), length, rng)
     edge: FloatArray = distance - np.quantile(distance, drawn(relief.hole_area, rng))
     return edge
 

@@ -72,7 +72,7 @@ def check_film(symbol: str, density: float, minimum_distance: float | None) -> f
     return distance
 
 
-def _spread_points(count: int, box: FloatArray, distance: float, rng: np.random.Generator) -> FloatArray:
+def spread_points(count: int, box: FloatArray, distance: float, rng: np.random.Generator) -> FloatArray:
     """`count` random points (n, 3) in a box periodic in x and y, no two nearer than `distance`.
 
     Random sequential addition in batches: within a batch the earlier of two close points stays.
@@ -134,5 +134,5 @@ def amorphous_film(
     species = np.repeat(numbers, np.rint(units * counts).astype(int))
     if len(numbers) > 1:
         species = cast("NDArray[np.int64]", rng.permutation(species))
-    positions = _spread_points(len(species), box, distance, rng)
+    positions = spread_points(len(species), box, distance, rng)
     return Atoms(species, positions, cell=box if thickness > 0 else [*size_xy, 1.0], pbc=(True, True, False))

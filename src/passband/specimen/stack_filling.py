@@ -1,0 +1,158 @@
+"""All atoms of a film stack: each layer filled between its faces, species drawn, and what is too near taken out."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from passband.specimen.compounds import Compound, Disordered
+from passband.specimen.contact import FARTHEST, crowded
+from passband.specimen.crystal import FloatArray
+from passband.specimen.disordered import fill_disordered
+from passband.specimen.face import Face
+from passband.specimen.lattice_filling import Boundary, Room, Sites, fill_lattice
+from passband.specimen.placement import PlacedLayer
+from passband.specimen.species import VACANT, draw_species, exchange
+from passband.specimen.stack import Stack
+
+IntArray = NDArray[np.int64]
+EDGE = 2.0  # Å around the field that are filled too, for atoms that lie beside their column
+
+
+class Block(NamedTuple):
+    """Atoms: places (n, 3) in Å, atomic number, layer, grain within it, and column (n,), -1 for none."""
+
+    positions: FloatArray
+    numbers: IntArray
+    layers: IntArray
+    grains: IntArray
+    columns: IntArray
+
+    def kept(self, keep: NDArray[np.bool_]) -> "Block":
+        """Return some of the atoms."""
+        return Block(*(one[keep] for one in self))
+
+
+class Tally(NamedTuple):
+    """Sublattices of each column, as "B+O", and the number of its sites within the sample."""
+
+    names: list[str]
+    sites: IntArray
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A stack as it lies in the box: layers, faces between them, the boundaries in each, and the room to fill."""
+
+    stack: Stack
+    placed: list[PlacedLayer]
+    faces: list[Face]
+    boundaries: list[list[Boundary]]
+    room: Room
+
+    @property
+    def periodic(self) -> bool:
+        """Whether the box is periodic along x."""
+        return self.room.low[0] == 0.0
+
+    def depth(self, positions: FloatArray) -> FloatArray:
+        """Thickness of the sample at places, Å."""
+        wedge = self.stack.wedge
+        x, y = positions[:, 0] - 0.5 * self.room.period, positions[:, 1] - 0.5 * self.stack.field[0]
+        found: FloatArray = self.stack.thickness + wedge[1] * x + wedge[0] * y
+        return found
+
+    def within(self, number: int, positions: FloatArray) -> NDArray[np.bool_]:
+        """Which places are in a layer and in the sample; where faces cross, the earlier layer has the place."""
+        x, y, z = positions.T
+        inside = (z >= 0.0) & (z < self.depth(positions))
+        for k in range(number):
+            inside &= y >= self.faces[k].at(x, z)
+        if number < len(self.faces):
+            inside &= y < self.faces[number].at(x, z)
+        return inside
+
+
+def room(stack: Stack, period: float, periodic: bool) -> Room:
+    """Return what is filled: the field, and as much around it as a tilt brings in."""
+    lean = 0.5 * stack.thickest * np.tan(np.abs(stack.tilt) * 1e-3) + EDGE
+    along = 0.0 if periodic else float(lean[1])
+    return Room((-along, -float(lean[0])), (period + along, stack.field[0] + float(lean[0])), stack.thickest, period)
+
+
+def fill_stack(ground: Ground, seed: np.random.SeedSequence) -> tuple[Block, Tally]:
+    """Atoms of all layers before the sample is tilted, and their columns."""
+    blocks: list[Block] = []
+    names: list[str] = []
+    counts = [np.empty(0, np.int64)]
+    for number, child in enumerate(seed.spawn(len(ground.placed))):
+        rng = np.random.default_rng(child)
+        made_of = ground.placed[number].layer.made_of
+        if isinstance(made_of, Disordered):
+            positions, elements = fill_disordered(made_of, _part(ground, number, 0.0), rng)
+            none = np.zeros(len(elements), np.int64)
+            blocks.append(Block(positions, elements, none + number, none, none - 1))
+        else:
+            sites = fill_lattice(ground.placed[number], ground.boundaries[number], _part(ground, number, EDGE))
+            blocks.append(_crystal(ground, number, made_of, sites, rng)._replace(columns=sites.columns + len(names)))
+            more = _tally(made_of, sites, sites.positions[:, 2] < ground.depth(sites.positions))
+            names += more.names
+            counts.append(more.sites)
+        block = blocks[-1]
+        blocks[-1] = block.kept((block.numbers != VACANT) & ground.within(number, block.positions))
+    block = Block(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
+    return _apart(block, ground), Tally(names, np.concatenate(counts))
+
+
+def _part(ground: Ground, number: int, edge: float) -> Room:
+    """Part of the room between the faces of a layer."""
+    low = ground.faces[number - 1].heights.min() - edge if number else ground.room.low[1]
+    high = ground.faces[number].heights.max() + edge if number < len(ground.faces) else ground.room.high[1]
+    filled = ground.room
+    low, high = max(float(low), filled.low[1]), min(float(high), filled.high[1])
+    return Room((filled.low[0], low), (filled.high[0], max(high, low)), filled.depth, filled.period)
+
+
+def _crystal(ground: Ground, number: int, made_of: Compound, sites: Sites, rng: np.random.Generator) -> Block:
+    numbers = draw_species(made_of, sites.sublattices, rng)
+    numbers = exchange(numbers, sites, layers=ground.stack.layers, faces=ground.faces, number=number, rng=rng)
+    return Block(sites.positions, numbers, np.full(len(numbers), number), sites.grains, sites.columns)
+
+
+def _tally(made_of: Compound, sites: Sites, inside: NDArray[np.bool_]) -> Tally:
+    count = int(sites.columns.max(initial=-1)) + 1
+    there = np.stack(
+        [np.bincount(sites.columns[sites.sublattices == k], minlength=count) > 0 for k in range(len(made_of.names))]
+    )
+    weights = 2 ** np.arange(len(made_of.names)) @ there
+    names = {
+        int(value): "+".join(name for k, name in enumerate(made_of.names) if int(value) >> k & 1)
+        for value in np.unique(weights)
+    }
+    return Tally([names[int(value)] for value in weights], np.bincount(sites.columns[inside], minlength=count))
+
+
+def _apart(block: Block, ground: Ground) -> Block:
+    """Atoms without those that are too near to another layer or grain."""
+    seam = np.zeros(len(block.numbers), bool)
+    for face in ground.faces:
+        seam |= face.near(block.positions, FARTHEST)
+    for line in (line for lines in ground.boundaries for line in lines):
+        x, y, _ = block.positions.T
+        seam |= (block.layers == line.layer) & (np.abs(x - line.at(y)) < FARTHEST)
+    near = np.flatnonzero(seam)
+    # of two atoms the one without a lattice goes, else the one of the later layer or grain
+    rank = block.layers[near] * 100 + block.grains[near] + 10_000 * (block.columns[near] < 0)
+    order, group = np.unique(rank, return_inverse=True)
+    bonds = np.array([ground.placed[int(value) % 10_000 // 100].bond for value in order])
+    out = crowded(
+        block.positions[near],
+        block.numbers[near],
+        group,
+        bonds=bonds,
+        period=ground.room.period if ground.periodic else 0.0,
+    )
+    keep = np.ones(len(block.numbers), bool)
+    keep[near[out]] = False
+    return block.kept(keep)
