@@ -135,7 +135,7 @@ def _joined(places: FloatArray, layers: IntArray, period: float) -> IntArray:
     if period > 0:
         seen[:, 0] = places[:, 0] % period
         seen[seen[:, 0] >= period, 0] = 0.0
-    pairs = cKDTree(seen, boxsize=[period, 0.0]).query_pairs(ONE, output_type="ndarray")
+    pairs = cKDTree(seen, boxsize=np.array([period, 0.0])).query_pairs(ONE, output_type="ndarray")
     pairs = pairs[layers[pairs[:, 0]] != layers[pairs[:, 1]]]
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     labels: IntArray = connected_components(graph, directed=False)[1].astype(np.int64)

@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 from passband.specimen.crystal import FloatArray
 from passband.specimen.scene import CONTACT
 
-FARTHEST = 3.5  # Å; no two atoms are kept farther apart
+FARTHEST = 2.6  # Å; no two atoms are kept farther apart: metals, that have no bond in an oxide, come as near as that
 
 
 def least_distance(first: NDArray[np.int64], second: NDArray[np.int64], bond: FloatArray | float) -> FloatArray:
@@ -23,9 +23,17 @@ def least_distance(first: NDArray[np.int64], second: NDArray[np.int64], bond: Fl
 
 
 def crowded(
-    positions: FloatArray, numbers: NDArray[np.int64], group: NDArray[np.int64], *, bonds: FloatArray, period: float
+    positions: FloatArray,
+    numbers: NDArray[np.int64],
+    group: NDArray[np.int64],
+    *,
+    bonds: FloatArray,
+    loose: NDArray[np.bool_],
+    period: float,
 ) -> NDArray[np.bool_]:
-    """Which atoms to take out, so that none is too near to one of another group; of two the one of the later group.
+    """Which atoms to take out, so that none is too near to one of another group.
+
+    Of two that are too near the one of a loose group goes, else the lighter one, as oxygen does, else the later.
 
     Parameters
     ----------
@@ -35,6 +43,8 @@ def crowded(
         Atomic numbers and groups (n,).
     bonds
         Shortest bond in each group, Å.
+    loose
+        Which groups have no lattice.
     period
         Along x, Å; 0 for none.
     """
@@ -45,7 +55,7 @@ def crowded(
     if period > 0:
         places[:, 0] = positions[:, 0] % period
         places[places[:, 0] >= period, 0] = 0.0
-    tree = cKDTree(places, boxsize=[period, 0.0, 0.0])
+    tree = cKDTree(places, boxsize=np.array([period, 0.0, 0.0]))
     pairs = tree.query_pairs(FARTHEST, output_type="ndarray")
     one, other = pairs[group[pairs[:, 0]] != group[pairs[:, 1]]].T
     apart = places[one] - places[other]
@@ -54,5 +64,8 @@ def crowded(
     shortest = np.minimum(bonds[group[one]], bonds[group[other]])
     near = (apart**2).sum(axis=1) < least_distance(numbers[one], numbers[other], shortest) ** 2
     one, other = one[near], other[near]
-    out[np.where(group[one] > group[other], one, other)] = True
+    rank = np.lexsort((-group, numbers, ~loose[group]))  # from the first to go
+    place = np.empty_like(rank)
+    place[rank] = np.arange(len(rank))
+    out[np.where(place[one] < place[other], one, other)] = True
     return out

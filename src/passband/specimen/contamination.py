@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from passband.specimen.crystal import FloatArray
+from passband.specimen.disordered import LEAST
 from passband.specimen.network import carbon_network
 from passband.specimen.stack import Contamination
 from passband.specimen.support import CARBON_DENSITY
@@ -34,7 +35,7 @@ def draw_drops(contamination: Contamination, field: tuple[float, float], rng: np
 def fill_drop(drop: Drop, depth: float, rng: np.random.Generator) -> FloatArray:
     """Atoms (n, 3) of a drop, half an ellipsoid on a face at `depth` along the beam; Å."""
     box = np.array([drop.diameter, drop.diameter, drop.height])
-    places = carbon_network(box, CARBON_DENSITY, rng) / box
+    places = carbon_network(np.maximum(box, LEAST), CARBON_DENSITY, rng) / box
     middle = 2.0 * (places - [0.5, 0.5, 0.0]) * [1.0, 1.0, 0.5]
     kept = places[(middle**2).sum(axis=1) < 1.0] * box
     kept[:, 2] = depth - kept[:, 2] if drop.entrance else depth + kept[:, 2]

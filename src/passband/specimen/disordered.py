@@ -10,19 +10,19 @@ from passband.specimen.compounds import Disordered
 from passband.specimen.crystal import FloatArray, unit_cell
 from passband.specimen.lattice_filling import Room
 from passband.specimen.materials import crystal
-from passband.specimen.network import carbon_network
+from passband.specimen.network import PIECE, carbon_network
 from passband.specimen.support import amorphous_film, spread_points
 
 SMALLEST = 0.6  # of the largest diameter of grains
 CLEARANCE = 2.0  # Å around the atoms of a grain without carbon; Pt–C bonds have 2.0 Å
-LEAST = 8.0  # Å; what is lower is cut from a film of that height
+LEAST = 2.0 * PIECE  # Å; what is lower is cut from as much: a piece of a network must not meet itself across the border
 
 Atoms = tuple[FloatArray, NDArray[np.int64]]
 
 
 def fill_disordered(made_of: Disordered, room: Room, rng: np.random.Generator) -> Atoms:
-    """Positions (n, 3) and atomic numbers (n,) of a solid in a room, which is periodic along x if so wide."""
-    sides = np.array([room.high[0] - room.low[0], max(LEAST, room.high[1] - room.low[1]), room.depth])
+    """Positions (n, 3) and atomic numbers (n,) of a solid in a room and beyond it along the beam; periodic along x."""
+    sides = np.array([room.high[0] - room.low[0], max(LEAST, room.high[1] - room.low[1]), max(LEAST, room.depth)])
     if not made_of.symbol:
         return np.empty((0, 3)), np.empty(0, np.int64)
     if made_of.structure == "network":
@@ -30,7 +30,7 @@ def fill_disordered(made_of: Disordered, room: Room, rng: np.random.Generator) -
         numbers = np.full(len(places), atomic_numbers["C"])
     else:
         film = amorphous_film(
-            (float(sides[0]), room.depth), float(sides[1]), symbol=made_of.symbol, density=made_of.density, rng=rng
+            (float(sides[0]), float(sides[2])), float(sides[1]), symbol=made_of.symbol, density=made_of.density, rng=rng
         )
         places, numbers = film.positions, film.numbers.astype(np.int64)
     positions = places[:, [0, 2, 1]]
@@ -62,7 +62,7 @@ def _with_grains(made_of: Disordered, matrix: Atoms, sides: FloatArray, rng: np.
     if not len(grains):
         return matrix
     positions, carbon = matrix
-    tree = cKDTree(grains, boxsize=[sides[0], 0.0, 0.0])
+    tree = cKDTree(grains, boxsize=sides * [1.0, 0.0, 0.0])
     free = np.isinf(tree.query(positions % [sides[0], np.inf, np.inf], distance_upper_bound=CLEARANCE)[0])
     return np.concatenate([grains, positions[free]]), np.concatenate([kinds, carbon[free]])
 

@@ -53,7 +53,7 @@ class Face:
         lowest = Face(minimum_filter(self.heights, 3, mode=("wrap", "nearest")), self.sides, self.corner)
         highest = Face(maximum_filter(self.heights, 3, mode=("wrap", "nearest")), self.sides, self.corner)
         x, y, z = positions.T
-        inside = (y > self.heights.min() - reach) & (y < self.heights.max() + reach)
+        inside: NDArray[np.bool_] = (y > self.heights.min() - reach) & (y < self.heights.max() + reach)
         some = np.flatnonzero(inside)
         inside[some] = (y[some] > lowest.at(x[some], z[some]) - reach) & (
             y[some] < highest.at(x[some], z[some]) + reach

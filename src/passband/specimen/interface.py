@@ -12,7 +12,7 @@ from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
 from passband.recipe import PassbandError
-from passband.specimen.columns import Columns, ColumnSites, Members, gather_columns, middles
+from passband.specimen.columns import Columns, ColumnSites, gather_columns, middles
 from passband.specimen.contamination import Drop, draw_drops, fill_drop
 from passband.specimen.face import SMOOTH, Face, Grid, rough_face
 from passband.specimen.lattice_filling import Boundary, draw_boundaries
@@ -99,8 +99,7 @@ def build_interface(stack: Stack, *, seed: int) -> Interface:
     bare = ColumnSites(np.array([kinds.index(name) for name in sites.names], dtype=np.int64), sites.sites)
     block = _tilted(block, ground, len(sites.names))
     columnar = block.columns >= 0
-    members = Members(*(one[columnar] for one in (block.positions, block.numbers, block.layers, block.columns)))
-    columns, numbers = gather_columns(members, bare, kinds=kinds, period=period if periodic else 0.0)
+    columns, numbers = gather_columns(block.members, bare, kinds=kinds, period=period if periodic else 0.0)
     column_of = np.full(len(block.numbers), -1)
     column_of[columnar] = numbers
     return _boxed(ground, block._replace(columns=column_of), columns, drops, seed=seed)
@@ -108,7 +107,7 @@ def build_interface(stack: Stack, *, seed: int) -> Interface:
 
 def _periodic(stack: Stack, placed: Sequence[PlacedLayer], boundaries: Sequence[Sequence[Boundary]]) -> bool:
     """Whether the box goes on at its ends along x as it begins."""
-    turned = any(len(lines) == 1 or sum(sum(line.shift) for line in lines) != 0.0 for lines in boundaries)
+    turned = any(len(lines) == 1 or sum(line.shift for line in lines) != 0.0 for lines in boundaries)
     stepped = any(layer.face.steps % 2 for layer in stack.layers[:-1])
     return all(one.periodic for one in placed) and not turned and not stepped and stack.wedge[1] == 0.0
 
@@ -128,22 +127,11 @@ def _faces(stack: Stack, placed: Sequence[PlacedLayer], period: float, rng: np.r
 
 
 def _tilted(block: Block, ground: Ground, count: int) -> Block:
-    """Atoms of a tilted sample that are in the field: columns by their middles, other atoms one by one."""
-    tilt = np.tan(np.array(ground.stack.tilt)[::-1] * 1e-3)
-    positions = block.positions.copy()
-    positions[:, :2] += (positions[:, 2:] - 0.5 * ground.stack.thickness) * tilt
-    block = block._replace(positions=positions)
-    columnar = block.columns >= 0
-    members = Members(*(one[columnar] for one in (positions, block.numbers, block.layers, block.columns)))
-    high = ground.stack.field[0]
-    inside = (positions[:, 1] >= 0.0) & (positions[:, 1] < high)
-    if not ground.periodic:
-        inside &= (positions[:, 0] >= 0.0) & (positions[:, 0] < ground.room.period)
-    x, y = middles(members, count).T
-    there = (y >= 0.0) & (y < high)
-    if not ground.periodic:
-        there &= (x >= 0.0) & (x < ground.room.period)
-    inside[columnar] &= there[members.columns]
+    """Atoms of a tilted sample that are in the field, without those of columns whose middle is not."""
+    block = block._replace(positions=ground.leaning(block.positions))
+    members = block.members
+    inside = ground.seen(block.positions)
+    inside[block.columns >= 0] &= ground.seen(middles(members, count))[members.columns]
     return block.kept(inside)
 
 

@@ -10,6 +10,7 @@ from passband.specimen.crystal import FloatArray
 from passband.specimen.placement import Lattice, PlacedLayer
 
 IntArray = NDArray[np.int64]
+OVERLAP = 0.8  # Å; makes up for the atoms that are taken out at a boundary of grains
 SLANT = 0.1  # rad, standard deviation of the angle between a boundary and the growth
 
 
@@ -37,7 +38,7 @@ class Boundary:
     angle
         By which the lattice is turned at larger x against that at smaller x, rad.
     shift
-        By which it is shifted, Å along (y, x).
+        By which it is shifted along the growth, Å.
     """
 
     kind: str
@@ -45,7 +46,12 @@ class Boundary:
     start: float
     slope: float
     angle: float = 0.0
-    shift: tuple[float, float] = (0.0, 0.0)
+    shift: float = 0.0
+
+    @property
+    def overlap(self) -> float:
+        """Å by which grains on both sides grow over the line before atoms that are too near are taken out."""
+        return OVERLAP if self.kind == "grain" else 0.0
 
     def at(self, y: FloatArray) -> FloatArray:
         """Places of the line along x, Å."""
@@ -60,7 +66,7 @@ class Boundary:
             "start": self.start,
             "slope": self.slope,
             "angle": self.angle,
-            "shift": list(self.shift),
+            "shift": self.shift,
         }
 
 
@@ -86,13 +92,8 @@ def draw_boundaries(number: int, one: PlacedLayer, period: float, rng: np.random
     slope = float(np.tan(np.clip(rng.normal(0.0, SLANT), -3.0 * SLANT, 3.0 * SLANT)))
     starts = places - slope * 0.5 * (one.base + one.top)
     if layer.antiphase:
-        half = 0.5 * lattice.periods / lattice.cell.cells
-        shift = np.array([half[1], half[0] * float(rng.integers(2))])
-        shifts = [shift * (-1.0) ** k for k in range(count)]
-        return [
-            Boundary("antiphase", number, float(x), slope, shift=(float(by[0]), float(by[1])))
-            for x, by in zip(starts, shifts, strict=True)
-        ]
+        half = 0.5 * lattice.step
+        return [Boundary("antiphase", number, float(x), slope, shift=half * (-1.0) ** k) for k, x in enumerate(starts)]
     angles = rng.normal(0.0, layer.misorientation, count)
     if count > 1:
         angles[-1] = -angles[:-1].sum()
@@ -107,14 +108,16 @@ def fill_lattice(one: PlacedLayer, boundaries: list[Boundary], room: Room) -> Si
     for grain in range(len(boundaries) + 1):
         if grain:
             angle += boundaries[grain - 1].angle
-            shift = shift + np.array(boundaries[grain - 1].shift)[::-1]
+            shift[1] += boundaries[grain - 1].shift
         periodic = one.periodic and abs(angle) < 1e-12
         x, y, kinds = _columns(one.lattice, room, (angle, shift), periodic)
         x = x % room.period if periodic else x
         inside = (y >= room.low[1]) & (y < room.high[1])
         inside &= periodic | (x >= room.low[0]) & (x < room.high[0])
-        if boundaries:
-            inside &= np.count_nonzero([x >= line.at(y) for line in boundaries], axis=0) == grain
+        if grain:
+            inside &= x >= boundaries[grain - 1].at(y) - boundaries[grain - 1].overlap
+        if grain < len(boundaries):
+            inside &= x < boundaries[grain].at(y) + boundaries[grain].overlap
         found.append(_sites(one.lattice, (x[inside], y[inside], kinds[inside]), angle, room.depth, (grain, first)))
         first += int(np.count_nonzero(inside))
     return Sites(*(np.concatenate(parts) for parts in zip(*found, strict=True)))

@@ -98,7 +98,8 @@ def oriented_cell(compound: Compound, zone: Zone) -> OrientedCell:
         cell = _shortest(cell, axis)
     cell = replace(cell, cells=np.array([_parts(cell, axis) for axis in range(3)]))
     anchored = compound.names.index("B") if compound.framework == "perovskite" else -1
-    edges = np.array([_edge(cell, axis, anchored) for axis in range(3)])
+    bounding = cell.elements != OXYGEN if compound.framework == "layered" else cell.elements > 0
+    edges = np.array([_edge(cell, axis, anchored, bounding) for axis in range(3)])
     cell = replace(cell, places=(cell.places - edges / cell.cells) % 1.0)
     return _with_columns(replace(cell, anchors=_anchors(cell, anchored)))
 
@@ -106,8 +107,8 @@ def oriented_cell(compound: Compound, zone: Zone) -> OrientedCell:
 def _lateral(compound: Compound, vectors: FloatArray, zone: Zone) -> IntArray:
     """Shortest lattice direction at right angles with beam and growth."""
     given = np.array(zone) @ vectors
-    given /= np.linalg.norm(given, axis=1, keepdims=True)
-    if not np.isfinite(given).all() or abs(given[0] @ given[1]) > SKEW:
+    given /= np.maximum(np.linalg.norm(given, axis=1, keepdims=True), 1e-9)
+    if not given.any(axis=1).all() or abs(given[0] @ given[1]) > SKEW:
         raise PassbandError(
             f"{compound.name}: beam {list(zone.beam)} and growth {list(zone.growth)} are not at right angles; "
             f"usual is beam {list(compound.zones[0].beam)}, growth {list(compound.zones[0].growth)}"
@@ -171,10 +172,13 @@ def _parts(cell: OrientedCell, axis: int) -> int:
     return 1
 
 
-def _edge(cell: OrientedCell, axis: int, anchored: int) -> float:
-    """Where a part of the cell may begin, as a fraction of it: between two planes, one of "B" before one without."""
+def _edge(cell: OrientedCell, axis: int, anchored: int, bounding: NDArray[np.bool_]) -> float:
+    """Where a part of the cell may begin, as a fraction of it: between two planes, one of "B" before one without.
+
+    Planes are those of the `bounding` atoms (n,): of metal alone where oxygens of two layers reach past each other.
+    """
     length = cell.periods[axis] / cell.cells[axis]
-    folded = cell.places[:, axis] * cell.cells[axis] % 1.0
+    folded = cell.places[bounding, axis] * cell.cells[axis] % 1.0
     order = np.argsort(folded, kind="stable")
     sorted_places = folded[order]
     gaps = np.roll(sorted_places, -1) - sorted_places
@@ -184,8 +188,8 @@ def _edge(cell: OrientedCell, axis: int, anchored: int) -> float:
         widest = int(np.argmax(gaps.round(6)))
         return float((sorted_places[widest] + gaps[widest] / 2.0) % 1.0)
     plane = np.searchsorted(ends, np.arange(len(order)), side="left") % len(ends)  # plane k ends with gap k
-    mean = np.bincount(plane, cell.elements[order]) / np.bincount(plane)
-    has = np.bincount(plane, cell.sublattices[order] == anchored) > 0
+    mean = np.bincount(plane, cell.elements[bounding][order]) / np.bincount(plane)
+    has = np.bincount(plane, cell.sublattices[bounding][order] == anchored) > 0
     following = np.roll(np.arange(len(ends)), -1)
     width = gaps[ends].round(4)
     fit = (width >= WIDE * width.max(), has & ~has[following], mean[following].round(6), width)

@@ -14,6 +14,7 @@ from passband.specimen.oriented import OrientedCell, matching, oriented_cell
 
 MISFIT = 0.08  # of a film that still grows with the lattice of its substrate
 LARGEST = 5e6  # atoms of a box, at 0.1 per Å³
+NARROWEST = 30.0  # Å, of a field
 STEEPEST = 100.0  # mrad, of a sample's tilt
 
 
@@ -58,7 +59,8 @@ class Layer(Recipe):
         Width of the exchange of species with the next layer, Å: the standard deviation w of the profile
         ½ erfc(d/(√2 w)), d from the face.
     antiphase
-        Number of antiphase boundaries, across which the lattice is shifted by half a cell.
+        Number of antiphase boundaries, across which the lattice is shifted by half a step along the growth, as
+        over half a step of the substrate.
     grain_boundaries
         Number of tilt boundaries, across which the lattice is turned about the beam.
     misorientation
@@ -145,9 +147,9 @@ class Stack(Recipe):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if min(self.field) < 20.0:
+        if min(self.field) < NARROWEST:
             raise PassbandError(
-                f"field={list(self.field)} is smaller than some cells; fields are (y, x) in Å, 20 at least"
+                f"field={list(self.field)} is too small; fields are (y, x) in Å, {NARROWEST:g} at least"
             )
         inner = sum(layer.thickness for layer in self.layers[:-1])
         if inner >= self.field[0]:

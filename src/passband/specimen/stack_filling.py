@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from passband.specimen.columns import Members
 from passband.specimen.compounds import Compound, Disordered
 from passband.specimen.contact import FARTHEST, crowded
 from passband.specimen.crystal import FloatArray
@@ -31,7 +32,13 @@ class Block(NamedTuple):
 
     def kept(self, keep: NDArray[np.bool_]) -> "Block":
         """Return some of the atoms."""
-        return Block(*(one[keep] for one in self))
+        return Block(self.positions[keep], self.numbers[keep], self.layers[keep], self.grains[keep], self.columns[keep])
+
+    @property
+    def members(self) -> Members:
+        """Those that are of columns."""
+        inside = self.kept(self.columns >= 0)
+        return Members(inside.positions, inside.numbers, inside.layers, inside.columns)
 
 
 class Tally(NamedTuple):
@@ -63,10 +70,28 @@ class Ground:
         found: FloatArray = self.stack.thickness + wedge[1] * x + wedge[0] * y
         return found
 
+    def leaning(self, positions: FloatArray) -> FloatArray:
+        """Places in the tilted sample."""
+        moved = positions.copy()
+        tilt = np.tan(np.array(self.stack.tilt)[::-1] * 1e-3)
+        moved[:, :2] += (positions[:, 2:] - 0.5 * self.stack.thickness) * tilt
+        return moved
+
+    def in_field(self, positions: FloatArray) -> NDArray[np.bool_]:
+        """Which places are in the field once the sample is tilted."""
+        return self.seen(self.leaning(positions)[:, :2])
+
+    def seen(self, places: FloatArray) -> NDArray[np.bool_]:
+        """Which places (n, 2 or 3) of the tilted sample are in the field."""
+        inside: NDArray[np.bool_] = (places[:, 1] >= 0.0) & (places[:, 1] < self.stack.field[0])
+        if not self.periodic:
+            inside &= (places[:, 0] >= 0.0) & (places[:, 0] < self.room.period)
+        return inside
+
     def within(self, number: int, positions: FloatArray) -> NDArray[np.bool_]:
         """Which places are in a layer and in the sample; where faces cross, the earlier layer has the place."""
         x, y, z = positions.T
-        inside = (z >= 0.0) & (z < self.depth(positions))
+        inside: NDArray[np.bool_] = (z >= 0.0) & (z < self.depth(positions))
         for k in range(number):
             inside &= y >= self.faces[k].at(x, z)
         if number < len(self.faces):
@@ -96,7 +121,8 @@ def fill_stack(ground: Ground, seed: np.random.SeedSequence) -> tuple[Block, Tal
         else:
             sites = fill_lattice(ground.placed[number], ground.boundaries[number], _part(ground, number, EDGE))
             blocks.append(_crystal(ground, number, made_of, sites, rng)._replace(columns=sites.columns + len(names)))
-            more = _tally(made_of, sites, sites.positions[:, 2] < ground.depth(sites.positions))
+            inside = ground.in_field(sites.positions) & (sites.positions[:, 2] < ground.depth(sites.positions))
+            more = _tally(made_of, sites, inside)
             names += more.names
             counts.append(more.sites)
         block = blocks[-1]
@@ -140,19 +166,28 @@ def _apart(block: Block, ground: Ground) -> Block:
         seam |= face.near(block.positions, FARTHEST)
     for line in (line for lines in ground.boundaries for line in lines):
         x, y, _ = block.positions.T
-        seam |= (block.layers == line.layer) & (np.abs(x - line.at(y)) < FARTHEST)
+        reach = FARTHEST * np.hypot(1.0, line.slope) + line.overlap
+        seam |= (block.layers == line.layer) & (np.abs(x - line.at(y)) < reach)
     near = np.flatnonzero(seam)
-    # of two atoms the one without a lattice goes, else the one of the later layer or grain
-    rank = block.layers[near] * 100 + block.grains[near] + 10_000 * (block.columns[near] < 0)
-    order, group = np.unique(rank, return_inverse=True)
-    bonds = np.array([ground.placed[int(value) % 10_000 // 100].bond for value in order])
+    named, group = np.unique(block.layers[near] * 100 + block.grains[near], return_inverse=True)
+    layers = [ground.placed[int(name) // 100] for name in named]
     out = crowded(
         block.positions[near],
         block.numbers[near],
         group,
-        bonds=bonds,
+        bonds=np.array([one.bond for one in layers]),
+        loose=np.array([one.lattice is None for one in layers]),
         period=ground.room.period if ground.periodic else 0.0,
     )
     keep = np.ones(len(block.numbers), bool)
     keep[near[out]] = False
-    return block.kept(keep)
+    return block.kept(keep & _standing(block.columns, keep))
+
+
+def _standing(columns: IntArray, keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which atoms (n,) are of no column that lost more than half of its atoms: it goes as a whole."""
+    shifted = columns + 1
+    lost, there = np.bincount(shifted, ~keep), np.bincount(shifted)
+    lost[0] = 0.0
+    standing: NDArray[np.bool_] = (2.0 * lost <= there)[shifted]
+    return standing
