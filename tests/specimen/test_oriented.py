@@ -51,7 +51,7 @@ def test_faces_run_between_atoms(name, zone):
         ("LaFeO3", ((1, 0, 0), (0, 0, 1)), (5.565, 7.854, 5.557), 3.927),
         ("Si", ((1, -1, 0), (0, 0, 1)), (3.8401, 5.4307, 3.8401), 2.7154),
         ("Si", ((1, -1, 0), (1, 1, 1)), (6.6512, 9.4062, 3.8401), 3.1354),  # steps are double layers, a/√3
-        ("MoO3", ((0, 0, 1), (0, 1, 0)), (3.9628, 13.855, 3.6964), 13.855),
+        ("MoO3", ((0, 0, 1), (0, 1, 0)), (3.9628, 13.855, 3.6964), 6.9275),
     ],
 )
 def test_periods_and_steps(name, zone, periods, step):
@@ -105,11 +105,18 @@ def test_anchors_are_small_metal_in_the_middle_of_its_distortions():
 
 @pytest.mark.parametrize(
     ("film", "substrate", "numbers"),
-    [(7.854, 3.905, (1, 2)), (4.0, 3.905, (1, 1)), (3.905, 7.854, (2, 1)), (5.0, 3.905, (3, 4)), (4.5, 4.0, (4, 4))],
+    [
+        (7.854, 3.905, (1, 2)),
+        (4.0, 3.905, (1, 1)),
+        (3.905, 7.854, (2, 1)),
+        (3.4, 10.0, (3, 1)),
+        (5.657, 3.905, None),
+        (4.5, 4.0, None),
+    ],
 )
 def test_matching_takes_the_fewest_periods(film, substrate, numbers):
-    expected = None if numbers == (4, 4) else numbers
-    assert matching(film, substrate, misfit=0.08) == expected
+    # rejects 2 cells of germanium on 3 of titanate: 3.5 %, and no film grows so
+    assert matching(film, substrate, misfit=0.08) == numbers
 
 
 @pytest.mark.parametrize(

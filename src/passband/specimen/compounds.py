@@ -95,9 +95,9 @@ class Disordered(Recipe):
     grains
         Crystal of the grains that it holds, in random orientations; empty for none.
     grain_diameter
-        Of the largest grains, Å; the smallest have 0.6 of it.
+        Of the largest grains, Å; the smallest have 0.7 of it.
     grain_fraction
-        Of the volume that the grains take if all of them had the largest diameter; what remains of them is about half.
+        Of the volume, taken by grains of the smallest diameter; balls put down one by one fill up to a third.
     """
 
     name: str

@@ -13,7 +13,7 @@ from passband.specimen.materials import crystal
 from passband.specimen.network import PIECE, carbon_network
 from passband.specimen.support import amorphous_film, spread_points
 
-SMALLEST = 0.6  # of the largest diameter of grains
+SMALLEST = 0.7  # of the largest diameter of grains
 CLEARANCE = 2.0  # Å around the atoms of a grain without carbon; Pt–C bonds have 2.0 Å
 LEAST = 2.0 * PIECE  # Å; what is lower is cut from as much: a piece of a network must not meet itself across the border
 
@@ -45,11 +45,14 @@ def _with_grains(made_of: Disordered, matrix: Atoms, sides: FloatArray, rng: np.
     """Balls of a crystal in random orientations, and what of the matrix is clear of them; periodic along x."""
     largest = made_of.grain_diameter
     around = sides + largest * np.array([0.0, 1.0, 1.0])  # grains are cut by the faces of the layer
-    count = round(made_of.grain_fraction * float(np.prod(around)) / (np.pi / 6.0 * largest**3))
-    centres = spread_points(count, around[[0, 2, 1]], largest, rng)[:, [0, 2, 1]] - 0.5 * largest * np.array([0, 1, 1])
+    apart = SMALLEST * largest
+    count = round(made_of.grain_fraction * float(np.prod(around)) / (np.pi / 6.0 * apart**3))
+    centres = spread_points(count, around[[0, 2, 1]], apart, rng)[:, [0, 2, 1]]
+    nearest = np.asarray(cKDTree(centres, boxsize=around * [1.0, 0.0, 1.0]).query(centres, k=2)[0])[:, 1]
+    centres -= 0.5 * largest * np.array([0.0, 1.0, 1.0])
     ball, numbers = _ball(made_of.grains, 0.5 * largest)
     turns = Rotation.random(count, rng=rng).as_matrix()
-    radii = 0.5 * largest * rng.uniform(SMALLEST, 1.0, count)
+    radii = 0.5 * np.minimum(largest * rng.uniform(SMALLEST, 1.0, count), nearest)  # none overlap
     chosen = [(ball**2).sum(axis=1) < radius**2 for radius in radii]
     grains = np.concatenate(
         [ball[one] @ turn.T + centre for one, turn, centre in zip(chosen, turns, centres, strict=True)]

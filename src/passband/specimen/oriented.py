@@ -22,11 +22,13 @@ from passband.specimen.crystal import FloatArray, unit_cell
 SKEW = np.sin(np.deg2rad(3.0))  # cosine of the angle between two directions that are taken to be at right angles
 SAME = 1e-4  # of a cell, between places that a translation takes to one another
 LIKE = 0.7  # Å, between metal atoms that are one site in cubes of a distorted perovskite; LaMnO3 needs 0.57
+LEVEL = 0.4  # Å, likewise, along the growth
 PLANE = 0.6  # Å between two lattice planes; what is nearer is one rumpled plane
 COLUMN = 0.75  # Å, seen along the beam, between atoms of one column
 WIDE = 0.6  # of the widest distance of planes, between which a crystal may end
-THINNEST = 1.8  # Å; a step is no lower
+THINNEST = 1.9  # Å; a step is no lower
 OXYGEN = 8
+MULTIPLES = (2, 3, 4)
 DIVISORS = (6, 5, 4, 3, 2)
 
 IntArray = NDArray[np.int64]
@@ -48,7 +50,7 @@ class OrientedCell:
         Index (n,) into the names of the compound.
     cells
         Into how many equal parts each period falls that have the metal atoms of one another: cubes of a perovskite, and
-        along the growth the least steps of a lattice, as double layers of silicon [111].
+        along the growth the least steps between alike faces, as double layers of silicon [111].
     columns
         Index (n,) of the atomic column.
     anchors
@@ -156,18 +158,12 @@ def _maps(places: FloatArray, moved: FloatArray, kinds: IntArray, reach: FloatAr
 
 
 def _parts(cell: OrientedCell, axis: int) -> int:
-    """Into how many parts of one structure of metal atoms a period falls; along the growth they may be shifted."""
+    """Into how many parts of alike metal atoms a period falls; along the growth only the heights of planes count."""
     metals = cell.elements != OXYGEN
     places, kinds = cell.places[metals], cell.sublattices[metals]
+    reach = (np.array([np.inf, LEVEL, np.inf]) if axis == 1 else LIKE) / cell.periods
     for n in DIVISORS:
-        if cell.periods[axis] / n < THINNEST:
-            continue
-        shifts = np.eye(3)[axis][None] / n
-        if axis == 1:
-            there = places[kinds == kinds[0]] - places[0]
-            level = np.abs((there[:, 1] - 1.0 / n + 0.5) % 1.0 - 0.5) * cell.periods[1] < LIKE
-            shifts = np.concatenate([shifts, np.where(np.arange(3) == 1, 1.0 / n, there[level])])
-        if any(_maps(places, places + shift, kinds, LIKE / cell.periods) for shift in shifts):
+        if cell.periods[axis] / n >= THINNEST and _maps(places, places + np.eye(3)[axis] / n, kinds, reach):
             return n
     return 1
 
@@ -228,14 +224,12 @@ def _with_columns(cell: OrientedCell) -> OrientedCell:
 def matching(period: float, substrate: float, *, misfit: float) -> tuple[int, int] | None:
     """Smallest numbers (m, n) of film and substrate periods with m·period = n·substrate to a relative misfit, or None.
 
+    One of the two is 1: lattices of which only every second or third cell meets another grow with their own periods.
+
     Examples
     --------
     >>> matching(7.854, 3.905, misfit=0.08)
     (1, 2)
     """
-    found = [
-        (m + n, abs(n * substrate / (m * period) - 1.0), m, n)
-        for m, n in product(range(1, 5), repeat=2)
-        if abs(n * substrate / (m * period) - 1.0) <= misfit
-    ]
-    return min(found)[2:] if found else None
+    pairs = [(1, 1), *((1, n) for n in MULTIPLES), *((m, 1) for m in MULTIPLES)]
+    return next((pair for pair in pairs if abs(pair[1] * substrate / (pair[0] * period) - 1.0) <= misfit), None)

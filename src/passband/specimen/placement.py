@@ -1,7 +1,7 @@
 """Where the layers of a stack lie, and the lattice of each: strained to its substrate, and in registry with it."""
 
 from dataclasses import dataclass, replace
-from math import gcd, lcm
+from math import lcm
 
 import numpy as np
 
@@ -72,8 +72,7 @@ def width(stack: Stack) -> float:
     for k, layer in enumerate(stack.layers):
         cell = stack.cell(k)
         if cell is not None and k != stack.substrate and layer.relaxation == 0.0:
-            m, n = matching(float(cell.periods[0]), float(below.periods[0]), misfit=MISFIT) or (1, 1)
-            numbers.append(n // gcd(m, n))
+            numbers.append((matching(float(cell.periods[0]), float(below.periods[0]), misfit=MISFIT) or (1, 1))[1])
     unit = float(below.periods[0]) * lcm(*numbers)
     return unit * max(1, round(stack.field[1] / unit))
 

@@ -14,6 +14,7 @@ from passband.specimen.oriented import OrientedCell, matching, oriented_cell
 
 MISFIT = 0.08  # of a film that still grows with the lattice of its substrate
 LARGEST = 5e6  # atoms of a box, at 0.1 per Å³
+THINNEST = 5.0  # Å, of a wedge
 NARROWEST = 30.0  # Å, of a field
 STEEPEST = 100.0  # mrad, of a sample's tilt
 
@@ -161,7 +162,7 @@ class Stack(Recipe):
             raise PassbandError(
                 f"tilt={list(self.tilt)} mrad exceeds {STEEPEST:g} mrad; tilts are in mrad along (y, x)"
             )
-        if self.thinnest < 5.0:
+        if self.thinnest < THINNEST:
             raise PassbandError(
                 f"wedge={list(self.wedge)} leaves {self.thinnest:.3g} Å at the thin end; wedges are Å per Å, 0.1 is 6°"
             )
