@@ -12,13 +12,13 @@ from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
 from passband.recipe import PassbandError
-from passband.specimen.columns import Columns, ColumnSites, gather_columns, middles
+from passband.specimen.atomic_columns import AtomicColumns, ColumnSites, gather_columns, middles
 from passband.specimen.contamination import Drop, draw_drops, fill_drop
 from passband.specimen.face import SMOOTH, Face, Grid, rough_face
 from passband.specimen.lattice_filling import Boundary, draw_boundaries
 from passband.specimen.placement import PlacedLayer, place_layers, width
 from passband.specimen.stack import Stack
-from passband.specimen.stack_filling import Block, Ground, fill_stack, room
+from passband.specimen.stack_filling import AtomBlock, PlacedStack, fill_stack, room
 
 IntArray = NDArray[np.int64]
 
@@ -48,7 +48,7 @@ class Interface:
     atoms: Atoms
     layer_of: IntArray
     column_of: IntArray
-    columns: Columns
+    columns: AtomicColumns
     faces: tuple[Face, ...]
     boundaries: tuple[Boundary, ...]
     parameters: dict[str, Any]
@@ -92,7 +92,7 @@ def build_interface(stack: Stack, *, seed: int) -> Interface:
     boundaries = [draw_boundaries(k, one, period, line_rng) for k, one in enumerate(placed)]
     periodic = _periodic(stack, placed, boundaries)
     placed = placed if periodic else [replace(one, periodic=False) for one in placed]
-    ground = Ground(stack, placed, _faces(stack, placed, period, rng), boundaries, room(stack, period, periodic))
+    ground = PlacedStack(stack, placed, _faces(stack, placed, period, rng), boundaries, room(stack, period, periodic))
     drops = draw_drops(stack.contamination, (period, stack.field[0]), np.random.default_rng(spread))
     block, sites = fill_stack(ground, fill)
     kinds = tuple(sorted(set(sites.names)))
@@ -126,7 +126,7 @@ def _faces(stack: Stack, placed: Sequence[PlacedLayer], period: float, rng: np.r
     ]
 
 
-def _tilted(block: Block, ground: Ground, count: int) -> Block:
+def _tilted(block: AtomBlock, ground: PlacedStack, count: int) -> AtomBlock:
     """Atoms of a tilted sample that are in the field, without those of columns whose middle is not."""
     block = block._replace(positions=ground.leaning(block.positions))
     members = block.members
@@ -135,7 +135,9 @@ def _tilted(block: Block, ground: Ground, count: int) -> Block:
     return block.kept(inside)
 
 
-def _boxed(ground: Ground, block: Block, columns: Columns, drops: Sequence[Drop], *, seed: int) -> Interface:
+def _boxed(
+    ground: PlacedStack, block: AtomBlock, columns: AtomicColumns, drops: Sequence[Drop], *, seed: int
+) -> Interface:
     """All in one box, with the drops on both faces."""
     stack, period = ground.stack, ground.room.period
     lift = max((drop.height for drop in drops if drop.entrance), default=0.0)
@@ -170,7 +172,7 @@ def _boxed(ground: Ground, block: Block, columns: Columns, drops: Sequence[Drop]
     )
 
 
-def _parameters(ground: Ground, drops: Sequence[Drop], lift: float, seed: int) -> dict[str, Any]:
+def _parameters(ground: PlacedStack, drops: Sequence[Drop], lift: float, seed: int) -> dict[str, Any]:
     stack = ground.stack
     layers = [
         {

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.specimen.columns import Members
+from passband.specimen.atomic_columns import Members
 from passband.specimen.compounds import Compound, Disordered
 from passband.specimen.contact import FARTHEST, crowded
 from passband.specimen.crystal import FloatArray
@@ -21,7 +21,7 @@ IntArray = NDArray[np.int64]
 EDGE = 2.0  # Å around the field that are filled too, for atoms that lie beside their column
 
 
-class Block(NamedTuple):
+class AtomBlock(NamedTuple):
     """Atoms: places (n, 3) in Å, atomic number, layer, grain within it, and column (n,), -1 for none."""
 
     positions: FloatArray
@@ -30,9 +30,11 @@ class Block(NamedTuple):
     grains: IntArray
     columns: IntArray
 
-    def kept(self, keep: NDArray[np.bool_]) -> "Block":
+    def kept(self, keep: NDArray[np.bool_]) -> "AtomBlock":
         """Return some of the atoms."""
-        return Block(self.positions[keep], self.numbers[keep], self.layers[keep], self.grains[keep], self.columns[keep])
+        return AtomBlock(
+            self.positions[keep], self.numbers[keep], self.layers[keep], self.grains[keep], self.columns[keep]
+        )
 
     @property
     def members(self) -> Members:
@@ -41,7 +43,7 @@ class Block(NamedTuple):
         return Members(inside.positions, inside.numbers, inside.layers, inside.columns)
 
 
-class Tally(NamedTuple):
+class ColumnTally(NamedTuple):
     """Sublattices of each column, as "B+O", and the number of its sites within the sample."""
 
     names: list[str]
@@ -49,7 +51,7 @@ class Tally(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ground:
+class PlacedStack:
     """A stack as it lies in the box: layers, faces between them, the boundaries in each, and the room to fill."""
 
     stack: Stack
@@ -106,9 +108,9 @@ def room(stack: Stack, period: float, periodic: bool) -> Room:
     return Room((-along, -float(lean[0])), (period + along, stack.field[0] + float(lean[0])), stack.thickest, period)
 
 
-def fill_stack(ground: Ground, seed: np.random.SeedSequence) -> tuple[Block, Tally]:
+def fill_stack(ground: PlacedStack, seed: np.random.SeedSequence) -> tuple[AtomBlock, ColumnTally]:
     """Atoms of all layers before the sample is tilted, and their columns."""
-    blocks: list[Block] = []
+    blocks: list[AtomBlock] = []
     names: list[str] = []
     counts = [np.empty(0, np.int64)]
     for number, child in enumerate(seed.spawn(len(ground.placed))):
@@ -117,7 +119,7 @@ def fill_stack(ground: Ground, seed: np.random.SeedSequence) -> tuple[Block, Tal
         if isinstance(made_of, Disordered):
             positions, elements = fill_disordered(made_of, _part(ground, number, 0.0), rng)
             none = np.zeros(len(elements), np.int64)
-            blocks.append(Block(positions, elements, none + number, none, none - 1))
+            blocks.append(AtomBlock(positions, elements, none + number, none, none - 1))
         else:
             sites = fill_lattice(ground.placed[number], ground.boundaries[number], _part(ground, number, EDGE))
             blocks.append(_crystal(ground, number, made_of, sites, rng)._replace(columns=sites.columns + len(names)))
@@ -127,11 +129,11 @@ def fill_stack(ground: Ground, seed: np.random.SeedSequence) -> tuple[Block, Tal
             counts.append(more.sites)
         block = blocks[-1]
         blocks[-1] = block.kept((block.numbers != VACANT) & ground.within(number, block.positions))
-    block = Block(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
-    return _apart(block, ground), Tally(names, np.concatenate(counts))
+    block = AtomBlock(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
+    return _apart(block, ground), ColumnTally(names, np.concatenate(counts))
 
 
-def _part(ground: Ground, number: int, edge: float) -> Room:
+def _part(ground: PlacedStack, number: int, edge: float) -> Room:
     """Part of the room between the faces of a layer."""
     low = ground.faces[number - 1].heights.min() - edge if number else ground.room.low[1]
     high = ground.faces[number].heights.max() + edge if number < len(ground.faces) else ground.room.high[1]
@@ -140,13 +142,13 @@ def _part(ground: Ground, number: int, edge: float) -> Room:
     return Room((filled.low[0], low), (filled.high[0], max(high, low)), filled.depth, filled.period)
 
 
-def _crystal(ground: Ground, number: int, made_of: Compound, sites: Sites, rng: np.random.Generator) -> Block:
+def _crystal(ground: PlacedStack, number: int, made_of: Compound, sites: Sites, rng: np.random.Generator) -> AtomBlock:
     numbers = draw_species(made_of, sites.sublattices, rng)
     numbers = exchange(numbers, sites, layers=ground.stack.layers, faces=ground.faces, number=number, rng=rng)
-    return Block(sites.positions, numbers, np.full(len(numbers), number), sites.grains, sites.columns)
+    return AtomBlock(sites.positions, numbers, np.full(len(numbers), number), sites.grains, sites.columns)
 
 
-def _tally(made_of: Compound, sites: Sites, inside: NDArray[np.bool_]) -> Tally:
+def _tally(made_of: Compound, sites: Sites, inside: NDArray[np.bool_]) -> ColumnTally:
     count = int(sites.columns.max(initial=-1)) + 1
     there = np.stack(
         [np.bincount(sites.columns[sites.sublattices == k], minlength=count) > 0 for k in range(len(made_of.names))]
@@ -156,10 +158,10 @@ def _tally(made_of: Compound, sites: Sites, inside: NDArray[np.bool_]) -> Tally:
         int(value): "+".join(name for k, name in enumerate(made_of.names) if int(value) >> k & 1)
         for value in np.unique(weights)
     }
-    return Tally([names[int(value)] for value in weights], np.bincount(sites.columns[inside], minlength=count))
+    return ColumnTally([names[int(value)] for value in weights], np.bincount(sites.columns[inside], minlength=count))
 
 
-def _apart(block: Block, ground: Ground) -> Block:
+def _apart(block: AtomBlock, ground: PlacedStack) -> AtomBlock:
     """Atoms without those that are too near to another layer or grain."""
     seam = np.zeros(len(block.numbers), bool)
     for face in ground.faces:

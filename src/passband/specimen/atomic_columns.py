@@ -17,7 +17,7 @@ ONE = 0.6  # Å between columns of two layers that continue one another along th
 
 
 @dataclass(frozen=True)
-class Columns:
+class AtomicColumns:
     """Atomic columns in a field, those that hold an atom.
 
     Attributes
@@ -86,7 +86,7 @@ def middles(atoms: Members, count: int) -> FloatArray:
 
 def gather_columns(
     atoms: Members, sites: ColumnSites, *, kinds: tuple[str, ...], period: float
-) -> tuple[Columns, IntArray]:
+) -> tuple[AtomicColumns, IntArray]:
     """Columns of a specimen, and of which column (n,) each atom is.
 
     Columns of two layers that lie on one another, as where a face between two strained films has a step, are one.
@@ -114,7 +114,7 @@ def gather_columns(
     elements, element = np.unique(atoms.numbers, return_inverse=True)
     counts = np.bincount(columns * len(elements) + element, minlength=count * len(elements))
     x = found[:, 0] % period if period > 0 else found[:, 0]
-    gathered = Columns(
+    gathered = AtomicColumns(
         y=found[:, 1],
         x=np.where(x >= period, 0.0, x) if period > 0 else x,
         kind=sites.kinds[leading],
