@@ -2,8 +2,8 @@
 
 Network side: uncertainty of its (temperature-scaled) probabilities, its disagreement with itself when the image is
 turned, the area of its mask, distance of its deepest features from those of in-distribution micrographs. Image side:
-distance of the power spectrum from theirs, and the noise of the camera. Each is one entry of `SIGNALS`. Error area and loss of a micrograph are
-predicted from those of the network and its mask (`performance.image_error`).
+distance of the power spectrum from theirs, and the noise of the camera. Each is one entry of `SIGNALS`. Error area and
+loss of a micrograph are predicted from all of them (`performance.image_error`).
 """
 
 from collections.abc import Callable
