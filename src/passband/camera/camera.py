@@ -8,27 +8,18 @@ from math import pi
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from passband.camera.processing import Processing, ProcessingDistribution
-from passband.distribution import Scalar, Uniform, limits, sample
-from passband.recipe import PassbandError, Recipe
+from passband.camera.quantities import Sparse, check_quantities, draw_quantities
+from passband.distribution import Scalar, Uniform
+from passband.recipe import PassbandError
 
 #: How an image is resampled: `camera.resampling` has the formulas.
 Kernel = Literal["area", "nearest", "bilinear", "bicubic", "lanczos"]
 
 
-class _Sparse(Recipe):
-    """A recipe whose JSON leaves out what has its default: a field that is added later changes no identity."""
-
-    @model_serializer(mode="wrap")
-    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields = type(self).model_fields
-        values: dict[str, Any] = handler(self)
-        return {name: value for name, value in values.items() if getattr(self, name) != fields[name].default}
-
-
-class Camera(_Sparse):
+class Camera(Sparse):
     """What one micrograph was recorded with; without a value, a camera that only counts electrons.
 
     Attributes
@@ -103,7 +94,7 @@ def _bounds(metadata: list[Any]) -> tuple[float, float]:
 QUANTITIES = {name: _bounds(field.metadata) for name, field in Camera.model_fields.items() if field.annotation is float}
 
 
-class CameraDistribution(_Sparse):
+class CameraDistribution(Sparse):
     """A distribution over cameras; each quantity is a number or varies by itself.
 
     Attributes
@@ -183,28 +174,16 @@ class CameraDistribution(_Sparse):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for name, (low, high) in QUANTITIES.items():
-            for value in limits(getattr(self, name), spreads=0.0):
-                if not low <= value <= high:
-                    raise PassbandError(f"{name}={value:g} is outside {low:g} to {high:g}; stay within these bounds")
+        check_quantities(self, QUANTITIES, self.probability)
         unlikely = [(name, weight) for name, weight in self.kernels.items() if not weight > 0.0]
         if unlikely:
             name, weight = unlikely[0]
             raise PassbandError(f"kernels.{name}={weight:g} is not positive; leave it out where it is never used")
-        for name, chance in self.probability.items():
-            if name not in QUANTITIES:
-                raise PassbandError(f"probability has no {name!r}; choose one of {', '.join(QUANTITIES)}")
-            if not 0.0 <= chance <= 1.0:
-                raise PassbandError(f"probability.{name}={chance:g} is outside 0 to 1; write a fraction of the images")
         return self
 
     def sample(self, rng: np.random.Generator) -> Camera:
         """Draw one camera. The tails of a normal distribution are cut off at the bounds of its quantity."""
-        values: dict[str, Any] = {}
-        for name, (low, high) in QUANTITIES.items():
-            value = min(max(sample(getattr(self, name), rng), low), high)
-            if name not in self.probability or rng.random() < self.probability[name]:
-                values[name] = value
+        values: dict[str, Any] = draw_quantities(self, QUANTITIES, self.probability, rng)
         names = [name for name in get_args(Kernel) if name in self.kernels]
         weights = np.array([self.kernels[name] for name in names])
         kernel = names[int(rng.choice(len(names), p=weights / weights.sum()))] if len(names) > 1 else names[0]
