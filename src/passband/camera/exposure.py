@@ -1,5 +1,6 @@
 """What happens to an image before its electrons are counted: motion, blur, uneven illumination."""
 
+from collections.abc import Sequence
 from math import cos, pi, sin
 
 import torch
@@ -62,12 +63,27 @@ def illumination(shape: tuple[int, int], camera: Camera, *, like: Tensor, genera
     angle = drawn[0] * (2.0 * pi)
     factor = 1.0 + camera.gradient * (y[:, None] * torch.sin(angle) + x[None, :] * torch.cos(angle))
     if camera.unevenness:
-        rows, columns, widths, heights = drawn[1:].reshape(4, BUMPS, 1)
-        widths = NARROWEST + (WIDEST - NARROWEST) * widths
-        along_y = torch.exp(-0.5 * ((y - rows + 0.5) / widths) ** 2)
-        along_x = torch.exp(-0.5 * ((x - columns + 0.5) / widths) ** 2)
-        slow = (along_y * (heights - 0.5)).T @ along_x
-        slow = (slow - slow.mean()) / slow.std().clamp_min(1e-12)
-        factor = factor * (1.0 + camera.unevenness * slow)
+        factor = factor * (1.0 + camera.unevenness * slow_field(shape, drawn[1:]))
     result: Tensor = factor
     return result
+
+
+def slow_field(shape: Sequence[int], drawn: Tensor) -> Tensor:
+    """Field (y, x) of mean 0 and standard deviation 1: the sum of a few Gaussians, half a side wide to a side.
+
+    Parameters
+    ----------
+    shape
+        Pixels (y, x).
+    drawn
+        `(4 * BUMPS,)` numbers from 0 to 1, of which places, widths and heights are made.
+    """
+    options = {"dtype": drawn.dtype, "device": drawn.device}
+    y, x = (((torch.arange(size, **options) + 0.5) / size - 0.5) for size in shape)  # type: ignore[call-overload]
+    rows, columns, widths, heights = drawn.reshape(4, BUMPS, 1)
+    widths = NARROWEST + (WIDEST - NARROWEST) * widths
+    along_y = torch.exp(-0.5 * ((y - rows + 0.5) / widths) ** 2)
+    along_x = torch.exp(-0.5 * ((x - columns + 0.5) / widths) ** 2)
+    slow = (along_y * (heights - 0.5)).T @ along_x
+    field: Tensor = (slow - slow.mean()) / slow.std().clamp_min(1e-12)
+    return field
