@@ -4,6 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from passband.camera.scanner import ScannerDistribution
 from passband.campaign.grid import load_campaign
 from passband.dataset.imaging import Imaging, NamedConditions
 from passband.experiment.plan import load_plan
@@ -30,3 +31,9 @@ def test_the_cameras_on_their_page_are_understood() -> None:
     assert imaging.camera is not None
     assert imaging.camera.processing is not None
     assert NamedConditions.model_validate(held_out["validation"][0]).camera is not None
+
+
+def test_the_wide_distribution_of_scanners_on_its_page_is_that_of_the_code() -> None:
+    page = (ROOT / "docs" / "scan.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert ScannerDistribution.model_validate(tomllib.loads(text)) == ScannerDistribution.wide()
