@@ -11,9 +11,11 @@ show one of both at most.
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy.fft import fft2, rfft2
 
 from passband.checks.check import Check
-from passband.checks.grain import central, grain
+from passband.checks.grain import central, grain, squared_modulus
 from passband.checks.subject import Array, Subject, fitted_surface, texture
 
 TILE, STEP = 16, 8  # pixels
@@ -35,13 +37,10 @@ def unevenness(image: Array) -> float:
         return 0.0
     window = np.hanning(TILE + 2)[1:-1]
     grid = sliding_window_view(image, (TILE, TILE))[::STEP, ::STEP]
-    tiles = grid.reshape(-1, TILE, TILE)
-    windowed = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * (window[:, None] * window)
-    power = np.abs(np.fft.rfft2(windowed)) ** 2
     rows, columns = np.fft.fftfreq(TILE)[:, None], np.fft.rfftfreq(TILE)[None, :]
     q = np.hypot(rows, columns)
     counted = (q >= BAND[0]) & (q < BAND[1]) & ((columns > 0) | (rows > 0))  # each frequency once
-    ordinates = power[:, counted]
+    ordinates = np.concatenate([_ordinates(tiles, window, counted) for tiles in grid])
     mean = ordinates.mean(axis=0)
     if not (mean > 0).all():
         return 0.0
@@ -49,6 +48,12 @@ def unevenness(image: Array) -> float:
     n = len(ordinates)
     variance = float(even.var())
     return float((variance - (n - 1) / (n + 1)) * np.sqrt(n) / SPREAD)
+
+
+def _ordinates(tiles: Array, window: Array, counted: NDArray[np.bool_]) -> Array:
+    """Power (n, frequencies) of tiles (n, y, x), levelled and windowed, at the frequencies that are `counted`."""
+    windowed = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * (window[:, None] * window)
+    return squared_modulus(rfft2(windowed)[:, counted])
 
 
 def _without_trend(ordinates: Array, tiles: tuple[int, int]) -> Array:
@@ -65,7 +70,7 @@ def colour(image: Array) -> float:
     Rings of as many frequencies are compared. The logarithm of a mean over n of them, every one there twice, has a
     variance of 2/n.
     """
-    power = np.abs(np.fft.fft2(image)) ** 2
+    power = squared_modulus(fft2(image))
     q = np.hypot(np.fft.fftfreq(image.shape[0])[:, None], np.fft.fftfreq(image.shape[1])[None, :])
     fast = q >= SLOWEST
     rings = np.array_split(power[fast][np.argsort(q[fast], kind="stable")], RINGS)

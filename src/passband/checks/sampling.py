@@ -1,8 +1,10 @@
 """Was the image recorded on the pixels that it has: an enlarged one has no detail, nor noise, as fine as they are."""
 
 import numpy as np
+from scipy.fft import fft2
 
 from passband.checks.check import Check
+from passband.checks.grain import squared_modulus
 from passband.checks.subject import Subject
 
 MIDDLE, FINE = (0.12, 0.2), (0.38, 0.5)  # of the pixel frequency
@@ -10,7 +12,7 @@ MIDDLE, FINE = (0.12, 0.2), (0.38, 0.5)  # of the pixel frequency
 
 def _empty_magnification(subject: Subject) -> float:
     """Decades by which the power of the finest detail, at the network's pixel size, lies below that of middling."""
-    power = np.abs(np.fft.fft2(subject.texture)) ** 2
+    power = squared_modulus(fft2(subject.texture))
     shape = power.shape
     q = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.fftfreq(shape[1])[None, :])
     middle, fine = (power[(q >= low) & (q < high)] for low, high in (MIDDLE, FINE))

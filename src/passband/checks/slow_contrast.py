@@ -7,7 +7,7 @@ and what is fast is noise. In lattice images of particles on a film, however dar
 import numpy as np
 
 from passband.checks.check import Check
-from passband.checks.grain import central, periodic_spectrum
+from passband.checks.grain import central, periodic_spectrum, squared_modulus
 from passband.checks.subject import Subject
 
 SLOW, GRAIN = (0.02, 0.05), (0.1, 0.2)  # of the pixel frequency of the network: 16 to 40 Å, and 4 to 8 Å, at 0.8 Å
@@ -17,7 +17,7 @@ TINY = 1e-12  # of the whole power: an image without any grain has a finite rati
 def slowness(subject: Subject) -> float:
     """Decimal logarithm of the mean power at slow frequencies over that at those of a film's grain."""
     image = central(subject.image).astype(np.float64)
-    power = np.abs(periodic_spectrum(image - image.mean())) ** 2
+    power = squared_modulus(periodic_spectrum(image - image.mean()))
     q = np.hypot(np.fft.fftfreq(image.shape[0])[:, None], np.fft.fftfreq(image.shape[1])[None, :])
     bands = [power[(q >= low) & (q < high)] for low, high in (SLOW, GRAIN)]
     least = TINY * float(power.mean())

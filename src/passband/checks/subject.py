@@ -7,7 +7,8 @@ from itertools import product
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import gaussian_filter, median_filter
+from scipy.fft import dct, idct
+from scipy.ndimage import median_filter
 
 from passband.patches.preparing import NORMAL
 from passband.patches.standardising import check_image
@@ -110,20 +111,36 @@ def binned(image: NDArray[np.generic], width: int) -> Array:
     rows, columns = (length // width for length in image.shape)
     if min(rows, columns) < 1:
         return np.asarray(image, dtype=np.float64)
-    whole = np.asarray(image[: rows * width, : columns * width], dtype=np.float64)
-    means: Array = whole.reshape(rows, width, columns, width).mean(axis=(1, 3))
-    return means
+    means = np.zeros((rows, columns))
+    for y, x in product(range(width), repeat=2):
+        means += image[y : rows * width : width, x : columns * width : width]
+    return means / width**2
 
 
 def texture(image: ArrayLike) -> Array:
     """Image (y, x) without what varies over more than `SLOW` pixels, mean 0; outliers are medians of 3 × 3 pixels."""
     grey = np.asarray(image, dtype=np.float64)
-    fast = grey - gaussian_filter(grey, SLOW)
+    fast = grey - smoothed(grey, SLOW)
     beyond = np.abs(fast) > OUTLIER * NORMAL * np.median(np.abs(fast))
     if beyond.any():
         fast = np.where(beyond, median_filter(fast, 3), fast)
     centred: Array = fast - fast.mean()
     return centred
+
+
+def smoothed(image: Array, deviation: float) -> Array:
+    """Gaussian average of an image (y, x), mirrored at its borders, as `scipy.ndimage.gaussian_filter`, but faster.
+
+    A mirrored image is a sum of cosines, and a symmetric kernel multiplies each by its own sum of cosines.
+    """
+    averaged, reach = image, int(4.0 * deviation + 0.5)
+    place = np.arange(1, reach + 1)
+    kernel = np.exp(-0.5 * (place / deviation) ** 2)
+    for axis, side in enumerate(image.shape):
+        passed = 1.0 + 2.0 * kernel @ np.cos(np.pi / side * place[:, None] * np.arange(side))
+        passed /= 1.0 + 2.0 * kernel.sum()
+        averaged = idct(dct(averaged, axis=axis) * (passed[:, None] if axis == 0 else passed), axis=axis)
+    return averaged
 
 
 def surface_terms(shape: tuple[int, int]) -> Array:

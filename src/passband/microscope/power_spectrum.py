@@ -97,7 +97,8 @@ def averaged_periodogram(image: NDArray[Any], *, pixel_size: tuple[float, float]
         for left in starts[1]:
             tile = _levelled(np.asarray(image[top : top + side, left : left + side], dtype=np.float64))
             variance += float(tile.var())
-            total += np.abs(np.asarray(rfft2(tile * window))) ** 2
+            spectrum = np.asarray(rfft2(tile * window))
+            total += spectrum.real**2 + spectrum.imag**2
     tiles = len(starts[0]) * len(starts[1])
     scale = variance * float(np.square(window).sum())
     q_y: FloatArray = np.asarray(np.fft.fftfreq(side, d=pixel_size[0])[:, None], dtype=np.float64)
