@@ -77,7 +77,7 @@ class BeamDamage(Recipe):
     attraction_range: float = Field(default=5.0, gt=0, le=100)
 
 
-class _Sites:
+class _SiteSet:
     """A set of sites that one can be drawn from, in the time that one takes."""
 
     def __init__(self, size: int) -> None:
@@ -116,13 +116,13 @@ class SheetKinetics:
 
     def __init__(self, sheet: BondedSheet, damage: BeamDamage, *, rng: np.random.Generator) -> None:
         self.sheet, self._damage, self._rng = sheet, damage, rng
-        self._sites = {kind: _Sites(len(sheet.kind)) for kind in (LATTICE, DEFECT, EDGE)}
-        self._silicon = _Sites(len(sheet.kind))
+        self._sites = {kind: _SiteSet(len(sheet.kind)) for kind in (LATTICE, DEFECT, EDGE)}
+        self._silicon = _SiteSet(len(sheet.kind))
         sheet.classify()
         self._update([*range(len(sheet.kind))])
         turning = max(damage.rotation, damage.migration, damage.reversal)
         #: Rate of each process for one site, the sites that it is proposed for, and what it does.
-        self._processes: list[tuple[float, _Sites, Callable[[int], None]]] = [
+        self._processes: list[tuple[float, _SiteSet, Callable[[int], None]]] = [
             (damage.knock_on_edge, self._sites[EDGE], self._knock_on),
             (damage.knock_on_defect, self._sites[DEFECT], self._knock_on),
             (damage.knock_on_lattice, self._sites[LATTICE], self._knock_on),
