@@ -125,11 +125,9 @@ def test_layers_see_the_probe_at_their_depth():
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (Incoherent(), r"is 30 Å thick and its incoherent model holds to 20 Å; give an absorption"),
-        (
-            Incoherent(absorption=Absorption(coefficients=0.0, thickest=25.0)),
-            r"holds to 25 Å; fit the law to thicker multislice",
-        ),
+        (Incoherent(), "is 30 Å thick and the linear model holds to 10 Å; give an absorption"),
+        (Incoherent(absorption=Absorption(coefficients=0.0, thickest=25.0)), "from 0 to 25 Å; fit it"),
+        (Incoherent(absorption=Absorption(coefficients=0.0, thinnest=35.0, thickest=50.0)), "from 35 to 50 Å"),
     ],
 )
 def test_specimens_beyond_the_fitted_thickness_are_refused(model, message):

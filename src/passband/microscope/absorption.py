@@ -1,12 +1,13 @@
 """How the signal of an atom falls with its depth in the incoherent model, and how thick a specimen may then be.
 
-An atom at depth z counts w·exp(−μz), so a column of thickness t has the signal of an unabsorbed one times
+An atom at depth z counts c·w·exp(−μz), so a column of thickness t has the signal of a linear one times
 
-    A(μ, t) = (1 − exp(−μt)) / (μt).
+    c·A(μ, t),  A = (1 − exp(−μt)) / (μt).
 
-μ is fitted to multislice of one material, zone axis, energy, probe and detector (`fit_absorption`); it describes all
-that makes a column nonlinear: channelling along it first, scattering out of it and beyond the detector later. It is no
-property of an element alone, and outside the fitted thickness it says nothing.
+The enhancement c is what channelling brings within the first nanometre or two of a column along a zone axis, 1.2 to 1.7
+there; μ what is scattered out of the column and beyond the detector later. Both are fitted to multislice of one
+material, zone axis, energy, probe and detector (`fit_absorption`); they are no property of an element alone, and
+outside the fitted thickness they say nothing.
 """
 
 from typing import Annotated, NamedTuple
@@ -19,9 +20,18 @@ from scipy.optimize import minimize_scalar
 from passband.recipe import PassbandError, Recipe
 
 LARGEST = 0.1  # Å⁻¹: half the signal within 7 Å
+#: One number for all elements, or {symbol: value}.
+PerElement = float | dict[str, float]
 
 
-def _check_coefficients(value: float | dict[str, float]) -> float | dict[str, float]:
+def _check_enhancement(value: PerElement) -> PerElement:
+    for one in value.values() if isinstance(value, dict) else (value,):
+        if not 0.1 <= one <= 10.0:
+            raise PassbandError(f"an enhancement of {one:g} is outside 0.1 to 10; 1 is a column that does not channel")
+    return value
+
+
+def _check_coefficients(value: PerElement) -> PerElement:
     for one in value.values() if isinstance(value, dict) else (value,):
         if not -LARGEST <= one <= LARGEST:
             raise PassbandError(f"an absorption of {one:g} Å⁻¹ is beyond ±{LARGEST:g}; 0.001 is 10 % on 20 nm")
@@ -29,32 +39,41 @@ def _check_coefficients(value: float | dict[str, float]) -> float | dict[str, fl
 
 
 class Absorption(Recipe):
-    """Absorption law w·exp(−μz) of each element, and the thickness that it holds for.
+    """Law c·w·exp(−μz) of each element, and the thickness that it holds for, from the first atom to the last.
 
     Attributes
     ----------
     coefficients
         μ in Å⁻¹, one number or {symbol: value}; negative where channelling makes deeper atoms brighter.
-    thickest
-        Å: of the multislice that μ was fitted to. Thicker specimens are refused.
+    enhancement
+        c, one number or {symbol: value}.
+    thinnest, thickest
+        Å: of the multislice that the law was fitted to. Other specimens are refused.
     """
 
-    coefficients: Annotated[float | dict[str, float], AfterValidator(_check_coefficients)]
+    coefficients: Annotated[PerElement, AfterValidator(_check_coefficients)]
+    enhancement: Annotated[PerElement, AfterValidator(_check_enhancement)] = 1.0
+    thinnest: float = Field(default=0.0, ge=0.0)
     thickest: float = Field(gt=0.0, le=1e5)
 
-    def of(self, symbol: str) -> float:
-        """μ in Å⁻¹ of one element.
+    def weights(self, symbol: str, depth: NDArray[np.float64]) -> NDArray[np.float64]:
+        """c·exp(−μz) (n,) of atoms of one element at `depth` (n,) Å.
 
         Raises
         ------
         PassbandError
-            It has none.
+            The law has no value for the element.
         """
-        if not isinstance(self.coefficients, dict):
-            return self.coefficients
-        if symbol not in self.coefficients:
-            raise PassbandError(f"absorption has no value for {symbol}; name every element or give one number for all")
-        return self.coefficients[symbol]
+        weights: NDArray[np.float64] = _of(self.enhancement, symbol) * np.exp(-_of(self.coefficients, symbol) * depth)
+        return weights
+
+
+def _of(values: PerElement, symbol: str) -> float:
+    if not isinstance(values, dict):
+        return values
+    if symbol not in values:
+        raise PassbandError(f"absorption has no value for {symbol}; name every element or give one number for all")
+    return values[symbol]
 
 
 def absorbed_signal(absorption: ArrayLike, thickness: ArrayLike) -> NDArray[np.float64]:
@@ -71,15 +90,17 @@ def absorbed_signal(absorption: ArrayLike, thickness: ArrayLike) -> NDArray[np.f
 
 
 class AbsorptionFit(NamedTuple):
-    """μ in Å⁻¹, the largest relative error of the law at the fitted thicknesses, and the thickest of them in Å."""
+    """c, μ in Å⁻¹, the largest relative error of the law at the fitted thicknesses, and the ends of these in Å."""
 
+    enhancement: float
     coefficient: float
     largest_error: float
+    thinnest: float
     thickest: float
 
 
 def fit_absorption(thickness: ArrayLike, ratio: ArrayLike) -> AbsorptionFit:
-    """Fit μ to column signals of multislice over those of the model without absorption.
+    """Fit c and μ to column signals of multislice over those of the linear model.
 
     Parameters
     ----------
@@ -91,7 +112,8 @@ def fit_absorption(thickness: ArrayLike, ratio: ArrayLike) -> AbsorptionFit:
     Returns
     -------
     AbsorptionFit
-        The μ with the smallest largest relative error: what the model may claim up to that thickness.
+        The law with the smallest largest relative error: what the model may claim at these thicknesses. One thickness
+        gives c alone.
 
     Raises
     ------
@@ -102,11 +124,19 @@ def fit_absorption(thickness: ArrayLike, ratio: ArrayLike) -> AbsorptionFit:
     if t.shape != wanted.shape or not t.size or not ((t > 0.0) & (wanted > 0.0)).all():
         raise PassbandError(f"{t.size} thicknesses and {wanted.size} ratios; give one positive ratio for each")
 
-    def error(coefficient: float) -> float:
-        return float(np.abs(absorbed_signal(coefficient, t) / wanted - 1.0).max())
+    def spread(coefficient: float) -> tuple[float, float]:
+        """Smallest and largest A over the ratio; c between their inverses errs by the same at both."""
+        over = absorbed_signal(coefficient, t) / wanted
+        return float(over.min()), float(over.max())
 
-    grid = np.linspace(-LARGEST, LARGEST, 2001)
-    best = grid[int(np.argmin([error(one) for one in grid]))]
-    step = grid[1] - grid[0]
-    found = minimize_scalar(error, bounds=(best - step, best + step), method="bounded", options={"xatol": 1e-8})
-    return AbsorptionFit(float(found.x), float(found.fun), float(t.max()))
+    def error(coefficient: float) -> float:
+        low, high = spread(coefficient)
+        return (high - low) / (high + low)
+
+    best = 0.0
+    if np.ptp(t) > 0.0:
+        grid = np.linspace(-LARGEST, LARGEST, 2001)
+        near, step = grid[int(np.argmin([error(one) for one in grid]))], grid[1] - grid[0]
+        bounds = (near - step, near + step)
+        best = float(minimize_scalar(error, bounds=bounds, method="bounded", options={"xatol": 1e-8}).x)
+    return AbsorptionFit(2.0 / sum(spread(best)), best, error(best), float(t.min()), float(t.max()))

@@ -1,6 +1,6 @@
 """Incoherent scans: every atom counts by its cross-section, seen through the intensity of the probe.
 
-    I(R) = Σ_j exp(−μ_j z_j) (|P|² ⊗ o_j ⊗ N(u_j))(R_j − R),
+    I(R) = Σ_j c_j exp(−μ_j z_j) (|P|² ⊗ o_j ⊗ N(u_j))(R_j − R),
 
 with o the object that the detector sees an atom as, whose integral is the cross-section (`cross_sections`), N(u) the
 Gaussian of its vibration, u rms along each axis, and an absorption law (`absorption`). For dark-field detectors outside
@@ -33,7 +33,7 @@ from passband.microscope.probe import Probe, check_probe_fits, probe_intensity, 
 from passband.microscope.spreading import OVERSAMPLING, WIDTH, Spread, kernel_transform
 from passband.recipe import PassbandError, Recipe
 
-LINEAR = 20.0  # Å: thickest specimen without an absorption law
+LINEAR = 10.0  # Å: thickest specimen without an absorption law; on a zone axis columns channel at once
 _SAME = 1e-3  # Å: atoms nearer than that, seen along the beam, are one column
 
 
@@ -45,7 +45,7 @@ class Incoherent(Recipe):
     displacement
         Rms thermal displacement along one axis in Å, one number or {symbol: value}.
     absorption
-        None is a linear model, for specimens of 20 Å at most.
+        None is a linear model, for specimens of 10 Å at most, from the first atom to the last.
     depth_step
         Å: atoms in layers of that thickness see the probe at the depth of the layer; None is the probe at the entrance
         face for all.
@@ -91,7 +91,7 @@ def columns_of(atoms: Atoms, model: Incoherent) -> Columns:
     place, numbers = atoms.get_positions(), atoms.get_atomic_numbers().astype(np.int64)
     depth = place[:, 2] - place[:, 2].min(initial=np.inf)
     _check_thickness(float(depth.max(initial=0.0)), model.absorption)
-    weights = np.exp(-_absorption_of(numbers, model.absorption) * depth)
+    weights = _weights(numbers, depth, model.absorption)
     step = model.depth_step or np.inf
     layers = np.floor(place[:, 2] / step).astype(np.int64)
     flat = np.mod(place[:, :2], [side_x, side_y])
@@ -121,22 +121,28 @@ def _together(
 
 
 def _check_thickness(thickness: float, absorption: Absorption | None) -> None:
-    thickest = absorption.thickest if absorption else LINEAR
-    if thickness > thickest:
-        cure = "fit the law to thicker multislice" if absorption else "give an absorption fitted to multislice"
+    if absorption is None:
+        if thickness > LINEAR:
+            raise PassbandError(
+                f"the specimen is {thickness:.4g} Å thick and the linear model holds to {LINEAR:g} Å; give an "
+                "absorption fitted to multislice (fit_absorption), or use multislice"
+            )
+    elif not absorption.thinnest <= thickness <= absorption.thickest:
         raise PassbandError(
-            f"the specimen is {thickness:.4g} Å thick and its incoherent model holds to {thickest:g} Å; {cure}, or use "
-            "multislice"
+            f"the specimen is {thickness:.4g} Å thick and its absorption law holds from {absorption.thinnest:g} to "
+            f"{absorption.thickest:g} Å; fit it to multislice of that thickness, or use multislice"
         )
 
 
-def _absorption_of(numbers: NDArray[np.int64], absorption: Absorption | None) -> NDArray[np.float64]:
-    table = np.zeros(len(chemical_symbols))
+def _weights(
+    numbers: NDArray[np.int64], depth: NDArray[np.float64], absorption: Absorption | None
+) -> NDArray[np.float64]:
+    weights = np.ones(len(numbers))
     if absorption is not None:
         for number in np.unique(numbers):
-            table[number] = absorption.of(chemical_symbols[number])
-    coefficients: NDArray[np.float64] = table[numbers]
-    return coefficients
+            chosen = numbers == number
+            weights[chosen] = absorption.weights(chemical_symbols[number], depth[chosen])
+    return weights
 
 
 def incoherent_series(
