@@ -2,6 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/bench_scanning.py --only speed
     OMP_NUM_THREADS=1 python benchmarks/bench_scanning.py --only incoherent
+    OMP_NUM_THREADS=1 python benchmarks/bench_scanning.py --only cross_sections
     OMP_NUM_THREADS=1 python benchmarks/bench_scanning.py --only sampling
     OMP_NUM_THREADS=1 python benchmarks/bench_scanning.py --only thickness --phonons 4 --thickest 400
 
@@ -40,11 +41,14 @@ import torch
 from ase import Atoms
 from ase.build import graphene, mx2
 
+from passband.electron import REST_ENERGY, wavelength
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.absorption import Absorption, fit_absorption
 from passband.microscope.annular import Annulus, Detectors, coarsest_pixel
 from passband.microscope.columns import Columns, Incoherent
+from passband.microscope.cross_sections import cross_section
 from passband.microscope.detected_beams import Multislice
+from passband.microscope.form_factors import scattering_factor
 from passband.microscope.multislice import box_sides
 from passband.microscope.potential import even_slices, projected_potential
 from passband.microscope.probe import Probe
@@ -203,6 +207,30 @@ def incoherent() -> None:
         )
 
 
+def cross_sections() -> None:
+    print("\n### Cross-sections of single atoms, Å², over those of first Born\n")
+    elements = {"C": 6, "O": 8, "Si": 14, "Ti": 22, "Se": 34, "Sr": 38, "W": 74}
+    print(f"| energy, kV; semi-angle; detector, mrad | {' | '.join(elements)} | exponent of Z, C–Si | Si–W |")
+    print(f"|---|{'---|' * len(elements)}---|---|")
+    for energy, angle, inner in ((80e3, 25.2e-3, 63e-3), (200e3, 22e-3, 66e-3), (300e3, 20e-3, 60e-3)):
+        probe, annulus = Probe(energy=energy, semi_angle=angle), Annulus(inner=inner, outer=180e-3)
+        found = {name: cross_section(number, probe, annulus) for name, number in elements.items()}
+        cells = [f"{found[name]:.3g} ({found[name] / born(elements[name], probe, annulus):.3f})" for name in elements]
+        exponents = [
+            np.log(found[heavy] / found[light]) / np.log(elements[heavy] / elements[light])
+            for light, heavy in (("C", "Si"), ("Si", "W"))
+        ]
+        which = f"{energy / 1e3:g}; {1e3 * angle:g}; {1e3 * inner:g}–180"
+        print(f"| {which} | {' | '.join(cells)} | {exponents[0]:.2f} | {exponents[1]:.2f} |", flush=True)
+
+
+def born(number: int, probe: Probe, annulus: Annulus) -> float:
+    """Cross-section in Å² of the first Born approximation for a beam that does not converge: γ²λ² ∫ f² 2πq dq."""
+    q = np.linspace(annulus.inner, annulus.outer, 4000) / wavelength(probe.energy)
+    scale = ((1.0 + probe.energy / REST_ENERGY) * wavelength(probe.energy)) ** 2
+    return float(scale * np.trapezoid(scattering_factor(number, q) ** 2 * 2.0 * np.pi * q, q))
+
+
 def sampling() -> None:
     print("\n### Error of one layer, % of the brightest pixel: 40–80 mrad / 80–180 mrad, 20 mrad\n")
     print("| specimen | energy, kV | exp(iσV) on the pixels of the wave | 2 a side | 3 (default) | 4 |")
@@ -287,7 +315,7 @@ def signals_at(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=["speed", "incoherent", "sampling", "thickness"])
+    parser.add_argument("--only", choices=["speed", "incoherent", "cross_sections", "sampling", "thickness"])
     parser.add_argument("--phonons", type=int, default=4)
     parser.add_argument("--thickest", type=float, default=400.0, help="Å")
     chosen = parser.parse_args()
@@ -295,6 +323,7 @@ def main() -> None:
     parts: dict[str, Callable[[], None]] = {
         "speed": speed,
         "incoherent": incoherent,
+        "cross_sections": cross_sections,
         "sampling": sampling,
         "thickness": partial(thickness, chosen.phonons, chosen.thickest),
     }

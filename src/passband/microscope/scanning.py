@@ -24,7 +24,7 @@ def scan_image(
     atoms: Atoms,
     scan: Scan,
     *,
-    model: Multislice | Incoherent,
+    model: ScanModel,
     rng: np.random.Generator | None = None,
     device: torch.device | str | None = None,
 ) -> Tensor:
