@@ -1,8 +1,11 @@
 """Random film stacks: what the distribution says, every one of them possible, the same for the same number."""
 
+import json
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from scipy.spatial import cKDTree
 
 from passband.distribution import Normal, Uniform
 from passband.recipe import PassbandError
@@ -54,7 +57,11 @@ def test_every_stack_can_be_built_and_says_what_it_is(index):
     found = sample_interface(SMALL, seed=7, index=index)
     told = found.parameters
     assert (told["seed"], told["index"]) == (7, index)
+    json.dumps(told)  # rejects NumPy numbers
     assert len(found.columns) > 100
+    places = np.stack([found.columns.x, found.columns.y], axis=1)
+    assert cKDTree(places).query(places, k=2)[0][:, 1].min() > 0.6  # rejects two columns at one place, of two grains
+    assert found.columns.occupancy.max() <= 1.0
     assert set(np.unique(found.layer_of)) <= set(range(-1, len(told["layers"])))
     for number, layer in enumerate(told["layers"]):
         if isinstance(material(layer["material"]), Compound):

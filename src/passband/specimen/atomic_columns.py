@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from passband.specimen.crystal import FloatArray
 
 IntArray = NDArray[np.int64]
-ONE = 0.6  # Å between columns of two layers that continue one another along the beam
+ONE = 0.6  # Å between columns of two layers or grains that continue one another along the beam; a lattice has 0.69
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def gather_columns(
 ) -> tuple[AtomicColumns, IntArray]:
     """Columns of a specimen, and of which column (n,) each atom is.
 
-    Columns of two layers that lie on one another, as where a face between two strained films has a step, are one.
+    Columns of two layers or grains that lie on one another, as where the face of a strained film has a step, are one.
     `period` is that of x in Å, 0 for none.
     """
     n = len(sites.kinds)
@@ -99,7 +99,7 @@ def gather_columns(
     layer[atoms.columns] = atoms.layers
     full = np.flatnonzero(number)
     label = np.full(n, -1)
-    label[full] = _joined(places[full], layer[full], period)
+    label[full] = _joined(places[full], period)
     columns = label[atoms.columns]
     count = int(label.max(initial=-1)) + 1
     order = full[np.lexsort((number[full], label[full]))]
@@ -128,15 +128,14 @@ def gather_columns(
     return gathered, columns
 
 
-def _joined(places: FloatArray, layers: IntArray, period: float) -> IntArray:
-    """Label (n,) of columns, the same for those of different layers that lie on one another."""
+def _joined(places: FloatArray, period: float) -> IntArray:
+    """Label (n,) of columns, the same for those that lie on one another."""
     n = len(places)
     seen = places - places.min(axis=0, initial=np.inf) if n else places
     if period > 0:
         seen[:, 0] = places[:, 0] % period
         seen[seen[:, 0] >= period, 0] = 0.0
     pairs = cKDTree(seen, boxsize=np.array([period, 0.0])).query_pairs(ONE, output_type="ndarray")
-    pairs = pairs[layers[pairs[:, 0]] != layers[pairs[:, 1]]]
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     labels: IntArray = connected_components(graph, directed=False)[1].astype(np.int64)
     return labels

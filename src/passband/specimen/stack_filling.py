@@ -189,7 +189,7 @@ def _apart(block: AtomBlock, ground: PlacedStack) -> AtomBlock:
 def _standing(columns: IntArray, keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which atoms (n,) are of no column that lost more than half of its atoms: it goes as a whole."""
     shifted = columns + 1
-    lost, there = np.bincount(shifted, ~keep), np.bincount(shifted)
+    lost, there = np.bincount(shifted, ~keep, minlength=1), np.bincount(shifted, minlength=1)
     lost[0] = 0.0
     standing: NDArray[np.bool_] = (2.0 * lost <= there)[shifted]
     return standing
