@@ -92,17 +92,18 @@ def build_interface(stack: Stack, *, seed: int) -> Interface:
     boundaries = [draw_boundaries(k, one, period, line_rng) for k, one in enumerate(placed)]
     periodic = _periodic(stack, placed, boundaries)
     placed = placed if periodic else [replace(one, periodic=False) for one in placed]
-    ground = PlacedStack(stack, placed, _faces(stack, placed, period, rng), boundaries, room(stack, period, periodic))
-    drops = draw_drops(stack.contamination, (period, stack.field[0]), np.random.default_rng(spread))
-    block, sites = fill_stack(ground, fill)
+    layout = PlacedStack(stack, placed, _faces(stack, placed, period, rng), boundaries, room(stack, period, periodic))
+    drop_rng = np.random.default_rng(spread)
+    drops = draw_drops(stack.contamination, (period, stack.field[0]), drop_rng)
+    block, sites = fill_stack(layout, fill)
     kinds = tuple(sorted(set(sites.names)))
     bare = ColumnSites(np.array([kinds.index(name) for name in sites.names], dtype=np.int64), sites.sites)
-    block = _tilted(block, ground, len(sites.names))
+    block = _tilted(block, layout, len(sites.names))
     columnar = block.columns >= 0
     columns, numbers = gather_columns(block.members, bare, kinds=kinds, period=period if periodic else 0.0)
     column_of = np.full(len(block.numbers), -1)
     column_of[columnar] = numbers
-    return _boxed(ground, block._replace(columns=column_of), columns, drops, seed=seed)
+    return _boxed(layout, block._replace(columns=column_of), columns, drops, seed=seed, rng=drop_rng)
 
 
 def _periodic(stack: Stack, placed: Sequence[PlacedLayer], boundaries: Sequence[Sequence[Boundary]]) -> bool:
@@ -126,54 +127,59 @@ def _faces(stack: Stack, placed: Sequence[PlacedLayer], period: float, rng: np.r
     ]
 
 
-def _tilted(block: AtomBlock, ground: PlacedStack, count: int) -> AtomBlock:
+def _tilted(block: AtomBlock, layout: PlacedStack, count: int) -> AtomBlock:
     """Atoms of a tilted sample that are in the field, without those of columns whose middle is not."""
-    block = block._replace(positions=ground.leaning(block.positions))
+    block = block._replace(positions=layout.leaning(block.positions))
     members = block.members
-    inside = ground.seen(block.positions)
-    inside[block.columns >= 0] &= ground.seen(middles(members, count))[members.columns]
+    inside = layout.seen(block.positions)
+    inside[block.columns >= 0] &= layout.seen(middles(members, count))[members.columns]
     return block.kept(inside)
 
 
 def _boxed(
-    ground: PlacedStack, block: AtomBlock, columns: AtomicColumns, drops: Sequence[Drop], *, seed: int
+    layout: PlacedStack,
+    block: AtomBlock,
+    columns: AtomicColumns,
+    drops: Sequence[Drop],
+    *,
+    seed: int,
+    rng: np.random.Generator,
 ) -> Interface:
     """All in one box, with the drops on both faces."""
-    stack, period = ground.stack, ground.room.period
+    stack, period = layout.stack, layout.room.period
     lift = max((drop.height for drop in drops if drop.entrance), default=0.0)
     over = max((drop.height for drop in drops if not drop.entrance), default=0.0)
     height = lift + stack.thickest + over
     parts = [block.positions]
-    for k, drop in enumerate(drops):
-        rng = np.random.default_rng([seed, k])
-        depth = 0.0 if drop.entrance else float(ground.depth(np.array([[drop.x, drop.y, 0.0]]))[0])
+    for drop in drops:
+        depth = 0.0 if drop.entrance else float(layout.depth(np.array([[drop.x, drop.y, 0.0]]))[0])
         parts.append(fill_drop(drop, depth, rng))
     positions = np.concatenate(parts)
     positions[:, 2] += lift
+    extra = len(positions) - len(block.numbers)
+    kept = layout.seen(positions)
     wrapped = positions[:, 0] % period
     positions[:, 0] = np.where(wrapped >= period, 0.0, wrapped)
-    extra = len(positions) - len(block.numbers)
-    kept = (positions[:, 1] >= 0.0) & (positions[:, 1] < stack.field[0])
     numbers = np.append(block.numbers, np.full(extra, 6))[kept]
     atoms = Atoms(
         numbers=numbers,
         positions=positions[kept],
         cell=[period, stack.field[0], height],
-        pbc=(ground.periodic, False, False),
+        pbc=(layout.periodic, False, False),
     )
     return Interface(
         atoms=atoms,
         layer_of=np.append(block.layers, np.full(extra, -1))[kept],
         column_of=np.append(block.columns, np.full(extra, -1))[kept],
         columns=columns,
-        faces=tuple(ground.faces),
-        boundaries=tuple(line for lines in ground.boundaries for line in lines),
-        parameters=_parameters(ground, drops, lift, seed) | {"atoms": len(atoms), "columns": len(columns)},
+        faces=tuple(layout.faces),
+        boundaries=tuple(line for lines in layout.boundaries for line in lines),
+        parameters=_parameters(layout, drops, lift, seed) | {"atoms": len(atoms), "columns": len(columns)},
     )
 
 
-def _parameters(ground: PlacedStack, drops: Sequence[Drop], lift: float, seed: int) -> dict[str, Any]:
-    stack = ground.stack
+def _parameters(layout: PlacedStack, drops: Sequence[Drop], lift: float, seed: int) -> dict[str, Any]:
+    stack = layout.stack
     layers = [
         {
             "material": one.layer.material,
@@ -184,19 +190,19 @@ def _parameters(ground: PlacedStack, drops: Sequence[Drop], lift: float, seed: i
             "rotation": one.layer.rotation,
             "interdiffusion": one.layer.interdiffusion,
         }
-        for one in ground.placed
+        for one in layout.placed
     ]
     return {
         "seed": seed,
-        "field": [stack.field[0], ground.room.period],
+        "field": [stack.field[0], layout.room.period],
         "thickness": stack.thickness,
         "tilt": list(stack.tilt),
         "wedge": list(stack.wedge),
         "entrance": lift,
-        "periodic": ground.periodic,
+        "periodic": layout.periodic,
         "materials": list(dict.fromkeys(layer.material for layer in stack.layers)),
         "layers": layers,
-        "face_rms": [float(face.heights.std()) for face in ground.faces],
-        "boundaries": [line.parameters() for lines in ground.boundaries for line in lines],
+        "face_rms": [float(face.heights.std()) for face in layout.faces],
+        "boundaries": [line.parameters() for lines in layout.boundaries for line in lines],
         "drops": [drop._asdict() for drop in drops],
     }

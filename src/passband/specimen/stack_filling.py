@@ -103,48 +103,48 @@ class PlacedStack:
 
 def room(stack: Stack, period: float, periodic: bool) -> Room:
     """Return what is filled: the field, and as much around it as a tilt brings in."""
-    lean = 0.5 * stack.thickest * np.tan(np.abs(stack.tilt) * 1e-3) + EDGE
+    lean = (stack.thickest - 0.5 * stack.thickness) * np.tan(np.abs(stack.tilt) * 1e-3) + EDGE
     along = 0.0 if periodic else float(lean[1])
     return Room((-along, -float(lean[0])), (period + along, stack.field[0] + float(lean[0])), stack.thickest, period)
 
 
-def fill_stack(ground: PlacedStack, seed: np.random.SeedSequence) -> tuple[AtomBlock, ColumnTally]:
+def fill_stack(layout: PlacedStack, seed: np.random.SeedSequence) -> tuple[AtomBlock, ColumnTally]:
     """Atoms of all layers before the sample is tilted, and their columns."""
     blocks: list[AtomBlock] = []
     names: list[str] = []
     counts = [np.empty(0, np.int64)]
-    for number, child in enumerate(seed.spawn(len(ground.placed))):
+    for number, child in enumerate(seed.spawn(len(layout.placed))):
         rng = np.random.default_rng(child)
-        made_of = ground.placed[number].layer.made_of
+        made_of = layout.placed[number].layer.made_of
         if isinstance(made_of, Disordered):
-            positions, elements = fill_disordered(made_of, _part(ground, number, 0.0), rng)
+            positions, elements = fill_disordered(made_of, _part(layout, number, 0.0), rng)
             none = np.zeros(len(elements), np.int64)
             blocks.append(AtomBlock(positions, elements, none + number, none, none - 1))
         else:
-            sites = fill_lattice(ground.placed[number], ground.boundaries[number], _part(ground, number, EDGE))
-            blocks.append(_crystal(ground, number, made_of, sites, rng)._replace(columns=sites.columns + len(names)))
-            inside = ground.in_field(sites.positions) & (sites.positions[:, 2] < ground.depth(sites.positions))
+            sites = fill_lattice(layout.placed[number], layout.boundaries[number], _part(layout, number, EDGE))
+            blocks.append(_crystal(layout, number, made_of, sites, rng)._replace(columns=sites.columns + len(names)))
+            inside = layout.in_field(sites.positions) & (sites.positions[:, 2] < layout.depth(sites.positions))
             more = _tally(made_of, sites, inside)
             names += more.names
             counts.append(more.sites)
         block = blocks[-1]
-        blocks[-1] = block.kept((block.numbers != VACANT) & ground.within(number, block.positions))
+        blocks[-1] = block.kept((block.numbers != VACANT) & layout.within(number, block.positions))
     block = AtomBlock(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
-    return _apart(block, ground), ColumnTally(names, np.concatenate(counts))
+    return _apart(block, layout), ColumnTally(names, np.concatenate(counts))
 
 
-def _part(ground: PlacedStack, number: int, edge: float) -> Room:
+def _part(layout: PlacedStack, number: int, edge: float) -> Room:
     """Part of the room between the faces of a layer."""
-    low = ground.faces[number - 1].heights.min() - edge if number else ground.room.low[1]
-    high = ground.faces[number].heights.max() + edge if number < len(ground.faces) else ground.room.high[1]
-    filled = ground.room
+    low = layout.faces[number - 1].heights.min() - edge if number else layout.room.low[1]
+    high = layout.faces[number].heights.max() + edge if number < len(layout.faces) else layout.room.high[1]
+    filled = layout.room
     low, high = max(float(low), filled.low[1]), min(float(high), filled.high[1])
     return Room((filled.low[0], low), (filled.high[0], max(high, low)), filled.depth, filled.period)
 
 
-def _crystal(ground: PlacedStack, number: int, made_of: Compound, sites: Sites, rng: np.random.Generator) -> AtomBlock:
+def _crystal(layout: PlacedStack, number: int, made_of: Compound, sites: Sites, rng: np.random.Generator) -> AtomBlock:
     numbers = draw_species(made_of, sites.sublattices, rng)
-    numbers = exchange(numbers, sites, layers=ground.stack.layers, faces=ground.faces, number=number, rng=rng)
+    numbers = exchange(numbers, sites, layers=layout.stack.layers, faces=layout.faces, number=number, rng=rng)
     return AtomBlock(sites.positions, numbers, np.full(len(numbers), number), sites.grains, sites.columns)
 
 
@@ -161,25 +161,25 @@ def _tally(made_of: Compound, sites: Sites, inside: NDArray[np.bool_]) -> Column
     return ColumnTally([names[int(value)] for value in weights], np.bincount(sites.columns[inside], minlength=count))
 
 
-def _apart(block: AtomBlock, ground: PlacedStack) -> AtomBlock:
+def _apart(block: AtomBlock, layout: PlacedStack) -> AtomBlock:
     """Atoms without those that are too near to another layer or grain."""
     seam = np.zeros(len(block.numbers), bool)
-    for face in ground.faces:
+    for face in layout.faces:
         seam |= face.near(block.positions, FARTHEST)
-    for line in (line for lines in ground.boundaries for line in lines):
+    for line in (line for lines in layout.boundaries for line in lines):
         x, y, _ = block.positions.T
         reach = FARTHEST * np.hypot(1.0, line.slope) + line.overlap
         seam |= (block.layers == line.layer) & (np.abs(x - line.at(y)) < reach)
     near = np.flatnonzero(seam)
     named, group = np.unique(block.layers[near] * 100 + block.grains[near], return_inverse=True)
-    layers = [ground.placed[int(name) // 100] for name in named]
+    layers = [layout.placed[int(name) // 100] for name in named]
     out = crowded(
         block.positions[near],
         block.numbers[near],
         group,
         bonds=np.array([one.bond for one in layers]),
         loose=np.array([one.lattice is None for one in layers]),
-        period=ground.room.period if ground.periodic else 0.0,
+        period=layout.room.period if layout.periodic else 0.0,
     )
     keep = np.ones(len(block.numbers), bool)
     keep[near[out]] = False
