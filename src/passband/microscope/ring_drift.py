@@ -22,21 +22,29 @@ def drift_squared(v: tuple[Tensor, Tensor], squared: Tensor, along: Tensor, acro
 
 def drift_power(cycles_squared: Tensor) -> Tensor:
     """sinc² of the root, (n,): what drift leaves of the power."""
-    return torch.sinc(cycles_squared.clamp(min=1e-12).sqrt()).square()
+    return sinc(cycles_squared.clamp(min=1e-12).sqrt()).square()
 
 
 def drift_derivatives(
     v: tuple[Tensor, Tensor], squared: Tensor, along: Tensor, across: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the derivatives of `drift_power` by v₁ and v₂, (n,) each."""
-    cycles_squared = drift_squared(v, squared, along, across)
-    cycles = cycles_squared.clamp(min=1e-12).sqrt()
-    sinc = torch.sinc(cycles)
-    slope = (torch.cos(pi * cycles) - sinc) / cycles_squared.clamp(min=1e-12)
-    series = -(pi**2) / 3.0 + pi**4 / 30.0 * cycles_squared
-    by_square = sinc * torch.where(cycles_squared < SMALL, series, slope)
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return `drift_power` and its derivatives by v₁ and v₂, (n,) each."""
     length = _length_squared(v)
-    return by_square * 0.5 * (v[0] / length * squared + along), by_square * 0.5 * (v[1] / length * squared + across)
+    cycles_squared = drift_squared(v, squared, along, across)
+    least = cycles_squared.clamp(min=1e-12)
+    cycles = least.sqrt()
+    left = sinc(cycles)
+    slope = (torch.cos(pi * cycles) - left) / least
+    series = -(pi**2) / 3.0 + pi**4 / 30.0 * cycles_squared
+    by_square = left * torch.where(cycles_squared < SMALL, series, slope) * 0.5
+    by_v = (v[0] / length * squared + along, v[1] / length * squared + across)
+    return left.square(), by_square * by_v[0], by_square * by_v[1]
+
+
+def sinc(cycles: Tensor) -> Tensor:
+    """Return sin πx/πx of x ≥ 0; `torch.sinc` does the same without the vector units of a CPU."""
+    argument = pi * cycles.clamp(min=1e-12)
+    return torch.sin(argument) / argument
 
 
 def _length_squared(v: tuple[Tensor, Tensor]) -> Tensor:

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from passband.microscope.form_factors import scattering_factor
 from passband.microscope.power_spectrum import Cells, FloatArray
-from passband.microscope.ring_drift import drift_derivatives, drift_power, drift_squared
+from passband.microscope.ring_drift import drift_derivatives, drift_power, drift_squared, sinc
 
 SPLINES = 7
 LENS = 3  # the first parameters: C10, C12 cos 2φ12, C12 sin 2φ12, in Å
@@ -94,7 +94,7 @@ class RingModel(NamedTuple):
         """Relative depth of the rings, m · sinc(λtq²) · cos 2(χ − w), (n,)."""
         thickness = torch.exp(parameters[..., THICKNESS])
         depth = torch.sigmoid(parameters[..., DEPTH])
-        return depth * torch.sinc(self.wavelength * thickness * self.squared) * torch.cos(2.0 * self.phase(parameters))
+        return depth * sinc(self.wavelength * thickness * self.squared) * torch.cos(2.0 * self.phase(parameters))
 
     def phase(self, parameters: Tensor) -> Tensor:
         """χ − w in rad, (n,)."""
@@ -241,19 +241,18 @@ def _expand(model: RingModel, parameters: Tensor, rings: bool) -> tuple[float, T
 def with_derivatives(model: RingModel, parameters: Tensor, *, rings: bool = True) -> tuple[Tensor, Tensor]:
     """Log of the expected power, (n,), and its derivatives, (n, parameters)."""
     still, noise = model.undrifted(parameters)
-    scattering = still * model.drifted(parameters)
-    oscillation = model.oscillation(parameters) if rings else torch.zeros_like(noise)
+    v = (parameters[DRIFT], parameters[DRIFT + 1])
+    drifted, *by_drift = drift_derivatives(v, model.squared, model.along, model.across)
+    scattering = still * drifted
+    columns = torch.zeros((len(parameters), len(noise)), dtype=noise.dtype).T  # each column in one piece
+    oscillation = _ring_derivatives(model, parameters, columns) if rings else torch.zeros_like(noise)
     seen = scattering * (1.0 - oscillation)
     power = noise + seen
+    columns[:, : DEPTH + 1] *= (scattering / power)[:, None]
     envelope = -2.0 * (pi * model.wavelength * torch.exp(parameters[SPREAD]) * model.squared) ** 2
     # of the part that the parameters of the scattering move, which is held between two bounds
     level = seen / power * ((still > np.exp(LEAST)) & (still < np.exp(MOST)))
     relative = model.squared / model.highest
-    columns = torch.zeros((len(power), len(parameters)), dtype=power.dtype)
-    if rings:
-        _ring_derivatives(model, parameters, scattering / power, columns)
-    v = (parameters[DRIFT], parameters[DRIFT + 1])
-    by_drift = drift_derivatives(v, model.squared, model.along, model.across)
     columns[:, DRIFT] = still * (1.0 - oscillation) / power * by_drift[0]
     columns[:, DRIFT + 1] = still * (1.0 - oscillation) / power * by_drift[1]
     columns[:, SPREAD] = level * envelope
@@ -266,22 +265,21 @@ def with_derivatives(model: RingModel, parameters: Tensor, *, rings: bool = True
     return torch.log(power), columns
 
 
-def _ring_derivatives(model: RingModel, parameters: Tensor, share: Tensor, columns: Tensor) -> None:
-    """Write the derivatives of ln P by all that moves the phase, by thickness and depth into their columns.
+def _ring_derivatives(model: RingModel, parameters: Tensor, columns: Tensor) -> Tensor:
+    """Return the oscillation, (n,), and write what −1 times it has for derivatives into their columns.
 
-    `share` is ½ S E_t² D²/P, (n,).
+    They are by all that moves the phase, by thickness and depth.
     """
     cycles = model.wavelength * torch.exp(parameters[THICKNESS]) * model.squared
-    depth, node = torch.sigmoid(parameters[DEPTH]), torch.sinc(cycles)
+    depth, node = torch.sigmoid(parameters[DEPTH]), sinc(cycles)
     phase = 2.0 * model.phase(parameters)
     cosine = torch.cos(phase)
-    by_phase = 2.0 * share * depth * node * torch.sin(phase)
+    by_phase = 2.0 * depth * node * torch.sin(phase)
     by_focus = by_phase * (pi * model.wavelength)
     for column, factor in enumerate((model.squared, model.along, model.across)):
         columns[:, column] = by_focus * factor
     columns[:, C30] = by_phase * model.spherical
     columns[:, ABSORPTION] = -by_phase
-    columns[:, THICKNESS] = (
-        -share * depth * (torch.cos(pi * cycles) - node) * cosine
-    )  # sinc by the logarithm of its argument
-    columns[:, DEPTH] = -share * depth * (1.0 - depth) * node * cosine
+    columns[:, THICKNESS] = -depth * (torch.cos(pi * cycles) - node) * cosine  # by the logarithm of its argument
+    columns[:, DEPTH] = -depth * (1.0 - depth) * node * cosine
+    return depth * node * cosine
