@@ -243,6 +243,17 @@ def test_a_file_name_that_is_not_utf8(run: Run, tmp_path: Path, untrained: Path,
     assert run("inspect", odd, "--json").code == 0
 
 
+# -- models ------------------------------------------------------------------------------------------------------------
+
+
+def test_models_says_what_each_is_for(run: Run) -> None:
+    told = json.loads(run("models", "--json").out)
+    assert {"name", "mode", "task", "pixel_size_A"} <= set(told[0])
+    assert all(one["pixel_size_A"][0] < one["pixel_size_A"][1] for one in told)
+    text = run("models").out
+    assert "au_hrtem  (the default)\n  TEM, 300 kV, pixels of 0.3 to 0.99 Å; finds: particle\n  trained on Au\n" in text
+
+
 # -- cite --------------------------------------------------------------------------------------------------------------
 
 

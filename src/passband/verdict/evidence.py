@@ -13,9 +13,9 @@ from passband.performance.settings import Outside, outside_of
 from passband.performance.table import PerformanceTable
 from passband.performance.widening import trained_energies
 from passband.segmentation.card import ModelCard
+from passband.segmentation.catalogue import COARSER
 from passband.verdict.estimate import ConditionEstimate
 
-COARSER = 1.25  # pixels coarser than the network's by more than this lack detail that it was trained on
 USUAL, WORST = 0.9, 0.99  # quantiles of the losses inside the training
 MARGIN = 0.1  # of the measured width, by which a setting may exceed it
 
