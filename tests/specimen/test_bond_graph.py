@@ -6,14 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from passband.specimen.bond_graph import BondGraph
-from passband.specimen.honeycomb import commensurate, crystal_points, network
+from passband.specimen.honeycomb import LATTICE, crystal_points, network
+from passband.specimen.triangular import commensurate
 
 # two hexagons that share the bond 0–5: naphthalene without hydrogen, counter-clockwise around each site
 NAPHTHALENE = [[1, 5, 6], [2, 0], [3, 1], [4, 2], [5, 3], [0, 4, 9], [0, 7], [6, 8], [7, 9], [8, 5]]
 
 
 def crystal():
-    cell = commensurate(30.0)
+    cell = commensurate(30.0, LATTICE)
     points = crystal_points(cell, np.random.default_rng(0))
     return network(points, cell, periodic=True, solid=lambda places: np.ones(len(places), bool)).graph
 

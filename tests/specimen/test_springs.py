@@ -5,14 +5,15 @@ import pytest
 from scipy.optimize import check_grad
 
 from passband.specimen.bonded_sheet import SILICON
-from passband.specimen.honeycomb import commensurate, crystal_points, network
+from passband.specimen.honeycomb import LATTICE, crystal_points, network
 from passband.specimen.springs import ANGLE, BOND, CARBON_BOND, SILICON_BOND, inside, rest, shortest, springs
+from passband.specimen.triangular import commensurate
 
 EV_PER_SQUARE_ANGSTROM = 16.0218  # N/m
 
 
 def sheet(field=30.0):
-    cell = commensurate(field)
+    cell = commensurate(field, LATTICE)
     points = crystal_points(cell, np.random.default_rng(0))
     return network(points, cell, periodic=True, solid=lambda places: np.ones(len(places), bool))
 

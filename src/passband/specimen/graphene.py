@@ -13,7 +13,7 @@ from passband.recipe import PassbandError, Recipe
 from passband.specimen.bonded_sheet import DEFECT, BondedSheet
 from passband.specimen.crystal import FloatArray
 from passband.specimen.honeycomb import (
-    commensurate,
+    LATTICE,
     crystal_points,
     grain_points,
     misfits,
@@ -24,6 +24,7 @@ from passband.specimen.honeycomb import (
 from passband.specimen.sheet import BondedAtoms, bonded_atoms
 from passband.specimen.sheet_defects import PointDefects, place_defects
 from passband.specimen.springs import shortest
+from passband.specimen.triangular import commensurate
 
 HARMONICS = np.arange(2, 8)  # of the outline of a hole
 GRAIN_TRIES = 20  # places tried for each grain, of which that farthest from the others is taken
@@ -138,7 +139,7 @@ def _ring_centres(recipe: Graphene, field: FloatArray, rng: np.random.Generator)
 def bonded_graphene(recipe: Graphene, *, rng: np.random.Generator) -> tuple[BondedSheet, FloatArray]:
     """Return a sheet that can be changed, at rest, and the sides (2,) of its field in Å."""
     single = recipe.periodic and recipe.grains == 1
-    field = commensurate(recipe.field) if single else np.full(2, recipe.field)
+    field = commensurate(recipe.field, LATTICE) if single else np.full(2, recipe.field)
     cell = field if recipe.periodic else None
     points = _ring_centres(recipe, field, rng)
     holes = _draw_holes(recipe, field, rng)

@@ -19,6 +19,7 @@ from passband.recipe import PassbandError
 from passband.specimen.bonded_sheet import FRAGMENT, BondedSheet
 from passband.specimen.crystal import FloatArray
 from passband.specimen.springs import CARBON_BOND, IntArray, inside
+from passband.specimen.triangular import periodic_points, points_within
 
 LATTICE = CARBON_BOND * np.sqrt(3.0)  # Å between centres of neighbouring rings
 CROWDED = 0.62 * LATTICE  # Å; of two ring centres nearer than this one is left out
@@ -27,31 +28,9 @@ SMOOTHINGS = 12
 NEIGHBOURS = np.array([[i, j] for i in (-1, 0, 1) for j in (-1, 0, 1)])
 
 
-def commensurate(field: float) -> FloatArray:
-    """Sides (2,) in Å, nearest to `field`, of a rectangle that the lattice repeats in: zigzag along x."""
-    steps = LATTICE * np.array([1.0, np.sqrt(3.0)])
-    sides: FloatArray = np.maximum(1.0, np.round(field / steps)) * steps
-    return sides
-
-
-def lattice_points(radius: float, angle: float) -> FloatArray:
-    """Centres (n, 2) in Å of the rings of a crystal within a radius of one of them, turned by an angle in rad."""
-    most = int(np.ceil(radius / (LATTICE * np.sqrt(0.75)))) + 1
-    i, j = np.meshgrid(np.arange(-2 * most, 2 * most + 1), np.arange(-most, most + 1))
-    points = LATTICE * np.stack([i + j / 2.0, j * np.sqrt(0.75)], axis=-1).reshape(-1, 2)
-    points = points[(points**2).sum(axis=1) <= radius**2]
-    cos, sin = np.cos(angle), np.sin(angle)
-    turned: FloatArray = points @ np.array([[cos, sin], [-sin, cos]])
-    return turned
-
-
 def crystal_points(cell: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Ring centres (n, 2) of one crystal in a periodic cell of `commensurate`, shifted at random; Å."""
-    counts = np.round(cell / (LATTICE * np.array([1.0, np.sqrt(3.0)]))).astype(int)
-    corner = np.stack(np.meshgrid(*[np.arange(n) for n in counts], indexing="ij"), axis=-1).reshape(-1, 2)
-    points = np.concatenate([corner, corner + 0.5]) / counts * cell
-    shifted: FloatArray = (points + rng.random(2) * cell) % cell
-    return shifted
+    """Ring centres (n, 2) of one crystal in a periodic cell that its lattice repeats in, shifted at random; Å."""
+    return inside(periodic_points(cell, LATTICE) + rng.random(2) * cell, cell)
 
 
 def grain_points(seeds: FloatArray, angles: FloatArray, field: FloatArray, *, periodic: bool) -> FloatArray:
@@ -70,7 +49,7 @@ def grain_points(seeds: FloatArray, angles: FloatArray, field: FloatArray, *, pe
     reach = float(np.linalg.norm(field)) + 2.0 * MARGIN
     groups = []
     for k, (seed, angle) in enumerate(zip(seeds, angles, strict=True)):
-        points = seed + lattice_points(reach, float(angle))
+        points = seed + points_within(reach, LATTICE, float(angle))
         if not periodic:
             points = points[((points > -MARGIN) & (points < field + MARGIN)).all(axis=1)]
         groups.append(points[tree.query(points)[1] == mine + k])
