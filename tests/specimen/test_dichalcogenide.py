@@ -130,9 +130,9 @@ def test_same_seed_same_bytes_and_identity_is_the_site():
         ({"substituent": "Se"}, "substituent='Se' is in WSe2 already"),
         ({"metal_substituent": "W"}, "metal_substituent='W' is in WSe2 already"),
         ({"substituent": "te"}, "'te' is not a chemical element; write 'Te'"),
-        ({"single_vacancies": 0.6, "double_substitutions": 0.6}, "together at most 1"),
-        ({"metal_vacancies": -0.1}, "metal_vacancies, metal_substitutions reach"),
-        ({"alloy": 1.5}, "alloy reach"),
+        ({"single_vacancies": 0.6, "double_substitutions": 0.6}, "all together at most 1"),
+        ({"metal_vacancies": -0.1}, "metal defects of probability -0.1 to -0.1, 0 to 0"),
+        ({"alloy": 1.5}, "alloy of probability 1.5 to 1.5"),
         ({"orientation": 0.1}, "orientation=0.1 does not fit a periodic layer"),
     ],
 )

@@ -53,8 +53,6 @@ COLUMN_LABELS = (
     "metal_vacancy",
     "metal_substitution",
 )
-CHALCOGEN_DEFECTS = ("single_vacancies", "double_vacancies", "single_substitutions", "double_substitutions")
-METAL_DEFECTS = ("metal_vacancies", "metal_substitutions")
 
 
 class Dichalcogenide(Recipe):
@@ -112,13 +110,25 @@ class Dichalcogenide(Recipe):
         for name, symbol in (("substituent", self.foreign_chalcogen), ("metal_substituent", self.foreign_metal)):
             if check_symbol(symbol) in host[:2]:
                 raise PassbandError(f"{name}={symbol!r} is in {self.material} already; name another element")
-        for names in (CHALCOGEN_DEFECTS, METAL_DEFECTS, ("alloy",)):
-            ranges = [limits(getattr(self, name)) for name in names]
+        probabilities = {"alloy": (self.alloy,), "metal defects": self.metal_defects}
+        for what, values in (probabilities | {"chalcogen defects": self.chalcogen_defects}).items():
+            ranges = [limits(value) for value in values]
             if min(low for low, _ in ranges) < 0 or sum(high for _, high in ranges) > 1:
-                raise PassbandError(f"{', '.join(names)} reach {ranges}; probabilities, together at most 1")
+                text = ", ".join(f"{low:g} to {high:g}" for low, high in ranges)
+                raise PassbandError(f"{what} of probability {text}: each must be 0 or more, and all together at most 1")
         if self.periodic and self.orientation != 0.0:
             raise PassbandError(f"orientation={self.orientation} does not fit a periodic layer; write periodic=false")
         return self
+
+    @property
+    def chalcogen_defects(self) -> tuple[Scalar, ...]:
+        """Probabilities, in the order of `COLUMN_LABELS`."""
+        return self.single_vacancies, self.double_vacancies, self.single_substitutions, self.double_substitutions
+
+    @property
+    def metal_defects(self) -> tuple[Scalar, ...]:
+        """Probabilities, in the order of `COLUMN_LABELS`."""
+        return self.metal_vacancies, self.metal_substitutions
 
     @property
     def foreign_chalcogen(self) -> str:
@@ -158,7 +168,7 @@ def dichalcogenide(recipe: Dichalcogenide, *, rng: np.random.Generator) -> Colum
     host, alloy = LAYERS[recipe.material], drawn(recipe.alloy, rng)
     foreign = LAYERS.get(f"{host.metal}{recipe.foreign_chalcogen}2", host)
     metals, chalcogens, field = _columns(recipe, host.lattice + alloy * (foreign.lattice - host.lattice), rng)
-    metal_class = _drawn_class(recipe, METAL_DEFECTS, len(metals), rng)
+    metal_class = _drawn_class(recipe.metal_defects, len(metals), rng)
     chalcogen_class, held = _held(recipe, alloy, len(chalcogens), rng)
 
     symbols = np.array([0, *(atomic_numbers[one] for one in (host.chalcogen, recipe.foreign_chalcogen))])
@@ -210,16 +220,16 @@ def _columns(
     return metals, chalcogens, field
 
 
-def _drawn_class(recipe: Dichalcogenide, names: tuple[str, ...], count: int, rng: np.random.Generator) -> IntArray:
-    """Draw for each column which defect it has: 0 for none, else its place in `names`, from 1 (count,)."""
-    edges = np.cumsum([drawn(getattr(recipe, name), rng) for name in names])
-    found: IntArray = (np.searchsorted(edges, rng.random(count), side="right") + 1) % (len(names) + 1)
+def _drawn_class(probabilities: tuple[Scalar, ...], count: int, rng: np.random.Generator) -> IntArray:
+    """Draw for each column which defect it has: 0 for none, else its place among the probabilities, from 1 (count,)."""
+    edges = np.cumsum([drawn(probability, rng) for probability in probabilities])
+    found: IntArray = (np.searchsorted(edges, rng.random(count), side="right") + 1) % (len(edges) + 1)
     return found
 
 
 def _held(recipe: Dichalcogenide, alloy: float, count: int, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
     """Labels (count,) of chalcogen columns, and what they hold below and above (count, 2): none, host, foreign."""
-    label = _drawn_class(recipe, CHALCOGEN_DEFECTS, count, rng)
+    label = _drawn_class(recipe.chalcogen_defects, count, rng)
     held = np.ones((count, 2), np.int64)
     rows, side = np.arange(count), rng.integers(2, size=count)
     held[rows, side] = np.array([1, 0, 0, 2, 2])[label]
