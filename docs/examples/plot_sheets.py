@@ -121,5 +121,5 @@ for one, frame in zip(axes, movie[::10], strict=True):
 plt.show()
 
 left = np.setdiff1d(movie[0].identity, movie[-1].identity)
-rows = np.searchsorted(movie[0].identity, left)
-print(f"{len(left)} atoms left; they were {np.median(movie[0].edge_distance[rows]):.1f} Å from the hole in the first frame")
+distance = movie[0].edge_distance[np.searchsorted(movie[0].identity, left)]
+print(f"{len(left)} atoms left; at first they were {np.median(distance):.1f} Å from the hole, in the median")
