@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from scipy.spatial import cKDTree
 
-from passband.specimen.dichalcogenide import COLUMN_LABELS, LAYERS, Dichalcogenide, dichalcogenide
+from passband.specimen.dichalcogenide import COLUMN_LABELS, MONOLAYERS, Dichalcogenide, dichalcogenide
 
 # Å from metal to chalcogen in 2H crystals, as textbooks have them to 0.02 Å; that of W–Se, 2.526 Å, from the paper
 BONDS = {"MoS2": 2.41, "MoSe2": 2.53, "MoTe2": 2.72, "WS2": 2.41, "WSe2": 2.526, "WTe2": 2.73}
@@ -21,16 +21,16 @@ def counts(found):
     return dict(zip(COLUMN_LABELS, np.bincount(found.column_label, minlength=7).tolist(), strict=True))
 
 
-@pytest.mark.parametrize("material", list(LAYERS))
+@pytest.mark.parametrize("material", list(MONOLAYERS))
 def test_each_metal_has_six_neighbours_at_the_bond_length(material):
     found = layer(material=material)
     distances = found.atoms.get_all_distances(mic=True)
-    metal = found.atoms.symbols == LAYERS[material].metal
+    metal = found.atoms.symbols == MONOLAYERS[material].metal
     to_metal = np.sort(distances[metal][:, ~metal], axis=1)
     assert to_metal[:, :6] == pytest.approx(BONDS[material], abs=0.02)
     assert to_metal[:, 6].min() > 3.5
     assert (~metal).sum() == 2 * metal.sum()
-    assert np.sort(distances[metal][:, metal], axis=1)[:, 1:7] == pytest.approx(LAYERS[material].lattice, abs=1e-6)
+    assert np.sort(distances[metal][:, metal], axis=1)[:, 1:7] == pytest.approx(MONOLAYERS[material].lattice, abs=1e-6)
 
 
 def test_chalcogen_columns_hold_two_atoms_one_above_the_other():

@@ -22,7 +22,7 @@ from passband.specimen.springs import IntArray, inside
 from passband.specimen.triangular import commensurate, periodic_points, points_within, turned
 
 
-class Layer(NamedTuple):
+class Monolayer(NamedTuple):
     """A dichalcogenide: metal, chalcogen, lattice constant a and distance of the two planes of chalcogen, Å."""
 
     metal: str
@@ -35,13 +35,13 @@ class Layer(NamedTuple):
 #: Boer & Jellinek, Z. anorg. allg. Chem. 540 (1986) 15; WS2 and WSe2, Schutte, de Boer & Jellinek, J. Solid State Chem.
 #: 70 (1987) 207; MoTe2, Puotinen & Newnham, Acta Cryst. 14 (1961) 691. WTe2 does not crystallise so: calculated for one
 #: layer, Rasmussen & Thygesen, J. Phys. Chem. C 119 (2015) 13169. As others quote them; the papers were not read.
-LAYERS = {
-    "MoS2": Layer("Mo", "S", 3.160, 3.17),
-    "MoSe2": Layer("Mo", "Se", 3.289, 3.34),
-    "MoTe2": Layer("Mo", "Te", 3.519, 3.60),
-    "WS2": Layer("W", "S", 3.153, 3.14),
-    "WSe2": Layer("W", "Se", 3.282, 3.34),
-    "WTe2": Layer("W", "Te", 3.55, 3.61),
+MONOLAYERS = {
+    "MoS2": Monolayer("Mo", "S", 3.160, 3.17),
+    "MoSe2": Monolayer("Mo", "Se", 3.289, 3.34),
+    "MoTe2": Monolayer("Mo", "Te", 3.519, 3.60),
+    "WS2": Monolayer("W", "S", 3.153, 3.14),
+    "WSe2": Monolayer("W", "Se", 3.282, 3.34),
+    "WTe2": Monolayer("W", "Te", 3.55, 3.61),
 }
 #: What a column is, and with it the label of its atoms.
 COLUMN_LABELS = (
@@ -102,11 +102,11 @@ class Dichalcogenide(Recipe):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.material not in LAYERS:
+        if self.material not in MONOLAYERS:
             raise PassbandError(
-                f"material={self.material!r:.60} is no dichalcogenide; {nearest_name(self.material, list(LAYERS))}"
+                f"material={self.material!r:.60} is no dichalcogenide; {nearest_name(self.material, list(MONOLAYERS))}"
             )
-        host = LAYERS[self.material]
+        host = MONOLAYERS[self.material]
         for name, symbol in (("substituent", self.foreign_chalcogen), ("metal_substituent", self.foreign_metal)):
             if check_symbol(symbol) in host[:2]:
                 raise PassbandError(f"{name}={symbol!r} is in {self.material} already; name another element")
@@ -133,12 +133,12 @@ class Dichalcogenide(Recipe):
     @property
     def foreign_chalcogen(self) -> str:
         """Element that takes the place of chalcogen."""
-        return self.substituent or ("Se" if LAYERS[self.material].chalcogen == "Te" else "Te")
+        return self.substituent or ("Se" if MONOLAYERS[self.material].chalcogen == "Te" else "Te")
 
     @property
     def foreign_metal(self) -> str:
         """Element that takes the place of metal."""
-        return self.metal_substituent or {"Mo": "W", "W": "Mo"}[LAYERS[self.material].metal]
+        return self.metal_substituent or {"Mo": "W", "W": "Mo"}[MONOLAYERS[self.material].metal]
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,8 @@ class ColumnSheet(Sheet):
 
 def dichalcogenide(recipe: Dichalcogenide, *, rng: np.random.Generator) -> ColumnSheet:
     """One layer; the same one for the same recipe and generator."""
-    host, alloy = LAYERS[recipe.material], drawn(recipe.alloy, rng)
-    foreign = LAYERS.get(f"{host.metal}{recipe.foreign_chalcogen}2", host)
+    host, alloy = MONOLAYERS[recipe.material], drawn(recipe.alloy, rng)
+    foreign = MONOLAYERS.get(f"{host.metal}{recipe.foreign_chalcogen}2", host)
     metals, chalcogens, field = _columns(recipe, host.lattice + alloy * (foreign.lattice - host.lattice), rng)
     metal_class = _drawn_class(recipe.metal_defects, len(metals), rng)
     chalcogen_class, held = _held(recipe, alloy, len(chalcogens), rng)
