@@ -13,7 +13,7 @@ from passband.microscope.cross_sections import cross_section
 from passband.microscope.detected_beams import Multislice
 from passband.microscope.probe import Probe
 from passband.microscope.scan import Scan
-from passband.microscope.scanning import scan_columns, scan_image
+from passband.microscope.scanning import ideal_images, images_of_columns
 from passband.recipe import PassbandError
 
 LENS = Aberrations(C10=-60.0, C12=20.0, phi12=0.5, C21=400.0, phi21=1.0)
@@ -51,14 +51,14 @@ def test_single_atom_is_that_of_multislice(number, energy, lens, tolerance):
     atom = Atoms([number], [[5.03, 5.21, 0.0]], cell=[10.0, 10.0, 2.0])
     probe = Probe(energy=energy, semi_angle=25e-3, aberrations=lens)
     one = scan(probe=probe, shape=(12, 12), pixel_size=0.3, origin=(3.5, 3.4))
-    expected = scan_image(atom, one, model=Multislice())
-    found = scan_image(atom, one, model=Incoherent())
+    expected = ideal_images(atom, one, model=Multislice())
+    found = ideal_images(atom, one, model=Incoherent())
     assert float((found - expected).abs().max()) < tolerance * float(expected.max())
 
 
 def test_image_adds_up_to_the_cross_sections():
     fine = scan(shape=(120, 150), pixel_size=0.2)
-    found = scan_columns(columns([[3.0, 4.0], [20.1, 11.3]], [38, 8], atoms=[3.0, 0.5]), fine)
+    found = images_of_columns(columns([[3.0, 4.0], [20.1, 11.3]], [38, 8], atoms=[3.0, 0.5]), fine)
     weights = [cross_section(number, scan().probe, HAADF.annuli["HAADF"]) for number in (38, 8)]
     expected = 3.0 * weights[0] + 0.5 * weights[1]
     assert float(found.double().mean()) * SIDES[0] * SIDES[1] == pytest.approx(expected, rel=1e-4)
@@ -66,33 +66,33 @@ def test_image_adds_up_to_the_cross_sections():
 
 def test_columns_between_pixels_are_exact():
     # an atom a third of a pixel away has its image there: rejects deposits on the nearest pixel and bilinear ones
-    still = scan_columns(columns([[6.0, 9.0]], [38]), scan())
-    moved = scan_columns(columns([[6.17, 8.77]], [38]), scan(origin=(-0.23, 0.17)))
+    still = images_of_columns(columns([[6.0, 9.0]], [38]), scan())
+    moved = images_of_columns(columns([[6.17, 8.77]], [38]), scan(origin=(-0.23, 0.17)))
     assert float((still - moved).abs().max()) < 1e-4 * float(still.max())
 
 
 def test_positions_that_divide_the_cell_agree_with_those_one_by_one():
     atoms = columns([[6.1, 9.0], [8.0, 2.0]], [38, 8])
-    whole = scan_columns(atoms, scan())  # by a Fourier transform
+    whole = images_of_columns(atoms, scan())  # by a Fourier transform
     assert whole.shape == (1, 48, 60)
-    part = scan_columns(atoms, scan(shape=(7, 9), pixel_size=1.0, origin=(2.0, 3.0)))
+    part = images_of_columns(atoms, scan(shape=(7, 9), pixel_size=1.0, origin=(2.0, 3.0)))
     torch.testing.assert_close(part, whole[:, 4:18:2, 6:24:2], rtol=1e-4, atol=1e-8)
 
 
 def test_vibration_is_a_gaussian_of_positions():
     rng = np.random.default_rng(2)
     places = 9.0 + 0.2 * rng.standard_normal((20000, 2))
-    cloud = scan_columns(columns(places, [38] * 20000, atoms=np.full(20000, 1 / 20000)), scan())
-    blurred = scan_columns(columns([[9.0, 9.0]], [38]), scan(), displacement={"Sr": 0.2})
+    cloud = images_of_columns(columns(places, [38] * 20000, atoms=np.full(20000, 1 / 20000)), scan())
+    blurred = images_of_columns(columns([[9.0, 9.0]], [38]), scan(), displacement={"Sr": 0.2})
     assert float((cloud - blurred).abs().max()) < 0.01 * float(blurred.max())
-    sharp = scan_columns(columns([[9.0, 9.0]], [38]), scan())
+    sharp = images_of_columns(columns([[9.0, 9.0]], [38]), scan())
     assert float(blurred.max()) < 0.95 * float(sharp.max())
 
 
 def test_source_blurs_by_its_full_width():
     probes = [scan().probe.model_copy(update={"source_size": size}) for size in (0.0, 0.8)]
     fine = [scan(probe=probe, shape=(120, 150), pixel_size=0.2) for probe in probes]
-    sharp, wide = (torch.fft.rfft(scan_columns(columns([[15, 12]], [38]), one)[0].sum(0)) for one in fine)
+    sharp, wide = (torch.fft.rfft(images_of_columns(columns([[15, 12]], [38]), one)[0].sum(0)) for one in fine)
     q = torch.arange(20) / SIDES[1]
     expected = torch.exp(-2.0 * (np.pi * q * 0.8 / 2.3548) ** 2)
     torch.testing.assert_close((wide / sharp).real[:20], expected, rtol=1e-3, atol=1e-4)
@@ -112,13 +112,13 @@ def test_layers_see_the_probe_at_their_depth():
     atoms = Atoms("SrSr", [[9, 9, 1], [20, 9, 101]], cell=[30.0, 24.0, 110.0])
     law = Absorption(coefficients=0.0, thickest=200.0)
     probe = Probe(energy=200e3, semi_angle=25e-3, aberrations=Aberrations(C10=-101.0))
-    found = scan_image(atoms, scan(probe=probe), model=Incoherent(absorption=law, depth_step=2.0))
-    focused = scan_columns(
+    found = ideal_images(atoms, scan(probe=probe), model=Incoherent(absorption=law, depth_step=2.0))
+    focused = images_of_columns(
         columns([[20.0, 9.0]], [38]), scan(probe=probe.model_copy(update={"aberrations": Aberrations()}))
     )
     assert float(found[0, 18, 40]) == pytest.approx(float(focused.max()), rel=0.01)
     assert float(found[0, 18, 18]) < 0.7 * float(found[0, 18, 40])
-    flat = scan_image(atoms, scan(probe=probe), model=Incoherent(absorption=law))
+    flat = ideal_images(atoms, scan(probe=probe), model=Incoherent(absorption=law))
     assert float(flat[0, 18, 40]) == pytest.approx(float(flat[0, 18, 18]), rel=1e-3)
 
 
@@ -145,13 +145,13 @@ def test_bright_field_and_wide_probes_are_refused():
 
 
 def test_no_atoms_give_no_signal():
-    assert float(scan_image(Atoms(cell=[30.0, 24.0, 5.0]), scan(), model=Incoherent()).abs().max()) == 0.0
+    assert float(ideal_images(Atoms(cell=[30.0, 24.0, 5.0]), scan(), model=Incoherent()).abs().max()) == 0.0
 
 
 def test_inputs_are_left_alone_and_bytes_are_the_same_again():
     atoms = columns([[6.1, 9.0], [8.0, 2.0]], [38, 8])
     before = [array.copy() for array in atoms[:5]]
-    first, second = (scan_columns(atoms, scan()) for _ in range(2))
+    first, second = (images_of_columns(atoms, scan()) for _ in range(2))
     assert torch.equal(first, second)
     assert all(np.array_equal(one, other) for one, other in zip(before, atoms[:5], strict=True))
 
@@ -160,6 +160,6 @@ def test_inputs_are_left_alone_and_bytes_are_the_same_again():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_images_of_a_gpu_are_those_of_the_cpu():
     atoms = columns([[6.1, 9.0], [8.0, 2.0]], [38, 8])
-    found = scan_columns(atoms, scan(), device="cuda")
+    found = images_of_columns(atoms, scan(), device="cuda")
     assert found.is_cuda
-    torch.testing.assert_close(found.cpu(), scan_columns(atoms, scan()), rtol=1e-4, atol=1e-8)
+    torch.testing.assert_close(found.cpu(), images_of_columns(atoms, scan()), rtol=1e-4, atol=1e-8)

@@ -59,7 +59,7 @@ def moved(atoms):
 
 SPECIMENS = {
     "SrTiO3": strontium_titanate,
-    "graphene": lambda: sheet(graphene(a=2.46), 2.0),
+    "graphene": lambda: sheet(graphene(a=2.46), 5.0).repeat((1, 1, 2)),  # with an empty slice between two sheets
     "WSe2": lambda: sheet(
         mx2("WSe2", a=3.28, thickness=3.34, vacuum=3.0), 10.0
     ),  # the first and the last slice are empty

@@ -119,7 +119,8 @@ def detect_beams(
     Parameters
     ----------
     atoms
-        Orthogonal cell (x, y, height), periodic in x and y; the beam enters at z = 0.
+        Orthogonal cell (x, y, height), periodic in x and y; the beam enters at z = 0. That the cell also holds what the
+        beam widens by, height · semi-angle either way, is not checked: a perfect crystal continues itself.
     probe
         Its energy and semi-angle count here; all else is of `image_series`.
     detectors

@@ -20,7 +20,7 @@ from passband.microscope.scan import Scan, sample_series
 ScanModel = Annotated[Multislice | Incoherent, Discriminator("kind")]
 
 
-def scan_image(
+def ideal_images(
     atoms: Atoms,
     scan: Scan,
     *,
@@ -34,7 +34,7 @@ def scan_image(
     ----------
     atoms
         Orthogonal cell (x, y, height), periodic in x and y; the beam enters at z = 0. The cell must hold the probe with
-        its tails, for multislice what it has become at the exit face, too.
+        its tails.
     scan
         Probe, detectors and positions.
     model
@@ -56,26 +56,26 @@ def scan_image(
     """
     if isinstance(model, Multislice):
         detected = detect_beams(atoms, scan.probe, scan.detectors, model=model, rng=rng, device=device)
-        return scan_beams(detected, scan)
-    return scan_columns(columns_of(atoms, model), scan, displacement=model.displacement, device=device)
+        return images_of_beams(detected, scan)
+    return images_of_columns(columns_of(atoms, model), scan, displacement=model.displacement, device=device)
 
 
-def scan_beams(detected: DetectedBeams, scan: Scan) -> Tensor:
-    """Images (detectors, y, x) of a specimen that was simulated before, with any lens and positions; see `scan_image`.
+def images_of_beams(detected: DetectedBeams, scan: Scan) -> Tensor:
+    """Images (detectors, y, x) of a specimen simulated before, with any lens and positions; see `ideal_images`.
 
     The detectors are those of the simulation, those of `scan` are not looked at.
     """
     return _sampled(image_series(detected, scan.probe), detected.beams.sides, scan)
 
 
-def scan_columns(
+def images_of_columns(
     columns: Columns,
     scan: Scan,
     *,
     displacement: float | dict[str, float] = 0.0,
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """Incoherent images (detectors, y, x) of columns, with any probe, detectors and positions; see `scan_image`."""
+    """Incoherent images (detectors, y, x) of columns, with any probe, detectors and positions; see `ideal_images`."""
     series = incoherent_series(columns, scan.probe, scan.detectors, displacement=displacement, device=device)
     return _sampled(series, columns.sides, scan)
 
