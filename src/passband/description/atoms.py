@@ -1,0 +1,144 @@
+"""Every atom column of an image, to a fraction of a pixel: from a network's probabilities or from the image alone."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from passband.description.blobs import find_blobs
+from passband.description.columns import AtomColumns
+from passband.description.probabilities import Candidates, checked_maps, find_candidates
+from passband.description.refinement import HEIGHTS_ALONE, Refined, refine
+from passband.description.selection import (
+    ColumnFinding,
+    kept_columns,
+    missing_columns,
+    noise_confidence,
+    probable_columns,
+)
+from passband.pixels import pixel_pair
+from passband.recipe import PassbandError
+
+Array = NDArray[np.float64]
+_FINE = 1.5  # pixels of σ: where columns are wider by a factor, that many pixels a side are averaged before the fit
+_ROUNDS = 3  # of fits after the last search, while columns are left out
+
+
+def find_columns(
+    image: ArrayLike,
+    pixel_size: float | tuple[float, float],
+    *,
+    probabilities: ArrayLike | None = None,
+    classes: Sequence[str] = (),
+    finding: ColumnFinding | None = None,
+) -> AtomColumns:
+    """Find the atom columns of an image and fit their places, heights and widths, neighbours together.
+
+    Parameters
+    ----------
+    image
+        (y, x); pixels that are not finite are left out.
+    pixel_size
+        Å, one number or (y, x).
+    probabilities
+        (classes, y, x) of a network, the background first: its maxima are the columns. None: the blobs of the image
+        are.
+    classes
+        Names of the rows of `probabilities`, "background" first, as in a `Segmentation`.
+    finding
+        How; `ColumnFinding()` by default.
+
+    Returns
+    -------
+    AtomColumns
+        None in a constant image, or in one where nothing stands out of the noise. Without a network all are of the
+        class "column".
+
+    Raises
+    ------
+    PassbandError
+        The image is not 2-D and real, the probabilities do not fit it, or the pixel size is not positive.
+    """
+    pair, how = pixel_pair(pixel_size), finding or ColumnFinding()
+    values = np.asarray(image)
+    if values.ndim != 2 or values.dtype.kind not in "biuf":
+        raise PassbandError(f"image of shape {values.shape} and type {values.dtype} must be (y, x) of real numbers")
+    data = values.astype(np.float64)
+    data = np.where(np.isfinite(data), data if how.contrast == "bright" else -data, np.nan)
+    names = ("background", "column") if probabilities is None else tuple(classes)
+    if probabilities is None:
+        found = _of_image(data, pair[0] / pair[1])
+    else:
+        found = find_candidates(checked_maps(np.asarray(probabilities, dtype=np.float64), data, names))
+    factor = int(found.sigma // _FINE) if found.sigma >= 2 * _FINE else 1
+    coarse = replace(found, places=(found.places - 0.5 * (factor - 1)) / factor, sigma=found.sigma / factor)
+    fit, origin = _settled(binned(data, factor), pair[0] / pair[1], coarse, how, network=probabilities is not None)
+    sure = noise_confidence(fit) if probabilities is None else found.probability[origin]
+    order = np.lexsort((fit.parameters[:, 0], np.rint(fit.parameters[:, 1])))
+    x, y, height, log_sigma = fit.parameters[order].T
+    x, y = (factor * place + 0.5 * (factor - 1) for place in (x, y))
+    sigma = np.sqrt(np.maximum((factor * np.exp(log_sigma)) ** 2 - (factor**2 - 1) / 12.0, 0.0))
+    return AtomColumns(
+        x=x,
+        y=y,
+        label=found.label[origin[order]],
+        height=height,
+        sigma=sigma * pair[1],
+        confidence=sure[order],
+        x_error=factor * fit.errors[order, 0],
+        y_error=factor * fit.errors[order, 1],
+        classes=names[1:],
+        pixel_size=pair,
+        shape=(data.shape[0], data.shape[1]),
+    )
+
+
+def _of_image(data: Array, aspect: float) -> Candidates:
+    """Blobs of an image as candidates of one class; none in an image without contrast."""
+    seen = np.isfinite(data)
+    places, sigma = np.empty((0, 2)), 1.0
+    if seen.any() and np.ptp(data[seen]) > 0:
+        blobs = find_blobs(np.where(seen, data, np.median(data[seen])), aspect=aspect)
+        places, sigma = blobs.places, blobs.sigma
+    return Candidates(places, np.zeros(len(places), dtype=np.intp), np.ones(len(places)), sigma)
+
+
+def binned(data: Array, factor: int) -> Array:
+    """Return an image of means over squares of `factor` pixels a side, of the finite ones; NaN where there are none."""
+    if factor == 1:
+        return data
+    rows, columns = (-(-side // factor) for side in data.shape)
+    padded = np.pad(
+        data, [(0, rows * factor - data.shape[0]), (0, columns * factor - data.shape[1])], constant_values=np.nan
+    )
+    parts = padded.reshape(rows, factor, columns, factor)
+    count = np.isfinite(parts).sum(axis=(1, 3))
+    return np.where(count > 0, np.nansum(parts, axis=(1, 3)) / np.maximum(count, 1), np.nan)
+
+
+def _settled(
+    data: Array, aspect: float, found: Candidates, how: ColumnFinding, *, network: bool
+) -> tuple[Refined, NDArray[np.intp]]:
+    """Fit, leave out what is no column, add what is missing, and fit again; which candidate each column was.
+
+    Those that are added count as candidate 0: without a network all are of one class.
+    """
+    start, origin = (
+        np.column_stack([found.places, np.full(len(found.places), found.sigma)]),
+        np.arange(len(found.places)),
+    )
+    if not network:
+        probable = probable_columns(refine(data, start, aspect=aspect, refinement=how.refinement, steps=HEIGHTS_ALONE))
+        start, origin = start[probable], origin[probable]
+    searches = 0 if network else how.searches
+    for number in range(searches + _ROUNDS):
+        fit = refine(data, start, aspect=aspect, refinement=how.refinement)
+        kept = kept_columns(fit, aspect, how, network=network)
+        added = missing_columns(fit, kept, aspect, how) if number < searches else np.empty((0, 3))
+        fit, origin = fit.chosen(kept), origin[kept]
+        if kept.all() and not len(added):
+            break
+        again = np.column_stack([fit.parameters[:, :2], np.exp(fit.parameters[:, 3])])
+        start, origin = np.concatenate([again, added]), np.concatenate([origin, np.zeros(len(added), np.intp)])
+    return fit, origin

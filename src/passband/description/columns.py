@@ -1,0 +1,78 @@
+"""Atom columns as found in one image: where, of which class, how high and wide, and how sure."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class AtomColumns:
+    """Atom columns of one image, n of them, in reading order; each array has one value a column.
+
+    Attributes
+    ----------
+    x, y
+        Place in pixels; a whole number is the centre of a pixel, the first of which has 0.
+    label
+        Class as a number, an index into `classes`.
+    height
+        Of the Gaussian above the background, in units of the image. Dark columns have a positive height too.
+    sigma
+        Standard deviation of the Gaussian, Å.
+    confidence
+        From 0 to 1: the network's probability of the class, or, without one, the probability that noise alone has
+        nowhere in the image a blob as high.
+    x_error, y_error
+        Estimated standard errors of the place, in pixels.
+    border
+        Distance to the nearest edge of the image, Å.
+    classes
+        Names of the classes.
+    pixel_size
+        (y, x) in Å.
+    shape
+        Of the image, (y, x).
+    """
+
+    x: Array
+    y: Array
+    label: NDArray[np.intp]
+    height: Array
+    sigma: Array
+    confidence: Array
+    x_error: Array
+    y_error: Array
+    classes: tuple[str, ...]
+    pixel_size: tuple[float, float]
+    shape: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def positions(self) -> Array:
+        """(n, 2): x, y in Å from the centre of the first pixel."""
+        return np.stack([self.x * self.pixel_size[1], self.y * self.pixel_size[0]], axis=1)
+
+    @property
+    def border(self) -> Array:
+        """Distance to the nearest edge of the image, Å; the edge is half a pixel beyond the outer pixels' centres."""
+        sides = [
+            (np.minimum(place, length - 1 - place) + 0.5) * step
+            for place, length, step in zip((self.y, self.x), self.shape, self.pixel_size, strict=True)
+        ]
+        return np.asarray(np.minimum(*sides))
+
+    @property
+    def names(self) -> list[str]:
+        """Class of each column by its name."""
+        return [self.classes[number] for number in self.label]
+
+    def chosen(self, which: NDArray[Any]) -> "AtomColumns":
+        """Return some of the columns: a mask or indices."""
+        names = ("x", "y", "label", "height", "sigma", "confidence", "x_error", "y_error")
+        return replace(self, **{name: getattr(self, name)[which] for name in names})

@@ -1,0 +1,119 @@
+"""Which of the fitted blobs are columns, and where a column is missing."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.ndimage import maximum_filter
+from scipy.spatial import cKDTree
+from scipy.special import log_ndtr
+
+from passband.description.noise_of_fit import matched, score_spread
+from passband.description.refinement import Refined, Refinement
+from passband.recipe import Recipe
+
+Array = NDArray[np.float64]
+_WIDEST = 2.5  # times the median σ, or less than its inverse: such are no columns
+_PROBABLE = 1.5
+_SURE = 0.5  # confidence of what is looked for in the residual
+
+
+class ColumnFinding(Recipe):
+    """How atom columns are found.
+
+    Attributes
+    ----------
+    contrast
+        "bright" columns on dark, as in annular dark field, or "dark" ones on bright, as in annular bright field.
+    confidence
+        Without a network, columns of less are left out.
+    least_height
+        Without a network, columns lower than this times the median height are left out: beside bright columns, what a
+        Gaussian does not describe of them looks like faint ones.
+    separation
+        Of columns that are told apart, in σ, and at least a pixel: of two that are nearer the higher one stays.
+    searches
+        How often, without a network, missing columns are looked for in the residual image.
+    refinement
+        How columns are fitted.
+    """
+
+    contrast: Literal["bright", "dark"] = "bright"
+    confidence: float = Field(default=0.5, ge=0, le=1)
+    least_height: float = Field(default=0.1, ge=0)
+    separation: float = Field(default=1.0, gt=0)
+    searches: int = Field(default=1, ge=0)
+    refinement: Refinement = Refinement()
+
+
+def probable_columns(fit: Refined) -> NDArray[np.bool_]:
+    """Which candidates (n,) are worth a fit of their places: their heights alone are above 0 by `_PROBABLE` errors."""
+    probable: NDArray[np.bool_] = fit.score > _PROBABLE
+    return probable
+
+
+def kept_columns(fit: Refined, aspect: float, how: ColumnFinding, *, network: bool) -> NDArray[np.bool_]:
+    """Which columns (n,) are kept: in the image, above 0, as wide as the others, and not beside a higher one.
+
+    Without a network also: of enough `confidence` and height.
+    """
+    x, y, height, log_sigma = fit.parameters.T
+    rows, columns = fit.residual.shape
+    kept: NDArray[np.bool_] = np.isfinite(fit.parameters).all(axis=1) & (height > 0)
+    kept &= (x > -0.5) & (y > -0.5) & (x < columns - 0.5) & (y < rows - 0.5)
+    if not kept.any():
+        return kept
+    kept &= np.abs(log_sigma - np.median(log_sigma[kept])) < np.log(_WIDEST)
+    if not network:
+        kept &= noise_confidence(fit) >= how.confidence
+        kept &= height >= how.least_height * np.median(height[kept]) if kept.any() else False
+    sigma = float(np.exp(np.median(log_sigma)))
+    places = np.stack([x, y * aspect], axis=1)
+    kept[kept] = _highest(places[kept], height[kept], max(1.0, how.separation * sigma))
+    return kept
+
+
+def noise_confidence(fit: Refined) -> Array:
+    """Probability (n,) that noise alone has nowhere in the image a blob as high as each column.
+
+    Φ(score) to the power of the number of places that are independent in noise seen through a Gaussian,
+    area/(4πσ²).
+    """
+    if not len(fit.parameters):
+        return np.empty(0)
+    places = np.maximum(1.0, fit.residual.size / (4.0 * np.pi * np.exp(2.0 * np.median(fit.parameters[:, 3]))))
+    return np.asarray(np.exp(places * log_ndtr(fit.score)))
+
+
+def missing_columns(fit: Refined, kept: NDArray[np.bool_], aspect: float, how: ColumnFinding) -> Array:
+    """x, y, σ (n, 3) of columns that the residual asks for: as sure and as high as others, and apart from them."""
+    if not kept.any():
+        return np.empty((0, 3))
+    parameters = fit.parameters[kept]
+    sigma = float(np.exp(np.median(parameters[:, 3])))
+    width = (sigma / aspect, sigma)
+    height, error = matched(fit.residual, fit.variance, width)
+    score = height / (error * score_spread(fit.residual, fit.variance, width))
+    places = max(1.0, height.size / (4.0 * np.pi * sigma**2))
+    side_y, side_x = (2 * max(1, round(one)) + 1 for one in width)
+    wanted = (score >= maximum_filter(score, size=(side_y, side_x))) & (places * log_ndtr(score) > np.log(_SURE))
+    wanted &= (height > how.least_height * np.median(parameters[:, 2])) & np.isfinite(fit.variance)
+    y, x = (axis.astype(np.float64) for axis in np.nonzero(wanted))
+    near, _ = cKDTree(parameters[:, :2] * (1.0, aspect)).query(np.stack([x, y * aspect], axis=1))
+    free = near > max(1.0, how.separation * sigma)
+    return np.stack([x, y, np.full(len(x), sigma)], axis=1)[free]
+
+
+def _highest(places: Array, height: Array, apart: float) -> NDArray[np.bool_]:
+    """Which places (n, 2) have no higher one within `apart` that stays itself."""
+    stays = np.ones(len(places), dtype=bool)
+    pairs = cKDTree(places).query_pairs(apart, output_type="ndarray")
+    beside: dict[int, list[int]] = {}
+    for one, other in pairs.tolist():
+        beside.setdefault(one, []).append(other)
+        beside.setdefault(other, []).append(one)
+    for number in sorted(beside, key=lambda one: -height[one]):
+        if stays[number]:
+            stays[beside[number]] = False
+    return stays

@@ -1,0 +1,188 @@
+"""Columns found in drawn and in real images."""
+
+import numpy as np
+import pytest
+from tests.description.column_scenes import draw, nearest, square
+
+from passband.description.atoms import find_columns
+from passband.description.lattice import fit_lattice, nearest_distances
+from passband.description.selection import ColumnFinding
+from passband.description.sites import find_sites, height_groups
+from passband.files.reading import read_micrograph
+from passband.recipe import PassbandError
+
+
+def counted(image, seed=0):
+    return np.random.default_rng(seed).poisson(image).astype(float)
+
+
+def test_every_column_is_found_and_nothing_else():
+    places = square(9, 11.0) + np.random.default_rng(1).normal(0.0, 0.5, (81, 2))
+    columns = find_columns(counted(draw((104, 104), places, 150.0, 2.2, background=30.0)), 0.2)
+    assert len(columns) == 81
+    distance, _ = nearest(np.stack([columns.x, columns.y], 1), places)
+    assert distance.max() < 0.5
+    assert columns.sigma == pytest.approx(0.44, rel=0.3)  # Å
+    assert np.median(columns.sigma) == pytest.approx(0.44, rel=0.03)
+    assert columns.positions[:, 0] == pytest.approx(columns.x * 0.2)
+    assert columns.names == ["column"] * 81
+    assert (columns.confidence > 0.99).all()
+
+
+def test_columns_come_in_reading_order_with_their_distance_to_the_edge():
+    columns = find_columns(
+        counted(draw((40, 60), [[10.0, 30.0], [50.0, 8.0]], 500.0, 2.0, background=5.0, aspect=0.5)), (0.1, 0.2)
+    )
+    assert np.rint(columns.y).tolist() == [8, 30]
+    assert columns.border == pytest.approx(
+        [0.85, 0.95], abs=0.02
+    )  # (8 + ½)·0.1 from the top, (39 − 30 + ½)·0.1 from the bottom
+
+
+def test_dark_columns_are_bright_ones_turned_over():
+    image = counted(draw((64, 64), square(5, 12.0), 150.0, 2.2, background=30.0))
+    bright = find_columns(image, 0.2)
+    dark = find_columns(1000.0 - image, 0.2, finding=ColumnFinding(contrast="dark"))
+    assert dark.x == pytest.approx(bright.x, abs=1e-3)
+    assert dark.height == pytest.approx(bright.height, rel=1e-3)
+
+
+def test_wide_columns_are_fitted_on_means_of_pixels_with_the_same_result():
+    """Rejects half a pixel lost in binning, and σ that keeps the width of the pixels."""
+    places = square(4, 33.0) + 0.3
+    columns = find_columns(counted(draw((133, 133), places, 60.0, 6.5, background=20.0)), 0.05)
+    distance, number = nearest(np.stack([columns.x, columns.y], 1), places)
+    assert len(columns) == 16
+    shift = np.stack([columns.x, columns.y], 1)[number] - places
+    assert (
+        np.abs(shift.mean(axis=0)).max() < 0.15
+    )  # 16 columns of 0.15 pixels each; half a pixel too little of 4 means 1.5
+    assert np.median(columns.sigma) == pytest.approx(0.325, rel=0.03)
+    assert distance.max() < 0.6
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((50, 50)), np.full((50, 50), 7, np.uint8), np.full((40, 40), np.nan), np.zeros((3, 3)), np.ones((1, 1))],
+    ids=["zeros", "constant", "nan", "tiny", "pixel"],
+)
+def test_images_without_columns_have_none(image):
+    assert len(find_columns(image, 0.2)) == 0
+
+
+def test_noise_alone_holds_no_columns():
+    """At a confidence of ½ half of such images might have one; a threshold on single columns would find hundreds."""
+    found = [len(find_columns(counted(np.full((128, 128), 40.0), seed), 0.2)) for seed in range(6)]
+    assert sum(found) <= 6
+
+
+def test_a_column_cut_by_the_edge_is_found_there():
+    places = np.array([[0.4, 20.0], [20.0, 38.9], [20.0, 20.0]])
+    columns = find_columns(counted(draw((40, 40), places, 500.0, 2.0, background=10.0)), 0.2)
+    distance, _ = nearest(np.stack([columns.x, columns.y], 1), places)
+    assert distance.max() < 0.4
+
+
+def test_two_atoms_closer_than_a_pixel_are_one_column():
+    places = np.array([[20.0, 20.0], [20.6, 20.3], [40.0, 40.0]])
+    columns = find_columns(counted(draw((60, 60), places, 500.0, 2.0, background=10.0)), 0.2)
+    assert len(columns) == 2
+    assert columns.height.max() > 1.7 * columns.height.min()
+
+
+def test_pixels_that_are_no_numbers_are_left_out():
+    image = counted(draw((64, 64), square(5, 12.0), 150.0, 2.2, background=30.0))
+    image[:, 30] = np.nan
+    image[10, 10] = np.inf
+    assert len(find_columns(image, 0.2)) == 25
+
+
+def test_a_missing_column_is_found_in_the_residual():
+    """Two columns at 2.2 σ make one maximum; the second search finds the other."""
+    places = np.concatenate([square(5, 14.0), [[37.8 + 2.5, 37.8 + 4.1]]])
+    image = counted(draw((72, 72), places, [*[800.0] * 25, 400.0], 2.2, background=10.0))
+    found = [len(find_columns(image, 0.2, finding=ColumnFinding(searches=number))) for number in (0, 1)]
+    assert found == [25, 26]
+
+
+def test_a_network_says_which_and_how_many():
+    places, heights = square(4, 12.0), np.tile([150.0, 60.0], 8)
+    image = counted(draw((50, 50), places, heights, 2.0, background=20.0))
+    maps = np.stack([draw((50, 50), places[heights == height], 0.95, 1.8) for height in (150.0, 60.0)])
+    maps[:, :, :15] = 0.0  # the network does not see the first row of columns
+    maps = np.concatenate([1.0 - maps.sum(axis=0, keepdims=True), maps])
+    columns = find_columns(image, 0.2, probabilities=maps, classes=("background", "heavy", "light"))
+    seen = places[:, 0] > 15
+    assert len(columns) == np.count_nonzero(seen)
+    distance, number = nearest(np.stack([columns.x, columns.y], 1), places[seen])
+    assert distance.max() < 0.6  # the flanks of those it does not see are in the way
+    assert [columns.names[k] for k in number] == ["heavy" if h == 150.0 else "light" for h in heights[seen]]
+    assert columns.confidence == pytest.approx(0.95, abs=0.05)
+
+
+def test_blobs_that_touch_and_plateaus_are_counted_right():
+    maps = np.zeros((2, 30, 40))
+    maps[1, 8:13, 8:13] = 1.0  # a network that is sure: a plateau
+    maps[1] += draw((30, 40), [[25.0, 20.0], [30.0, 20.0]], 0.9, 1.8)
+    maps[1] = maps[1].clip(0.0, 1.0)
+    maps[0] = 1.0 - maps[1]
+    image = draw((30, 40), [[10.0, 10.0], [25.0, 20.0], [30.0, 20.0]], 100.0, 1.8, background=3.0)
+    columns = find_columns(counted(image), 0.2, probabilities=maps, classes=("background", "column"))
+    distance, _ = nearest(np.stack([columns.x, columns.y], 1), np.array([[10.0, 10.0], [25.0, 20.0], [30.0, 20.0]]))
+    assert len(columns) == 3
+    assert distance.max() < 0.3
+
+
+def test_the_image_is_not_changed_and_must_be_one():
+    image = counted(draw((40, 40), square(3, 12.0), 150.0, 2.2, background=30.0))
+    image[5, 5] = np.nan
+    before = image.copy()
+    find_columns(image, 0.2)
+    assert np.array_equal(image, before, equal_nan=True)
+    with pytest.raises(PassbandError, match=r"must be \(y, x\) of real numbers"):
+        find_columns(np.zeros((2, 3, 4)), 0.2)
+    with pytest.raises(PassbandError, match="pixel_size"):
+        find_columns(image, 0.0)
+    with pytest.raises(PassbandError, match=r"here \(2, 40, 40\).*background first"):
+        find_columns(image, 0.2, probabilities=np.zeros((2, 40, 41)), classes=("background", "a"))
+
+
+def test_si110_dumbbells_are_resolved(shared_data):
+    """The two columns of a pair are √3/4 a apart, 0.408 of the cell's a√6/4; the file does not say its pixel size."""
+    image = read_micrograph(shared_data / "atomic_stem" / "Si110_5nmX25us_03_none_none.png").array
+    columns = find_columns(image, 0.1)
+    lattice = fit_lattice(columns.positions)
+    assert lattice is not None
+    assert lattice.angle == pytest.approx(109.47, abs=2.0)
+    side = np.mean(lattice.lengths)
+    apart = nearest_distances(columns.positions)[columns.border > 3.0]
+    assert np.median(apart) / side == pytest.approx(np.sqrt(3.0) / np.sqrt(18.0), rel=0.03)
+    assert np.mean(apart < 0.55 * side) > 0.95
+
+
+def test_srtio3_has_its_spacing_and_two_kinds_of_columns(shared_data):
+    """By its look along [110], rows of Sr and of Ti columns: a cell of 3.905 Å by a/√2. Its pixel size is known."""
+    image = read_micrograph(shared_data / "atomic_stem" / "SrTiO3_test_ADF_cropped.hdf5").array
+    columns = find_columns(image, 0.0932627)
+    group = height_groups(columns.height)
+    lattice = fit_lattice(columns.positions, group)
+    assert lattice is not None
+    assert lattice.lengths == pytest.approx((3.905 / np.sqrt(2.0), 3.905), rel=0.01)
+    assert lattice.angle == pytest.approx(90.0, abs=0.5)
+    sites = find_sites(columns.positions, lattice)
+    assert sites.fractions[1] == pytest.approx([0.0, 0.5], abs=0.02)
+    for site in (0, 1):  # every column of a site is of one height
+        assert np.ptp(group[sites.index == site]) == 0
+
+
+def test_mos2_has_its_two_sub_lattices(shared_data):
+    image = read_micrograph(shared_data / "atomic_stem" / "MoS2_stem_Exp-000-2.npy").array[:300, :300]
+    columns = find_columns(image, 0.17578125)
+    lattice = fit_lattice(columns.positions, height_groups(columns.height))
+    assert lattice is not None
+    assert np.mean(lattice.lengths) == pytest.approx(3.16, rel=0.06)  # the calibration of the scan is not known better
+    sites = find_sites(columns.positions, lattice)
+    metal, chalcogen = (np.median(columns.height[sites.index == site]) for site in (0, 1))
+    assert metal > 1.5 * chalcogen
+    step = np.hypot(*(sites.fractions[1] @ lattice.vectors))
+    assert step == pytest.approx(np.mean(lattice.lengths) / np.sqrt(3.0), rel=0.1)
