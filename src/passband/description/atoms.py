@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from passband.description.blobs import find_blobs
 from passband.description.columns import AtomColumns
 from passband.description.probabilities import Candidates, checked_maps, find_candidates
-from passband.description.refinement import HEIGHTS_ALONE, Refined, refine
+from passband.description.refinement import HEIGHTS_ALONE, RefinedColumns, refine
 from passband.description.selection import (
     ColumnFinding,
     kept_columns,
@@ -119,7 +119,7 @@ def binned(data: Array, factor: int) -> Array:
 
 def _settled(
     data: Array, aspect: float, found: Candidates, how: ColumnFinding, *, network: bool
-) -> tuple[Refined, NDArray[np.intp]]:
+) -> tuple[RefinedColumns, NDArray[np.intp]]:
     """Fit, leave out what is no column, add what is missing, and fit again; which candidate each column was.
 
     Those that are added count as candidate 0: without a network all are of one class.

@@ -24,7 +24,7 @@ _AS_GOOD = 0.6  # of the best pair's columns: the smallest cell of these is take
 
 
 @dataclass(frozen=True, eq=False)
-class Lattice:
+class FittedLattice:
     """A two-dimensional lattice fitted to columns.
 
     Attributes
@@ -88,7 +88,7 @@ def nearest_distances(positions: ArrayLike) -> Array:
     return np.asarray(distance)[:, 1]
 
 
-def fit_lattice(positions: ArrayLike, kinds: ArrayLike | None = None) -> Lattice | None:
+def fit_lattice(positions: ArrayLike, kinds: ArrayLike | None = None) -> FittedLattice | None:
     """Fit the lattice of the dominant grain.
 
     Differences between columns of one kind are collected; those that many columns share, in the direction and against
@@ -107,7 +107,7 @@ def fit_lattice(positions: ArrayLike, kinds: ArrayLike | None = None) -> Lattice
 
     Returns
     -------
-    Lattice or None
+    FittedLattice or None
         None where fewer than a quarter of the columns of each kind lie on a common lattice, or there are fewer than
         nine.
 
@@ -122,7 +122,7 @@ def fit_lattice(positions: ArrayLike, kinds: ArrayLike | None = None) -> Lattice
         raise PassbandError(f"kinds of shape {kind.shape} must be one for each of {len(places)} positions")
     if len(places) < _FEWEST:
         return None
-    search = _Search(places, kind)
+    search = _VectorSearch(places, kind)
     for pair in search.pairs():
         members, cells = search.grain(pair)
         same = np.count_nonzero(kind == kind[members[0]])
@@ -159,7 +159,7 @@ def reduced(vectors: Array) -> Array:
     return np.array([a, -b if (side < 0 if square else along > 0) else b])
 
 
-class _Search:
+class _VectorSearch:
     """Differences of positions, and which of them lead from column to column."""
 
     def __init__(self, places: Array, kind: NDArray[np.intp]) -> None:
@@ -250,7 +250,7 @@ def _cells(
     return cells[members]
 
 
-def _fitted(places: Array, members: NDArray[np.intp], cells: NDArray[np.intp], share: float) -> Lattice | None:
+def _fitted(places: Array, members: NDArray[np.intp], cells: NDArray[np.intp], share: float) -> FittedLattice | None:
     """Vectors and origin by least squares with Tukey's biweight."""
     design = np.column_stack([np.ones(len(members)), cells])
     if np.linalg.matrix_rank(design) < 3:
@@ -270,4 +270,4 @@ def _fitted(places: Array, members: NDArray[np.intp], cells: NDArray[np.intp], s
     change = np.rint(final @ np.linalg.inv(vectors)).astype(np.intp)  # final = change · vectors
     turned = np.rint(cells @ np.linalg.inv(change)).astype(np.intp)
     error = np.sqrt((change**2) @ (spread**2))[:, None] * rms * np.ones(2)
-    return Lattice(final, solution[0], members, turned, error, rms, share)
+    return FittedLattice(final, solution[0], members, turned, error, rms, share)

@@ -59,7 +59,7 @@ class Refinement(Recipe):
 
 
 @dataclass(frozen=True, eq=False)
-class Refined:
+class RefinedColumns:
     """Columns of an image, fitted; arrays of a column hold x, y (pixels), height, ln σ (pixels along x).
 
     Attributes
@@ -84,7 +84,7 @@ class Refined:
     residual: Array
     variance: Array
 
-    def chosen(self, which: NDArray[np.bool_]) -> "Refined":
+    def chosen(self, which: NDArray[np.bool_]) -> "RefinedColumns":
         """Return the fit with some of the columns only."""
         return replace(self, parameters=self.parameters[which], errors=self.errors[which], score=self.score[which])
 
@@ -96,7 +96,7 @@ def refine(
     aspect: float = 1.0,
     refinement: Refinement | None = None,
     steps: int | None = None,
-) -> Refined:
+) -> RefinedColumns:
     """Fit the columns of an image, all together.
 
     Parameters
@@ -114,13 +114,13 @@ def refine(
 
     Returns
     -------
-    Refined
+    RefinedColumns
         In the order of `start`. A column may come out with a height of 0 or below: there was none.
     """
     if not len(start):
         none = np.empty((0, PARAMETERS))
-        return Refined(none, none, np.empty(0), np.zeros(image.shape), np.full(image.shape, np.inf))
-    fit = _Fit(image, start, aspect, refinement or Refinement())
+        return RefinedColumns(none, none, np.empty(0), np.zeros(image.shape), np.full(image.shape, np.inf))
+    fit = _ColumnFit(image, start, aspect, refinement or Refinement())
     for step in range(steps or fit.refinement.steps):
         fit.step(heights_only=step < HEIGHTS_ALONE)
         if np.count_nonzero(fit.active) <= _RESTLESS * len(start):
@@ -128,7 +128,7 @@ def refine(
     return fit.result()
 
 
-class _Fit:
+class _ColumnFit:
     """State of a fit: parameters, background, damping of each column and variance of the pixels."""
 
     def __init__(self, image: Array, start: Array, aspect: float, refinement: Refinement) -> None:
@@ -173,7 +173,7 @@ class _Fit:
         error = 1.0 / np.sqrt(np.maximum(0.5 * (blocks[:, 0, 0] + blocks[:, 1, 1]), 1e-300))
         self._rest(wanted, gain, np.maximum(self.refinement.tolerance, _STILL * error), heights_only=heights_only)
 
-    def result(self) -> Refined:
+    def result(self) -> RefinedColumns:
         weight = np.where(self.seen, 1.0 / self.variance, 0.0)
         errors, noise_errors = standard_errors(self.columns, weight, self.residual, background=self.spacing)
         down, right = self.reach
@@ -187,7 +187,7 @@ class _Fit:
         sigma = (width / self.aspect, width)
         white = np.maximum(errors[:, 2], noise_errors[:, 2]) * score_spread(self.residual, variance, sigma)
         scale *= inflation(self.residual, variance, sigma)
-        return Refined(
+        return RefinedColumns(
             found, errors * scale, found[:, 2] / np.maximum(white, 1e-300), self.residual[inner], variance[inner]
         )
 

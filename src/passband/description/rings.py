@@ -1,4 +1,4 @@
-"""Rings of a sheet, such as the five- and sevenfold ones of graphene: the faces of its bonds drawn in the plane."""
+"""RingFaces of a sheet, such as the five- and sevenfold ones of graphene: the faces of its bonds drawn in the plane."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ LARGEST = 9  # atoms of a ring; a reconstructed vacancy is 5 and 9, one that is 
 
 
 @dataclass(frozen=True, eq=False)
-class Rings:
+class RingFaces:
     """Faces of a graph of bonds.
 
     Attributes
@@ -39,7 +39,7 @@ class Rings:
         return dict(sorted(Counter(len(ring) for ring in self.atoms).items()))
 
 
-def find_rings(positions: ArrayLike, bonds: NDArray[np.intp], *, largest: int = LARGEST) -> Rings:
+def find_rings(positions: ArrayLike, bonds: NDArray[np.intp], *, largest: int = LARGEST) -> RingFaces:
     """Find the rings of atoms (n, 2) whose bonds (bonds, 2) do not cross, as those of `find_bonds`.
 
     Chains that end are left out. A ring is a face of at most `largest` atoms without an atom twice and with nothing
@@ -60,7 +60,7 @@ def find_rings(positions: ArrayLike, bonds: NDArray[np.intp], *, largest: int = 
         simple = len(set(face)) == len(face) <= largest
         (rings if simple and not _encloses(places, face, outer) else holes).append(tuple(face))
     centres = np.array([places[list(ring)].mean(axis=0) for ring in rings]).reshape(-1, 2)
-    return Rings(tuple(rings), centres, tuple(holes))
+    return RingFaces(tuple(rings), centres, tuple(holes))
 
 
 def _without_ends(bonds: NDArray[np.intp], count: int) -> NDArray[np.intp]:

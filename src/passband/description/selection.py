@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from scipy.special import log_ndtr
 
 from passband.description.noise_of_fit import matched, score_spread
-from passband.description.refinement import Refined, Refinement
+from passband.description.refinement import RefinedColumns, Refinement
 from passband.recipe import Recipe
 
 Array = NDArray[np.float64]
@@ -47,13 +47,13 @@ class ColumnFinding(Recipe):
     refinement: Refinement = Refinement()
 
 
-def probable_columns(fit: Refined) -> NDArray[np.bool_]:
+def probable_columns(fit: RefinedColumns) -> NDArray[np.bool_]:
     """Which candidates (n,) are worth a fit of their places: their heights alone are above 0 by `_PROBABLE` errors."""
     probable: NDArray[np.bool_] = fit.score > _PROBABLE
     return probable
 
 
-def kept_columns(fit: Refined, aspect: float, how: ColumnFinding, *, network: bool) -> NDArray[np.bool_]:
+def kept_columns(fit: RefinedColumns, aspect: float, how: ColumnFinding, *, network: bool) -> NDArray[np.bool_]:
     """Which columns (n,) are kept: in the image, above 0, as wide as the others, and not beside a higher one.
 
     Without a network also: of enough `confidence` and height.
@@ -74,7 +74,7 @@ def kept_columns(fit: Refined, aspect: float, how: ColumnFinding, *, network: bo
     return kept
 
 
-def noise_confidence(fit: Refined) -> Array:
+def noise_confidence(fit: RefinedColumns) -> Array:
     """Probability (n,) that noise alone has nowhere in the image a blob as high as each column.
 
     Φ(score) to the power of the number of places that are independent in noise seen through a Gaussian,
@@ -86,7 +86,7 @@ def noise_confidence(fit: Refined) -> Array:
     return np.asarray(np.exp(places * log_ndtr(fit.score)))
 
 
-def missing_columns(fit: Refined, kept: NDArray[np.bool_], aspect: float, how: ColumnFinding) -> Array:
+def missing_columns(fit: RefinedColumns, kept: NDArray[np.bool_], aspect: float, how: ColumnFinding) -> Array:
     """x, y, σ (n, 3) of columns that the residual asks for: as sure and as high as others, and apart from them."""
     if not kept.any():
         return np.empty((0, 3))

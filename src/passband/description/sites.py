@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 from sklearn.mixture import GaussianMixture
 
-from passband.description.lattice import Lattice
+from passband.description.lattice import FittedLattice
 
 Array = NDArray[np.float64]
 _MOST = 3  # groups
@@ -18,7 +18,7 @@ _LEAST = 0.1  # of the cells have a site, or it is none
 
 
 @dataclass(frozen=True, eq=False)
-class Sites:
+class LatticeSites:
     """The basis of a lattice.
 
     Attributes
@@ -58,7 +58,7 @@ def height_groups(heights: ArrayLike) -> NDArray[np.intp]:
     return best
 
 
-def find_sites(positions: ArrayLike, lattice: Lattice) -> Sites:
+def find_sites(positions: ArrayLike, lattice: FittedLattice) -> LatticeSites:
     """Find the sites of the basis among all columns (n, 2) in Å, by their places from the nearest member.
 
     From the nearest member, and not from the origin, so that a slow distortion does not smear the sites. Columns
@@ -82,10 +82,10 @@ def find_sites(positions: ArrayLike, lattice: Lattice) -> Sites:
         index[here] = number
         cells[here] += np.rint(step[here]).astype(np.intp)
         found.append(site)
-    return Sites(np.array(found).reshape(-1, 2), index, cells)
+    return LatticeSites(np.array(found).reshape(-1, 2), index, cells)
 
 
-def _clustered(fraction: Array, lattice: Lattice) -> list[Array]:
+def _clustered(fraction: Array, lattice: FittedLattice) -> list[Array]:
     """Centres of the clouds of fractions, that of the members first and then by their size."""
     radius = _NEAR * lattice.lengths[0]
     sites, left = [np.zeros(2)], fraction

@@ -4,15 +4,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from passband.description.lattice import Lattice
-from passband.description.sites import Sites
+from passband.description.lattice import FittedLattice
+from passband.description.sites import LatticeSites
 
 Array = NDArray[np.float64]
 _AROUND = 1.6  # longest vector of the cell: neighbours that a strain is fitted to
 _FEWEST = 3
 
 
-def displacements(positions: ArrayLike, lattice: Lattice, sites: Sites) -> Array:
+def displacements(positions: ArrayLike, lattice: FittedLattice, sites: LatticeSites) -> Array:
     """Return the displacement (n, 2) of each column in Å from its place in the lattice; NaN where it is on no site.
 
     The reference is the lattice fitted to the dominant grain, vectors and origin, and the median place of each site.
@@ -28,7 +28,9 @@ def displacements(positions: ArrayLike, lattice: Lattice, sites: Sites) -> Array
     return moved
 
 
-def strain(positions: ArrayLike, lattice: Lattice, sites: Sites, *, reference: ArrayLike | None = None) -> Array:
+def strain(
+    positions: ArrayLike, lattice: FittedLattice, sites: LatticeSites, *, reference: ArrayLike | None = None
+) -> Array:
     """Return the strain (n, 4) at each column: ε_xx, ε_yy, ε_xy and the rotation in rad, right-handed from x to y.
 
     The deformation F of the neighbours of the same site within 1.6 of the longer vector is fitted by least squares,
@@ -68,5 +70,5 @@ def strain(positions: ArrayLike, lattice: Lattice, sites: Sites, *, reference: A
     return found
 
 
-def _reference(vectors: Array, sites: Sites, known: NDArray[np.bool_]) -> Array:
+def _reference(vectors: Array, sites: LatticeSites, known: NDArray[np.bool_]) -> Array:
     return np.asarray((sites.cells[known] + sites.fractions[sites.index[known]]) @ vectors)
