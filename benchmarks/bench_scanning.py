@@ -53,7 +53,7 @@ from passband.microscope.multislice import box_sides
 from passband.microscope.potential import even_slices, projected_potential
 from passband.microscope.probe import Probe
 from passband.microscope.scan import Scan
-from passband.microscope.scanning import ideal_images, images_of_columns
+from passband.microscope.scanning import images_of_columns, scan_image
 
 warnings.simplefilter("ignore")
 #: Å: rms along one axis at room temperature; SrTiO3 from B of 0.62, 0.44 and 0.73 Å² (the specification)
@@ -149,9 +149,9 @@ def speed() -> None:
             slice_edges=even_slices(height, 2.0),
         )  # fmt: skip
         theirs = their_scans(abtem, setting, potential, (side_x, side_y), height, step)
-        ideal_images(atoms[:1], scan, model=Multislice())  # warm
-        ours, _ = cpu_seconds(partial(ideal_images, atoms, scan, model=Multislice()))
-        equal = ideal_images(atoms, scan, model=Multislice(oversampling=1))[0].numpy()
+        scan_image(atoms[:1], scan, model=Multislice())  # warm
+        ours, _ = cpu_seconds(partial(scan_image, atoms, scan, model=Multislice()))
+        equal = scan_image(atoms, scan, model=Multislice(oversampling=1))[0].numpy()
         times, images = zip(*(cpu_seconds(one) for one in theirs.values()), strict=True)
         difference = np.abs(equal - images[0]).max() / images[0].max()
         beams = round(np.pi * setting.probe.highest_frequency**2 * side_x * side_y)
@@ -241,10 +241,10 @@ def sampling() -> None:
         probe = Probe(energy=energy, semi_angle=20e-3)
         scan = Scan(probe=probe, detectors=Detectors(annuli=annuli), shape=(16, 16), pixel_size=0.6)
         fine = Multislice(pixel_size=0.65 * coarsest_pixel(0.2, energy), oversampling=4)
-        expected = ideal_images(atoms, scan, model=fine)
+        expected = scan_image(atoms, scan, model=fine)
         cells = []
         for oversampling in (1, 2, 3, 4):
-            found = ideal_images(atoms, scan, model=Multislice(oversampling=oversampling))
+            found = scan_image(atoms, scan, model=Multislice(oversampling=oversampling))
             error = 100.0 * (found - expected).abs().amax((1, 2)) / expected.amax((1, 2))
             cells.append(f"{float(error[0]):.2g} / {float(error[1]):.2g}")
         print(f"| {name} | {energy / 1e3:g} | {' | '.join(cells)} |", flush=True)
@@ -305,7 +305,7 @@ def signals_at(
     side_y, side_x, _ = box_sides(atoms)
     step = min(side_y, side_x) / grid
     scan = Scan(probe=probe, detectors=detectors, shape=(grid, grid), pixel_size=step)
-    images = [ideal_images(atoms, scan, model=model, rng=np.random.default_rng(0))[0].numpy() for model in models]
+    images = [scan_image(atoms, scan, model=model, rng=np.random.default_rng(0))[0].numpy() for model in models]
     found = {}
     for kind, place in places.items():
         x, y = place or centre_of(atoms, kind)

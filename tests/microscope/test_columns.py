@@ -13,7 +13,7 @@ from passband.microscope.cross_sections import cross_section
 from passband.microscope.detected_beams import Multislice
 from passband.microscope.probe import Probe
 from passband.microscope.scan import Scan
-from passband.microscope.scanning import ideal_images, images_of_columns
+from passband.microscope.scanning import images_of_columns, scan_image
 from passband.recipe import PassbandError
 
 LENS = Aberrations(C10=-60.0, C12=20.0, phi12=0.5, C21=400.0, phi21=1.0)
@@ -51,8 +51,8 @@ def test_single_atom_is_that_of_multislice(number, energy, lens, tolerance):
     atom = Atoms([number], [[5.03, 5.21, 0.0]], cell=[10.0, 10.0, 2.0])
     probe = Probe(energy=energy, semi_angle=25e-3, aberrations=lens)
     one = scan(probe=probe, shape=(12, 12), pixel_size=0.3, origin=(3.5, 3.4))
-    expected = ideal_images(atom, one, model=Multislice())
-    found = ideal_images(atom, one, model=Incoherent())
+    expected = scan_image(atom, one, model=Multislice())
+    found = scan_image(atom, one, model=Incoherent())
     assert float((found - expected).abs().max()) < tolerance * float(expected.max())
 
 
@@ -112,13 +112,13 @@ def test_layers_see_the_probe_at_their_depth():
     atoms = Atoms("SrSr", [[9, 9, 1], [20, 9, 101]], cell=[30.0, 24.0, 110.0])
     law = Absorption(coefficients=0.0, thickest=200.0)
     probe = Probe(energy=200e3, semi_angle=25e-3, aberrations=Aberrations(C10=-101.0))
-    found = ideal_images(atoms, scan(probe=probe), model=Incoherent(absorption=law, depth_step=2.0))
+    found = scan_image(atoms, scan(probe=probe), model=Incoherent(absorption=law, depth_step=2.0))
     focused = images_of_columns(
         columns([[20.0, 9.0]], [38]), scan(probe=probe.model_copy(update={"aberrations": Aberrations()}))
     )
     assert float(found[0, 18, 40]) == pytest.approx(float(focused.max()), rel=0.01)
     assert float(found[0, 18, 18]) < 0.7 * float(found[0, 18, 40])
-    flat = ideal_images(atoms, scan(probe=probe), model=Incoherent(absorption=law))
+    flat = scan_image(atoms, scan(probe=probe), model=Incoherent(absorption=law))
     assert float(flat[0, 18, 40]) == pytest.approx(float(flat[0, 18, 18]), rel=1e-3)
 
 
@@ -145,7 +145,7 @@ def test_bright_field_and_wide_probes_are_refused():
 
 
 def test_no_atoms_give_no_signal():
-    assert float(ideal_images(Atoms(cell=[30.0, 24.0, 5.0]), scan(), model=Incoherent()).abs().max()) == 0.0
+    assert float(scan_image(Atoms(cell=[30.0, 24.0, 5.0]), scan(), model=Incoherent()).abs().max()) == 0.0
 
 
 def test_inputs_are_left_alone_and_bytes_are_the_same_again():

@@ -12,7 +12,7 @@ from passband.microscope.columns import Incoherent
 from passband.microscope.detected_beams import Multislice, detect_beams
 from passband.microscope.probe import Probe
 from passband.microscope.scan import Scan
-from passband.microscope.scanning import ScanModel, ideal_images, images_of_beams
+from passband.microscope.scanning import ScanModel, images_of_beams, scan_image
 from passband.recipe import PassbandError
 
 SCAN = Scan(
@@ -30,12 +30,12 @@ def dimer():
 
 @pytest.mark.parametrize("model", [Multislice(), Incoherent()])
 def test_both_models_give_one_image_a_detector(dimer, model):
-    image = ideal_images(dimer, SCAN, model=model)
+    image = scan_image(dimer, SCAN, model=model)
     assert image.shape == (2, 5, 6)
     assert image.dtype == torch.float32
     assert int(image[0].argmax()) == 2 * 6 + 1  # the pixel (3.4, 1.7) next to the tungsten
     swapped = Detectors(annuli=dict(reversed(SCAN.detectors.annuli.items())))
-    again = ideal_images(dimer, SCAN.model_copy(update={"detectors": swapped}), model=model)
+    again = scan_image(dimer, SCAN.model_copy(update={"detectors": swapped}), model=model)
     torch.testing.assert_close(again.flip(0), image, rtol=1e-4, atol=1e-8)
 
 
@@ -43,7 +43,7 @@ def test_a_simulated_specimen_is_scanned_again_with_another_lens(dimer):
     lens = {"aberrations": {"C10": -50.0, "C21": 300.0}, "source_size": 0.8, "focal_spread": 20.0}
     other = Scan.model_validate(SCAN.model_dump() | {"probe": SCAN.probe.model_dump() | lens})
     detected = detect_beams(dimer, SCAN.probe, SCAN.detectors, model=Multislice())
-    torch.testing.assert_close(images_of_beams(detected, other), ideal_images(dimer, other, model=Multislice()))
+    torch.testing.assert_close(images_of_beams(detected, other), scan_image(dimer, other, model=Multislice()))
     assert not torch.allclose(images_of_beams(detected, other), images_of_beams(detected, SCAN), rtol=0.05)
 
 
@@ -62,8 +62,8 @@ def test_models_are_told_apart_by_their_kind_and_survive_json():
 def test_phonons_need_a_generator(dimer):
     model = Multislice(phonons=2, displacement=0.1)
     with pytest.raises(PassbandError, match="displacement needs rng"):
-        ideal_images(dimer, SCAN, model=model)
-    images = [ideal_images(dimer, SCAN, model=model, rng=np.random.default_rng(seed)) for seed in (1, 1, 2)]
+        scan_image(dimer, SCAN, model=model)
+    images = [scan_image(dimer, SCAN, model=model, rng=np.random.default_rng(seed)) for seed in (1, 1, 2)]
     assert torch.equal(images[0], images[1])
     assert not torch.equal(images[0], images[2])
 

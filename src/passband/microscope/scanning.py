@@ -20,7 +20,7 @@ from passband.microscope.scan import Scan, sample_series
 ScanModel = Annotated[Multislice | Incoherent, Discriminator("kind")]
 
 
-def ideal_images(
+def scan_image(
     atoms: Atoms,
     scan: Scan,
     *,
@@ -61,7 +61,7 @@ def ideal_images(
 
 
 def images_of_beams(detected: DetectedBeams, scan: Scan) -> Tensor:
-    """Images (detectors, y, x) of a specimen simulated before, with any lens and positions; see `ideal_images`.
+    """Images (detectors, y, x) of a specimen simulated before, with any lens and positions; see `scan_image`.
 
     The detectors are those of the simulation, those of `scan` are not looked at.
     """
@@ -75,7 +75,7 @@ def images_of_columns(
     displacement: float | dict[str, float] = 0.0,
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """Incoherent images (detectors, y, x) of columns, with any probe, detectors and positions; see `ideal_images`."""
+    """Incoherent images (detectors, y, x) of columns, with any probe, detectors and positions; see `scan_image`."""
     series = incoherent_series(columns, scan.probe, scan.detectors, displacement=displacement, device=device)
     return _sampled(series, columns.sides, scan)
 
