@@ -227,6 +227,7 @@ def test_no_two_atoms_are_nearer_than_four_fifths_of_the_shortest_bond():
     ]
     stacks.append([FLAT[0], Layer(material="LaFeO3", grain_boundaries=2, misorientation=0.3)])
     stacks.append([FLAT[0], Layer(material="LaFeO3", antiphase=3)])
+    stacks.append([FLAT[0], Layer(material="WO3", lean=(20.0, 20.0))])
     stacks.append([FLAT[0], Layer(material="Ge", relaxation=1.0, rotation=0.3, zone=((0, 0, 1), (0, 1, 0)))])
     for layers in stacks:
         found = build(*layers, thickness=25.0)
@@ -341,6 +342,21 @@ def test_tilted_columns_lean_about_the_middle_of_the_sample():
     assert np.polyfit(z, x, 1)[0] == pytest.approx(-np.tan(10e-3), rel=0.02)
     plain = build(*FLAT, thickness=60.0)
     assert np.abs(found.columns.y[one] - plain.columns.y).min() < 0.1
+
+
+def test_a_film_off_its_zone_axis_leans_alone():
+    found = build(FLAT[0], Layer(material="LaFeO3", lean=(-90.0, 30.0)), thickness=200.0)
+    places, one = found.atoms.positions, found.columns
+    for middle, lean in ((17.0, (0.0, 0.0)), (58.0, (-90e-3, 30e-3))):
+        chosen = int(np.argmin(np.abs(one.y - middle) + np.abs(one.x - 40.0) + 99.0 * (one.kind != 1)))
+        x, y, z = places[found.column_of == chosen].T
+        assert np.polyfit(z, y, 1)[0] == pytest.approx(np.tan(lean[0]), abs=1e-3)
+        assert np.polyfit(z, x, 1)[0] == pytest.approx(np.tan(lean[1]), abs=1e-3)
+    film = places[found.layer_of == 1]
+    for low in (0.0, 180.0):  # it is as high at both faces of the sample; rejects a room without what leans in
+        slab = film[(film[:, 2] >= low) & (film[:, 2] < low + 20.0)]
+        assert slab[:, 1].min() < 37.5
+        assert len(slab) == pytest.approx(0.082 * 45.0 * found.box[1] * 20.0, rel=0.1)
 
 
 def test_a_wedge_thins_the_sample_towards_one_side():

@@ -49,6 +49,7 @@ def test_what_may_happen_happens_as_often_as_it_is_said_to():
     ):
         assert fraction == pytest.approx(expected, abs=4.0 * np.sqrt(0.25 / 300))
     assert all(layer.relaxation == 1.0 for layer in films if layer.zone is not None)
+    assert all(any(layer.lean) == (layer.relaxation == 1.0) for layer in films)
     assert all((layer.rotation != 0.0) == (layer.zone is not None) for layer in films)
 
 

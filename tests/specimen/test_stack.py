@@ -34,8 +34,9 @@ def test_stacks_that_cannot_be_are_refused(given, message):
     ("given", "message"),
     [
         ({"material": "strontium"}, "unknown material of a layer 'strontium'"),
-        ({"material": "a-C", "rotation": 0.1}, "a-C has no lattice; leave out zone, rotation, antiphase"),
+        ({"material": "a-C", "rotation": 0.1}, "a-C has no lattice; leave out zone, rotation, lean"),
         ({"material": "vacuum", "zone": Zone((0, 0, 1), (0, 1, 0))}, "vacuum has no lattice"),
+        ({"material": "Ge", "lean": (0.0, 500.0)}, r"lean=\[0\.0, 500\.0\] mrad exceeds 100 mrad"),
         ({"material": "Ge", "antiphase": 1, "grain_boundaries": 1}, "in one layer; set one to 0"),
         ({"material": "Ge", "zone": Zone((0, 0, 1), (0, 1, 1))}, "are not at right angles"),
         ({"material": "Ge", "relaxation": 2.0}, "relaxation"),

@@ -12,7 +12,7 @@ from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
 from passband.recipe import PassbandError
-from passband.specimen.atomic_columns import AtomicColumns, ColumnSites, gather_columns, middles
+from passband.specimen.atomic_columns import AtomicColumns, ColumnSites, gather_columns
 from passband.specimen.contamination import Drop, draw_drops, fill_drop
 from passband.specimen.face import SMOOTH, Face, Grid, rough_face
 from passband.specimen.lattice_filling import Boundary, draw_boundaries
@@ -98,7 +98,8 @@ def build_interface(stack: Stack, *, seed: int) -> Interface:
     block, sites = fill_stack(layout, fill)
     kinds = tuple(sorted(set(sites.names)))
     bare = ColumnSites(np.array([kinds.index(name) for name in sites.names], dtype=np.int64), sites.sites)
-    block = _tilted(block, layout, len(sites.names))
+    block = block._replace(positions=layout.leaning(block.positions))
+    block = block.kept(layout.seen(block.positions))
     columnar = block.columns >= 0
     columns, numbers = gather_columns(block.members, bare, kinds=kinds, period=period if periodic else 0.0)
     column_of = np.full(len(block.numbers), -1)
@@ -125,15 +126,6 @@ def _faces(stack: Stack, placed: Sequence[PlacedLayer], period: float, rng: np.r
         )
         for one in placed[:-1]
     ]
-
-
-def _tilted(block: AtomBlock, layout: PlacedStack, count: int) -> AtomBlock:
-    """Atoms of a tilted sample that are in the field, without those of columns whose middle is not."""
-    block = block._replace(positions=layout.leaning(block.positions))
-    members = block.members
-    inside = layout.seen(block.positions)
-    inside[block.columns >= 0] &= layout.seen(middles(members, count))[members.columns]
-    return block.kept(inside)
 
 
 def _boxed(
@@ -188,6 +180,7 @@ def _parameters(layout: PlacedStack, drops: Sequence[Drop], lift: float, seed: i
             "periods": [float(length) for length in one.lattice.periods] if one.lattice else [],
             "strain": [float(s) for s in one.lattice.periods / one.lattice.cell.periods - 1.0] if one.lattice else [],
             "rotation": one.layer.rotation,
+            "lean": list(one.layer.lean),
             "interdiffusion": one.layer.interdiffusion,
         }
         for one in layout.placed

@@ -55,6 +55,8 @@ class InterfaceDistribution(Recipe):
         Probability that a film lies in any of its zones, turned about the beam, instead of in that which fits best.
     rotation
         By which it is turned then, rad.
+    lean
+        Of the columns of a film that is not strained to the substrate, along each axis, mrad.
     roughness, correlation_length
         Of every face, Å.
     steps
@@ -91,6 +93,7 @@ class InterfaceDistribution(Recipe):
     relaxation: Scalar = Choice(choice=(0.0, 0.0, 0.0, 1.0))
     mismatched: float = Field(default=0.15, ge=0, le=1)
     rotation: Scalar = Uniform(uniform=(-0.5, 0.5))
+    lean: Scalar = Normal(normal=(0.0, 5.0))
     roughness: Scalar = Uniform(uniform=(0.0, 6.0))
     correlation_length: Scalar = LogUniform(log_uniform=(15.0, 150.0))
     steps: Scalar = Choice(choice=(0, 0, 2, 4))
@@ -156,6 +159,7 @@ def _check_ranges(stacks: InterfaceDistribution) -> None:
         "interdiffusion": (0.0, 100.0),
         "misorientation": (0.0, np.pi),
         "gap_width": (1.0, 100.0),
+        "lean": (-STEEPEST, STEEPEST),
         "tilt": (-STEEPEST, STEEPEST),
         "drops": (0.0, 1000.0),
         "drop_diameter": (10.0, 300.0),
@@ -208,12 +212,15 @@ def _film(stacks: InterfaceDistribution, name: str, below: OrientedCell, rng: np
     grains = not antiphase and kind < stacks.antiphase + stacks.grain_boundaries
     zone = zones[int(rng.integers(len(zones)))]
     rotation, relaxation = drawn(stacks.rotation, rng), drawn(stacks.relaxation, rng)
+    relaxation = 1.0 if mismatched or not fits else relaxation
+    lean = (drawn(stacks.lean, rng), drawn(stacks.lean, rng))
     return Layer(
         material=name,
         thickness=drawn(stacks.film_thickness, rng),
         zone=zone if mismatched else None,
-        relaxation=1.0 if mismatched or not fits else relaxation,
+        relaxation=relaxation,
         rotation=rotation if mismatched else 0.0,
+        lean=lean if relaxation == 1.0 else (0.0, 0.0),
         antiphase=2 if antiphase else 0,
         grain_boundaries=2 if grains else 0,
         misorientation=drawn(stacks.misorientation, rng),

@@ -101,7 +101,7 @@ def draw_boundaries(number: int, one: PlacedLayer, period: float, rng: np.random
 
 
 def fill_lattice(one: PlacedLayer, boundaries: list[Boundary], room: Room) -> Sites:
-    """Sites of a layer's lattice in a room; whole columns belong to a grain."""
+    """Sites of a layer's lattice in a room, about whose middle it leans; whole columns belong to a grain."""
     assert one.lattice is not None  # asked for layers with a lattice only
     angle, shift, first = one.layer.rotation, np.zeros(2), 0
     found: list[Sites] = []
@@ -120,7 +120,11 @@ def fill_lattice(one: PlacedLayer, boundaries: list[Boundary], room: Room) -> Si
             inside &= x < boundaries[grain].at(y) + boundaries[grain].overlap
         found.append(_sites(one.lattice, (x[inside], y[inside], kinds[inside]), angle, room.depth, (grain, first)))
         first += int(np.count_nonzero(inside))
-    return Sites(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    sites = Sites(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    sites.positions[:, :2] += (sites.positions[:, 2:] - 0.5 * room.depth) * np.tan(
+        np.array(one.layer.lean)[::-1] * 1e-3
+    )
+    return sites
 
 
 def _columns(

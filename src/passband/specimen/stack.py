@@ -16,7 +16,7 @@ MISFIT = 0.08  # of a film that still grows with the lattice of its substrate
 LARGEST = 5e6  # atoms of a box, at 0.1 per Å³
 THINNEST = 5.0  # Å, of a wedge
 NARROWEST = 30.0  # Å, of a field
-STEEPEST = 100.0  # mrad, of a sample's tilt
+STEEPEST = 100.0  # mrad, of a tilt
 
 
 class Roughness(Recipe):
@@ -54,6 +54,8 @@ class Layer(Recipe):
         of the film it must be 1.
     rotation
         About the beam, rad; positive from x to y.
+    lean
+        Of its columns against the beam, beyond the sample's tilt, mrad along (y, x): how far it is off its zone axis.
     face
         Its roughness towards the next layer.
     interdiffusion
@@ -73,6 +75,7 @@ class Layer(Recipe):
     zone: Zone | None = None
     relaxation: float = Field(default=0.0, ge=0, le=1)
     rotation: float = Field(default=0.0, ge=-np.pi, le=np.pi)
+    lean: tuple[float, float] = (0.0, 0.0)
     face: Roughness = Roughness()
     interdiffusion: float = Field(default=0.0, ge=0, le=100)
     antiphase: int = Field(default=0, ge=0, le=20)
@@ -85,10 +88,12 @@ class Layer(Recipe):
         if isinstance(made_of, Compound):
             for zone in [self.zone] if self.zone else []:
                 oriented_cell(made_of, zone)
-        elif self.zone or self.rotation or self.antiphase or self.grain_boundaries:
+        elif self.zone or self.rotation or any(self.lean) or self.antiphase or self.grain_boundaries:
             raise PassbandError(
-                f"{self.material} has no lattice; leave out zone, rotation, antiphase and grain_boundaries"
+                f"{self.material} has no lattice; leave out zone, rotation, lean, antiphase and grain_boundaries"
             )
+        if max(abs(angle) for angle in self.lean) > STEEPEST:
+            raise PassbandError(f"lean={list(self.lean)} mrad exceeds {STEEPEST:g} mrad; it is in mrad along (y, x)")
         if self.antiphase and self.grain_boundaries:
             raise PassbandError(
                 f"antiphase={self.antiphase} and grain_boundaries={self.grain_boundaries} in one layer; set one to 0"

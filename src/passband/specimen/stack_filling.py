@@ -103,7 +103,8 @@ class PlacedStack:
 
 def room(stack: Stack, period: float, periodic: bool) -> Room:
     """Return what is filled: the field, and as much around it as a tilt brings in."""
-    lean = (stack.thickest - 0.5 * stack.thickness) * np.tan(np.abs(stack.tilt) * 1e-3) + EDGE
+    leans = np.abs(stack.tilt) + np.max([np.abs(layer.lean) for layer in stack.layers], axis=0)
+    lean = (stack.thickest - 0.5 * stack.thickness) * np.tan(leans * 1e-3) + EDGE
     along = 0.0 if periodic else float(lean[1])
     return Room((-along, -float(lean[0])), (period + along, stack.field[0] + float(lean[0])), stack.thickest, period)
 
@@ -121,7 +122,9 @@ def fill_stack(layout: PlacedStack, seed: np.random.SeedSequence) -> tuple[AtomB
             none = np.zeros(len(elements), np.int64)
             blocks.append(AtomBlock(positions, elements, none + number, none, none - 1))
         else:
-            sites = fill_lattice(layout.placed[number], layout.boundaries[number], _part(layout, number, EDGE))
+            sites = fill_lattice(
+                layout.placed[number], layout.boundaries[number], _part(layout, number, _edge(layout, number))
+            )
             blocks.append(_crystal(layout, number, made_of, sites, rng)._replace(columns=sites.columns + len(names)))
             inside = layout.in_field(sites.positions) & (sites.positions[:, 2] < layout.depth(sites.positions))
             more = _tally(made_of, sites, inside)
@@ -131,6 +134,12 @@ def fill_stack(layout: PlacedStack, seed: np.random.SeedSequence) -> tuple[AtomB
         blocks[-1] = block.kept((block.numbers != VACANT) & layout.within(number, block.positions))
     block = AtomBlock(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
     return _apart(block, layout), ColumnTally(names, np.concatenate(counts))
+
+
+def _edge(layout: PlacedStack, number: int) -> float:
+    """Å beyond its faces in which the middles of columns lie that may have atoms in a layer."""
+    lean = abs(layout.placed[number].layer.lean[0]) * 1e-3
+    return float(EDGE + 0.5 * layout.room.depth * np.tan(lean))
 
 
 def _part(layout: PlacedStack, number: int, edge: float) -> Room:
