@@ -96,9 +96,11 @@ def test_platinum_grains_lie_in_carbon_and_apart_from_it():
     platinum = found.atoms.positions[found.atoms.numbers == 78]
     carbon = found.atoms.positions[found.atoms.numbers == 6]
     volume = len(platinum) * 3.9231**3 / 4 / (70.0 * found.box[1] * 60.0)
-    assert 0.25 < volume < 0.42  # 0.3 with the smallest balls; larger ones have no room everywhere
+    assert 0.2 < volume < 0.42  # 0.3 with the smallest balls; larger ones have no room everywhere
     assert cKDTree(platinum).query(carbon)[0].min() >= 2.0
-    assert np.median(cKDTree(platinum).query(platinum, k=2)[0][:, 1]) == pytest.approx(2.774, abs=1e-3)
+    bonds = cKDTree(platinum).query(platinum, k=2)[0][:, 1]
+    assert np.median(bonds) == pytest.approx(2.774, abs=1e-3)
+    assert bonds.min() > 0.8 * 2.774  # rejects grains whose balls only just do not overlap
     assert (found.column_of[found.layer_of == 1] == -1).all()
 
 

@@ -63,6 +63,8 @@ def test_every_stack_can_be_built_and_says_what_it_is(index):
     places = np.stack([found.columns.x, found.columns.y], axis=1)
     assert cKDTree(places).query(places, k=2)[0][:, 1].min() > 0.6  # rejects two columns at one place, of two grains
     assert found.columns.occupancy.max() <= 1.0
+    atoms = found.atoms.positions[found.layer_of >= 0]
+    assert cKDTree(atoms).query(atoms, k=2)[0][:, 1].min() > 1.1  # 0.8 of a bond of carbon and oxygen
     assert set(np.unique(found.layer_of)) <= set(range(-1, len(told["layers"])))
     for number, layer in enumerate(told["layers"]):
         if isinstance(material(layer["material"]), Compound):

@@ -109,7 +109,7 @@ def gather_columns(
         apart = places[:, 0] - places[leading[label], 0]
         moved[:, 0] -= (period * np.rint(np.nan_to_num(apart) / period))[atoms.columns]
     found = middles(Members(moved, atoms.numbers, atoms.layers, columns), count)
-    most = np.zeros(count, np.int64)
+    most = np.bincount(columns, minlength=count)  # of two grains there may be one atom more than either has sites
     np.maximum.at(most, label[full], sites.sites[full])
     elements, element = np.unique(atoms.numbers, return_inverse=True)
     counts = np.bincount(columns * len(elements) + element, minlength=count * len(elements))

@@ -7,10 +7,11 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from passband.specimen.compounds import Disordered
-from passband.specimen.crystal import FloatArray, unit_cell
+from passband.specimen.crystal import FloatArray, nearest_distance, unit_cell
 from passband.specimen.lattice_filling import Room
 from passband.specimen.materials import crystal
 from passband.specimen.network import PIECE, carbon_network
+from passband.specimen.scene import CONTACT
 from passband.specimen.support import amorphous_film, spread_points
 
 SMALLEST = 0.7  # of the largest diameter of grains
@@ -52,7 +53,8 @@ def _with_grains(made_of: Disordered, matrix: Atoms, sides: FloatArray, rng: np.
     centres -= 0.5 * largest * np.array([0.0, 1.0, 1.0])
     ball, numbers = _ball(made_of.grains, 0.5 * largest)
     turns = Rotation.random(count, rng=rng).as_matrix()
-    radii = 0.5 * np.minimum(largest * rng.uniform(SMALLEST, 1.0, count), nearest)  # none overlap
+    bond = CONTACT * nearest_distance(crystal(made_of.grains))
+    radii = 0.5 * np.minimum(largest * rng.uniform(SMALLEST, 1.0, count), nearest - bond)  # none overlap
     chosen = [(ball**2).sum(axis=1) < radius**2 for radius in radii]
     grains = np.concatenate(
         [ball[one] @ turn.T + centre for one, turn, centre in zip(chosen, turns, centres, strict=True)]
