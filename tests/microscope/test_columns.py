@@ -73,10 +73,12 @@ def test_columns_between_pixels_are_exact():
 
 def test_positions_that_divide_the_cell_agree_with_those_one_by_one():
     atoms = columns([[6.1, 9.0], [8.0, 2.0]], [38, 8])
-    whole = images_of_columns(atoms, scan())  # by a Fourier transform
-    assert whole.shape == (1, 48, 60)
+    fine = {"shape": (120, 150), "pixel_size": 0.2}
+    whole = images_of_columns(atoms, scan(**fine))  # by a Fourier transform, for the pixels hold the band
     part = images_of_columns(atoms, scan(shape=(7, 9), pixel_size=1.0, origin=(2.0, 3.0)))
-    torch.testing.assert_close(part, whole[:, 4:18:2, 6:24:2], rtol=1e-4, atol=1e-8)
+    torch.testing.assert_close(part, whole[:, 10:45:5, 15:60:5], rtol=1e-4, atol=1e-8)
+    moved = images_of_columns(atoms, scan(**fine, origin=(0.4, -0.2)))
+    torch.testing.assert_close(moved, whole.roll((-2, 1), (1, 2)), rtol=1e-4, atol=1e-8)
 
 
 def test_vibration_is_a_gaussian_of_positions():
