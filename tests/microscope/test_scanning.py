@@ -45,6 +45,9 @@ def test_a_simulated_specimen_is_scanned_again_with_another_lens(dimer):
     detected = detect_beams(dimer, SCAN.probe, SCAN.detectors, model=Multislice())
     torch.testing.assert_close(images_of_beams(detected, other), scan_image(dimer, other, model=Multislice()))
     assert not torch.allclose(images_of_beams(detected, other), images_of_beams(detected, SCAN), rtol=0.05)
+    narrow = SCAN.model_copy(update={"detectors": Detectors(annuli={"ADF": Annulus(inner=60e-3, outer=90e-3)})})
+    with pytest.raises(PassbandError, match=r"has the detectors \['ADF'\] and the simulation \['ADF', 'MAADF'\]"):
+        images_of_beams(detected, narrow)
 
 
 def test_models_are_told_apart_by_their_kind_and_survive_json():

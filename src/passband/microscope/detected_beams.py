@@ -98,9 +98,10 @@ class Multislice(Recipe):
 
 
 class DetectedBeams(NamedTuple):
-    """What detectors count of a specimen: `matrix` (detectors, n, n), Hermitian, complex64, over n beams of `probe`."""
+    """What `detectors` count of a specimen: `matrix` (detectors, n, n), Hermitian, complex64, over n `beams`."""
 
     probe: Probe
+    detectors: Detectors
     beams: Beams
     matrix: Tensor
 
@@ -161,7 +162,7 @@ def detect_beams(
         parts = torch.split_with_sizes(amplitudes, [len(group) for group in groups], dim=1)
         for counted, part in zip(total, parts, strict=True):
             counted.addmm_(part.conj(), part.T)
-    return DetectedBeams(probe, beams, total / model.configurations)
+    return DetectedBeams(probe, detectors, beams, total / model.configurations)
 
 
 def _check_memory(beams: int, pixels: int, detectors: int) -> None:

@@ -15,6 +15,7 @@ from passband.microscope.columns import Columns, Incoherent, columns_of, incoher
 from passband.microscope.detected_beams import DetectedBeams, Multislice, detect_beams, image_series
 from passband.microscope.probe import source_transfer
 from passband.microscope.scan import Scan, sample_series
+from passband.recipe import PassbandError
 
 #: How a scan is simulated; plain values are told apart by their `kind`.
 ScanModel = Annotated[Multislice | Incoherent, Discriminator("kind")]
@@ -63,8 +64,18 @@ def scan_image(
 def images_of_beams(detected: DetectedBeams, scan: Scan) -> Tensor:
     """Images (detectors, y, x) of a specimen simulated before, with any lens and positions; see `scan_image`.
 
-    The detectors are those of the simulation, those of `scan` are not looked at.
+    Raises
+    ------
+    PassbandError
+        The scan has other detectors than the simulation, or as `image_series`.
     """
+    wanted, there = (list(one.annuli.items()) for one in (scan.detectors, detected.detectors))
+    if wanted != there:
+        names = [[name for name, _ in one] for one in (wanted, there)]
+        raise PassbandError(
+            f"the scan has the detectors {names[0]} and the simulation {names[1]}, or other angles or another order; "
+            "simulate the specimen with those of the scan"
+        )
     return _sampled(image_series(detected, scan.probe), detected.beams.sides, scan)
 
 
