@@ -103,6 +103,16 @@ def test_hum_beats_with_the_rows(row_time, turns):
     assert steps.max() <= 0.2 * 0.5 * 2.0 * abs(sin(pi * turns)) + 1e-9
 
 
+def test_hum_goes_from_row_to_row_the_short_way():
+    # 1.02 turns a row are 0.02 for an eye: between two rows the shift lies between theirs
+    path = drawn((200, 100), hum=0.5, hum_frequency=50.0, flyback_time=19.4e-3)
+    rows = np.arange(0.0, 199.0, 0.5)
+    nominal = 0.2 * rows, np.zeros_like(rows)
+    for read, without in zip(places(path, rows, np.zeros_like(rows)), nominal, strict=True):
+        shift = read - without
+        assert np.all(np.abs(shift[1:-1:2] - 0.5 * (shift[:-2:2] + shift[2::2])) < 0.2 * 0.5 * (2.0 * pi * 0.02) ** 2)
+
+
 def test_points_are_found_where_they_were_read():
     path = drawn((128, 96), **ALL)
     rng = np.random.default_rng(5)
@@ -149,6 +159,7 @@ def test_points_of_a_periodic_specimen_come_as_often_as_the_frame_shows_them():
         np.testing.assert_allclose(sorted(map(tuple, found[index == point])), pixels, atol=1e-3)
     nothing, no_places = seen_positions(path, np.zeros((0, 2)), field=(8.0, 7.0))
     assert (nothing.shape, no_places.shape) == ((0,), (0, 2))
+    assert len(seen_positions(path, np.array([[50.0, 50.0]]), field=(1e3, 1e3))[0]) == 0
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -159,6 +170,7 @@ def test_all_points_in_the_frame_are_seen_once_however_it_is_distorted(seed):
     density = 40.0 / (9.0 * 11.0) * abs(np.linalg.det(path.linear()))
     assert len(index) == pytest.approx(density * 120 * 90, abs=25)
     assert len(np.unique(found.round(4), axis=0)) == len(found)
+    assert np.all((found > -0.5) & (found < np.array([119.5, 89.5])))
 
 
 @pytest.mark.parametrize(

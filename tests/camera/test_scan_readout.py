@@ -128,6 +128,7 @@ def test_frames_depend_on_their_seeds_alone():
     [
         (torch.zeros(2, 8, 8), 1, r"\(2, 8, 8\) images, 1 paths and 1 generators"),
         (torch.full((1, 8, 8), 200.0), 1, r"from 200 to 200 are no fraction of the beam"),
+        (torch.full((1, 8, 8), -0.1), 1, r"from -0.1 to -0.1 are no fraction of the beam"),
         (torch.full((1, 8, 8), float("nan")), 1, r"are no fraction of the beam"),
     ],
 )

@@ -20,7 +20,7 @@ def test_electrons_of_a_dwell_time():
         ({"beam_current": 30.0}, "beam_current=30 is outside 1e-14 to 1e-07; it is in A, so write 30 pA as 30e-12"),
         ({"rotation": 90.0}, "it is in rad"),
         ({"jitter": -0.1}, "jitter=-0.1 is outside 0 to 10; stay within these bounds"),
-        ({"flyback": 50.0, "settling_time": 1e-4}, "flyback=50 pixels that settle in 5 pixels"),
+        ({"flyback": 5.1, "settling_time": 1e-4}, "flyback=5.1 pixels that settle in 5 pixels"),
         ({"bits": 12}, "bits"),
     ],
 )

@@ -252,9 +252,9 @@ def seen_positions(
     corners = [one.numpy() for one in path.specimen(edges[0][:, None], edges[1][None, :])]
     low = np.array([one.min() for one in corners]) - path.pixel_size * spare
     high = np.array([one.max() for one in corners]) + path.pixel_size * spare
-    first = np.floor((low - points.max(axis=0)) / field).astype(int)
-    last = np.ceil((high - points.min(axis=0)) / field).astype(int)
-    indices, copies = [], []
+    first = np.ceil((low - points.max(axis=0)) / field).astype(int)
+    last = np.floor((high - points.min(axis=0)) / field).astype(int)
+    indices, copies = [np.zeros(0, dtype=np.int64)], [np.zeros((0, 2))]
     for repeat in product(*(range(a, b + 1) for a, b in zip(first, last, strict=True))):
         moved = points + np.array(repeat) * field
         near = np.flatnonzero(np.all((moved >= low) & (moved <= high), axis=1))

@@ -264,8 +264,8 @@ class ScannerDistribution(Sparse):
         Its ranges are judgements, not fits; `docs/scan.md` says where each comes from.
         """
         return cls(
-            dwell_time=LogUniform(log_uniform=(5e-7, 4e-5)),
-            beam_current=LogUniform(log_uniform=(5e-12, 1e-10)),
+            dwell_time=LogUniform(log_uniform=(1e-6, 4e-5)),
+            beam_current=LogUniform(log_uniform=(1e-11, 2e-10)),
             flyback_time=LogUniform(log_uniform=(5e-5, 2e-3)),
             jitter=LogUniform(log_uniform=(0.05, 0.8)),
             jitter_across=LogUniform(log_uniform=(0.02, 0.3)),
@@ -281,7 +281,7 @@ class ScannerDistribution(Sparse):
             contamination=LogUniform(log_uniform=(0.02, 1.0)),
             charging=LogUniform(log_uniform=(0.02, 0.5)),
             excess_noise=Uniform(uniform=(0.0, 1.0)),
-            amplifier_noise=LogUniform(log_uniform=(0.1, 10.0)),
+            amplifier_noise=LogUniform(log_uniform=(0.05, 3.0)),
             amplifier_time=LogUniform(log_uniform=(2e-7, 1e-4)),
             offset=Uniform(uniform=(-0.02, 0.3)),
             filling=LogUniform(log_uniform=(0.1, 1.2)),
