@@ -1,0 +1,113 @@
+"""Files of atom columns: a table, extended XYZ for ASE and OVITO, and the lattice as JSON numbers."""
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from passband.description.columns import AtomColumns
+from passband.description.lattice import FittedLattice, fit_lattice, nearest_distances
+from passband.description.sites import find_sites, height_groups
+from passband.durable import write_atomically
+from passband.tabular import write_csv
+
+COLUMNS = ("x_px", "y_px", "x_A", "y_A", "class", "height", "sigma_A", "confidence")
+_UNKNOWN = "X"  # ASE's symbol of no element
+
+
+def atom_files(output: Path, stem: str) -> dict[str, Path]:
+    """Where the files of the columns of an image go: `table`, `structure` and `lattice`."""
+    endings = {"table": ".atoms.csv", "structure": ".atoms.xyz", "lattice": ".lattice.json"}
+    return {kind: output / f"{stem}{ending}" for kind, ending in endings.items()}
+
+
+def column_rows(columns: AtomColumns) -> list[dict[str, Any]]:
+    """Return rows of a table, one a column, with the names in `COLUMNS`; places count from the first pixel's centre."""
+    table = np.column_stack(
+        [columns.x, columns.y, columns.positions, columns.height, columns.sigma, columns.confidence]
+    )
+    names = [name for name in COLUMNS if name != "class"]
+    rows = [dict(zip(names, values, strict=True)) for values in table.tolist()]
+    return [{**row, "class": name} for row, name in zip(rows, columns.names, strict=True)]
+
+
+def write_columns(columns: AtomColumns, output: Path, *, stem: str) -> dict[str, Path]:
+    """Write the table, the structure and the lattice report of one image; return the files by name (`atom_files`)."""
+    output.mkdir(parents=True, exist_ok=True)
+    files = atom_files(output, stem)
+    write_csv(files["table"], column_rows(columns), COLUMNS, digits=7, line_end="\n")
+    write_extended_xyz(files["structure"], [columns])
+    report = json.dumps(lattice_report(columns), indent=1, allow_nan=False)
+    write_atomically(files["lattice"], f"{report}\n".encode())
+    return files
+
+
+def write_extended_xyz(
+    path: Path, frames: Sequence[AtomColumns], *, identities: Sequence[Sequence[int]] | None = None
+) -> None:
+    """Write columns as extended XYZ, one image after the other.
+
+    z is 0, and x and y are those of the image: y points down in it. Classes that are chemical symbols become
+    elements, others X; the class itself, height, sigma (Å) and confidence are further columns. `identities` are those
+    of linked atoms, for each frame.
+    """
+    from ase import Atoms
+    from ase.data import atomic_numbers
+    from ase.io import write
+
+    structures = []
+    for number, columns in enumerate(frames):
+        names = columns.names
+        positions = np.column_stack([columns.positions, np.zeros(len(columns))])
+        height, width = (length * step for length, step in zip(columns.shape, columns.pixel_size, strict=True))
+        structure = Atoms(
+            [name if name in atomic_numbers else _UNKNOWN for name in names],
+            positions=positions,
+            cell=[width, height, 0.0],
+            pbc=False,
+        )
+        structure.set_array("class", np.array([name.replace(" ", "_") for name in names], dtype=str))
+        for name in ("height", "sigma", "confidence"):
+            structure.set_array(name, getattr(columns, name))
+        if identities is not None:
+            structure.set_array("identity", np.asarray(identities[number], dtype=int))
+        structures.append(structure)
+    text = io.StringIO()
+    write(text, structures, format="extxyz")
+    write_atomically(path, text.getvalue().encode())
+
+
+def column_kinds(columns: AtomColumns) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Return the kind (n,) of each column, for a lattice: its class, or its group of heights where all are of one."""
+    return columns.label if len(columns.classes) > 1 else height_groups(columns.height)
+
+
+def lattice_of(columns: AtomColumns) -> FittedLattice | None:
+    """Fit the lattice of the dominant grain of an image's columns, whose classes or heights tell kinds apart."""
+    return fit_lattice(columns.positions, column_kinds(columns))
+
+
+def lattice_report(columns: AtomColumns) -> dict[str, Any]:
+    """Return the number of columns, their spacing, lattice and sites as JSON numbers; null where there are none.
+
+    `spacing_A` is the median distance to the nearest column. A site has its `fraction` of a and b, the number of its
+    columns and their median height.
+    """
+    nearest = nearest_distances(columns.positions)
+    lattice = lattice_of(columns)
+    report: dict[str, Any] = {
+        "columns": len(columns),
+        "spacing_A": float(np.median(nearest)) if nearest.size else None,
+        "lattice": None if lattice is None else lattice.report(),
+        "sites": [],
+    }
+    if lattice is not None:
+        sites = find_sites(columns.positions, lattice)
+        for number, fraction in enumerate(sites.fractions.tolist()):
+            here = sites.index == number
+            height = float(np.median(columns.height[here])) if here.any() else None
+            report["sites"].append({"fraction": fraction, "columns": int(here.sum()), "height": height})
+    return report
