@@ -1,0 +1,83 @@
+"""Figures of atom columns: marked on the micrograph by class, with the lattice's vectors; and the rings of a sheet."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from passband.description.columns import AtomColumns
+from passband.description.lattice import FittedLattice
+from passband.description.rings import RingFaces
+from passband.figures.segmentation import draw_micrograph, side_by_side
+from passband.figures.style import COLOURS, INK, LABEL, PREDICTED, draw_legend, label_axes
+
+_RING_COLOURS = {5: "#2563eb", 6: "#cbd5e1", 7: "#ff7a00"}
+_OTHER = "#9333ea"  # rings of other sizes
+_MARK = 0.35  # of the median distance between columns: the radius of a mark
+
+
+def columns_figure(image: NDArray[Any], columns: AtomColumns, *, lattice: FittedLattice | None = None) -> Figure:
+    """Draw the micrograph (y, x), and beside it with a circle around each column, in the colour of its class."""
+    figure, left, right = side_by_side(image.shape, columns.pixel_size)
+    for axes in (left, right):
+        draw_micrograph(axes, image, columns.pixel_size)
+        label_axes(axes, x="x (nm)")
+    label_axes(left, y="y (nm)", title="micrograph")
+    draw_columns(right, columns)
+    several = len(columns.classes) > 1  # whose names stand there
+    label_axes(right, title="" if several else f"{len(columns)} columns")
+    if lattice is not None:
+        _draw_vectors(right, lattice, columns)
+    return figure
+
+
+def draw_columns(axes: Axes, columns: AtomColumns) -> None:
+    """Draw a circle around each column on axes in nm; pixel centres are half a pixel from the edge of the image."""
+    centres = _nanometres(columns, columns.positions)
+    area = float(np.prod(columns.shape) * np.prod(columns.pixel_size)) / 100.0  # nm²
+    radius = _MARK * np.sqrt(area / max(len(columns), 1))
+    turn = np.linspace(0.0, 2.0 * np.pi, 25)
+    circle = radius * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    for number, name in enumerate(columns.classes):
+        chosen = centres[columns.label == number]
+        colour = PREDICTED if len(columns.classes) == 1 else COLOURS[number % len(COLOURS)]
+        rings = [centre + circle for centre in chosen]
+        marks = PolyCollection(rings, facecolors="none", edgecolors=colour, linewidths=0.9, label=name)
+        axes.add_collection(marks, autolim=False)
+    if len(columns.classes) > 1:
+        draw_legend(axes, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(columns.classes))
+
+
+def rings_figure(positions: NDArray[np.float64], rings: RingFaces) -> Figure:
+    """Draw the rings of a sheet of atoms (n, 2) in Å, five- and sevenfold ones in colour, and holes as they are."""
+    figure = Figure(figsize=(5.2, 5.0), layout="constrained")
+    axes = figure.subplots()
+    corners = [positions[list(ring)] / 10.0 for ring in rings.atoms]
+    colours = [_RING_COLOURS.get(len(ring), _OTHER) for ring in rings.atoms]
+    axes.add_collection(PolyCollection(corners, facecolors=colours, edgecolors=INK, linewidths=0.6))
+    axes.plot(*(positions.T / 10.0), ".", color=INK, markersize=2.5)
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    counts = ", ".join(f"{number} of {size}" for size, number in rings.counts().items())
+    label_axes(axes, x="x (nm)", y="y (nm)", title=f"rings: {counts}" if counts else "no rings")
+    return figure
+
+
+def _nanometres(columns: AtomColumns, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    step_y, step_x = columns.pixel_size
+    return (positions + 0.5 * np.array([step_x, step_y])) / 10.0
+
+
+def _draw_vectors(axes: Axes, lattice: FittedLattice, columns: AtomColumns) -> None:
+    """Draw a and b from the member nearest to the middle of the image."""
+    away = np.hypot(*(columns.positions - columns.positions.mean(axis=0)).T)
+    start = columns.positions[lattice.members[np.argmin(away[lattice.members])]]
+    plate = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.0}
+    for vector, name, length in zip(lattice.vectors, "ab", lattice.lengths, strict=True):
+        ends = _nanometres(columns, np.array([start, start + vector]))
+        axes.annotate("", ends[1], ends[0], arrowprops={"arrowstyle": "->", "color": COLOURS[0], "linewidth": 1.8})
+        text = f"{name} {length:.3f} Å"
+        axes.annotate(text, ends[1], (4, -4), textcoords="offset points", color=INK, fontsize=LABEL, bbox=plate)
