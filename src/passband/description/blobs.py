@@ -15,6 +15,7 @@ _RINGS = 20  # of frequencies up to Nyquist's
 _QUANTILE = 0.25  # of the power on a ring or a line: noise without peaks
 _REDDEST = 6.0  # power of noise at low frequencies over that at high ones, at most: what is above is columns at random
 _SUBTRACTED = 1.8  # times the lower quartile: the smoothed power of noise is rarely above
+_APART = 0.6  # σ: maxima that are nearer count as one
 _FEWEST = 8  # pixels of a side: smaller images hold no column
 _NARROWEST = 0.6  # pixels, of σ
 _HALF_TO_SIGMA = 1.0 / (
@@ -113,7 +114,7 @@ def column_width(filtered: Array, aspect: float) -> float:
 
 def maxima(filtered: Array, sigma: float, aspect: float) -> Array:
     """Return x, y (n, 2) of maxima within about σ whose pixel lies above the mean around it."""
-    side_y, side_x = (2 * max(1, round(sigma / step)) + 1 for step in (aspect, 1.0))
+    side_y, side_x = (2 * max(1, round(_APART * sigma / step)) + 1 for step in (aspect, 1.0))
     peak = filtered == maximum_filter(filtered, size=(side_y, side_x), mode="nearest")
     around = gaussian_filter(filtered, (3.0 * sigma / aspect, 3.0 * sigma), mode="reflect")
     y, x = np.nonzero(peak & (filtered > around))
