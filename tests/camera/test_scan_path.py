@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from passband.camera.scan_path import recorded_positions, scan_path, seen_positions
+from passband.camera.scan_path import check_frame, recorded_positions, scan_path, seen_positions
 from passband.camera.scanner import Scanner, ScannerDistribution
 from passband.recipe import PassbandError
 
@@ -186,6 +186,17 @@ def test_scans_that_do_not_fit_their_frame_are_refused_in_one_line(values, messa
     with pytest.raises(PassbandError, match=message) as raised:
         drawn(**values)
     assert "\n" not in str(raised.value)
+
+
+def test_a_distribution_fits_a_frame_if_its_largest_does():
+    wide = ScannerDistribution.wide()
+    check_frame(wide.largest(), (512, 512), pixel_size=0.2)
+    with pytest.raises(PassbandError, match=r"drift=2 Å/s moves the specimen by 87.98 Å"):  # 2 Å/s · 1024 · 42.96 ms
+        check_frame(wide.largest(), (1024, 1024), pixel_size=0.05)
+    with pytest.raises(PassbandError, match=r"flyback=8 pixels does not fit"):
+        check_frame(wide.largest(), (64, 64), pixel_size=0.2)
+    shaky = ScannerDistribution(**PLAIN, jitter={"normal": [1.0, 0.5]})
+    assert shaky.largest().jitter == 3.5
 
 
 @pytest.mark.parametrize("points", [np.zeros(2), np.zeros((4, 3))])

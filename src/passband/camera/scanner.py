@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from passband.camera.quantities import Sparse, check_quantities, check_quantity, draw_quantities
-from passband.distribution import Choice, LogUniform, Scalar, Uniform
+from passband.distribution import Choice, LogUniform, Scalar, Uniform, limits
 from passband.electron import ELEMENTARY_CHARGE
 from passband.recipe import PassbandError
 
@@ -43,6 +43,8 @@ QUANTITIES = {
     "offset": (-1.0, 1.0),
     "filling": (0.01, 10.0),
 }
+#: Those that decide whether a scanner fits a frame: the larger, the less.
+_OF_A_FRAME = ("dwell_time", "flyback_time", "jitter", "jitter_across", "hum", "drift", "flyback")
 _CURES = {
     "dwell_time": "it is in s, so write 10 µs as 10e-6",
     "beam_current": "it is in A, so write 30 pA as 30e-12",
@@ -296,6 +298,16 @@ class ScannerDistribution(Sparse):
                 "charging": 0.3,
                 "amplifier_noise": 0.8,
             },
+        )
+
+    def largest(self) -> Scanner:
+        """Scanner with the largest of each shift, speed and time: if it fits a frame (`check_frame`), every draw does.
+
+        Of a normal distribution the largest is five standard deviations above its mean.
+        """
+        values = {name: min(limits(getattr(self, name), spreads=5.0)[1], QUANTITIES[name][1]) for name in _OF_A_FRAME}
+        return Scanner(
+            **values, beam_current=QUANTITIES["beam_current"][0], settling_time=QUANTITIES["settling_time"][1]
         )
 
     def sample(self, rng: np.random.Generator) -> Scanner:
