@@ -71,9 +71,9 @@ def test_images_without_columns_have_none(image):
 
 
 def test_noise_alone_holds_no_columns():
-    """At a confidence of ½ half of such images might have one; a threshold on single columns would find hundreds."""
-    found = [len(find_columns(counted(np.full((128, 128), 40.0), seed), 0.2)) for seed in range(6)]
-    assert sum(found) <= 6
+    """At a confidence of 0.1 two of them would have been expected in each, −ln 0.1; each one by itself, hundreds."""
+    found = [len(find_columns(counted(np.full((128, 128), 40.0), seed), 0.2)) for seed in range(4)]
+    assert sum(found) <= 16  # 9 on average
 
 
 def test_a_column_cut_by_the_edge_is_found_there():

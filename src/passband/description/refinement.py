@@ -48,8 +48,9 @@ class Refinement(Recipe):
     tolerance
         Pixels: a column that moves less, or less than 3 % of its error, rests.
     sigma_spread
-        Standard deviation of ln σ about its median that is expected beforehand: keeps the widths of columns that
-        drown in noise or lie on one another within reason, and does not show at a good dose.
+        Standard deviation of ln σ about its usual value, the median by what is known of each, that is expected
+        beforehand: keeps the widths of columns that drown in noise or lie on one another within reason, and does not
+        show at a good dose.
     """
 
     noise: Literal["estimated", "gaussian", "poisson"] = "estimated"
@@ -149,7 +150,7 @@ class _ColumnFit:
         scale = float(np.var(self.image[self.seen]))
         self.floor = max(scale * 1e-12, float(np.finfo(np.float64).tiny) * 1e20)
         self.variance = np.full(self.image.shape, max(scale, self.floor))
-        self.damping = np.full(len(start), _DAMPED)
+        self.damping, self.usual = np.full(len(start), _DAMPED), float(np.log(np.median(start[:, 2])))
         self.active = np.ones(len(start), dtype=bool)
         count = min(_NEIGHBOURS + 1, len(start))
         self.nearby = cKDTree(scaled[:, :2]).query(scaled[:, :2], k=count)[1].reshape(len(start), count)
@@ -160,8 +161,10 @@ class _ColumnFit:
         columns = self.columns.part(self.active)
         weight = np.where(self.seen, 1.0 / self.variance, 0.0)
         blocks, force = columns.curvature(weight), columns.gradient(weight * self.residual)
-        log_sigma = self.columns.parameters[:, 3]
-        force[:, 3] += self.prior * (np.median(log_sigma) - log_sigma[self.active])
+        log_sigma = columns.parameters[:, 3]
+        if self.active.all():
+            self.usual = typical(log_sigma, blocks[:, 3, 3])
+        force[:, 3] += self.prior * (self.usual - log_sigma)
         if heights_only:
             force[:, [0, 1, 3]] = 0.0
         normal = NormalEquations(
@@ -183,7 +186,7 @@ class _ColumnFit:
         scale = np.array([1.0, 1.0 / self.aspect, 1.0, 1.0])
         found[:, :2] -= (right, down)
         variance = np.where(self.seen, self.variance, np.inf)
-        width = float(np.exp(np.median(found[:, 3])))
+        width = float(np.exp(self.usual))
         sigma = (width / self.aspect, width)
         white = np.maximum(errors[:, 2], noise_errors[:, 2]) * score_spread(self.residual, variance, sigma)
         scale *= inflation(self.residual, variance, sigma)
@@ -217,7 +220,7 @@ class _ColumnFit:
         return np.asarray(np.minimum(gain, _WORSE))
 
     def _penalty(self, parameters: Array) -> float:
-        return self.prior * float(np.sum((parameters[:, 3] - np.median(self.columns.parameters[:, 3])) ** 2))
+        return self.prior * float(np.sum((parameters[:, 3] - self.usual) ** 2))
 
     def _rest(self, change: Array, gain: Array, resting: Array, *, heights_only: bool) -> None:
         """Damp the columns that fit worse after their steps; let those rest that moved little, and their neighbours."""
@@ -230,6 +233,13 @@ class _ColumnFit:
             restless = np.zeros(len(self.active), dtype=bool)
             restless[self.active] = (np.hypot(change[:, 0], change[:, 1]) > resting) & (damping < _MOST_DAMPED)
             self.active = np.asarray(restless[self.nearby].any(axis=1))
+
+
+def typical(values: Array, weight: Array) -> float:
+    """Return the median of values (n,) by weight (n,): many that are hardly known do not outvote the few that are."""
+    order = np.argsort(values)
+    total = np.cumsum(np.maximum(weight[order], 0.0))
+    return float(values[order][np.searchsorted(total, 0.5 * total[-1])])
 
 
 def _limited(columns: GaussianSum, change: Array) -> Array:

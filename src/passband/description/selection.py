@@ -10,13 +10,12 @@ from scipy.spatial import cKDTree
 from scipy.special import log_ndtr
 
 from passband.description.noise_of_fit import matched, score_spread
-from passband.description.refinement import RefinedColumns, Refinement
+from passband.description.refinement import RefinedColumns, Refinement, typical
 from passband.recipe import Recipe
 
 Array = NDArray[np.float64]
-_WIDEST = 2.5  # times the median σ, or less than its inverse: such are no columns
+_WIDEST = 2.5  # times the usual σ, or less than its inverse: such are no columns
 _PROBABLE = 1.5
-_SURE = 0.5  # confidence of what is looked for in the residual
 
 
 class ColumnFinding(Recipe):
@@ -27,10 +26,10 @@ class ColumnFinding(Recipe):
     contrast
         "bright" columns on dark, as in annular dark field, or "dark" ones on bright, as in annular bright field.
     confidence
-        Without a network, columns of less are left out.
+        Without a network, columns of less are left out: at 0.1 an image of noise alone has two of them on average.
     least_height
-        Without a network, columns lower than this times the median height are left out: beside bright columns, what a
-        Gaussian does not describe of them looks like faint ones.
+        Without a network, columns lower than this times the usual height, the median by how sure each is, are left
+        out: beside bright columns, what a Gaussian does not describe of them looks like faint ones.
     separation
         Of columns that are told apart, in σ, and at least a pixel: of two that are nearer the higher one stays.
     searches
@@ -40,7 +39,7 @@ class ColumnFinding(Recipe):
     """
 
     contrast: Literal["bright", "dark"] = "bright"
-    confidence: float = Field(default=0.5, ge=0, le=1)
+    confidence: float = Field(default=0.1, ge=0, le=1)
     least_height: float = Field(default=0.1, ge=0)
     separation: float = Field(default=1.0, gt=0)
     searches: int = Field(default=1, ge=0)
@@ -64,11 +63,13 @@ def kept_columns(fit: RefinedColumns, aspect: float, how: ColumnFinding, *, netw
     kept &= (x > -0.5) & (y > -0.5) & (x < columns - 0.5) & (y < rows - 0.5)
     if not kept.any():
         return kept
-    kept &= np.abs(log_sigma - np.median(log_sigma[kept])) < np.log(_WIDEST)
+    usual = typical(log_sigma[kept], fit.score[kept] ** 2)
+    kept &= np.abs(log_sigma - usual) < np.log(_WIDEST)
     if not network:
         kept &= noise_confidence(fit) >= how.confidence
-        kept &= height >= how.least_height * np.median(height[kept]) if kept.any() else False
-    sigma = float(np.exp(np.median(log_sigma)))
+        if kept.any():
+            kept &= height >= how.least_height * typical(height[kept], fit.score[kept] ** 2)
+    sigma = float(np.exp(usual))
     places = np.stack([x, y * aspect], axis=1)
     kept[kept] = _highest(places[kept], height[kept], max(1.0, how.separation * sigma))
     return kept
@@ -82,7 +83,9 @@ def noise_confidence(fit: RefinedColumns) -> Array:
     """
     if not len(fit.parameters):
         return np.empty(0)
-    places = np.maximum(1.0, fit.residual.size / (4.0 * np.pi * np.exp(2.0 * np.median(fit.parameters[:, 3]))))
+    places = np.maximum(
+        1.0, fit.residual.size / (4.0 * np.pi * np.exp(2.0 * typical(fit.parameters[:, 3], fit.score**2)))
+    )
     return np.asarray(np.exp(places * log_ndtr(fit.score)))
 
 
@@ -91,14 +94,16 @@ def missing_columns(fit: RefinedColumns, kept: NDArray[np.bool_], aspect: float,
     if not kept.any():
         return np.empty((0, 3))
     parameters = fit.parameters[kept]
-    sigma = float(np.exp(np.median(parameters[:, 3])))
+    sigma = float(np.exp(typical(parameters[:, 3], fit.score[kept] ** 2)))
     width = (sigma / aspect, sigma)
     height, error = matched(fit.residual, fit.variance, width)
     score = height / (error * score_spread(fit.residual, fit.variance, width))
     places = max(1.0, height.size / (4.0 * np.pi * sigma**2))
     side_y, side_x = (2 * max(1, round(one)) + 1 for one in width)
-    wanted = (score >= maximum_filter(score, size=(side_y, side_x))) & (places * log_ndtr(score) > np.log(_SURE))
-    wanted &= (height > how.least_height * np.median(parameters[:, 2])) & np.isfinite(fit.variance)
+    wanted = (score >= maximum_filter(score, size=(side_y, side_x))) & (
+        places * log_ndtr(score) > np.log(max(how.confidence, 1e-300))
+    )
+    wanted &= (height > how.least_height * typical(parameters[:, 2], fit.score[kept] ** 2)) & np.isfinite(fit.variance)
     y, x = (axis.astype(np.float64) for axis in np.nonzero(wanted))
     near, _ = cKDTree(parameters[:, :2] * (1.0, aspect)).query(np.stack([x, y * aspect], axis=1))
     free = near > max(1.0, how.separation * sigma)
