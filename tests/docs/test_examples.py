@@ -4,6 +4,9 @@ import re
 import tomllib
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from passband.camera.scanner import ScannerDistribution
 from passband.campaign.grid import load_campaign
 from passband.dataset.imaging import Imaging, NamedConditions
@@ -31,6 +34,17 @@ def test_the_cameras_on_their_page_are_understood() -> None:
     assert imaging.camera is not None
     assert imaging.camera.processing is not None
     assert NamedConditions.model_validate(held_out["validation"][0]).camera is not None
+
+
+def test_the_scan_on_its_page_runs() -> None:
+    page = (ROOT / "docs" / "scan.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    positions = np.array([[20.0, 30.0], [90.0, 50.0]])
+    labels = torch.zeros((1600, 1600), dtype=torch.int64)
+    names = {"ideal": torch.full((1600, 1600), 0.02), "labels": labels, "positions": positions}
+    exec(text, names)
+    assert names["frame"].image.shape == names["mask"].shape == (512, 512)  # type: ignore[attr-defined]
+    assert len(names["atom"]) == len(names["places"])
 
 
 def test_the_wide_distribution_of_scanners_on_its_page_is_that_of_the_code() -> None:
