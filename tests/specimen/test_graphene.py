@@ -105,7 +105,7 @@ def test_defects_keep_apart_and_there_are_fewer_where_there_is_no_room():
 def test_grain_boundaries_are_fives_and_sevens(periodic):
     found = sheet(field=80.0, grains=3, orientation=Uniform(uniform=(0.0, np.pi / 3.0)), periodic=periodic, seed=2)
     rings = np.bincount(found.ring_sizes[found.ring_sizes < 10], minlength=10)
-    assert rings[5] >= 10
+    assert rings[5] >= 8
     assert rings[5] + rings[7] >= 0.9 * (rings.sum() - rings[6])
     assert euler(found) == (0 if periodic else 12)
     assert 1.15 < bond_lengths(found).min() <= bond_lengths(found).max() < 1.75
@@ -132,7 +132,10 @@ def test_open_sheet_is_turned_and_ends():
     assert np.median(angles) == pytest.approx(0.2 + np.pi / 6.0, abs=0.01)  # bonds are across the rows of zigzag
     assert euler(found) == 12
     assert labels(found)["edge"] > 40
-    assert 20.0 < found.edge_distance.max() < 25.0  # from the middle, less the width of the outermost rings
+    assert (
+        18.0 < found.edge_distance.max() < 23.0
+    )  # from the middle to the border, less the width of the outermost rings
+    assert ((found.atoms.positions[:, :2] > 1.0) & (found.atoms.positions[:, :2] < 49.0)).all()
     assert (found.edge_distance[found.label == 2] == 0.0).all()
 
 

@@ -27,6 +27,7 @@ from passband.specimen.springs import shortest
 from passband.specimen.triangular import commensurate
 
 HARMONICS = np.arange(2, 8)  # of the outline of a hole
+BORDER = 2.0  # Å of vacuum around an open sheet, so that its atoms are inside the cell when they came to rest
 GRAIN_TRIES = 20  # places tried for each grain, of which that farthest from the others is taken
 
 
@@ -38,7 +39,7 @@ class Graphene(Recipe):
     field
         Side of the field, Å. The cell of a periodic crystal has the sides nearest to it that the lattice repeats in.
     periodic
-        Whether bonds go on across the borders of the cell; an open sheet ends there.
+        Whether bonds go on across the borders of the cell; an open sheet ends 2 Å before them.
     grains
         Their number. Their boundaries are chains of rings of five and seven.
     orientation
@@ -148,7 +149,7 @@ def bonded_graphene(recipe: Graphene, *, rng: np.random.Generator) -> tuple[Bond
         """Å from the nearest hole or, in an open sheet, border."""
         found = [hole.depth(places, cell) for hole in holes]
         if cell is None:
-            found.append(np.minimum(places, field - places).min(axis=1))
+            found.append(np.minimum(places, field - places).min(axis=1) - BORDER)
         return np.min(found, axis=0) if found else np.full(len(places), np.inf)
 
     width = drawn(recipe.amorphous, rng)

@@ -117,7 +117,7 @@ def network(
     ----------
     solid
         Which of some positions (m, 2) the sheet covers: none in its holes. Atoms with one bond or none, and pieces of
-        a few atoms, are left out. An open sheet ends at the border of the field.
+        a few atoms, are left out. An open sheet ends where its field does at the latest.
 
     Raises
     ------
