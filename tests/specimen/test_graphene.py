@@ -107,6 +107,8 @@ def test_grain_boundaries_are_fives_and_sevens(periodic):
     rings = np.bincount(found.ring_sizes[found.ring_sizes < 10], minlength=10)
     assert rings[5] >= 8
     assert rings[5] + rings[7] >= 0.9 * (rings.sum() - rings[6])
+    if periodic:
+        assert set(found.parameters["rings"]) == {"5", "6", "7"}
     assert euler(found) == (0 if periodic else 12)
     assert 1.15 < bond_lengths(found).min() <= bond_lengths(found).max() < 1.75
     density = len(found.atoms) * 1.5 / found.bonds.shape[0]

@@ -136,18 +136,13 @@ class BondedSheet:
 
     def rotate(self, a: int, b: int, *, clockwise: bool) -> None:
         """Turn the bond between two sites by 90°."""
-        near = self.turn(a, b, clockwise=clockwise)
-        self.settle([*near, a, b])
-
-    def turn(self, a: int, b: int, *, clockwise: bool) -> list[int]:
-        """Turn a bond as `rotate`, but leave the neighbourhood strained; return the neighbours of its ends."""
         near = self._stalely(a, b)
         self.graph.rotate(a, b, clockwise=clockwise)
         half = self.offset(a, b) / 2.0
         centre = self.positions[a] + half
         turned = np.array([half[1], -half[0]]) if clockwise else np.array([-half[1], half[0]])
         self.positions[a], self.positions[b] = centre - turned, centre + turned
-        return near
+        self.settle([*near, a, b])
 
     def exchange(self, a: int, b: int) -> None:
         """Let the atoms on two neighbouring sites change places."""

@@ -1,6 +1,5 @@
 """Graphene as it lies on a grid: grains and their boundaries, holes, amorphous borders, vacancies, silicon."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,6 +9,7 @@ from pydantic import Field, model_validator
 
 from passband.distribution import Scalar, Uniform, drawn, limits
 from passband.recipe import PassbandError, Recipe
+from passband.specimen.bond_graph import OPEN
 from passband.specimen.bonded_sheet import DEFECT, BondedSheet
 from passband.specimen.crystal import FloatArray
 from passband.specimen.honeycomb import (
@@ -68,7 +68,7 @@ class Graphene(Recipe):
     hole_diameter: Scalar = Uniform(uniform=(10.0, 40.0))
     hole_roughness: float = Field(default=0.15, ge=0.0, le=0.3)
     amorphous: Scalar = 0.0
-    disorder: float = Field(default=0.7, ge=0.0, le=2.0)
+    disorder: float = Field(default=0.7, ge=0.0, le=1.2)
     defects: PointDefects = PointDefects()
     margin: float = Field(default=3.0, ge=2.0)
 
@@ -158,22 +158,23 @@ def bonded_graphene(recipe: Graphene, *, rng: np.random.Generator) -> tuple[Bond
         points[shaken] += recipe.disorder * rng.standard_normal((int(shaken.sum()), 2))
         points = uncrowded(points, cell)
     sheet = network(points, field, periodic=recipe.periodic, solid=lambda places: depth(places) > 0.0)
-    if recipe.grains > 1:
-        _anneal(sheet, lambda places: depth(places) > width)
     sheet.settle()
+    if recipe.grains > 1:
+        _anneal(sheet, depth(sheet.positions) > width)
     sheet.trim()
     place_defects(sheet, recipe.defects, rng=rng)
     return sheet, field
 
 
-def _anneal(sheet: BondedSheet, where: Callable[[FloatArray], NDArray[np.bool_]]) -> None:
-    """Turn bonds as long as that brings rings nearer to six."""
-    waiting = np.flatnonzero((sheet.kind == DEFECT) & where(sheet.positions)).tolist()
+def _anneal(sheet: BondedSheet, ordered: NDArray[np.bool_]) -> None:
+    """Turn bonds, but for those at holes, as long as that brings rings nearer to six."""
+    odd = np.flatnonzero((sheet.kind == DEFECT) & ordered).tolist()
+    waiting = [site for site in odd if max(sheet.graph.ring_sizes(site)) < OPEN]
     while waiting:
         site = waiting.pop()
         for other, clockwise in [(v, way) for v in sheet.graph.neighbours[site] for way in (False, True)]:
             if sheet.graph.turning_cost(site, other, clockwise=clockwise) < 0:
-                sheet.turn(site, other, clockwise=clockwise)
+                sheet.rotate(site, other, clockwise=clockwise)
                 waiting += [site, other]
                 break
 

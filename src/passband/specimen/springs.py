@@ -1,11 +1,12 @@
 """Where the atoms of a bonded sheet come to rest: springs along bonds and at angles, in the plane.
 
-E = Σ_bonds ½ k (r − r₀)² + Σ_angles ½ κ (θ − θ₀)² + Σ_contacts ½ k (r − r_c)². k = 2Da² = 43.8 eV/Å², of a Morse bond
+E = Σ_bonds ½ k (r − r₀)² + Σ_angles ½ κ (θ − θ₀)² + Σ_contacts ½ k_c (r − r_c)². k = 2Da² = 43.8 eV/Å², of a Morse bond
 with D = 5.7 eV and a = 1.96 Å⁻¹, and κ = 7.0 eV/rad² are those that Kalosakas et al., J. Appl. Phys. 113 (2013) 134307,
 fitted to density functional theory of graphene; their anharmonic terms are left out. k alone makes the bulk modulus of
 the plane, k/(2√3) = 203 N/m. Angles are those between neighbours of an atom that follow one another around it: θ₀ is
 120° with two or three of them, 90° with four. A bond of silicon has the same k, and r₀ the sum of the covalent radii of
-Cordero et al., Dalton Trans. (2008) 2832. Contacts keep edge atoms apart that are not bonded, below r_c = 2.1 Å.
+Cordero et al., Dalton Trans. (2008) 2832. Contacts keep edge atoms that are not bonded apart, below r_c = 2.1 Å, with
+k_c = k/4: numbers that were chosen so that few bonds give way.
 
 What it leaves out: buckling (a sheet under pressure stays flat), the second bond of a dangling atom (edges and
 vacancies do not rehybridise), and bonds that break under strain.
@@ -26,6 +27,7 @@ ANGLE = 7.0  # eV/rad²
 CARBON_BOND = 1.42  # Å
 SILICON_BOND = 1.11 + 0.73  # Å: silicon and sp² carbon
 SILICON_SILICON = 2.0 * 1.11  # Å
+PUSH = BOND / 4.0  # eV/Å², of a contact
 CONTACT = 2.1  # Å; the corners across a ring of four are 2.0 Å apart, and no contact
 APPROACH = 0.4  # Å that atoms may come nearer while they come to rest
 FORCE = 0.05  # eV/Å, at which an atom is at rest: k makes 0.001 Å of it
@@ -58,15 +60,16 @@ class Springs:
         distance = np.abs(vector)
         stretch = distance - self.length
         stretch[self.apart] = np.minimum(stretch[self.apart], 0.0)
+        force = np.where(self.apart, PUSH, BOND) * stretch
         direction = np.arctan2(vector.imag, vector.real)
         bend = (((direction[self.after] - direction) % (2.0 * np.pi)) - self.angle) * self.held
         torque = bend[self.before] - bend
-        pull = vector * ((0.5 * BOND) * stretch / distance + 1j * ANGLE * torque / distance**2)
+        pull = vector * (0.5 * force / distance + 1j * ANGLE * torque / distance**2)
         rows, values = np.concatenate([self.end, self.start]), np.concatenate([pull, -pull])
         gradient = np.empty(len(places), complex)
         gradient.real = np.bincount(rows, values.real, len(places))
         gradient.imag = np.bincount(rows, values.imag, len(places))
-        energy = 0.25 * BOND * np.vdot(stretch, stretch) + 0.5 * ANGLE * np.vdot(bend, bend)
+        energy = 0.25 * np.vdot(force, stretch) + 0.5 * ANGLE * np.vdot(bend, bend)
         return float(energy), gradient
 
 
