@@ -1,15 +1,16 @@
 """`passband segment`: micrographs become masks, probabilities, overlays and tables of particles."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from passband.commands.terminal.entry import IMAGES, command
-from passband.commands.terminal.errors import explain, printable
+from passband.commands.terminal.errors import printable
 from passband.commands.terminal.loading import loading
+from passband.commands.terminal.many_images import name_outputs, tried, without_results
 from passband.commands.terminal.options import (
     AsJson,
     Device,
@@ -22,14 +23,11 @@ from passband.commands.terminal.options import (
 from passband.commands.terminal.progress import ProgressBars
 from passband.devices import resolve_device
 from passband.documents import json_text
-from passband.recipe import PassbandError
 from passband.segmentation.shipped import find_model
 
 if TYPE_CHECKING:
     from passband.files.micrograph import Micrograph
     from passband.verdict.segmenting import FileSegmenter
-
-Result = TypeVar("Result")
 
 
 @command(
@@ -66,8 +64,8 @@ def segment(
     from passband.files.listing import find_images
     from passband.files.reading import open_micrograph
 
-    paths = _without_results(find_images(images))
-    stems = name_outputs(paths)
+    paths = without_results(find_images(images))
+    stems = name_outputs(paths, ".mask.tif")
     size = parse_pixel_size(pixel_size)
     folder = find_model(model)
 
@@ -101,11 +99,11 @@ def segment_each(
     with bars.bar("segment", unit="images") as bar:
         for number, (path, stem) in enumerate(stems.items()):
             bar(number, len(stems), note=path.name)
-            micrograph = _tried(partial(opening, path), path, failed)
+            micrograph = tried(partial(opening, path), path, failed)
             if micrograph is None:
                 continue
             segmenter = segmenter or load()
-            row = _tried(partial(segmenter.write, micrograph, path, output, stem=stem), path, failed)
+            row = tried(partial(segmenter.write, micrograph, path, output, stem=stem), path, failed)
             if row is None:
                 continue
             done.append(row)
@@ -113,50 +111,6 @@ def segment_each(
                 bars.warn(f"warning: {row['warning']}")
         bar(len(stems), len(stems))
     return done, failed
-
-
-def _tried(call: Callable[[], Result], path: Path, failed: list[dict[str, str]]) -> Result | None:
-    """Return what a call returns; what is wrong with the file is noted instead of ending the command."""
-    try:
-        return call()
-    except (PassbandError, OSError) as error:
-        failed.append({"image": str(path), "error": _one_line(path, error)})
-        return None
-
-
-def _without_results(paths: Sequence[Path]) -> list[Path]:
-    """Leave out what passband wrote, which a shell's `session/*.tif` names too, and say so; alone it is an error."""
-    from passband.files.own_files import is_result
-
-    results = [path for path in paths if is_result(path)]
-    if len(results) == len(paths):
-        return list(paths)  # each is refused when it is opened
-    for path in results:
-        typer.echo(f"warning: {printable(str(path))} is what passband made of a micrograph; left out", err=True)
-    return [path for path in paths if path not in results]
-
-
-def name_outputs(paths: Sequence[Path]) -> list[str]:
-    """Return the stem of each image's results.
-
-    Raises
-    ------
-    PassbandError
-        Two images have the same stem, so that one mask would overwrite the other.
-    """
-    owners: dict[str, Path] = {}
-    for path in paths:
-        other = owners.setdefault(path.stem, path)
-        if other != path:
-            clash = f"{other} and {path} would both be written to {path.stem}.mask.tif"
-            raise PassbandError(f"{clash}; segment them into two folders")
-    return [path.stem for path in paths]
-
-
-def _one_line(path: Path, error: Exception) -> str:
-    lines, _ = explain(error)
-    text = " ".join(lines).removeprefix("error: ")
-    return text if printable(path.name) in text else f"{printable(str(path))}: {text}"
 
 
 def flat(row: Mapping[str, Any]) -> dict[str, Any]:
