@@ -6,7 +6,8 @@ from tests.description.column_scenes import draw, nearest, square
 
 from passband.description.atoms import find_columns
 from passband.description.lattice import fit_lattice, nearest_distances
-from passband.description.selection import ColumnFinding
+from passband.description.refinement import RefinedColumns
+from passband.description.selection import ColumnFinding, kept_columns
 from passband.description.sites import find_sites, height_groups
 from passband.files.reading import read_micrograph
 from passband.recipe import PassbandError
@@ -88,6 +89,16 @@ def test_two_atoms_closer_than_a_pixel_are_one_column():
     columns = find_columns(counted(draw((60, 60), places, 500.0, 2.0, background=10.0)), 0.2)
     assert len(columns) == 2
     assert columns.height.max() > 1.7 * columns.height.min()
+
+
+def test_of_fitted_columns_that_are_too_near_the_highest_stays():
+    """A chain of three, each half a σ from the next: the middle one is the highest, and the others go for it."""
+    places, heights = [[20.0, 20.0], [21.0, 20.0], [22.0, 20.0], [30.0, 20.0]], [50.0, 90.0, 60.0, 40.0]
+    fitted = np.column_stack([places, heights, np.full(4, np.log(2.0))])
+    fit = RefinedColumns(fitted, np.ones((4, 4)), np.full(4, 30.0), np.zeros((40, 40)), np.ones((40, 40)))
+    assert kept_columns(fit, 1.0, ColumnFinding(), network=True).tolist() == [False, True, False, True]
+    nearer = ColumnFinding(separation=0.1)  # of σ, but a pixel is the least
+    assert kept_columns(fit, 1.0, nearer, network=True).tolist() == [False, True, False, True]
 
 
 def test_pixels_that_are_no_numbers_are_left_out():

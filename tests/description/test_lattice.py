@@ -62,6 +62,18 @@ def test_kinds_tell_a_perovskite_from_its_half():
     assert np.unique(np.column_stack([sites.cells, sites.index]), axis=0).shape[0] == 200  # each in a place of its own
 
 
+def test_substitutes_stay_on_the_lattice():
+    """A fifth of the columns of one site are of another kind, as dopants are."""
+    places = lattice_points((A, 0.0), (0.0, A), 10, basis=((0.0, 0.0), (A / 2, A / 2)))
+    kinds = np.repeat([0, 1], 100)
+    kinds[:100:5] = 2
+    lattice = fit_lattice(places, kinds)
+    assert lattice is not None
+    assert lattice.lengths == pytest.approx((A, A))
+    assert len(lattice.members) == 100
+    assert lattice.share == 1.0
+
+
 def test_vacancies_and_strangers_do_no_harm():
     rng = SEED(2)
     places = lattice_points((2.5, 0.0), (-1.25, 2.165), 20)[rng.random(400) > 0.2]

@@ -42,7 +42,7 @@ class FittedLattice:
     rms
         Of the distances, along x and y, of the members from their places, Å.
     share
-        Of all columns of that class that are members.
+        Of all columns of the members' most frequent kind that are members.
     """
 
     vectors: Array
@@ -125,9 +125,10 @@ def fit_lattice(positions: ArrayLike, kinds: ArrayLike | None = None) -> FittedL
     search = _VectorSearch(places, kind)
     for pair in search.pairs():
         members, cells = search.grain(pair)
-        same = np.count_nonzero(kind == kind[members[0]])
-        if len(members) >= max(_FEWEST, _LEAST_SHARE * same):
-            lattice = _fitted(places, members, cells, float(len(members) / same))
+        kinds, counts = np.unique(kind[members], return_counts=True)
+        share = float(counts.max() / np.count_nonzero(kind == kinds[counts.argmax()]))
+        if len(members) >= _FEWEST and share >= _LEAST_SHARE:
+            lattice = _fitted(places, members, cells, share)
             if lattice is not None and lattice.rms < search.tolerance:
                 return lattice
     return None
@@ -205,11 +206,10 @@ class _VectorSearch:
         return sorted(peaks, key=lambda vector: float(np.hypot(*vector)))[:_PEAKS]
 
     def _step(self, start: NDArray[np.intp], vector: Array) -> NDArray[np.intp]:
-        """Column of the same kind that a vector leads to from each of `start`; −1 where there is none."""
+        """Column that a vector leads to from each of `start`; −1 where there is none. Substitutes count as well."""
         distance, end = self.tree.query(self.places[start] + vector, distance_upper_bound=self.tolerance)
         hit = np.isfinite(distance)
-        found = np.where(hit, end, -1)
-        return np.where(hit & (self.kind[start] == self.kind[found]), found, -1)
+        return np.where(hit, end, -1)
 
     def _agreeing(self, pair: Array) -> float:
         """Share of some columns that three of the four steps lead from."""
