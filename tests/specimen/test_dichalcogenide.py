@@ -105,6 +105,9 @@ def test_open_layer_is_turned_and_within_the_field():
     pairs = cKDTree(metals).query_pairs(3.4, output_type="ndarray")
     offset = metals[pairs[:, 1]] - metals[pairs[:, 0]]
     assert np.arctan2(offset[:, 1], offset[:, 0]) % (np.pi / 3.0) == pytest.approx(0.3)
+    chalcogens = found.columns[found.metal_columns :]
+    middle = (np.abs(chalcogens - 40.0) < 35.0).all(axis=1)
+    assert cKDTree(metals).query(chalcogens[middle], 3)[0] == pytest.approx(3.282 / np.sqrt(3.0))
     area = np.sqrt(3.0) / 2.0 * 3.282**2
     assert found.metal_columns == pytest.approx(80.0**2 / area, rel=0.05)
     assert len(found.columns) == pytest.approx(2 * 80.0**2 / area, rel=0.05)

@@ -82,6 +82,13 @@ def test_point_defects(kind, rings, atoms):
         assert np.isin(found.bonds, silicon).sum() == int(kind[-1])
 
 
+def test_silicon_beside_a_vacancy_always_takes_four_bonds():
+    """Silicon binds before two carbon atoms do, whichever is nearer."""
+    found = one("silicon_4", 12, field=80.0)
+    assert labels(found)["silicon_4"] == 12
+    assert odd_rings(found) == [5] * 24
+
+
 def test_silicon_with_three_bonds_stands_out_of_the_plane():
     found = one("silicon_3", 8, field=80.0)
     heights = found.atoms.positions[found.label == 3, 2] - 3.0

@@ -106,6 +106,75 @@ def test_bonds_turn_at_their_rate_wherever_they_are():
     assert abs(made - expected) < 4.0 * np.sqrt(expected)
 
 
+def test_bonds_between_two_defect_atoms_heal_at_their_rate_too():
+    """Both ends propose them, so that each proposal counts half: the bond between the fives of a Stone–Wales defect."""
+    made = expected = 0.0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        sheet, _ = bonded_graphene(Graphene(field=40.0, defects=PointDefects(stone_wales=6)), rng=rng)
+        turned = []
+        sheet.rotate = lambda a, b, *, clockwise, kept=turned: kept.append((a, b))
+        SheetKinetics(sheet, BeamDamage(**STILL | {"reversal": 0.5}), rng=rng).advance()
+        bonds = [(int(a), int(b)) for a, b in sheet.bonds()]
+        expected += 0.25 * sum(sheet.graph.turning_cost(*bond, clockwise=way) < 0 for bond in bonds for way in (0, 1))
+        made += len(turned)
+    assert abs(made - expected) < 4.0 * np.sqrt(expected)
+
+
+def test_no_turn_costs_more_than_a_stone_wales_defect():
+    rng = np.random.default_rng(0)
+    sheet, _ = bonded_graphene(Graphene(field=40.0, defects=PointDefects(stone_wales=8)), rng=rng)
+    costs = []
+    sheet.rotate = lambda a, b, *, clockwise: costs.append(sheet.graph.turning_cost(a, b, clockwise=clockwise))
+    SheetKinetics(sheet, BeamDamage(**STILL | {"rotation": 5.0}), rng=rng).advance()
+    assert len(costs) > 1000
+    assert 0 < min(costs) <= max(costs) == 4
+
+
+def test_silicon_leaves_at_its_own_rate_only():
+    sheet, _ = bonded_graphene(Graphene(field=40.0, **HOLE), rng=np.random.default_rng(0))
+    edge = np.flatnonzero(sheet.kind == EDGE).tolist()
+    for site in edge:
+        sheet.place(site, SILICON)
+    events = []
+    sheet.leave = lambda site: events.append(site)
+    SheetKinetics(sheet, BeamDamage(**STILL | {"knock_on_edge": 10.0}), rng=np.random.default_rng(0)).advance()
+    assert events == []
+    SheetKinetics(sheet, BeamDamage(**STILL | {"knock_on_silicon": 2.0}), rng=np.random.default_rng(0)).advance()
+    assert len(events) == pytest.approx(2.0 * len(edge), abs=4.0 * np.sqrt(2.0 * len(edge)))
+    assert set(events) <= set(edge)
+
+
+def test_silicon_goes_back_with_the_edge():
+    """Of two edge atoms side by side the carbon one leaves; the silicon beside it hangs loose, and moves on."""
+    sheet, _ = bonded_graphene(Graphene(field=40.0, **HOLE), rng=np.random.default_rng(0))
+    edge = [int(a) for a in np.flatnonzero(sheet.kind == EDGE)]
+    a, b = next((a, b) for a in edge for b in sheet.graph.neighbours[a] if b in edge)
+    sheet.place(a, SILICON)
+    number = int(sheet.identity[a])
+    sheet.leave(b)
+    sheet.classify()
+    (site,) = np.flatnonzero((sheet.numbers == SILICON) & (sheet.kind >= 0))
+    assert sheet.identity[site] == number
+    assert site != a
+
+
+def test_pieces_that_are_cut_off_leave():
+    """The atoms five bonds from a site are taken away, and with them goes the island of 31 within."""
+    sheet, _ = bonded_graphene(Graphene(field=40.0), rng=np.random.default_rng(0))
+    shells = [{0}]
+    for _ in range(5):
+        grown = {v for site in shells[-1] for v in sheet.graph.neighbours[site]}
+        shells.append(shells[-1] | grown)
+    ring = sorted(shells[5] - shells[4])
+    start = len(sheet.present)
+    sheet.leave(*ring)
+    sheet.classify()
+    assert len(shells[4]) == 31
+    assert not any(sheet.graph.neighbours[site] for site in shells[5])
+    assert 46 <= start - len(sheet.present) <= 60
+
+
 def test_stone_wales_defects_heal_by_reversal():
     frames = movie({"defects": PointDefects(stone_wales=5)}, {"frames": 40, "reversal": 0.5})
     assert frames[0].parameters["rings"]["5"] == 10
@@ -153,6 +222,8 @@ def test_long_damage_keeps_a_sheet_sound():
     while len(frame.atoms) > 0.6 * start:
         degree = np.bincount(frame.bonds.ravel(), minlength=len(frame.atoms))
         assert degree.min() >= 2
+        on_rings = frame.ring_atoms[np.repeat(frame.ring_sizes, frame.ring_sizes) < 10]
+        assert len(np.unique(on_rings)) == len(frame.atoms)  # no chains
         assert (degree[frame.atoms.numbers == CARBON] <= 3).all()
         assert (degree <= 4).all()
         distances = frame.atoms.get_all_distances(mic=True)
