@@ -58,7 +58,7 @@ def test_wide_columns_are_fitted_on_means_of_pixels_with_the_same_result():
     assert (
         np.abs(shift.mean(axis=0)).max() < 0.15
     )  # 16 columns of 0.15 pixels each; half a pixel too little of 4 means 1.5
-    assert np.median(columns.sigma) == pytest.approx(0.325, rel=0.03)
+    assert np.median(columns.sigma) == pytest.approx(0.325, rel=0.01)  # 1.5 % wider with the pixels' own width
     assert distance.max() < 0.6
 
 

@@ -172,4 +172,5 @@ def test_displacements_show_one_atom_that_is_off_and_a_shifted_sub_lattice_does_
     lattice = fit_lattice(places, np.repeat([0, 1], 100))
     moved = displacements(places, lattice, find_sites(places, lattice))
     assert moved[44] == pytest.approx([0.3, -0.1], abs=0.01)
+    assert np.abs(lattice.vectors).max(axis=1) == pytest.approx([A, A], abs=1e-6)  # rejects a fit that it moves
     assert np.abs(np.delete(moved, 44, axis=0)).max() < 0.02
