@@ -28,8 +28,6 @@ class AtomColumns:
         nowhere in the image a blob as high.
     x_error, y_error
         Estimated standard errors of the place, in pixels.
-    border
-        Distance to the nearest edge of the image, Å.
     classes
         Names of the classes.
     pixel_size
