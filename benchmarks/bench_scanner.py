@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from passband.camera.scan_estimates import INDEPENDENT, WEIGHTS, ScanEstimate, estimate_scan
-from passband.camera.scan_image import scanned, scanned_labels
 from passband.camera.scan_path import ScanPath, recorded_positions, scan_path, seen_positions
+from passband.camera.scan_reading import scanned, scanned_labels
 from passband.camera.scan_readout import detected, scan_frames
 from passband.camera.scanner import Scanner, ScannerDistribution
 from passband.electron import ELEMENTARY_CHARGE

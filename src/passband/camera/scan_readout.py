@@ -14,8 +14,8 @@ from torch import Tensor
 
 from passband.camera.autoregression import stationary_over_rows
 from passband.camera.exposure import BUMPS, slow_field
-from passband.camera.scan_image import scanned
 from passband.camera.scan_path import ScanPath
+from passband.camera.scan_reading import scanned
 from passband.camera.scanner import Scanner
 from passband.microscope.detector import electron_counts
 from passband.recipe import PassbandError

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from passband.camera.scan_image import scanned, scanned_labels
 from passband.camera.scan_path import recorded_positions, scan_path
+from passband.camera.scan_reading import scanned, scanned_labels
 from passband.camera.scanner import Scanner
 from passband.recipe import PassbandError
 
