@@ -23,6 +23,7 @@ def test_circles_are_where_the_columns_are():
     away = np.hypot(*(centres[:, None] - expected[None]).transpose(2, 0, 1))
     assert away.min(axis=0).max() < 1e-9
     assert len(centres) == 36
+    assert figure.axes[0].get_title(loc="left") == "micrograph; a 4.000, b 4.000 Å, 90.0°"
     assert len(to_png(figure)) > 1000
 
 

@@ -12,7 +12,7 @@ from passband.description.columns import AtomColumns
 from passband.description.lattice import FittedLattice
 from passband.description.rings import RingFaces
 from passband.figures.segmentation import draw_micrograph, side_by_side
-from passband.figures.style import COLOURS, INK, LABEL, PREDICTED, draw_legend, label_axes
+from passband.figures.style import COLOURS, INK, PREDICTED, draw_legend, label_axes
 
 _RING_COLOURS = {5: "#2563eb", 6: "#cbd5e1", 7: "#ff7a00"}
 _OTHER = "#9333ea"  # rings of other sizes
@@ -25,7 +25,7 @@ def columns_figure(image: NDArray[Any], columns: AtomColumns, *, lattice: Fitted
     for axes in (left, right):
         draw_micrograph(axes, image, columns.pixel_size)
         label_axes(axes, x="x (nm)")
-    label_axes(left, y="y (nm)", title="micrograph")
+    label_axes(left, y="y (nm)", title=f"micrograph{_lattice_text(lattice)}")
     draw_columns(right, columns)
     several = len(columns.classes) > 1  # whose names stand there
     label_axes(right, title="" if several else f"{len(columns)} columns")
@@ -75,9 +75,14 @@ def _draw_vectors(axes: Axes, lattice: FittedLattice, columns: AtomColumns) -> N
     """Draw a and b from the member nearest to the middle of the image."""
     away = np.hypot(*(columns.positions - columns.positions.mean(axis=0)).T)
     start = columns.positions[lattice.members[np.argmin(away[lattice.members])]]
-    plate = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.0}
-    for vector, name, length in zip(lattice.vectors, "ab", lattice.lengths, strict=True):
+    for vector in lattice.vectors:
         ends = _nanometres(columns, np.array([start, start + vector]))
         axes.annotate("", ends[1], ends[0], arrowprops={"arrowstyle": "->", "color": COLOURS[0], "linewidth": 1.8})
-        text = f"{name} {length:.3f} Å"
-        axes.annotate(text, ends[1], (4, -4), textcoords="offset points", color=INK, fontsize=LABEL, bbox=plate)
+
+
+def _lattice_text(lattice: FittedLattice | None) -> str:
+    """Return lengths and angle of a lattice, as they stand above the micrograph."""
+    if lattice is None:
+        return ""
+    a, b = lattice.lengths
+    return f"; a {a:.3f}, b {b:.3f} Å, {lattice.angle:.1f}°"
