@@ -86,7 +86,7 @@ def draw_simulated(folder: Path) -> None:
         run("segment", str(path), "-o", str(folder))
         found = imread(folder / f"{name}.mask.tif") > 0
         dice = 2 * np.count_nonzero(found & (truth > 0)) / (np.count_nonzero(found) + np.count_nonzero(truth))
-        print(f"Dice of {name}: {dice:.3f}")
+        print(f"Dice of {name}: {dice:.3f}; wrong: {np.mean(found != (truth > 0)):.1%} of the pixels")
     run("advise", "--focal-spread", f"{FOCAL_SPREAD:g}", "--dose", f"{DOSE:g}", "-o", str(folder / "advice"))
     draw_rings(folder)
     (IMAGES / "advice.png").write_bytes((folder / "advice" / "advice.png").read_bytes())

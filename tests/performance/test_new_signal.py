@@ -71,3 +71,31 @@ def test_one_of_the_network_goes_into_the_prediction(table: PerformanceTable, tr
     untold = ErrorModel(table, trained, pixel).images
     errors = [one.regression("error_area", known=False).errors for one in (told, untold)]
     assert errors[0].std() < 0.5 * errors[1].std()
+
+
+def test_one_of_the_camera_is_told_and_refuses_nothing(table: PerformanceTable, trained, pixel: float) -> None:
+    # rejects a kind that is left out of the reasons, and one that takes the prediction away
+    SIGNALS.remove("skewness")
+    SIGNALS.add(Signal("skewness", kind="camera", words="skewness", label="skewness", measure=skewness))
+    usual = {"entropy": 0.03, "unsure_area": 0.02, "expected_error_area": 0.01, "predicted_area": 0.2}
+    usual |= {"feature_distance": 1.0, "spectrum_distance": 1.0, "skewness": 9.0}
+    error_model = ErrorModel(with_column(table), trained, pixel)
+    found = weigh(error_model, Evidence(ESTIMATE, usual), advise=False)
+    assert any(one.startswith("skewness is 9, which is rare inside the training") for one in found.reasons)
+    assert found.error_area is not None
+
+
+def test_an_error_may_fall_with_one_of_the_camera(table: PerformanceTable, trained, pixel: float) -> None:
+    # rejects slopes that are held at zero where more of a signal means less error
+    SIGNALS.remove("skewness")
+    images = dict(table.images)
+    images["skewness"] = tuple(1.0 / (0.01 + one) for one in images["error_area"])
+    spreads = []
+    for kind in ("camera", "network"):
+        SIGNALS.add(Signal("skewness", kind=kind, words="skewness", label="skewness", measure=skewness))
+        model = ErrorModel(table.model_copy(update={"images": images}), trained, pixel).images
+        assert model.rising(known=False)[model.names.index("skewness")] == (kind == "network")
+        spreads.append(model.regression("error_area", known=False).errors.std())
+        SIGNALS.remove("skewness")
+    SIGNALS.add(Signal("skewness", kind="camera", words="skewness", label="skewness", measure=skewness))
+    assert spreads[0] < spreads[1]

@@ -67,7 +67,7 @@ def atoms(
 
 def _write(micrograph: "Micrograph", path: Path, output: Path, *, stem: str, dark: bool) -> dict[str, Any]:
     """Write the files of one micrograph, the picture last; return its row."""
-    from passband.description.atom_files import atom_files, lattice_of, lattice_report, write_columns
+    from passband.description.atom_files import lattice_of, lattice_report, write_columns
     from passband.description.atoms import find_columns
     from passband.description.selection import ColumnFinding
     from passband.durable import write_atomically
@@ -79,11 +79,10 @@ def _write(micrograph: "Micrograph", path: Path, output: Path, *, stem: str, dar
     refuse_foreign(picture)
     finding = ColumnFinding(contrast="dark" if dark else "bright")
     found = find_columns(micrograph.array, micrograph.known_pixel_size, finding=finding)
-    report = lattice_report(found)
-    write_columns(found, output, stem=stem)
-    figure = columns_figure(micrograph.array, found, lattice=lattice_of(found))
-    write_atomically(picture, to_png(figure))
-    files = {**atom_files(output, stem), "picture": picture}
+    lattice = lattice_of(found)
+    report = lattice_report(found, lattice)
+    files = {**write_columns(found, output, stem=stem, report=report), "picture": picture}
+    write_atomically(picture, to_png(columns_figure(micrograph.array, found, lattice=lattice)))
     return {
         "image": str(path),
         "columns": report["columns"],

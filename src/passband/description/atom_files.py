@@ -34,14 +34,19 @@ def column_rows(columns: AtomColumns) -> list[dict[str, Any]]:
     return [{**row, "class": name} for row, name in zip(rows, columns.names, strict=True)]
 
 
-def write_columns(columns: AtomColumns, output: Path, *, stem: str) -> dict[str, Path]:
-    """Write the table, the structure and the lattice report of one image; return the files by name (`atom_files`)."""
+def write_columns(
+    columns: AtomColumns, output: Path, *, stem: str, report: dict[str, Any] | None = None
+) -> dict[str, Path]:
+    """Write the table, the structure and the lattice report of one image; return the files by name (`atom_files`).
+
+    `report` is that of `lattice_report`, which is made where it is not given.
+    """
     output.mkdir(parents=True, exist_ok=True)
     files = atom_files(output, stem)
     write_csv(files["table"], column_rows(columns), COLUMNS, digits=7, line_end="\n")
     write_extended_xyz(files["structure"], [columns])
-    report = json.dumps(lattice_report(columns), indent=1, allow_nan=False)
-    write_atomically(files["lattice"], f"{report}\n".encode())
+    text = json.dumps(report or lattice_report(columns), indent=1, allow_nan=False)
+    write_atomically(files["lattice"], f"{text}\n".encode())
     return files
 
 
@@ -90,14 +95,14 @@ def lattice_of(columns: AtomColumns) -> FittedLattice | None:
     return fit_lattice(columns.positions, column_kinds(columns))
 
 
-def lattice_report(columns: AtomColumns) -> dict[str, Any]:
+def lattice_report(columns: AtomColumns, lattice: FittedLattice | None = None) -> dict[str, Any]:
     """Return the number of columns, their spacing, lattice and sites as JSON numbers; null where there are none.
 
-    `spacing_A` is the median distance to the nearest column. A site has its `fraction` of a and b, the number of its
-    columns and their median height.
+    `lattice` is that of `lattice_of`, which is fitted where it is not given. `spacing_A` is the median distance to the
+    nearest column. A site has its `fraction` of a and b, the number of its columns and their median height.
     """
     nearest = nearest_distances(columns.positions)
-    lattice = lattice_of(columns)
+    lattice = lattice or lattice_of(columns)
     report: dict[str, Any] = {
         "columns": len(columns),
         "spacing_A": float(np.median(nearest)) if nearest.size else None,
