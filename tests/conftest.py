@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fixtures.command_line",
     "tests.fixtures.campaigns",
     "tests.fixtures.models",
+    "tests.fixtures.column_networks",
 ]
 torch.set_num_threads(min(2, os.cpu_count() or 1, int(os.environ.get("OMP_NUM_THREADS", "2") or 2)))
 

@@ -42,6 +42,37 @@ def test_columns_become_a_table_a_structure_a_lattice_and_a_picture(run: Run, la
     assert float(rows[0]["x_px"]) * PIXEL == pytest.approx(float(rows[0]["x_A"]), rel=1e-5)
     said = run("atoms", tmp_path / "one.tif", "-o", tmp_path / "out").out
     assert "one.atoms.csv: 49 columns, nearest 3.89 Å apart; lattice 3.901 × 3.901 Å, 90.0°\n" in said
+    assert "  from the image alone; no network was asked\n" in said
+
+
+def test_a_network_finds_the_columns_and_is_named(run: Run, lattice, column_network: Path, tmp_path: Path) -> None:
+    write_image_tiff(tmp_path / "one.tif", lattice, (PIXEL, PIXEL))
+    arguments = ("atoms", tmp_path / "one.tif", "-o", tmp_path / "out", "--model")
+    one = json.loads(run(*arguments, column_network, "--json").out)["images"][0]
+    assert (one["columns"], one["model"], one["verdict"], one["warning"]) == (49, "spots", "not calibrated", "")
+    assert "  by spots; not calibrated\n" in run(*arguments, column_network).out
+    assert json.loads(run(*arguments, "none", "--json").out)["images"][0]["model"] is None
+    outcome = run(*arguments, "gone")
+    assert (outcome.code, len(outcome.error_lines)) == (2, 1)
+
+
+def test_the_shipped_network_that_fits_is_asked(run: Run, lattice, shipped_columns: str, tmp_path: Path) -> None:
+    write_image_tiff(tmp_path / "one.tif", lattice, (PIXEL, PIXEL))
+    told = json.loads(run("atoms", tmp_path / "one.tif", "-o", tmp_path / "out", "--json").out)
+    assert told["images"][0]["model"] == shipped_columns
+    models = json.loads(run("models", "--json").out)
+    assert [(one["task"], one["mode"], one["pixel_size_A"]) for one in models] == [("atoms", "STEM", [0.05, 0.3])]
+
+
+def test_images_of_another_microscope_are_warned_of(run: Run, lattice, tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", lattice)
+    (tmp_path / "one.json").write_text('{"pixel_size": "0.4 A", "experiment_type": "TEM", "voltage": "300 kV"}')
+    outcome = run("atoms", tmp_path / "one.npy", "-o", tmp_path / "out", "-q")
+    assert outcome.code == 0
+    assert outcome.err.splitlines() == [
+        f"warning: {tmp_path / 'one.npy'}: the file says TEM, and columns are looked for as in STEM images; "
+        "au_hrtem is for such images: passband segment"
+    ]
 
 
 def test_dark_columns_are_found_where_they_are_asked_for(run: Run, lattice, tmp_path: Path) -> None:

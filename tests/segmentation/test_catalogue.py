@@ -1,10 +1,19 @@
 """What the shipped networks are for is read from their cards."""
 
+import numpy as np
 import pytest
+from tests.fixtures.column_networks import SCAN
 from tests.fixtures.models import card
 
-from passband.dataset.imaging import Imaging
-from passband.segmentation.catalogue import catalogue, recorded_pixels, summary
+from passband.files.micrograph import Micrograph
+from passband.segmentation.catalogue import (
+    catalogue,
+    finds_columns,
+    fitting_network,
+    named_for,
+    recorded_pixels,
+    summary,
+)
 from passband.segmentation.shipped import DEFAULT, shipped_models
 
 
@@ -22,12 +31,58 @@ def test_every_shipped_network_is_told_with_its_mode_pixels_and_materials():
 def test_recorded_pixels_are_those_before_resampling():
     """Rejects a range that multiplies by the oversampling, and one that begins with coarser pixels than were given."""
     for oversampling, pixels in (({"uniform": [0.5, 2.0]}, (0.35, 1.0)), (1.0, (0.7, 0.9)), (0.9, (0.7, 1.0))):
-        imaging = Imaging.model_validate(
-            {"pixel_size": {"uniform": [0.7, 0.9]}, "patch": 32, "camera": {"oversampling": oversampling}}
-        )
-        assert recorded_pixels(card(), imaging) == pytest.approx(pixels)
+        imaging = {"pixel_size": {"uniform": [0.7, 0.9]}, "patch": 32, "camera": {"oversampling": oversampling}}
+        assert recorded_pixels(card(imaging=imaging)) == pytest.approx(pixels)
 
 
 def test_a_card_that_says_little_is_told_as_far_as_it_goes():
     told = summary("mine", card())
     assert told == ("mine", "TEM", "particle", (0.8, 0.8), None, (), False)
+
+
+def test_a_network_that_finds_columns_is_told_by_its_classes():
+    """Rejects a card of a scan read as one of a simulation in the TEM."""
+    assert summary("spots", card().model_copy(update={**SCAN, "name": "spots"}))[1:] == (
+        "STEM",
+        "atoms",
+        (0.05, 0.3),
+        (60.0, 300.0),
+        (),
+        False,
+    )
+    several = ("background", "metal column", "chalcogen column")
+    assert finds_columns(card().model_copy(update={"classes": several}))
+    for classes in (("background", "particle"), ("background", "column", "particle"), ("background", "columnar")):
+        assert not finds_columns(card().model_copy(update={"classes": classes}))
+
+
+def image(mode=None, pixel_size=0.8, energy=None):
+    return Micrograph(np.zeros((4, 4)), pixel_size=pixel_size, energy=energy, mode=mode)
+
+
+def test_the_network_for_an_image_is_of_its_microscope_its_beam_and_its_pixels():
+    for facts, name in (
+        ({}, DEFAULT),
+        ({"mode": "TEM", "energy": 300e3}, DEFAULT),
+        ({"mode": "TEM", "energy": 80e3}, "hrtem_particles"),
+        ({"mode": "TEM", "energy": 60e3}, None),
+        ({"pixel_size": 0.01}, DEFAULT),
+        ({"pixel_size": 1.0}, None),
+        ({"mode": "SEM"}, None),
+    ):
+        found = fitting_network(image(**facts))
+        assert (found.name if found else None) == name, facts
+    assert fitting_network(image(), task="atoms") is None
+
+
+def test_words_for_an_image_that_is_anothers_business(shipped_columns: str):
+    assert named_for(image("STEM", 0.2)) == "spots is for such images: passband atoms"
+    assert named_for(image(None, 0.2)) == ""
+    assert named_for(image("TEM", 0.2)) == ""
+
+
+def test_words_that_name_the_command():
+    assert named_for(image("TEM", energy=300e3)) == "au_hrtem is for such images: passband segment"
+    assert named_for(image("TEM", energy=80e3)) == (
+        "hrtem_particles is for such images: passband segment --model hrtem_particles"
+    )

@@ -239,3 +239,9 @@ def test_files_of_another_kind_are_outside(error_model, trained, facts, said) ->
     assert verdict_on(error_model, given(), QUIET, file=reasons).outcome == "outside"
     fine = Micrograph(np.zeros((4, 4)), pixel_size=(0.8, 0.8), energy=300e3, mode="TEM")
     assert file_reasons(card, fine) == []
+
+
+def test_the_network_that_fits_is_named(trained, shipped_columns: str) -> None:
+    card = ModelCard(architecture=UNetRecipe.preset("tiny"), pixel_size=0.8, conditions=trained.model_dump(mode="json"))
+    [reason] = file_reasons(card, Micrograph(np.zeros((4, 4)), pixel_size=0.2, energy=300e3, mode="STEM"))
+    assert reason.text.endswith(f"knows TEM images only; {shipped_columns} is for such images: passband atoms")

@@ -2,22 +2,18 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from passband.commands.terminal.entry import IMAGES, command
 from passband.commands.terminal.errors import printable
+from passband.commands.terminal.loading import loading
 from passband.commands.terminal.many_images import name_outputs, tried, without_results
-from passband.commands.terminal.options import AsJson, Frame, PixelSize, Quiet, parse_pixel_size
+from passband.commands.terminal.options import AsJson, Device, Frame, PixelSize, Quiet, parse_pixel_size
 from passband.commands.terminal.progress import ProgressBars
+from passband.devices import resolve_device
 from passband.documents import json_text
-
-if TYPE_CHECKING:
-    from passband.files.micrograph import Micrograph
-
-#: No network found the columns, so no verdict can rest on one.
-VERDICT = "not calibrated"
 
 
 @command(
@@ -28,6 +24,7 @@ VERDICT = "not calibrated"
 passband atoms image.dm4 -o columns
 passband atoms session/ 'more/*.tif' --pixel-size 9.3pm -o columns --json
 passband atoms abf.tif --dark -o columns                       (columns are darker than what is between them)
+passband atoms image.tif --model out/model -o columns          (a network of your own; none: the image alone)
 """,
 )
 def atoms(
@@ -35,15 +32,26 @@ def atoms(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
     pixel_size: PixelSize = None,
     frame: Frame = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-M",
+            metavar="MODEL",
+            help="Network that says where columns are: a folder, a shipped one, or none for the image alone. Default: "
+            "the shipped one that finds atoms in such images (passband models).",
+        ),
+    ] = None,
     dark: Annotated[bool, typer.Option("--dark", help="Columns are dark, as in (annular) bright field.")] = False,
+    device: Device = "auto",
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the atomic columns of scanning micrographs, fit them, and the lattice that they lie on.
 
-    Columns are found in the image itself; no network comes with passband for it yet, so look at the picture. Writes for
-    each image a table, extended XYZ, the lattice as JSON and a picture. A file that cannot be read is reported on one
-    line; the others are still looked at, and the exit code is 2.
+    A network says where columns are and of which class, or the image alone does. Writes for each image a table,
+    extended XYZ, the lattice as JSON and a picture to look at. A file that cannot be read is reported on one line; the
+    others are still looked at, and the exit code is 2.
     """
     from passband.files.listing import find_images
     from passband.files.reading import open_micrograph
@@ -51,6 +59,13 @@ def atoms(
     paths = without_results(find_images(images))
     stems = name_outputs(paths, ".atoms.csv")
     opening = partial(open_micrograph, pixel_size=parse_pixel_size(pixel_size), frame=frame)
+    with loading():
+        from passband.description.selection import ColumnFinding
+        from passband.reports.atoms import write_atoms
+        from passband.verdict.finding import ColumnFinder
+
+        finding = ColumnFinding(contrast="dark" if dark else "bright")
+        finder = ColumnFinder(model, device=resolve_device(device), finding=finding)
     output.mkdir(parents=True, exist_ok=True)
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
@@ -58,46 +73,16 @@ def atoms(
         for number, (path, stem) in enumerate(zip(paths, stems, strict=True)):
             bar(number, len(paths), note=path.name)
             micrograph = tried(partial(opening, path), path, failed)
-            if micrograph is not None:
-                row = tried(partial(_write, micrograph, path, output, stem=stem, dark=dark), path, failed)
-                done += [] if row is None else [row]
+            if micrograph is None:
+                continue
+            row = tried(partial(write_atoms, micrograph, finder, path, output, stem=stem), path, failed)
+            if row is None:
+                continue
+            done.append(row)
+            if row["warning"]:
+                bars.warn(f"warning: {row['warning']}")
         bar(len(paths), len(paths))
     _tell(done, failed, quiet=quiet, as_json=as_json)
-
-
-def _write(micrograph: "Micrograph", path: Path, output: Path, *, stem: str, dark: bool) -> dict[str, Any]:
-    """Write the files of one micrograph, the picture last; return its row."""
-    from passband.description.atom_files import lattice_of, lattice_report, write_columns
-    from passband.description.atoms import find_columns
-    from passband.description.selection import ColumnFinding
-    from passband.durable import write_atomically
-    from passband.figures.atoms import columns_figure
-    from passband.figures.style import to_png
-    from passband.files.own_files import refuse_foreign
-
-    picture = output / f"{stem}.atoms.png"
-    refuse_foreign(picture)
-    finding = ColumnFinding(contrast="dark" if dark else "bright")
-    found = find_columns(micrograph.array, micrograph.known_pixel_size, finding=finding)
-    lattice = lattice_of(found)
-    report = lattice_report(found, lattice)
-    files = {**write_columns(found, output, stem=stem, report=report), "picture": picture}
-    write_atomically(picture, to_png(columns_figure(micrograph.array, found, lattice=lattice)))
-    return {
-        "image": str(path),
-        "columns": report["columns"],
-        "spacing_A": report["spacing_A"],
-        "lattice": _lattice(report["lattice"]),
-        "verdict": VERDICT,
-        "pixel_size_A": list(micrograph.known_pixel_size),
-        "outputs": {kind: str(file) for kind, file in files.items()},
-    }
-
-
-def _lattice(report: dict[str, Any] | None) -> dict[str, Any] | None:
-    if report is None:
-        return None
-    return {name: report[name] for name in ("vectors_A", "lengths_A", "angle_deg", "share")}
 
 
 def _tell(done: list[dict[str, Any]], failed: list[dict[str, str]], *, quiet: bool, as_json: bool) -> None:
@@ -106,6 +91,8 @@ def _tell(done: list[dict[str, Any]], failed: list[dict[str, str]], *, quiet: bo
     elif not quiet:
         for row in done:
             typer.echo(f"{printable(row['outputs']['table'])}: {row['columns']} columns{_words(row)}")
+            by = f"by {row['model']}" if row["model"] else "from the image alone; no network was asked"
+            typer.echo(printable(f"  {by}; {row['verdict']}" if row["model"] else f"  {by}"))
     for row in failed:
         typer.echo(printable(f"error: {row['error']}"), err=True)
     if failed:

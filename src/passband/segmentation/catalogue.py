@@ -1,15 +1,19 @@
-"""What each shipped network is for: microscope, task, pixels, energy and materials, from its card."""
+"""What each shipped network is for, from its card: microscope, task, pixels, energy, materials; and which one fits."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from passband.dataset.imaging import Imaging
-from passband.dataset.physics import IMAGES, WAVES
-from passband.dataset.simulation import Simulation
-from passband.distribution import limits
+from pydantic import TypeAdapter
+
+from passband.distribution import Scalar, limits
+from passband.files.micrograph import Micrograph
 from passband.segmentation.card import ModelCard, read_card
 from passband.segmentation.shipped import DEFAULT, find_model, shipped_models
 
 COARSER = 1.25  # pixels coarser than the network's by more than this lack detail that it was trained on
+ATOMS = "atoms"  # task of the networks that find columns
+_COLUMN = "column"
+_ENERGY = 0.01  # relative, by which the energy of a beam may be off
 
 
 class ModelSummary(NamedTuple):
@@ -22,7 +26,8 @@ class ModelSummary(NamedTuple):
     mode
         Of the microscope: "TEM", "STEM" or "SEM".
     task
-        What it finds: its classes but for the background, such as "particle".
+        What it finds: "atoms", if it finds columns (`finds_columns`); else its classes but for the background, such as
+        "particle".
     pixel_size_A
         Smallest and largest pixels, Å, of the recordings that it was trained on; finer ones are resampled, and coarser
         ones lack detail.
@@ -54,28 +59,87 @@ def catalogue() -> list[ModelSummary]:
     return [summary(name, read_card(find_model(name))) for name in shipped_models()]
 
 
+def finds_columns(card: ModelCard) -> bool:
+    """Whether the classes of a network beside the background are columns: "column", or "metal column" and the like."""
+    return all(f" {name}".endswith(f" {_COLUMN}") for name in card.classes[1:])
+
+
 def summary(name: str, card: ModelCard) -> ModelSummary:
     """Return what a network is for, by its card."""
-    simulation = Simulation.model_validate({**card.simulation, "physics": WAVES}) if card.simulation else None
-    imaging = Imaging.model_validate({**card.imaging, "physics": IMAGES}) if card.imaging else None
-    energies = None if simulation is None else tuple(energy / 1e3 for energy in limits(simulation.energy))
-    pixels = (card.pixel_size, card.pixel_size) if imaging is None else recorded_pixels(card, imaging)
+    low, high = recorded_pixels(card)
     return ModelSummary(
         name,
         card.mode,
-        ", ".join(card.classes[1:]),
-        (round(pixels[0], 3), round(pixels[1], 3)),
-        None if energies is None else (energies[0], energies[1]),
-        () if simulation is None else tuple(str(one) for one in simulation.scene.materials),
+        ATOMS if finds_columns(card) else ", ".join(card.classes[1:]),
+        (round(low, 3), round(high, 3)),
+        _energies(card),
+        _materials(card.simulation.get("scene")),
         name == DEFAULT,
     )
 
 
-def recorded_pixels(card: ModelCard, imaging: Imaging) -> tuple[float, float]:
+def recorded_pixels(card: ModelCard) -> tuple[float, float]:
     """Smallest and largest pixels, Å, of the recordings of a training, before they were resampled to its images.
 
-    Pixels that are coarser than those of the network by a quarter are left out: verdicts put them *outside*.
+    Pixels that are coarser than those of the network by a quarter are left out: verdicts put them *outside*. A card
+    that says nothing of its imaging has the network's own.
     """
-    low, high = limits(imaging.pixel_size)
-    finest, coarsest = limits(imaging.camera.oversampling) if imaging.camera is not None else (1.0, 1.0)
-    return low / max(coarsest, 1.0), min(high / min(finest, 1.0), COARSER * card.pixel_size)
+    pixels = _range(card.imaging, "pixel_size")
+    if pixels is None:
+        return card.pixel_size, card.pixel_size
+    finest, coarsest = _range(card.imaging.get("camera"), "oversampling") or (1.0, 1.0)
+    return pixels[0] / max(coarsest, 1.0), min(pixels[1] / min(finest, 1.0), COARSER * card.pixel_size)
+
+
+def fitting_network(micrograph: Micrograph, *, task: str | None = None) -> ModelSummary | None:
+    """Return the network inside the package that is for such a micrograph; None where there is none.
+
+    One of the same microscope and beam, as far as the file says them, that was trained on pixels as coarse: finer ones
+    are resampled, coarser ones lack detail. Of several, the default one, else the first.
+
+    Parameters
+    ----------
+    micrograph
+        What its file does not say fits any network.
+    task
+        Only networks of this task, such as `ATOMS`.
+    """
+    fitting = [one for one in catalogue() if _fits(one, micrograph) and task in (None, one.task)]
+    return min(fitting, key=lambda one: not one.default, default=None)
+
+
+def named_for(micrograph: Micrograph) -> str:
+    """Words that name the network for a micrograph that is another's business, and the command; or nothing."""
+    found = fitting_network(micrograph)
+    if found is None or micrograph.mode is None:  # nobody says what kind of image it is
+        return ""
+    command = "atoms" if found.task == ATOMS else "segment" if found.default else f"segment --model {found.name}"
+    return f"{found.name} is for such images: passband {command}"
+
+
+def _fits(network: ModelSummary, micrograph: Micrograph) -> bool:
+    low, high = network.energy_kV or (0.0, float("inf"))
+    kilovolts = low if micrograph.energy is None else micrograph.energy / 1e3
+    return (
+        micrograph.mode in (None, network.mode)
+        and max(micrograph.pixel_size or (0.0,)) <= network.pixel_size_A[1]
+        and (1.0 - _ENERGY) * low <= kilovolts <= (1.0 + _ENERGY) * high
+    )
+
+
+def _materials(scene: Any) -> tuple[str, ...]:
+    """Materials of a distribution of scenes that has a list of them."""
+    found = scene.get("materials") if isinstance(scene, Mapping) else None
+    return tuple(str(one) for one in found or ())
+
+
+def _energies(card: ModelCard) -> tuple[float, float] | None:
+    """Lowest and highest energy of the beam, kV: of the simulation, or, where it has none, of the conditions."""
+    volts = _range(card.simulation, "energy") or _range(card.conditions, "energy")
+    return None if volts is None else (volts[0] / 1e3, volts[1] / 1e3)
+
+
+def _range(values: Any, name: str) -> tuple[float, float] | None:
+    """Smallest and largest value of a quantity that a card gives as a number or a distribution; None of none."""
+    found = values.get(name) if isinstance(values, Mapping) else None
+    return None if found is None else limits(TypeAdapter[Scalar](Scalar).validate_python(found))

@@ -13,7 +13,7 @@ from passband.performance.settings import Outside, outside_of
 from passband.performance.table import PerformanceTable
 from passband.performance.widening import trained_energies
 from passband.segmentation.card import ModelCard
-from passband.segmentation.catalogue import COARSER
+from passband.segmentation.catalogue import COARSER, named_for
 from passband.verdict.estimate import ConditionEstimate
 
 USUAL, WORST = 0.9, 0.99  # quantiles of the losses inside the training
@@ -83,7 +83,7 @@ def loss_thresholds(table: PerformanceTable) -> LossThresholds:
 
 
 def file_reasons(card: ModelCard, micrograph: Micrograph) -> list[Reason]:
-    """Return what the metadata of a file say against a network: mode, energy, pixels."""
+    """Return what the metadata of a file say against a network: mode, energy, pixels; and which network is for it."""
     reasons = []
     if micrograph.mode not in (None, card.mode):
         reasons.append(f"the file says {micrograph.mode} and the network knows {card.mode} images only")
@@ -95,6 +95,8 @@ def file_reasons(card: ModelCard, micrograph: Micrograph) -> list[Reason]:
     if coarsest > COARSER * card.pixel_size:
         size = f"{coarsest:.3g} Å per pixel is far from the network's {card.pixel_size:.3g} Å"
         reasons.append(f"{size}, so detail that it was trained on is missing")
+    if reasons and (other := named_for(micrograph)):
+        reasons[-1] = f"{reasons[-1]}; {other}"
     return [Reason(2, text) for text in reasons]
 
 
