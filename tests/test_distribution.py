@@ -3,7 +3,18 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 
-from passband.distribution import Choice, LogUniform, Normal, Scalar, Uniform, limits, sample
+from passband.distribution import (
+    Choice,
+    LogUniform,
+    Normal,
+    Scalar,
+    Uniform,
+    check_weights,
+    chosen,
+    limits,
+    sample,
+)
+from passband.recipe import PassbandError
 
 FORMS = TypeAdapter(Scalar)
 
@@ -71,3 +82,16 @@ def test_limits_hold_every_draw() -> None:
         values = drawn(scalar, 200)
         assert low <= values.min() <= values.max() <= high
     assert limits(Normal(normal=(1.0, 2.0))) == (-5.0, 7.0)
+
+
+def test_names_are_chosen_by_their_weights() -> None:
+    rng = np.random.default_rng(0)
+    found = [chosen({"a": 3.0, "b": 0.0, "c": 1.0}, rng) for _ in range(2000)]
+    assert found.count("b") == 0
+    assert found.count("a") == pytest.approx(1500, abs=80)
+
+
+@pytest.mark.parametrize("weights", [{}, {"a": 0.0}, {"a": 2.0, "b": -1.0}])
+def test_weights_that_choose_nothing_are_refused(weights: dict[str, float]) -> None:
+    with pytest.raises(PassbandError, match=r"kinds=.* has no or a negative weight; weights are relative"):
+        check_weights("kinds", weights)

@@ -1,11 +1,14 @@
 """Numbers that vary between scenes or images: `5.0`, `{uniform = [a, b]}`, `{normal = [mean, std]}` and so on."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Self, TypeVar
 
 import numpy as np
 from pydantic import model_validator
 
-from passband.recipe import Recipe
+from passband.recipe import PassbandError, Recipe
+
+Name = TypeVar("Name", bound=str)
 
 
 def _ordered(name: str, low: float, high: float) -> None:
@@ -103,3 +106,35 @@ def limits(scalar: Scalar, *, spreads: float = 3.0) -> tuple[float, float]:
 def drawn(scalar: Scalar, rng: np.random.Generator) -> float:
     """One value within `limits`: as `sample`, with the tails of a normal distribution clipped."""
     return float(np.clip(sample(scalar, rng), *limits(scalar)))
+
+
+def check_limits(values: Recipe, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Refuse a recipe of which a field can leave its range (least, most).
+
+    Raises
+    ------
+    PassbandError
+        Naming the first such field.
+    """
+    for name, (least, most) in ranges.items():
+        low, high = limits(getattr(values, name))
+        if low < least or high > most:
+            raise PassbandError(f"{name} runs from {low:g} to {high:g}; it must stay within {least:g} and {most:g}")
+
+
+def check_weights(name: str, weights: Mapping[Name, float]) -> None:
+    """Refuse relative weights that are negative or all 0.
+
+    Raises
+    ------
+    PassbandError
+        They are, or there are none.
+    """
+    if min(weights.values(), default=0.0) < 0 or not sum(weights.values()) > 0:
+        raise PassbandError(f"{name}={weights} has no or a negative weight; weights are relative, 0 is never")
+
+
+def chosen(weights: Mapping[Name, float], rng: np.random.Generator) -> Name:
+    """One of the names, as often as its relative weight says."""
+    shares = np.array(list(weights.values()))
+    return list(weights)[int(rng.choice(len(shares), p=shares / shares.sum()))]

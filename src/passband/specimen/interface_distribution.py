@@ -5,7 +5,18 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from passband.distribution import Choice, LogUniform, Normal, Scalar, Uniform, drawn, limits
+from passband.distribution import (
+    Choice,
+    LogUniform,
+    Normal,
+    Scalar,
+    Uniform,
+    check_limits,
+    check_weights,
+    chosen,
+    drawn,
+    limits,
+)
 from passband.recipe import PassbandError, Recipe
 from passband.specimen.compounds import Compound, material
 from passband.specimen.interface import Interface, build_interface
@@ -136,8 +147,7 @@ def _check_names(stacks: InterfaceDistribution) -> None:
             if isinstance(material(name), Compound) is not crystalline:
                 has = "a lattice" if crystalline else "no lattice"
                 raise PassbandError(f"'{name}' is none of the {key}, which have {has}; list it elsewhere")
-    if min(stacks.caps.values()) < 0 or not sum(stacks.caps.values()) > 0:
-        raise PassbandError(f"caps={stacks.caps} has no or a negative weight; weights are relative, 0 is never")
+    check_weights("caps", stacks.caps)
     most = round(limits(stacks.materials)[1])
     if most > 2 + len(set(stacks.films) - set(stacks.substrates[:1])):
         raise PassbandError(f"materials reaches {most}; films={list(stacks.films)} are too few")
@@ -164,10 +174,7 @@ def _check_ranges(stacks: InterfaceDistribution) -> None:
         "drops": (0.0, 1000.0),
         "drop_diameter": (10.0, 300.0),
     }
-    for name, (least, most) in ranges.items():
-        low, high = limits(getattr(stacks, name))
-        if low < least or high > most:
-            raise PassbandError(f"{name} runs from {low:g} to {high:g}; it must stay within {least:g} and {most:g}")
+    check_limits(stacks, ranges)
 
 
 def draw_stack(stacks: InterfaceDistribution, rng: np.random.Generator) -> Stack:
@@ -187,9 +194,7 @@ def draw_stack(stacks: InterfaceDistribution, rng: np.random.Generator) -> Stack
             layers.append(_face(stacks, Layer(material="vacuum", thickness=drawn(stacks.gap_width, rng)), rng))
         layers.append(_face(stacks, _film(stacks, name, cell, rng), rng))
     if capped:
-        weights = np.array(list(stacks.caps.values()))
-        caps = list(stacks.caps)
-        layers.append(Layer(material=caps[int(rng.choice(len(caps), p=weights / weights.sum()))]))
+        layers.append(Layer(material=chosen(stacks.caps, rng)))
     size = drawn(stacks.drop_diameter, rng)
     return Stack(
         field=stacks.field,
