@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.description.column_scenes import cramer_rao, draw, square
 
+from passband.description.noise_of_fit import estimate_variance
 from passband.description.refinement import Refinement, refine
 
 SIGMA = 2.0
@@ -99,6 +100,16 @@ def test_oblong_pixels_give_the_same_place_and_width():
     fit = refine(image, started(places, np.random.default_rng(6), off=0.2), aspect=2.0, refinement=Refinement(steps=30))
     assert np.abs(fit.parameters[:, :2] - places).max() < 5e-3
     assert np.exp(fit.parameters[:, 3]) == pytest.approx(SIGMA, rel=0.01)
+
+
+@pytest.mark.parametrize("electrons", [0.2, 1.0, 40.0])
+def test_variance_is_that_of_electrons_however_few(electrons):
+    """Rejects the median of squares of pixels, a fifth of it at 0.2 electrons; and a mean that one blob moves."""
+    model = np.full((120, 120), electrons) * np.linspace(0.5, 1.5, 120)
+    residual = np.random.default_rng(8).poisson(model) - model
+    residual[:12, :12] += 100.0
+    variance = estimate_variance(model, residual, np.ones(model.shape, dtype=bool), ("estimated", 3), 1e-12)
+    assert variance == pytest.approx(model, rel=0.25)
 
 
 def test_a_scale_of_the_image_scales_heights_alone():

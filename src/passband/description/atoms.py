@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +13,7 @@ from passband.description.probabilities import Candidates, checked_maps, find_ca
 from passband.description.refinement import HEIGHTS_ALONE, RefinedColumns, refine
 from passband.description.selection import (
     ColumnFinding,
+    apart_columns,
     kept_columns,
     missing_columns,
     noise_confidence,
@@ -129,8 +131,9 @@ def _settled(
         np.arange(len(found.places)),
     )
     if not network:
-        probable = probable_columns(refine(data, start, aspect=aspect, refinement=how.refinement, steps=HEIGHTS_ALONE))
-        start, origin = start[probable], origin[probable]
+        for choose in (partial(apart_columns, aspect=aspect), probable_columns):
+            chosen = choose(refine(data, start, aspect=aspect, refinement=how.refinement, steps=HEIGHTS_ALONE))
+            start, origin = start[chosen], origin[chosen]
     searches = 0 if network else how.searches
     for number in range(searches + _ROUNDS):
         fit = refine(data, start, aspect=aspect, refinement=how.refinement)

@@ -24,8 +24,8 @@ class AtomColumns:
     sigma
         Standard deviation of the Gaussian, Å.
     confidence
-        From 0 to 1: the network's probability of the class, or, without one, the probability that noise alone has
-        nowhere in the image a blob as high.
+        From 0 to 1: the network's probability of the class, or, without one, one less the expected share of noise among
+        the columns that stand out as much, or more.
     x_error, y_error
         Estimated standard errors of the place, in pixels.
     classes

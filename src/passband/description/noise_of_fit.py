@@ -8,37 +8,70 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter
 
 Array = NDArray[np.float64]
+NoiseModel = Literal["estimated", "gaussian", "poisson"]
 _BINS = 24
 _GAUSSIAN = 0.4549364  # median of the square of a standard normal deviate
-_LEAST = 0.05  # of the median variance: so much less than usual no pixel has
+_LEAST = 0.05  # of the usual variance: so much less no pixel has
 _PER_BIN = 50
-_ENOUGH = 60_000  # pixels to estimate from; more are thinned out evenly
+_ENOUGH = 60_000  # blocks to estimate from; more are thinned out evenly
+_CLIPPED, _CLIPPED_MEAN = 2.0, 0.9205  # Huber's: E min(z², 2²) of a standard normal deviate z
+_STEPS = 20
 
 
 def estimate_variance(
-    model: Array,
-    residual: Array,
-    seen: NDArray[np.bool_],
-    noise: Literal["estimated", "gaussian", "poisson"],
-    floor: float,
+    model: Array, residual: Array, seen: NDArray[np.bool_], refined: tuple[NoiseModel, int], floor: float
 ) -> Array:
-    """Return the variance of each pixel (y, x), for a fit of `noise`; at least `floor`.
+    """Return the variance of each pixel (y, x), for a fit of some noise; at least `floor`.
 
-    It is robust: medians of squared residuals, so that what the model does not hold, such as a column too few, counts
+    Squared means over blocks of pixels, times their number, are robustly averaged by Huber's second proposal. Blocks,
+    for where an electron comes in few pixels, these are far from normal: the median of squares is a fifth of the
+    variance at 0.2 electrons a pixel. Robustly, so that what the model does not hold, such as a column too few, counts
     little.
+
+    Parameters
+    ----------
+    model, residual, seen
+        (y, x); what was not seen is left out.
+    refined
+        What is known of the noise, and the side of a block in pixels, about σ of a column.
+    floor
+        Of the variance.
     """
+    noise, side = refined
     if noise == "poisson":
         positive = model[seen & (model > 0)]
         least = _LEAST * float(np.median(positive)) if positive.size else 1.0
         return np.maximum(model, max(least, floor))
-    value, square = model[seen], residual[seen] ** 2
+    value, square = _blocks(model, residual, seen, side)
     thin = slice(None, None, max(1, square.size // _ENOUGH))
     value, square = value[thin], square[thin]
-    level = float(np.median(square)) / _GAUSSIAN
+    level = _clipped_mean(square)
     if noise == "gaussian" or level <= floor or square.size < 2 * _PER_BIN:
         return np.full(model.shape, max(level, floor))
     offset, slope = _line(value, square)
     return np.maximum(offset + slope * model, max(_LEAST * level, floor))
+
+
+def _blocks(model: Array, residual: Array, seen: NDArray[np.bool_], side: int) -> tuple[Array, Array]:
+    """Mean of the model, and squared sum of the residual over the number of pixels, of blocks half of which is seen."""
+    rows, columns = (length // side for length in seen.shape)
+    parts = [
+        part[: rows * side, : columns * side].reshape(rows, side, columns, side).sum(axis=(1, 3))
+        for part in (seen.astype(np.float64), np.where(seen, model, 0.0), np.where(seen, residual, 0.0))
+    ]
+    full = parts[0] >= 0.5 * side * side
+    count, value, total = (part[full] for part in parts)
+    return value / count, total**2 / count
+
+
+def _clipped_mean(square: Array) -> float:
+    """Variance of normal deviates of which these are the squares (n,), by Huber's second proposal."""
+    if not square.size:
+        return 0.0
+    level = float(np.median(square)) / _GAUSSIAN or float(square.mean())
+    for _ in range(_STEPS if level > 0.0 else 0):
+        level *= float(np.minimum(square / level, _CLIPPED**2).mean()) / _CLIPPED_MEAN
+    return level
 
 
 def _line(value: Array, square: Array) -> tuple[float, float]:
@@ -46,7 +79,7 @@ def _line(value: Array, square: Array) -> tuple[float, float]:
     count = min(_BINS, value.size // _PER_BIN)
     order = np.array_split(np.argsort(value), max(count, 1))
     middle = np.array([np.median(value[group]) for group in order])
-    level = np.array([np.median(square[group]) for group in order]) / _GAUSSIAN
+    level = np.array([_clipped_mean(square[group]) for group in order])
     weight = 1.0 / np.maximum(level, 1e-3 * level.max())
     if len(middle) < 3 or np.ptp(middle) <= 0.0:
         return float(np.median(level)), 0.0

@@ -7,7 +7,6 @@ flanks of its neighbours for its own: the positions of pairs are drawn towards e
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from scipy.spatial import cKDTree
 from passband.description.background import Background, make_background, stiffness
 from passband.description.fit_errors import standard_errors
 from passband.description.gaussian_sum import PARAMETERS, REACH, Array, GaussianSum
-from passband.description.noise_of_fit import estimate_variance, inflation, score_spread
+from passband.description.noise_of_fit import NoiseModel, estimate_variance, inflation, score_spread
 from passband.description.normal_equations import NormalEquations
 from passband.recipe import Recipe
 
@@ -53,7 +52,7 @@ class Refinement(Recipe):
         show at a good dose.
     """
 
-    noise: Literal["estimated", "gaussian", "poisson"] = "estimated"
+    noise: NoiseModel = "estimated"
     steps: int = Field(default=12, ge=3, le=1000)
     tolerance: float = Field(default=2e-3, gt=0)
     sigma_spread: float = Field(default=0.3, gt=0)
@@ -74,9 +73,9 @@ class RefinedColumns:
         (n,): height over its error in the noise that is there, for the question whether there is a column at all. The
         error is the larger one of two, from the residual around it and from the pixels' variance, times `score_spread`.
     residual
-        Image less model, (y, x); 0 where there is no column within reach.
+        Image less model, (y, x); less a smooth background where there is no column within reach.
     variance
-        Estimated variance of the pixels, (y, x); infinite where they were not fitted.
+        Estimated variance of the pixels, (y, x); infinite where they are not finite.
     """
 
     parameters: Array
@@ -142,8 +141,10 @@ class _ColumnFit:
         place = start[:, :2] + np.array([self.reach[1], self.reach[0]])
         scaled = np.stack([place[:, 0], place[:, 1] * aspect, np.zeros(len(start)), np.log(start[:, 2])], 1)
         self.columns = GaussianSum(scaled, self.image.shape, self.reach, aspect)
-        self.seen = np.pad(finite, frame) & self.columns.covered()
+        self.finite = np.pad(finite, frame)
+        self.seen = self.finite & self.columns.covered()
         self.spacing = _NODES * float(np.median(start[:, 2]))
+        self.block = max(1, round(float(np.median(start[:, 2]) * min(1.0, 1.0 / aspect))))
         self.background: Background = make_background(self.image.shape, (self.spacing / aspect, self.spacing))
         level = float(np.median(self.image[self.seen]))
         self.nodes = np.full(self.background.nodes, level)
@@ -190,9 +191,19 @@ class _ColumnFit:
         sigma = (width / self.aspect, width)
         white = np.maximum(errors[:, 2], noise_errors[:, 2]) * score_spread(self.residual, variance, sigma)
         scale *= inflation(self.residual, variance, sigma)
+        residual, variance = self._with_the_rest(variance)
         return RefinedColumns(
-            found, errors * scale, found[:, 2] / np.maximum(white, 1e-300), self.residual[inner], variance[inner]
+            found, errors * scale, found[:, 2] / np.maximum(white, 1e-300), residual[inner], variance[inner]
         )
+
+    def _with_the_rest(self, variance: Array) -> tuple[Array, Array]:
+        """Residual and variance also of what no column reaches, above the means about the nodes of a background."""
+        rest = self.finite & ~self.seen
+        count = np.maximum(self.background.gradient(rest.astype(np.float64)), 1e-300)
+        level = self.background.image(self.background.gradient(np.where(rest, self.image, 0.0)) / count)
+        residual = np.where(rest, self.image - level, self.residual)
+        apart = estimate_variance(level, residual, rest, ("gaussian", self.block), self.floor)
+        return residual, np.where(rest, apart, variance)
 
     def _node_force(self, weight: Array, stiff: float) -> Array:
         return self.background.gradient(weight * self.residual) - stiffness(self.nodes, stiff)
@@ -228,7 +239,9 @@ class _ColumnFit:
         self.damping[self.active] = np.clip(damping, _LEAST_DAMPED, _MOST_DAMPED)
         if np.count_nonzero(self.active) > _FEW * len(self.active):  # the weights stay once few columns move
             model = np.where(self.seen, self.image - self.residual, 0.0)
-            self.variance = estimate_variance(model, self.residual, self.seen, self.refinement.noise, self.floor)
+            self.variance = estimate_variance(
+                model, self.residual, self.seen, (self.refinement.noise, self.block), self.floor
+            )
         if not heights_only:
             restless = np.zeros(len(self.active), dtype=bool)
             restless[self.active] = (np.hypot(change[:, 0], change[:, 1]) > resting) & (damping < _MOST_DAMPED)
