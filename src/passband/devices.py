@@ -1,5 +1,6 @@
-"""The device that computes: what its name means on this machine."""
+"""The device that computes: what its name means on this machine; and its processors."""
 
+import os
 import re
 
 from passband.recipe import PassbandError
@@ -30,3 +31,8 @@ def resolve_device(name: str) -> str:
     if kind == "mps" and not torch.backends.mps.is_available():
         raise PassbandError(f"device={name!r} is not here; write cpu or auto")
     return name
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from passband.recipe import PassbandError
 
@@ -25,11 +26,18 @@ def write_atomically(path: Path, data: bytes, *, error: type[PassbandError] = Pa
     PassbandError
         Or the class given as `error`: the disk is full or cannot be written; what was there before is untouched.
     """
+    with written_atomically(path, error=error) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def written_atomically(path: Path, *, error: type[PassbandError] = PassbandError) -> Iterator[BinaryIO]:
+    """Give a file to write to part by part; it is there when the block ends without an exception. See above."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _new_file(path) as (temporary, descriptor):
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)

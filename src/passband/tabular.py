@@ -1,7 +1,7 @@
 """Rows of results as CSV, for a spreadsheet, and as Parquet, for thousands of them."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 def write_csv(
     path: Path,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Iterable[Mapping[str, Any]],
     columns: Sequence[str] = (),
     *,
     digits: int = 6,
@@ -19,9 +19,13 @@ def write_csv(
 ) -> None:
     """Write rows with a header; `columns` names it where there may be no rows, numbers keep `digits` digits.
 
+    With `columns` the rows may be made one after the other while they are written.
+
     A file name that is not UTF-8 is written with its odd bytes escaped. A text that a spreadsheet would take for a
     formula (it begins with =, +, -, @, a tab or a line end and is no number) gets an apostrophe in front.
     """
+    if not columns:
+        rows = list(rows)
     names = list(columns) or list(dict.fromkeys(key for row in rows for key in row))
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.DictWriter(file, names, restval="", extrasaction="ignore", lineterminator=line_end)

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 from tests.fixtures.campaigns import loss_row
 
-from passband.campaign.summary import cost_rows, loss_matrix, mean_losses, natural
+from passband.campaign.summary import cost_rows, loss_matrix, mean_losses
+from passband.natural_order import natural
 
 
 def test_mean_losses_are_of_the_last_epoch_of_each_run() -> None:

@@ -1,12 +1,13 @@
 """What a campaign found and what it cost, averaged over networks: mean losses, their matrix, seconds per network."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from passband.natural_order import natural, natural_key
 
 #: What makes two networks members of one series: they differ by their seed and their training condition alone.
 SERIES = ("optimiser", "learning_rate", "batch_size", "structures")
@@ -34,17 +35,7 @@ def mean_losses(rows: pa.Table) -> list[dict[str, Any]]:
     grouped = rows.group_by(keys, use_threads=False).aggregate(aggregates)  # groups in the order of the rows
     renamed = {"paper_loss_mean": "loss", "paper_loss_stddev": "spread", "paper_loss_count": "networks"}
     found = [{renamed.get(key, key): value for key, value in row.items()} for row in grouped.to_pylist()]
-    return sorted(found, key=lambda row: [_natural_key(str(row[key])) for key in keys])
-
-
-def natural(names: Sequence[str]) -> list[str]:
-    """Names once each, numbers in them ordered as numbers: `set2` before `set10`, `defocus=-50` before `defocus=0`."""
-    return sorted(set(names), key=_natural_key)
-
-
-def _natural_key(name: str) -> list[tuple[float, str]]:
-    parts = re.split(r"((?<![A-Za-z\d])-?\d+(?:\.\d+)?|\d+)", name)
-    return [(float(part), "") if k % 2 else (float("inf"), part) for k, part in enumerate(parts)]
+    return sorted(found, key=lambda row: [natural_key(str(row[key])) for key in keys])
 
 
 def loss_matrix(rows: Sequence[Row]) -> tuple[list[str], list[str], np.ndarray[Any, Any]]:

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,20 +10,37 @@ from passband.commands.terminal.entry import IMAGES, command
 from passband.commands.terminal.errors import printable
 from passband.commands.terminal.loading import loading
 from passband.commands.terminal.many_images import name_outputs, tried, without_results
-from passband.commands.terminal.options import AsJson, Device, Frame, PixelSize, Quiet, parse_pixel_size
+from passband.commands.terminal.options import (
+    ALL_FRAMES,
+    AsJson,
+    Device,
+    MovieFrame,
+    PixelSize,
+    Quiet,
+    parse_frame,
+    parse_pixel_size,
+)
 from passband.commands.terminal.progress import ProgressBars
-from passband.devices import resolve_device
+from passband.devices import processors, resolve_device
 from passband.documents import json_text
+from passband.recipe import PassbandError
+
+if TYPE_CHECKING:
+    from passband.files.micrograph import Micrograph
+    from passband.files.movie import Movie
+    from passband.verdict.finding import ColumnFinder
 
 
 @command(
     group=IMAGES,
     order=3,
-    summary="Atomic columns of scanning micrographs, and their lattice.",
+    summary="Atomic columns of scanning micrographs and movies.",
     examples="""
 passband atoms image.dm4 -o columns
 passband atoms session/ 'more/*.tif' --pixel-size 9.3pm -o columns --json
 passband atoms abf.tif --dark -o columns                       (columns are darker than what is between them)
+passband atoms movie.tif -o columns                            (all frames, linked; --frame 3: that one alone)
+passband atoms frames/ --frame all -o columns                  (the images of a folder are the frames)
 passband atoms image.tif --model out/model -o columns          (a network of your own; none: the image alone)
 """,
 )
@@ -31,7 +48,7 @@ def atoms(
     images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Micrographs, folders of them, or patterns.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
     pixel_size: PixelSize = None,
-    frame: Frame = None,
+    frame: MovieFrame = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -44,24 +61,31 @@ def atoms(
     ] = None,
     dark: Annotated[bool, typer.Option("--dark", help="Columns are dark, as in (annular) bright field.")] = False,
     device: Device = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            help="Processes for the frames of a movie, one a processor by default; the result is the same.",
+        ),
+    ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the atomic columns of scanning micrographs, fit them, and the lattice that they lie on.
 
     A network says where columns are and of which class, or the image alone does. Writes for each image a table,
-    extended XYZ, the lattice as JSON and a picture to look at. A file that cannot be read is reported on one line; the
-    others are still looked at, and the exit code is 2.
+    extended XYZ, the lattice as JSON and a picture to look at. A stack is a movie: every atom keeps its number from
+    frame to frame, and a killed command goes on where it was. A file or a frame that cannot be read is reported on one
+    line; the others are still looked at, and the exit code is 2.
     """
-    from passband.files.listing import find_images
-    from passband.files.reading import open_micrograph
-
-    paths = without_results(find_images(images))
+    whole = frame == ALL_FRAMES
+    paths = _paths(images, whole=whole)
     stems = name_outputs(paths, ".atoms.csv")
-    opening = partial(open_micrograph, pixel_size=parse_pixel_size(pixel_size), frame=frame)
+    opening = partial(_opened, pixel_size=parse_pixel_size(pixel_size), frame=parse_frame(frame), whole=whole)
     with loading():
         from passband.description.selection import ColumnFinding
-        from passband.reports.atoms import write_atoms
         from passband.verdict.finding import ColumnFinder
 
         finding = ColumnFinding(contrast="dark" if dark else "bright")
@@ -70,19 +94,69 @@ def atoms(
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     with ProgressBars(quiet=quiet) as bars, bars.bar("atoms", unit="images") as bar:
+        writing = partial(_write, finder=finder, output=output, workers=workers or processors(), bars=bars)
         for number, (path, stem) in enumerate(zip(paths, stems, strict=True)):
             bar(number, len(paths), note=path.name)
-            micrograph = tried(partial(opening, path), path, failed)
-            if micrograph is None:
-                continue
-            row = tried(partial(write_atoms, micrograph, finder, path, output, stem=stem), path, failed)
+            opened = tried(partial(opening, path), path, failed)
+            row = None if opened is None else tried(partial(writing, opened, path, stem=stem), path, failed)
             if row is None:
                 continue
+            failed += row.pop("failed", [])
             done.append(row)
-            if row["warning"]:
-                bars.warn(f"warning: {row['warning']}")
+            for text in (row["warning"], *row.get("remarks", ())):
+                if text:
+                    bars.warn(f"warning: {text}")
         bar(len(paths), len(paths))
     _tell(done, failed, quiet=quiet, as_json=as_json)
+
+
+def _paths(images: list[str], *, whole: bool) -> list[Path]:
+    """Files that are meant; where a whole folder is one movie, the folder."""
+    from passband.files.listing import find_images, is_folder_of_images
+
+    found: list[Path] = []
+    for name in images:
+        path = Path(name)
+        if whole and is_folder_of_images(path):
+            found.append(path if path.stem.strip(".") else path.resolve())
+        else:
+            found += find_images([name])
+    return without_results(list(dict.fromkeys(found)))
+
+
+def _opened(path: Path, *, pixel_size: float | None, frame: int | None, whole: bool) -> "Micrograph | Movie":
+    """Micrograph, or movie of all frames, of a path; where a whole movie is asked for, one image is none."""
+    from passband.files.movie import open_movie
+    from passband.files.reading import open_micrograph
+
+    if frame is None:
+        movie = open_movie(path, pixel_size=pixel_size)
+        if len(movie.frames) > 1 or path.is_dir():
+            return movie
+        if whole:
+            raise PassbandError(f"{path} is one image; leave --frame {ALL_FRAMES} out, or name the folder of a movie")
+    return open_micrograph(path, pixel_size=pixel_size, frame=frame)
+
+
+def _write(
+    opened: "Micrograph | Movie",
+    path: Path,
+    *,
+    finder: "ColumnFinder",
+    output: Path,
+    stem: str,
+    workers: int,
+    bars: ProgressBars,
+) -> dict[str, Any]:
+    with loading():
+        from passband.files.movie import Movie
+        from passband.reports.atoms import write_atoms
+        from passband.reports.movie import write_movie
+
+    if not isinstance(opened, Movie):
+        return write_atoms(opened, finder, path, output, stem=stem)
+    with bars.bar(path.name, unit="frames") as bar:
+        return write_movie(opened, finder, output, stem=stem, workers=workers, bar=bar)
 
 
 def _tell(done: list[dict[str, Any]], failed: list[dict[str, str]], *, quiet: bool, as_json: bool) -> None:
@@ -90,13 +164,23 @@ def _tell(done: list[dict[str, Any]], failed: list[dict[str, str]], *, quiet: bo
         typer.echo(json_text({"images": done, "failed": failed}))
     elif not quiet:
         for row in done:
-            typer.echo(f"{printable(row['outputs']['table'])}: {row['columns']} columns{_words(row)}")
+            typer.echo(f"{printable(row['outputs']['table'])}: {_number(row)}{_words(row)}")
             by = f"by {row['model']}" if row["model"] else "from the image alone; no network was asked"
             typer.echo(printable(f"  {by}; {row['verdict']}" if row["model"] else f"  {by}"))
     for row in failed:
         typer.echo(printable(f"error: {row['error']}"), err=True)
     if failed:
         raise typer.Exit(2)
+
+
+def _number(row: dict[str, Any]) -> str:
+    """Say how many columns an image has, or the frames of a movie, and how many atoms came and went."""
+    if "frames" not in row:
+        return f"{row['columns']} columns"
+    counts = [count for count in row["counts"] if count is not None]
+    each = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else str(counts[0])
+    born, gone = (f"{row[name]} {name} ({row[f'{name}_at_border']} at the border)" for name in ("born", "gone"))
+    return f"{row['frames']} frames of {each} columns, {row['atoms']} atoms, {born}, {gone}"
 
 
 def _words(row: dict[str, Any]) -> str:

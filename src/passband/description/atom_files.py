@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from passband.description.columns import AtomColumns
 from passband.description.lattice import FittedLattice, fit_lattice, nearest_distances
 from passband.description.sites import find_sites, height_groups
-from passband.durable import write_atomically
+from passband.durable import write_atomically, written_atomically
+from passband.files.own_files import ATOM_ENDINGS
 from passband.tabular import write_csv
 
 COLUMNS = ("x_px", "y_px", "x_A", "y_A", "class", "height", "sigma_A", "confidence")
@@ -20,8 +22,7 @@ _UNKNOWN = "X"  # ASE's symbol of no element
 
 def atom_files(output: Path, stem: str) -> dict[str, Path]:
     """Where the files of the columns of an image go: `table`, `structure` and `lattice`."""
-    endings = {"table": ".atoms.csv", "structure": ".atoms.xyz", "lattice": ".lattice.json"}
-    return {kind: output / f"{stem}{ending}" for kind, ending in endings.items()}
+    return {kind: output / f"{stem}{ATOM_ENDINGS[kind]}" for kind in ("table", "structure", "lattice")}
 
 
 def column_rows(columns: AtomColumns) -> list[dict[str, Any]]:
@@ -53,36 +54,42 @@ def write_columns(
 def write_extended_xyz(
     path: Path, frames: Sequence[AtomColumns], *, identities: Sequence[Sequence[int]] | None = None
 ) -> None:
-    """Write columns as extended XYZ, one image after the other.
+    """Write columns as extended XYZ, one image after the other; `identities` are those of linked atoms, per frame."""
+    numbers = [None] * len(frames) if identities is None else identities
+    with written_atomically(path) as file:
+        for columns, identity in zip(frames, numbers, strict=True):
+            file.write(extended_xyz(columns, identity=identity))
+
+
+def extended_xyz(columns: AtomColumns, *, identity: ArrayLike | None = None, frame: int | None = None) -> bytes:
+    """Return the columns of one image as extended XYZ.
 
     z is 0, and x and y are those of the image: y points down in it. Classes that are chemical symbols become
-    elements, others X; the class itself, height, sigma (Å) and confidence are further columns. `identities` are those
-    of linked atoms, for each frame.
+    elements, others X; the class itself, height, sigma (Å) and confidence are further columns, and so is `identity`
+    (n,), the number of each atom in a movie; the number of the `frame` stands in the second line.
     """
     from ase import Atoms
     from ase.data import atomic_numbers
     from ase.io import write
 
-    structures = []
-    for number, columns in enumerate(frames):
-        names = columns.names
-        positions = np.column_stack([columns.positions, np.zeros(len(columns))])
-        height, width = (length * step for length, step in zip(columns.shape, columns.pixel_size, strict=True))
-        structure = Atoms(
-            [name if name in atomic_numbers else _UNKNOWN for name in names],
-            positions=positions,
-            cell=[width, height, 0.0],
-            pbc=False,
-        )
-        structure.set_array("class", np.array([name.replace(" ", "_") for name in names], dtype=str))
-        for name in ("height", "sigma", "confidence"):
-            structure.set_array(name, getattr(columns, name))
-        if identities is not None:
-            structure.set_array("identity", np.asarray(identities[number], dtype=int))
-        structures.append(structure)
+    names = columns.names
+    height, width = (length * step for length, step in zip(columns.shape, columns.pixel_size, strict=True))
+    structure = Atoms(
+        [name if name in atomic_numbers else _UNKNOWN for name in names],
+        positions=np.column_stack([columns.positions, np.zeros(len(columns))]),
+        cell=[width, height, 0.0],
+        pbc=False,
+    )
+    structure.set_array("class", np.array([name.replace(" ", "_") for name in names], dtype=str))
+    for name in ("height", "sigma", "confidence"):
+        structure.set_array(name, getattr(columns, name))
+    if identity is not None:
+        structure.set_array("identity", np.asarray(identity, dtype=int))
+    if frame is not None:
+        structure.info["frame"] = frame
     text = io.StringIO()
-    write(text, structures, format="extxyz")
-    write_atomically(path, text.getvalue().encode())
+    write(text, structure, format="extxyz")
+    return text.getvalue().encode()
 
 
 def column_kinds(columns: AtomColumns) -> np.ndarray[Any, np.dtype[np.intp]]:

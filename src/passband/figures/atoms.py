@@ -1,5 +1,6 @@
 """Figures of atom columns: marked on the micrograph by class, with the lattice's vectors; and the rings of a sheet."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from passband.description.columns import AtomColumns
 from passband.description.lattice import FittedLattice
 from passband.description.rings import RingFaces
+from passband.description.tracks import FrameCounts
 from passband.figures.segmentation import draw_micrograph, side_by_side
-from passband.figures.style import COLOURS, INK, PREDICTED, draw_legend, label_axes
+from passband.figures.style import BLUE, COLOURS, GREEN, INK, ORANGE, PREDICTED, draw_grid, draw_legend, label_axes
 
 _RING_COLOURS = {5: "#2563eb", 6: "#cbd5e1", 7: "#ff7a00"}
 _OTHER = "#9333ea"  # rings of other sizes
@@ -49,6 +51,26 @@ def draw_columns(axes: Axes, columns: AtomColumns) -> None:
         axes.add_collection(marks, autolim=False)
     if len(columns.classes) > 1:
         draw_legend(axes, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(columns.classes))
+
+
+def counts_figure(frames: Sequence[FrameCounts]) -> Figure:
+    """Draw how many columns each frame of a movie shows, and how many atoms have come and gone, border aside."""
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    read = [one for one in frames if one.columns is not None]
+    number = [one.frame for one in read]
+    above.plot(number, [one.columns for one in read], ".-", color=BLUE, markersize=3, linewidth=0.9)
+    born = np.cumsum([one.born - one.born_at_border for one in read])
+    gone = np.cumsum([one.gone - one.gone_at_border for one in read])
+    for values, colour, name in ((born, GREEN, "born"), (gone, ORANGE, "gone")):
+        below.step(number, values, where="post", color=colour, linewidth=1.2, label=name)
+    for axes in (above, below):
+        draw_grid(axes)
+        axes.set_ylim(0.0, 1.08 * max(1.0, axes.dataLim.y1))
+    label_axes(above, y="columns")
+    label_axes(below, x="frame", y="atoms since the first frame", title="further than a spacing from the border")
+    draw_legend(below, loc="upper left")
+    return figure
 
 
 def rings_figure(positions: NDArray[np.float64], rings: RingFaces) -> Figure:

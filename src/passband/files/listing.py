@@ -26,7 +26,7 @@ def find_images(arguments: Sequence[str]) -> list[Path]:
     found: dict[str, Path] = {}
     for argument in arguments:
         path = Path(argument)
-        if path.is_dir() and not folder_format(path):
+        if is_folder_of_images(path):
             matches = _in_folder(path)
         elif glob.has_magic(argument) and not path.exists():
             matches = _of_pattern(argument)
@@ -35,6 +35,11 @@ def find_images(arguments: Sequence[str]) -> list[Path]:
         for match in matches:
             found.setdefault(os.path.abspath(match), match)
     return list(found.values())
+
+
+def is_folder_of_images(path: Path) -> bool:
+    """Whether a path is a folder of files, and no data set that is a folder."""
+    return path.is_dir() and not folder_format(path)
 
 
 def _is_input(path: Path, *, any_ending: bool = False) -> bool:

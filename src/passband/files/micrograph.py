@@ -11,6 +11,9 @@ from passband.recipe import PassbandError
 if TYPE_CHECKING:
     from passband.microscope.conditions import Conditions
 
+#: Stands behind the name of such a file.
+NO_PIXEL_SIZE = "does not say its pixel size; give it in Å, for example --pixel-size 0.5, or in Python pixel_size=0.5"
+
 
 @dataclass(frozen=True, eq=False)
 class Micrograph:
@@ -65,8 +68,5 @@ class Micrograph:
         """
         if self.pixel_size is None:
             name = self.provenance.get("path", "the micrograph")
-            raise PassbandError(
-                f"{name} does not say its pixel size; give it in Å, for example --pixel-size 0.5, or in Python "
-                "pixel_size=0.5"
-            )
+            raise PassbandError(f"{name} {NO_PIXEL_SIZE}")
         return self.pixel_size

@@ -23,6 +23,16 @@ ENDINGS: Mapping[str, str] = {
     "particles": ".particles.csv",
     "mask": ".mask.tif",
 }
+#: The same for the columns of an image or a movie; the picture is written last.
+ATOM_ENDINGS: Mapping[str, str] = {
+    "table": ".atoms.csv",
+    "structure": ".atoms.xyz",
+    "lattice": ".lattice.json",
+    "frames": ".atoms.frames.csv",
+    "counts": ".atoms.frames.png",
+    "picture": ".atoms.png",
+}
+_ALL_ENDINGS = (*ENDINGS.values(), *ATOM_ENDINGS.values())
 TABLES = ("summary.csv", "summary.json")  # of all images of a command
 _HEAD = 4096  # bytes that hold the mark of a file, for it is written before the pixels
 
@@ -60,7 +70,7 @@ def is_result(path: Path) -> bool:
     stem, ending = _parts(path)
     if not ending:
         return path.name in TABLES
-    others = (path.with_name(f"{stem}{other}") for other in ENDINGS.values() if other != ending)
+    others = (path.with_name(f"{stem}{other}") for other in _ALL_ENDINGS if other != ending)
     return is_marked(path) or any(other.is_file() for other in others)
 
 
@@ -74,5 +84,5 @@ def belongs_to_image(path: Path) -> bool:
 
 def _parts(path: Path) -> tuple[str, str]:
     """Stem of the image and ending of the result; the latter empty for a file that is not named like one."""
-    ending = next((one for one in ENDINGS.values() if path.name.lower().endswith(one)), "")
+    ending = next((one for one in _ALL_ENDINGS if path.name.lower().endswith(one)), "")
     return (path.name[: -len(ending)], ending) if ending else (path.name, "")

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from passband.files.content import Content
 from passband.files.lengths import parse_length
 from passband.files.micrograph import Micrograph
 from passband.files.opening import load_image, open_file, unusable_reason
 from passband.files.own_files import is_result
-from passband.files.source_file import MAX_BYTES
+from passband.files.source_file import MAX_BYTES, SourceFile
 from passband.pixels import pixel_pair
 from passband.recipe import PassbandError
 
@@ -50,6 +51,18 @@ def read_micrograph(
     """
     given = None if pixel_size is None else parse_length(pixel_size)
     source, content = open_file(path, max_bytes)
+    return read_frame(source, content, frame, pixel_size=given, keep_outliers=keep_outliers)
+
+
+def read_frame(
+    source: SourceFile,
+    content: Content,
+    frame: int | None = None,
+    *,
+    pixel_size: float | None = None,
+    keep_outliers: bool = False,
+) -> Micrograph:
+    """Read one image of a file that `opening.open_file` described; arguments and errors as `read_micrograph`."""
     fault = unusable_reason(source, content, frame)
     if fault:
         raise source.error(fault)
@@ -57,18 +70,18 @@ def read_micrograph(
     if fault or array is None:
         raise source.error(fault or "is no grey image")
     notes = (*content.notes, *notes)
-    if given is not None:
+    if pixel_size is not None:
         said = f"; the file says {content.pixel_size}" if content.pixel_size else ""
-        notes = (*notes, f"pixel size {given:g} Å given{said}")
+        notes = (*notes, f"pixel size {pixel_size:g} Å given{said}")
     return Micrograph(
         array=array,
-        pixel_size=(given, given) if given is not None else content.pixel_size,
+        pixel_size=(pixel_size, pixel_size) if pixel_size is not None else content.pixel_size,
         energy=content.energy,
         cs=content.cs,
         instrument=content.instrument,
         mode=content.mode,
         provenance={
-            "path": str(path),
+            "path": str(source.path),
             "format": content.format,
             "frame": frame if content.frames > 1 else None,
             "notes": list(notes),

@@ -1,7 +1,7 @@
 """Atom columns of one micrograph after another: where a network says, or in the image alone; and the verdict on it."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from passband.description.atoms import find_columns
 from passband.description.columns import AtomColumns
@@ -38,6 +38,11 @@ class NetworkView(NamedTuple):
     network: str | None = None
     verdict: str = NOT_CALIBRATED
     warning: str = ""
+
+    def maps(self) -> dict[str, Any]:
+        """Return probabilities and classes, as `find_columns` takes them; nothing where there are none."""
+        seen = self.segmentation
+        return {} if seen is None else {"probabilities": seen.probabilities, "classes": seen.classes}
 
 
 class ColumnFinder:
@@ -76,7 +81,7 @@ class ColumnFinder:
             The network cannot look at it.
         """
         view = self.view(micrograph)
-        return columns_of_view(micrograph, view.segmentation, self.finding), view
+        return find_columns(micrograph.array, micrograph.known_pixel_size, **view.maps(), finding=self.finding), view
 
     def view(self, micrograph: Micrograph, *, judged: bool = True) -> NetworkView:
         """Return what the network says of a micrograph; the verdict only where it is to be `judged`."""
@@ -112,17 +117,6 @@ class ColumnFinder:
         if name not in self._loaded:
             self._loaded[name] = load_model(name, device=self.device)
         return self._loaded[name]
-
-
-def columns_of_view(micrograph: Micrograph, segmentation: Segmentation | None, finding: ColumnFinding) -> AtomColumns:
-    """Return the columns of a micrograph where a network saw them, or of the image alone for None."""
-    return find_columns(
-        micrograph.array,
-        micrograph.known_pixel_size,
-        probabilities=None if segmentation is None else segmentation.probabilities,
-        classes=() if segmentation is None else segmentation.classes,
-        finding=finding,
-    )
 
 
 def _of_no_scan(micrograph: Micrograph) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from passband.commands.terminal.choices import Known
 from passband.devices import DEVICES
+from passband.recipe import PassbandError
 from passband.segmentation.shipped import DEFAULT, shipped_models
 
 
@@ -59,6 +60,31 @@ PixelSize = Annotated[
 ]
 CampaignFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")]
 Frame = Annotated[int | None, typer.Option("--frame", metavar="N", min=0, help="Which image of a stack, from 0.")]
+
+ALL_FRAMES = "all"
+MovieFrame = Annotated[
+    str | None,
+    typer.Option(
+        "--frame",
+        metavar="N|all",
+        help="Which image of a stack, from 0; all by default, as a movie. all: those of a folder are a movie too.",
+    ),
+]
+
+
+def parse_frame(text: str | None) -> int | None:
+    """Return the number of an image of a stack; None of all, or where none is said.
+
+    Raises
+    ------
+    PassbandError
+        It is neither.
+    """
+    if text in (None, ALL_FRAMES):
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise PassbandError(f"frame={text[:40]!r} is no image of a stack; write its number, from 0, or {ALL_FRAMES}")
+    return int(text)
 
 
 def parse_pixel_size(text: str | None) -> float | None:
