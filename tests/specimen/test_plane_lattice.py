@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from passband.specimen.column_filling import ColumnFilling
 from passband.specimen.plane_cell import PlaneCells
 from passband.specimen.plane_distortion import PlaneDistortion
-from passband.specimen.plane_grains import PlaneGrains
+from passband.specimen.plane_grains import CLOSEST, PlaneGrains, PlaneSites, columns_apart
 from passband.specimen.plane_lattice import COLUMN_LABELS, PlaneLattices, plane_lattice
 from passband.specimen.plane_outline import PlaneOutline
 from passband.specimen.stray_columns import StrayColumns
@@ -217,26 +217,54 @@ def test_strays_are_no_truth():
 
 
 def test_a_film_never_hides_its_lattice():
-    thin = changed(0, strays={"overlay": 1.0, "thickness": 50.0, "speckle": 0.3}, filling={"atoms": 1})
-    film = thin.label == COLUMN_LABELS.index("amorphous")
-    spots = np.array(
-        [thin.signal[film & _spot(thin, place)].sum() for place in np.random.default_rng(0).random((400, 2))]
-    )
-    assert spots.std() == pytest.approx(0.3 * 40.0**1.7, rel=0.3)
+    film = {"overlay": 1.0, "thickness": 50.0, "number": 14, "speckle": 0.3}
+    thin = changed(0, strays=film, filling={"atoms": 1})
+    places = 60.0 * np.random.default_rng(0).random((400, 2))
+    spots = [thin.signal[~thin.ordered & _within(thin, place, np.sqrt(1.5 / np.pi))].sum() for place in places]
+    assert np.std(spots) == pytest.approx(0.3 * 40.0**1.7, rel=0.2)
+    assert thin.parameters["overlay"]["thickness"] < 45.0
+    single = changed(0, strays=film | {"number": 32}, filling={"atoms": 1})  # of which an atom shows as a column would
+    assert single.ordered.all()
 
 
-def _spot(found, place):
-    return np.hypot(*(found.positions - 60.0 * place).T) < np.sqrt(1.5 / np.pi)
+def _within(found, place, radius):
+    return np.hypot(*(found.positions - place).T) < radius
 
 
-def test_amorphous_matter_lies_around_the_outline():
+def test_amorphous_matter_lies_around_the_outline_as_densely_as_the_lattice():
     outline = {"kinds": {"particles": 1.0}, "count": 1, "size": 0.3, "corners": 0, "taper": 0.0}
     found = changed(2, outline=outline, strays={"border": 1.0, "border_width": 6.0})
     around, inside = found.positions[~found.ordered], found.positions[found.ordered]
-    assert len(around) > 50
     gap = cKDTree(inside, boxsize=60.0).query(around)[0]
-    assert gap.max() < 6.0 + 3.0  # the lattice ends up to a spacing inside its outline
+    assert 6.0 < gap.max() < 9.0  # the lattice ends up to a spacing inside its outline
+    assert np.quantile(gap, 0.1) > 1.0  # a film over the lattice too would have half of its columns nearer
+    area = np.pi * ((18.0 + 6.0) ** 2 - 18.0**2)
+    assert found.atoms[~found.ordered].sum() / area == pytest.approx(20.0 / 9.0, rel=0.15)
     assert found.parameters["border_width"] == 6.0
+
+
+def test_a_sublattice_may_hold_fewer_atoms():
+    cells = PLAIN["cells"].model_copy(update={"sites": 2, "special": 1.0, "filling": 0.5, "elemental": 0.0})
+    assert set(changed(0, cells=cells).atoms) == {10.0}
+
+
+def test_the_lattice_starts_anywhere():
+    grains = [changed(seed, grains={"rotation": 0.0}).positions % 3.0 for seed in (0, 1)]
+    assert not np.allclose(np.median(grains[0], axis=0), np.median(grains[1], axis=0), atol=0.01)
+
+
+def test_columns_give_way_only_to_those_that_stay():
+    rng = np.random.default_rng(0)
+    n = 400
+    sites = PlaneSites(rng.random((n, 2)) * 30.0, np.full(n, 6), np.ones(n), rng.uniform(1.0, 4.0, n), np.zeros(n, int))
+    kept = columns_apart(sites, 30.0)
+    apart = sites.positions[:, None] - sites.positions
+    apart -= 30.0 * np.rint(apart / 30.0)
+    near = np.hypot(*apart.transpose(2, 0, 1)) < CLOSEST * np.maximum(sites.rooms[:, None], sites.rooms)
+    np.fill_diagonal(near, False)
+    assert not near[np.ix_(kept, kept)].any()
+    gone = np.setdiff1d(np.arange(n), kept)
+    assert near[np.ix_(gone, kept)].any(axis=1).all()
 
 
 def test_some_fields_are_empty_and_some_amorphous():
@@ -244,9 +272,9 @@ def test_some_fields_are_empty_and_some_amorphous():
     assert len(nothing.atoms) == 0
     assert nothing.positions.shape == (0, 2)
     assert nothing.parameters["content"] == "empty"
-    glass = changed(0, disordered=1.0)
+    glass = changed(0, disordered=1.0, strays={"thickness": 0.0})
     assert glass.label.tolist() == [2] * len(glass.atoms)
-    assert len(glass.atoms) > 100
+    assert glass.atoms.sum() > 0.9 * 0.044 * 10.0 * 3600.0
 
 
 @pytest.mark.parametrize(

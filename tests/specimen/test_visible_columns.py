@@ -26,6 +26,11 @@ def joined(distances, merge):
     return label
 
 
+def _rows(found):
+    """Given columns that each visible one consists of."""
+    return [np.flatnonzero(found.members == row) for row in range(len(found.places))]
+
+
 @pytest.mark.parametrize("seed", range(25))
 def test_visible_are_those_of_the_rule(seed):
     rng = np.random.default_rng(seed)
@@ -35,11 +40,13 @@ def test_visible_are_those_of_the_rule(seed):
     share, reach, merge = rng.uniform(0.05, 0.9), rng.uniform(1.0, 25.0), rng.uniform(0.0, 1.0)
     found = visible_columns(positions, signal, sides=sides, share=share, reach=reach, merge=merge)
 
+    brightest = [members[signal[members].argmax()] for members in _rows(found)]
+    assert brightest == sorted(brightest)
+
     there = signal > 0
     label = np.full(len(positions), -1)
     label[there] = joined(periodic_distances(positions[there], sides), merge)
-    for row, (place, total) in enumerate(zip(found.places, found.signal, strict=True)):
-        members = np.flatnonzero(found.members == row)
+    for members, place, total in zip(_rows(found), found.places, found.signal, strict=True):
         assert len(set(label[members])) == 1
         assert (label == label[members[0]]).sum() == len(members)
         assert total == pytest.approx(signal[members].sum())

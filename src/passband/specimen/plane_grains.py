@@ -115,7 +115,24 @@ def lattice_sites(
         parts.append(PlaneSites(places, *columns).kept(np.flatnonzero(own)))
         records.append(record)
     joined = PlaneSites(*(np.concatenate(values) for values in zip(*parts, strict=True)))
-    return joined.kept(_apart(joined, field)), records
+    return joined.kept(columns_apart(joined, field)), records
+
+
+def columns_apart(sites: PlaneSites, field: float) -> IntArray:
+    """Rows of columns of a periodic field that stay: one after the other, each that is not too near to one before it.
+
+    Too near is nearer than `CLOSEST` of the greater of their `rooms`.
+    """
+    reach = CLOSEST * float(sites.rooms.max(initial=1.0))
+    pairs = cKDTree(sites.positions, boxsize=np.full(2, field)).query_pairs(reach, output_type="ndarray")
+    apart = sites.positions[pairs[:, 0]] - sites.positions[pairs[:, 1]]
+    apart -= field * np.rint(apart / field)
+    close = np.hypot(*apart.T) < CLOSEST * sites.rooms[pairs].max(axis=1)
+    kept = np.ones(len(sites.positions), bool)
+    for one, other in sorted(pairs[close].tolist()):
+        if kept[one]:
+            kept[other] = False
+    return np.flatnonzero(kept)
 
 
 def _drawn_grains(cells: PlaneCells, grains: PlaneGrains, field: float, rng: np.random.Generator) -> list[_Grain]:
@@ -164,17 +181,3 @@ def _grown(
         ],
     }
     return moved, site, record
-
-
-def _apart(sites: PlaneSites, field: float) -> IntArray:
-    """Rows of columns of which none comes nearer to another than `CLOSEST` of the greater of their rooms."""
-    reach = CLOSEST * float(sites.rooms.max(initial=1.0))
-    pairs = cKDTree(sites.positions, boxsize=np.full(2, field)).query_pairs(reach, output_type="ndarray")
-    apart = sites.positions[pairs[:, 0]] - sites.positions[pairs[:, 1]]
-    apart -= field * np.rint(apart / field)
-    close = np.hypot(*apart.T) < CLOSEST * sites.rooms[pairs].max(axis=1)
-    kept = np.ones(len(sites.positions), bool)
-    for one, other in sorted(pairs[close].tolist()):
-        if kept[one]:
-            kept[other] = False
-    return np.flatnonzero(kept)

@@ -17,6 +17,8 @@ from passband.specimen.plane_outline import Outline
 
 DENSITY = {6: 0.09, 14: 0.05, 32: 0.044}  # atoms/Å³ of amorphous carbon (1.8 g/cm³), Si and Ge; others as Si
 _GRAIN = 0.7  # Å: atoms in squares of this side are one column
+_THINNEST = 10.0  # Å, of an amorphous field
+_SINGLE = 0.5  # of the signal of the median column, that an atom of amorphous matter may have
 _SPOT = 1.5  # Å², of a probe
 _SAMPLES = 40  # along a side, by which the area of a lattice is counted
 
@@ -29,12 +31,13 @@ class StrayColumns(Recipe):
     overlay
         Probability of an amorphous film over the whole field.
     thickness
-        Of it, Å.
+        Of it, Å; of an amorphous field without a lattice at least 10 Å, for single atoms are no disorder.
     number
-        Its atomic number, rounded; also of an amorphous field without a lattice.
+        Its atomic number, rounded; also of an amorphous field.
     speckle
         All amorphous matter is at most so thick that its standard deviation over the area of a probe is this part of
-        the signal of the median column of the lattice: what is quite hidden, or looks the same, cannot be learned.
+        the signal of the median column of the lattice, and left out where a single atom of it has more than half of
+        that signal: what is quite hidden, or looks the same, cannot be learned.
     border
         Probability that amorphous matter of an element of the lattice lies around the outline of it.
     border_width
@@ -48,7 +51,7 @@ class StrayColumns(Recipe):
     overlay: float = Field(default=0.5, ge=0, le=1)
     thickness: Scalar = Uniform(uniform=(0.0, 50.0))
     number: Scalar = Choice(choice=(6, 6, 6, 6, 14, 32))
-    speckle: float = Field(default=0.4, gt=0, le=10)
+    speckle: float = Field(default=0.25, gt=0, le=10)
     border: float = Field(default=0.4, ge=0, le=1)
     border_width: Scalar = LogUniform(log_uniform=(5.0, 100.0))
     adatoms: Scalar = LogUniform(log_uniform=(0.01, 1.0))
@@ -84,7 +87,9 @@ def overlay(
     """Film over a field, and what was drawn; `median` is the signal of the median column, None without a lattice."""
     number, thickness = round(drawn(recipe.number, rng)), drawn(recipe.thickness, rng)
     density = DENSITY.get(number, DENSITY[14])
-    if median is not None:
+    if median is None:
+        thickness = max(thickness, _THINNEST)
+    else:
         thickness = min(thickness, _most(recipe, median, number) / density) * (rng.random() < recipe.overlay)
     film = amorphous(number, density * thickness, field, rng=rng)
     return film, {"number": number, "thickness": thickness}
@@ -116,4 +121,5 @@ def border(
 
 def _most(recipe: StrayColumns, median: float, number: int) -> float:
     """Atoms on 1 Å² at which an ideal gas of them is as uneven as `speckle` allows: √N of the N atoms in a probe."""
-    return float((recipe.speckle * median / number**EXPONENT) ** 2 / _SPOT)
+    single = number**EXPONENT / median
+    return (recipe.speckle / single) ** 2 / _SPOT if single <= _SINGLE else 0.0
