@@ -74,7 +74,7 @@ html_theme_options = {
 }
 # Only pages that have neighbours have something to show on the left.
 _ALONE = """index quickstart commands command_options trust formats troubleshooting costs campaigns plan_keys
-interfaces sheets conventions glossary trust_metrics benchmarks file_bounds roadmap"""
+interfaces sheets plane_lattices conventions glossary trust_metrics benchmarks file_bounds roadmap"""
 html_sidebars = {page: [] for page in _ALONE.split()}
 
 
