@@ -70,7 +70,7 @@ class Outline(NamedTuple):
         if len(self.normals) == 1:
             depth = self.distances[:, 0] - np.hypot(apart[..., 0], apart[..., 1])
         else:
-            depth = (self.distances - apart @ self.normals.T).max(axis=2)
+            depth = (self.distances - apart @ self.normals.T).min(axis=2)
         inside: FloatArray = depth.max(axis=1)
         return inside if self.kind == "particles" else -inside
 
