@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from passband.description.columns import AtomColumns
+
 BOND = 1.42
 
 
@@ -64,3 +66,22 @@ def stone_wales(columns, rows):
 
 def _beside(bonds, atom):
     return [int(b if a == atom else a) for a, b in bonds if atom in (a, b)]
+
+
+def columns_at(places, *, classes=("column",), label=None, height=None):
+    """Columns at places (n, 2) in Å."""
+    n = len(places)
+    places = np.asarray(places, dtype=float).reshape(n, 2)
+    return AtomColumns(
+        x=places[:, 0] / 0.2,
+        y=places[:, 1] / 0.1,
+        label=np.zeros(n, np.intp) if label is None else np.asarray(label),
+        height=np.full(n, 5.0) if height is None else np.asarray(height, dtype=float),
+        sigma=np.full(n, 0.5),
+        confidence=np.full(n, 0.9),
+        x_error=np.full(n, 0.1),
+        y_error=np.full(n, 0.1),
+        classes=classes,
+        pixel_size=(0.1, 0.2),
+        shape=(500, 300),
+    )

@@ -6,31 +6,10 @@ import json
 import numpy as np
 import pytest
 from ase.io import read
-from tests.description.sheets import lattice_points
+from tests.description.sheets import columns_at, lattice_points
 
 from passband.description.atom_files import COLUMNS, atom_files, lattice_report, write_columns, write_extended_xyz
-from passband.description.columns import AtomColumns
-
-PIXEL = (0.1, 0.2)
-
-
-def columns_at(places, *, classes=("column",), label=None, height=None):
-    """Columns at places (n, 2) in Å."""
-    n = len(places)
-    places = np.asarray(places, dtype=float).reshape(n, 2)
-    return AtomColumns(
-        x=places[:, 0] / PIXEL[1],
-        y=places[:, 1] / PIXEL[0],
-        label=np.zeros(n, np.intp) if label is None else np.asarray(label),
-        height=np.full(n, 5.0) if height is None else np.asarray(height, dtype=float),
-        sigma=np.full(n, 0.5),
-        confidence=np.full(n, 0.9),
-        x_error=np.full(n, 0.1),
-        y_error=np.full(n, 0.1),
-        classes=classes,
-        pixel_size=PIXEL,
-        shape=(500, 300),
-    )
+from passband.description.sublattices import name_sublattices
 
 
 def test_the_table_has_its_columns_and_values(tmp_path):
@@ -47,7 +26,8 @@ def test_the_table_has_its_columns_and_values(tmp_path):
 def test_no_columns_make_a_header_and_an_empty_report(tmp_path):
     files = write_columns(columns_at(np.empty((0, 2))), tmp_path, stem="none")
     assert files["table"].read_text() == ",".join(COLUMNS) + "\n"
-    assert json.loads(files["lattice"].read_text()) == {"columns": 0, "spacing_A": None, "lattice": None, "sites": []}
+    nothing = {"columns": 0, "spacing_A": None, "lattice": None, "sites": [], "grains": []}
+    assert json.loads(files["lattice"].read_text()) == nothing
     assert len(read(files["structure"], format="extxyz")) == 0
 
 
@@ -73,3 +53,6 @@ def test_the_report_is_of_json_numbers_and_heights_tell_the_sites():
     assert report["lattice"]["angle_deg"] == pytest.approx(90.0)
     assert sorted(site["columns"] for site in report["sites"]) == [100, 100]
     assert sorted(site["height"] for site in report["sites"]) == pytest.approx([3.0, 8.0], abs=0.1)
+    assert [grain["vectors_A"] for grain in report["grains"]] == [report["lattice"]["vectors_A"]]
+    named = lattice_report(name_sublattices(columns_at(places, height=heights)))
+    assert {site["class"]: round(site["height"]) for site in named["sites"]} == {"A": 8, "B": 3}

@@ -97,6 +97,37 @@ def test_of_two_grains_the_larger_has_the_lattice():
     assert len(lattice.members) > 0.95 * len(left)
 
 
+def test_a_grain_of_a_tenth_of_the_columns_is_found_among_disorder():
+    """Rejects a least share of all columns: a small particle in an image full of others that are not resolved."""
+    for seed in range(3):
+        rng = SEED(20 + seed)
+        field = lattice_points((3.1, 0.0), (-1.5, 2.7), 90) - (60.0, 120.0)
+        field = field[(np.abs(field) < 60.0).all(axis=1)]
+        disorder = field[np.hypot(*field.T) > 20.0]
+        disorder = disorder + rng.normal(0.0, 0.9, disorder.shape)
+        grain = rotated(lattice_points((2.9, 0.0), (-0.9, 2.8), 40) - (40.0, 55.0), 11.0)
+        grain = grain[np.hypot(*grain.T) < 19.0]
+        lattice = fit_lattice(np.concatenate([disorder, grain + rng.normal(0.0, 0.1, grain.shape)]))
+        assert lattice.lengths == pytest.approx((2.9, 2.941), rel=0.01)
+        assert np.mean(lattice.members >= len(disorder)) > 0.95
+
+
+def test_false_columns_between_noisy_ones_do_not_double_the_cell():
+    """Columns off their places by a tenth of the cell, and one false one for every two between them.
+
+    Rejects a tolerance by the nearest distance alone, which the false ones make too small.
+    """
+    for seed in range(3):
+        rng = SEED(30 + seed)
+        places = lattice_points((6.3, 0.0), (0.0, 6.3), 30)
+        false = rng.uniform(0.0, 190.0, (2000, 2))
+        apart = np.hypot(*(false[:, None] - places).transpose(2, 0, 1)).min(axis=1) > 3.6
+        places = places + rng.normal(0.0, 0.55, places.shape)
+        lattice = fit_lattice(np.concatenate([places, false[apart][:450]]))
+        assert lattice.lengths == pytest.approx((6.3, 6.3), rel=0.01)
+        assert lattice.share > 0.3
+
+
 def test_a_slow_distortion_is_followed_over_the_whole_image():
     """The far corner is 3 Å off the lattice of the near one, more than half a cell: numbers must come step by step."""
     ideal = lattice_points((A, 0.0), (0.0, A), 20)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from passband.description.columns import AtomColumns
 from passband.description.lattice import FittedLattice, fit_lattice, nearest_distances
 from passband.description.sites import find_sites, height_groups
+from passband.description.sublattices import find_grains
 from passband.durable import write_atomically, written_atomically
 from passband.files.own_files import ATOM_ENDINGS
 from passband.tabular import write_csv
@@ -106,7 +107,8 @@ def lattice_report(columns: AtomColumns, lattice: FittedLattice | None = None) -
     """Return the number of columns, their spacing, lattice and sites as JSON numbers; null where there are none.
 
     `lattice` is that of `lattice_of`, which is fitted where it is not given. `spacing_A` is the median distance to the
-    nearest column. A site has its `fraction` of a and b, the number of its columns and their median height.
+    nearest column. A site has its `fraction` of a and b, the number of its columns and their median height, and the
+    class of most of them. `grains` are the lattices of all grains, that one first.
     """
     nearest = nearest_distances(columns.positions)
     lattice = lattice or lattice_of(columns)
@@ -115,11 +117,13 @@ def lattice_report(columns: AtomColumns, lattice: FittedLattice | None = None) -
         "spacing_A": float(np.median(nearest)) if nearest.size else None,
         "lattice": None if lattice is None else lattice.report(),
         "sites": [],
+        "grains": [one.lattice.report() for one in find_grains(columns.positions, column_kinds(columns))],
     }
     if lattice is not None:
         sites = find_sites(columns.positions, lattice)
         for number, fraction in enumerate(sites.fractions.tolist()):
             here = sites.index == number
             height = float(np.median(columns.height[here])) if here.any() else None
-            report["sites"].append({"fraction": fraction, "columns": int(here.sum()), "height": height})
+            usual = columns.classes[np.bincount(columns.label[here]).argmax()] if here.any() else None
+            report["sites"].append({"fraction": fraction, "columns": int(here.sum()), "height": height, "class": usual})
     return report

@@ -19,6 +19,7 @@ from passband.description.selection import (
     noise_confidence,
     probable_columns,
 )
+from passband.description.sublattices import name_sublattices
 from passband.pixels import pixel_pair
 from passband.recipe import PassbandError
 
@@ -54,8 +55,9 @@ def find_columns(
     Returns
     -------
     AtomColumns
-        None in a constant image, or in one where nothing stands out of the noise. Without a network all are of the
-        class "column".
+        None in a constant image, or in one where nothing stands out of the noise. Without a network, or with one of one
+        class, sub-lattices that are told apart are classes, as `name_sublattices` names them; the others are "column",
+        or of the network's class.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def find_columns(
     x, y, height, log_sigma = fit.parameters[order].T
     x, y = (factor * place + 0.5 * (factor - 1) for place in (x, y))
     sigma = np.sqrt(np.maximum((factor * np.exp(log_sigma)) ** 2 - (factor**2 - 1) / 12.0, 0.0))
-    return AtomColumns(
+    columns = AtomColumns(
         x=x,
         y=y,
         label=found.label[origin[order]],
@@ -94,6 +96,7 @@ def find_columns(
         pixel_size=pair,
         shape=(data.shape[0], data.shape[1]),
     )
+    return name_sublattices(columns)
 
 
 def _of_image(data: Array, aspect: float) -> Candidates:

@@ -14,12 +14,15 @@ from passband.recipe import PassbandError
 Array = NDArray[np.float64]
 _FEWEST = 9  # columns
 _REACH = 4.2  # median nearest distances: how long a vector of the lattice may be
-_TOLERANCE = 0.2  # median nearest distances: how far a column may be from where the lattice wants it
+_TOLERANCE = 0.2  # of a vector's length: how far a column may be from where the lattice wants it
+_CROWDED = 0.3  # median nearest distances: at most so far
 _SAMPLED = 1500  # columns whose surroundings are looked at to find the vectors
 _FREQUENT, _PEAKS = 200, 12  # differences that are told apart, and the shortest of these, which are tried
 _SHARE = 0.5  # of the most frequent difference's columns
 _LEAST_SHARE = 0.25  # of the columns of their kind, in the grain: fewer are no lattice
-_LEAST_AGREEING = 0.12  # of the columns; of columns at random 3 % agree
+_LEAST_GRAIN, _LEAST_DENSE = 36, 0.6  # or so many, where they are so large a share of the columns around them,
+_LEAST_EXACT = 0.12  # and so near their places, rms along an axis in |a|
+_LEAST_AGREEING = 0.05  # of the columns; of columns at random 3 % agree
 _AS_GOOD = 0.6  # of the best pair's columns: the smallest cell of these is taken
 
 
@@ -108,8 +111,8 @@ def fit_lattice(positions: ArrayLike, kinds: ArrayLike | None = None) -> FittedL
     Returns
     -------
     FittedLattice or None
-        None where fewer than a quarter of the columns of each kind lie on a common lattice, or there are fewer than
-        nine.
+        None where fewer than a quarter of the columns of each kind lie on a common lattice, and it is no grain of 36
+        columns that are most of those where it lies; or where there are fewer than nine.
 
     Raises
     ------
@@ -123,15 +126,24 @@ def fit_lattice(positions: ArrayLike, kinds: ArrayLike | None = None) -> FittedL
     if len(places) < _FEWEST:
         return None
     search = _VectorSearch(places, kind)
-    for pair in search.pairs():
-        members, cells = search.grain(pair)
-        kinds, counts = np.unique(kind[members], return_counts=True)
-        share = float(counts.max() / np.count_nonzero(kind == kinds[counts.argmax()]))
-        if len(members) >= _FEWEST and share >= _LEAST_SHARE:
-            lattice = _fitted(places, members, cells, share)
-            if lattice is not None and lattice.rms < search.tolerance:
-                return lattice
+    grains = [(pair, *search.grain(pair)) for pair in search.pairs()]
+    shares = [_share(members, kind) for _, members, _ in grains]
+    large = [number for number, share in enumerate(shares) if share >= _LEAST_SHARE]
+    small = [number for number, (pair, members, _) in enumerate(grains) if search.is_grain(members, pair)]
+    for number in large or sorted(small, key=lambda one: -len(grains[one][1])):
+        _, members, cells = grains[number]
+        lattice = _fitted(places, members, cells, shares[number]) if len(members) >= _FEWEST else None
+        if lattice is None or lattice.rms >= search.tolerance:
+            continue
+        if large or lattice.rms < _LEAST_EXACT * lattice.lengths[0]:
+            return lattice
     return None
+
+
+def _share(members: NDArray[np.intp], kind: NDArray[np.intp]) -> float:
+    """Of the columns of the members' most frequent kind that are members."""
+    kinds, counts = np.unique(kind[members], return_counts=True)
+    return float(counts.max() / np.count_nonzero(kind == kinds[counts.argmax()])) if len(members) else 0.0
 
 
 def _checked(positions: ArrayLike) -> Array:
@@ -166,12 +178,14 @@ class _VectorSearch:
     def __init__(self, places: Array, kind: NDArray[np.intp]) -> None:
         self.places, self.kind, self.tree = places, kind, cKDTree(places)
         self.scale = float(np.median(nearest_distances(places)))
-        self.tolerance = _TOLERANCE * self.scale
+        self.tolerance = _TOLERANCE * self.scale  # columns that are found by mistake make the scale too small
         self.some = np.arange(0, len(places), -(-len(places) // _SAMPLED))
 
     def pairs(self) -> list[Array]:
         """Reduced pairs (2, 2) of vectors that many columns agree on, the smallest cell first."""
         peaks = self._peaks()
+        shortest = min((float(np.hypot(*peak)) for peak in peaks), default=0.0)
+        self.tolerance = max(self.tolerance, min(_TOLERANCE * shortest, _CROWDED * self.scale))
         found: list[Array] = []
         for a, b in combinations(peaks, 2):
             if abs(a[0] * b[1] - a[1] * b[0]) > 0.25 * np.hypot(*a) * np.hypot(*b):
@@ -215,6 +229,13 @@ class _VectorSearch:
         """Share of some columns that three of the four steps lead from."""
         steps = [self._step(self.some, sign * vector) for vector in pair for sign in (1, -1)]
         return float(np.mean(np.count_nonzero(np.array(steps) >= 0, axis=0) >= 3))
+
+    def is_grain(self, members: NDArray[np.intp], pair: Array) -> bool:
+        """Whether members are many, and most of the columns of their kind within the longer vector of one of them."""
+        reach = float(np.hypot(*pair.T).max())
+        near, _ = cKDTree(self.places[members]).query(self.places, distance_upper_bound=reach)
+        alike = np.isin(self.kind, self.kind[members])
+        return len(members) >= max(_LEAST_GRAIN, _LEAST_DENSE * np.count_nonzero(np.isfinite(near) & alike))
 
     def grain(self, pair: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Largest group of columns of one kind that steps by the pair lead through, and their whole numbers."""

@@ -14,7 +14,7 @@ _MOST = 3  # groups
 _APART = 3.0  # Ashman's D: so far apart means must be, in rms standard deviations
 _FEWEST = 8  # columns of a group
 _NEAR = 0.18  # of |a|: columns of one site
-_LEAST = 0.1  # of the cells have a site, or it is none
+_LEAST = 0.2  # of the cells have a site, or it is none
 
 
 @dataclass(frozen=True, eq=False)
