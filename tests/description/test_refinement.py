@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from tests.description.column_scenes import cramer_rao, draw, square
 
+from passband.description.background import make_background
 from passband.description.noise_of_fit import estimate_variance
-from passband.description.refinement import Refinement, refine
+from passband.description.refinement import ColumnFit, Refinement, refine
 
 SIGMA = 2.0
 
@@ -132,3 +133,38 @@ def test_correlated_noise_makes_larger_errors():
     image = draw((130, 130), places, 100.0, SIGMA) + 5.0 * noise / noise.std()
     fit = refine(image, started(places, rng, off=0.2))
     assert 0.7 < np.std((fit.parameters[:, :2] - places) / fit.errors[:, :2]) < 2.1
+
+
+def test_a_fit_goes_on_without_some_of_its_columns_to_where_a_new_one_comes():
+    """Rejects neighbours that stay where a column that is gone had pushed them, and pixels that still count as its."""
+    places = square(5, 9.0)
+    rng = np.random.default_rng(0)
+    image = rng.poisson(draw((50, 50), places, 200.0, SIGMA, background=20.0)).astype(float)
+    beside = np.concatenate([places, [[14.0, 8.5]]])  # between two columns, where there is none
+    fit = ColumnFit(image, started(beside, rng, off=0.1), 1.0, Refinement())
+    crowded = fit.run(100)
+    assert not fit.active.any()
+    kept = np.arange(len(beside)) < len(places)
+    fit.keep(kept)
+    found, fresh = fit.run(), refine(image, started(places, rng), steps=40)
+    apart = np.abs(found.parameters - fresh.parameters) / fresh.errors
+    assert apart.max() < 0.1
+    assert (np.abs(crowded.parameters[kept] - fresh.parameters) / fresh.errors).max() > 1.0
+    assert len(found.score) == len(places)
+
+
+def test_stiffness_is_the_gradient_of_the_squared_steps_between_nodes():
+    background = make_background((30, 40), (10.0, 10.0))
+    values = np.random.default_rng(0).normal(size=background.nodes)
+
+    def cost(at):
+        return 0.5 * sum((np.diff(at, axis=axis) ** 2).sum() for axis in (0, 1))
+
+    gradient = np.empty_like(values)
+    for place in np.ndindex(values.shape):
+        step = np.zeros_like(values)
+        step[place] = 0.5
+        gradient[place] = cost(values + step) - cost(values - step)  # exact, for it is quadratic
+    ratio = background.stiffness(values, 2.0) / gradient
+    assert ratio == pytest.approx(np.full(values.shape, ratio[0, 0]))
+    assert ratio[0, 0] > 0.0

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from passband.description.blobs import find_blobs
 from passband.description.columns import AtomColumns
 from passband.description.probabilities import Candidates, checked_maps, find_candidates
-from passband.description.refinement import HEIGHTS_ALONE, RefinedColumns, refine
+from passband.description.refinement import HEIGHTS_ALONE, ColumnFit, RefinedColumns, refine
 from passband.description.selection import (
     ColumnFinding,
     apart_columns,
@@ -25,6 +25,7 @@ from passband.recipe import PassbandError
 
 Array = NDArray[np.float64]
 _FINE = 1.5  # pixels of σ: where columns are wider by a factor, that many pixels a side are averaged before the fit
+_ROUGH = 6  # steps of a fit that only tells which columns there are
 _ROUNDS = 3  # of fits after the last search, while columns are left out
 
 
@@ -137,14 +138,21 @@ def _settled(
         for choose in (partial(apart_columns, aspect=aspect), probable_columns):
             chosen = choose(refine(data, start, aspect=aspect, refinement=how.refinement, steps=HEIGHTS_ALONE))
             start, origin = start[chosen], origin[chosen]
-    searches = 0 if network else how.searches
-    for number in range(searches + _ROUNDS):
-        fit = refine(data, start, aspect=aspect, refinement=how.refinement)
-        kept = kept_columns(fit, aspect, how, network=network)
-        added = missing_columns(fit, kept, aspect, how) if number < searches else np.empty((0, 3))
-        fit, origin = fit.chosen(kept), origin[kept]
-        if kept.all() and not len(added):
+    for _ in range(0 if network else how.searches):
+        found_so_far = refine(data, start, aspect=aspect, refinement=how.refinement, steps=_ROUGH)
+        kept = kept_columns(found_so_far, aspect, how, network=network)
+        added = missing_columns(found_so_far, kept, aspect, how)
+        again = found_so_far.parameters[kept]
+        start = np.concatenate([np.column_stack([again[:, :2], np.exp(again[:, 3])]), added])
+        origin = np.concatenate([origin[kept], np.zeros(len(added), np.intp)])
+    if not len(start):
+        return refine(data, start), origin
+    fit = ColumnFit(data, start, aspect, how.refinement)
+    for _ in range(_ROUNDS):
+        columns = fit.run()
+        kept = kept_columns(columns, aspect, how, network=network)
+        columns, origin = columns.chosen(kept), origin[kept]
+        if kept.all() or not kept.any():
             break
-        again = np.column_stack([fit.parameters[:, :2], np.exp(fit.parameters[:, 3])])
-        start, origin = np.concatenate([again, added]), np.concatenate([origin, np.zeros(len(added), np.intp)])
-    return fit, origin
+        fit.keep(kept)
+    return columns, origin

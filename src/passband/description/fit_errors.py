@@ -37,11 +37,13 @@ def standard_errors(columns: GaussianSum, weight: Array, residual: Array, *, bac
     plane = np.einsum("nii->ni", matrix).reshape(len(parameters), count + 1, PARAMETERS)
     ratio = np.sqrt(np.maximum(own[nearby], 1e-300) / np.maximum(plane[:, :-1], 1e-300))
     ratio = np.concatenate([ratio, ratio[:, :1, 2:3].repeat(PARAMETERS, 2)], axis=1).reshape(len(parameters), -1)
-    matrix = matrix * ratio[:, :, None] * ratio[:, None, :]
-    scale = 1.0 / np.sqrt(np.maximum(np.einsum("nii->ni", matrix), 1e-300))
-    matrix = matrix * scale[:, :, None] * scale[:, None, :] + 1e-9 * np.eye(matrix.shape[1])
-    inverse = np.einsum("nii->ni", np.linalg.inv(matrix)) * scale**2
-    weighted = np.maximum(inverse[:, :PARAMETERS], 0.0)
+    scale = 1.0 / np.sqrt(np.maximum(np.einsum("nii->ni", matrix) * ratio**2, 1e-300))
+    matrix *= (ratio * scale)[:, :, None]
+    matrix *= (ratio * scale)[:, None, :]
+    np.einsum("nii->ni", matrix)[...] += 1e-9
+    own_rows = np.eye(matrix.shape[1], PARAMETERS)
+    inverse = np.linalg.solve(matrix, np.broadcast_to(own_rows, (len(matrix), *own_rows.shape)))
+    weighted = np.maximum(np.einsum("nii->ni", inverse[:, :PARAMETERS]) * scale[:, :PARAMETERS] ** 2, 0.0)
     return np.sqrt(weighted * spread), np.sqrt(weighted)
 
 
@@ -49,7 +51,7 @@ def _overlaps(chosen: Array) -> Array:
     """Integrals of products of the derivatives of columns (n, neighbours, 4), (n, 4·neighbours, 4·neighbours)."""
     size = PARAMETERS * chosen.shape[1]
     blocks = _pair(chosen[:, :, None], chosen[:, None, :])
-    return np.asarray(blocks.transpose(0, 1, 3, 2, 4).reshape(len(chosen), size, size))
+    return np.ascontiguousarray(blocks.transpose(0, 1, 3, 2, 4)).reshape(len(chosen), size, size)
 
 
 def _pair(one: Array, other: Array) -> Array:

@@ -157,4 +157,7 @@ class GaussianSum:
 
 def _powers(weight: Array, distance: Array) -> Array:
     """Weights (n, pixels) times the distance to the powers 0 to 4, (n, pixels, 5)."""
-    return np.stack([weight * distance**power for power in range(5)], 2)
+    terms = [weight]
+    for _ in range(4):
+        terms.append(terms[-1] * distance)
+    return np.stack(terms, 2)

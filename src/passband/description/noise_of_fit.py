@@ -15,7 +15,7 @@ _LEAST = 0.05  # of the usual variance: so much less no pixel has
 _PER_BIN = 50
 _ENOUGH = 60_000  # blocks to estimate from; more are thinned out evenly
 _CLIPPED, _CLIPPED_MEAN = 2.0, 0.9205  # Huber's: E min(z², 2²) of a standard normal deviate z
-_STEPS = 20
+_STEPS, _SETTLED = 20, 1e-3  # of its iteration, and the relative change after which it has come to rest
 
 
 def estimate_variance(
@@ -45,7 +45,7 @@ def estimate_variance(
     value, square = _blocks(model, residual, seen, side)
     thin = slice(None, None, max(1, square.size // _ENOUGH))
     value, square = value[thin], square[thin]
-    level = _clipped_mean(square)
+    level = float(_clipped_mean(square)) if square.size else 0.0
     if noise == "gaussian" or level <= floor or square.size < 2 * _PER_BIN:
         return np.full(model.shape, max(level, floor))
     offset, slope = _line(value, square)
@@ -54,32 +54,38 @@ def estimate_variance(
 
 def _blocks(model: Array, residual: Array, seen: NDArray[np.bool_], side: int) -> tuple[Array, Array]:
     """Mean of the model, and squared sum of the residual over the number of pixels, of blocks half of which is seen."""
-    rows, columns = (length // side for length in seen.shape)
-    parts = [
-        part[: rows * side, : columns * side].reshape(rows, side, columns, side).sum(axis=(1, 3))
-        for part in (seen.astype(np.float64), np.where(seen, model, 0.0), np.where(seen, residual, 0.0))
-    ]
+    images = (seen.astype(np.float64), np.where(seen, model, 0.0), np.where(seen, residual, 0.0))
+    parts = [_block_sums(image, side) for image in images]
     full = parts[0] >= 0.5 * side * side
     count, value, total = (part[full] for part in parts)
     return value / count, total**2 / count
 
 
-def _clipped_mean(square: Array) -> float:
-    """Variance of normal deviates of which these are the squares (n,), by Huber's second proposal."""
-    if not square.size:
-        return 0.0
-    level = float(np.median(square)) / _GAUSSIAN or float(square.mean())
-    for _ in range(_STEPS if level > 0.0 else 0):
-        level *= float(np.minimum(square / level, _CLIPPED**2).mean()) / _CLIPPED_MEAN
-    return level
+def _block_sums(image: Array, side: int) -> Array:
+    """Return sums over blocks of an image (y, x), without the rest at its lower and right edges."""
+    rows, columns = (length // side for length in image.shape)
+    down = image[: rows * side, : columns * side].reshape(rows, side, columns * side).sum(axis=1)
+    return np.asarray(down.reshape(rows, columns, side).sum(axis=2))
+
+
+def _clipped_mean(square: Array) -> Array:
+    """Variance of normal deviates of which these are the squares (..., n), by Huber's second proposal."""
+    level = np.median(square, axis=-1) / _GAUSSIAN
+    level = np.where(level > 0.0, level, square.mean(axis=-1))
+    for _ in range(_STEPS):
+        share = np.minimum(square, _CLIPPED**2 * level[..., None]).mean(axis=-1) / _CLIPPED_MEAN
+        settled = np.abs(share - level) <= _SETTLED * level
+        level = share
+        if settled.all():
+            break
+    return np.asarray(level)
 
 
 def _line(value: Array, square: Array) -> tuple[float, float]:
     """Offset and slope of the variance over the model's value; a slope below 0 is none."""
-    count = min(_BINS, value.size // _PER_BIN)
-    order = np.array_split(np.argsort(value), max(count, 1))
-    middle = np.array([np.median(value[group]) for group in order])
-    level = np.array([_clipped_mean(square[group]) for group in order])
+    count = max(1, min(_BINS, value.size // _PER_BIN))
+    order = np.argsort(value)[: value.size // count * count].reshape(count, -1)  # but for the few brightest
+    middle, level = np.median(value[order], axis=1), _clipped_mean(square[order])
     weight = 1.0 / np.maximum(level, 1e-3 * level.max())
     if len(middle) < 3 or np.ptp(middle) <= 0.0:
         return float(np.median(level)), 0.0

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from passband.description.background import Background, stiffness
+from passband.description.background import Background
 from passband.description.gaussian_sum import PARAMETERS, Array, GaussianSum
 
 _SOLVING = 30  # conjugate gradients at most
@@ -91,7 +91,7 @@ class NormalEquations:
         over = self.columns.gradient(image) + self._added * columns
         if self.heights_only:
             over[:, [0, 1, 3]] = 0.0
-        return over, self.background.gradient(image) + stiffness(nodes, self.stiff)
+        return over, self.background.gradient(image) + self.background.stiffness(nodes, self.stiff)
 
     def _scaled(self, left: tuple[Array, Array]) -> tuple[Array, Array]:
         nodes = left[1] / (self._node_weight + _RIDGE * self.stiff)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.spatial import cKDTree
 
-from passband.description.background import Background, make_background, stiffness
+from passband.description.background import Background, make_background
 from passband.description.fit_errors import standard_errors
 from passband.description.gaussian_sum import PARAMETERS, REACH, Array, GaussianSum
 from passband.description.noise_of_fit import NoiseModel, estimate_variance, inflation, score_spread
@@ -120,20 +120,19 @@ def refine(
     if not len(start):
         none = np.empty((0, PARAMETERS))
         return RefinedColumns(none, none, np.empty(0), np.zeros(image.shape), np.full(image.shape, np.inf))
-    fit = _ColumnFit(image, start, aspect, refinement or Refinement())
-    for step in range(steps or fit.refinement.steps):
-        fit.step(heights_only=step < HEIGHTS_ALONE)
-        if np.count_nonzero(fit.active) <= _RESTLESS * len(start):
-            break
-    return fit.result()
+    return ColumnFit(image, start, aspect, refinement or Refinement()).run(steps)
 
 
-class _ColumnFit:
-    """State of a fit: parameters, background, damping of each column and variance of the pixels."""
+class ColumnFit:
+    """A fit that goes on when some of its columns are left out; arguments as of `refine`, and at least one column.
+
+    It holds the parameters, the background, the damping of each column and the variance of the pixels.
+    """
 
     def __init__(self, image: Array, start: Array, aspect: float, refinement: Refinement) -> None:
         self.refinement, self.aspect, self.prior = refinement, aspect, refinement.sigma_spread**-2
-        widest = float(np.median(start[:, 2])) * REACH
+        width = float(np.median(start[:, 2]))
+        widest = width * REACH
         self.reach = (max(2, int(np.ceil(widest / aspect))), max(2, int(np.ceil(widest))))
         finite = np.isfinite(image)
         frame = [(half, half) for half in self.reach]
@@ -142,20 +141,43 @@ class _ColumnFit:
         scaled = np.stack([place[:, 0], place[:, 1] * aspect, np.zeros(len(start)), np.log(start[:, 2])], 1)
         self.columns = GaussianSum(scaled, self.image.shape, self.reach, aspect)
         self.finite = np.pad(finite, frame)
-        self.seen = self.finite & self.columns.covered()
-        self.spacing = _NODES * float(np.median(start[:, 2]))
-        self.block = max(1, round(float(np.median(start[:, 2]) * min(1.0, 1.0 / aspect))))
+        self.spacing = _NODES * width
+        self.block = max(1, round(width * min(1.0, 1.0 / aspect)))
         self.background: Background = make_background(self.image.shape, (self.spacing / aspect, self.spacing))
-        level = float(np.median(self.image[self.seen]))
-        self.nodes = np.full(self.background.nodes, level)
-        scale = float(np.var(self.image[self.seen]))
+        shown = self.image[self.finite & self.columns.covered()]
+        self.nodes = np.full(self.background.nodes, float(np.median(shown)))
+        scale = float(np.var(shown))
         self.floor = max(scale * 1e-12, float(np.finfo(np.float64).tiny) * 1e20)
         self.variance = np.full(self.image.shape, max(scale, self.floor))
-        self.damping, self.usual = np.full(len(start), _DAMPED), float(np.log(np.median(start[:, 2])))
+        self.damping, self.usual = np.full(len(start), _DAMPED), float(np.log(width))
         self.active = np.ones(len(start), dtype=bool)
-        count = min(_NEIGHBOURS + 1, len(start))
-        self.nearby = cKDTree(scaled[:, :2]).query(scaled[:, :2], k=count)[1].reshape(len(start), count)
+        self.heights_known = False
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Note what follows from the columns: their neighbours, the pixels that they reach, the residual."""
+        places = self.columns.parameters[:, :2]
+        count = min(_NEIGHBOURS + 1, len(places))
+        self.nearby = cKDTree(places).query(places, k=count)[1].reshape(len(places), count)
+        self.seen = self.finite & self.columns.covered()
         self.residual = np.where(self.seen, self.image - self.columns.image() - self.background.image(self.nodes), 0.0)
+
+    def run(self, steps: int | None = None) -> RefinedColumns:
+        """Take steps until nearly all columns rest, those of the refinement at most; the first ones of heights."""
+        for step in range(steps or self.refinement.steps):
+            if np.count_nonzero(self.active) <= _RESTLESS * len(self.active):
+                break
+            self.step(heights_only=not self.heights_known and step < HEIGHTS_ALONE)
+        self.heights_known = True
+        return self.result()
+
+    def keep(self, which: NDArray[np.bool_]) -> None:
+        """Leave columns out; the neighbours of those that go are at rest no more."""
+        woken = ~which[self.nearby].all(axis=1)
+        self.damping = np.where(woken, _DAMPED, self.damping)[which]
+        self.active = (self.active | woken)[which]
+        self.columns = self.columns.part(which)
+        self._look_around()
 
     def step(self, *, heights_only: bool) -> None:
         """Take one step of the columns that are not at rest yet, and of the background."""
@@ -178,6 +200,7 @@ class _ColumnFit:
         self._rest(wanted, gain, np.maximum(self.refinement.tolerance, _STILL * error), heights_only=heights_only)
 
     def result(self) -> RefinedColumns:
+        """Return what the fit has come to."""
         weight = np.where(self.seen, 1.0 / self.variance, 0.0)
         errors, noise_errors = standard_errors(self.columns, weight, self.residual, background=self.spacing)
         down, right = self.reach
@@ -206,7 +229,7 @@ class _ColumnFit:
         return residual, np.where(rest, apart, variance)
 
     def _node_force(self, weight: Array, stiff: float) -> Array:
-        return self.background.gradient(weight * self.residual) - stiffness(self.nodes, stiff)
+        return self.background.gradient(weight * self.residual) - self.background.stiffness(self.nodes, stiff)
 
     def _accept(self, columns: GaussianSum, change: Array, nodes: Array, weight: Array) -> Array:
         """Take the steps if χ² falls, or else those of the columns whose own windows fit no worse, or else none.
