@@ -3,6 +3,7 @@
 from typing import assert_type
 
 import passband
+from passband.dataset.beam_path import ImagingRecipe, SimulationRecipe
 
 
 def micrograph_to_numbers(path: str) -> None:
@@ -19,8 +20,8 @@ def plan_to_store(folder: str) -> None:
     assert_type(plan, passband.Plan)
     assert_type(passband.simulate(plan, folder), passband.WaveStore)
     assert_type(passband.simulate(plan.simulation, folder), passband.WaveStore)
-    assert_type(plan.simulation, passband.Simulation)
-    assert_type(plan.imaging, passband.Imaging)
+    assert_type(plan.simulation, SimulationRecipe)
+    assert_type(plan.imaging, ImagingRecipe)
     passband.simulate(plan.imaging, folder)  # type: ignore[arg-type]  # refused, because the types are seen
 
 

@@ -170,9 +170,9 @@ def _names_at(annotation: Any, path: Sequence[str]) -> list[str]:
     models = _models(annotation)
     if models and not path:
         return list(dict.fromkeys(name for model in models for name in model.model_fields))
-    for model in models:
-        if path[0] in model.model_fields:
-            return _names_at(model.model_fields[path[0]].annotation, path[1:])
+    fields = [model.model_fields[path[0]].annotation for model in models if path[0] in model.model_fields]
+    if fields:
+        return list(dict.fromkeys(name for field in fields for name in _names_at(field, path[1:])))
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _names_at(arguments[0], path)

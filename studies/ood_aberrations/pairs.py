@@ -18,8 +18,8 @@ from scipy.stats import rankdata
 from passband.campaign.experiment_run import store_path
 from passband.campaign.folder import CONFIG, METRICS
 from passband.campaign.tables import read_scores
+from passband.dataset.beam_path import SimulationRecipe
 from passband.dataset.memory import Memory
-from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
 from passband.experiment.experiment import Evaluation, Experiment
 from passband.figures.style import to_png
@@ -178,7 +178,7 @@ def untested(structures: int, images: int) -> tuple[int, ...]:
     return left if len(left) >= 4 else tuple(range(structures))
 
 
-def _other(trainings: Mapping[str, Experiment], name: str) -> Simulation:
+def _other(trainings: Mapping[str, Experiment], name: str) -> SimulationRecipe:
     return next(one.others[name] for one in trainings.values() if name in one.others)
 
 

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import torch
 
 from passband.dataset.acquisition import Acquisition
-from passband.dataset.imaging import Imaging
-from passband.dataset.simulation import Simulation
+from passband.dataset.beam_path import ImagingRecipe, SimulationRecipe
 from passband.dataset.store import WaveStore
 from passband.experiment.evaluation import EvaluationSet, evaluation_seed, measure_segmenter
 from passband.experiment.study import train
@@ -33,7 +32,7 @@ class Places(NamedTuple):
 
     root: Path
 
-    def store(self, simulation: Simulation) -> Path:
+    def store(self, simulation: SimulationRecipe) -> Path:
         """Exit waves of a simulation."""
         return self.root / "stores" / simulation.identity
 
@@ -101,7 +100,7 @@ class _Set(NamedTuple):
 
     name: str
     store: WaveStore
-    imaging: Imaging
+    imaging: ImagingRecipe
     indices: list[int]
     images: int
 

@@ -17,8 +17,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
+from passband.dataset.beam_path import SimulationRecipe
 from passband.dataset.simulate import simulate
-from passband.dataset.simulation import Simulation
 from studies.real_gold.network_run import SHIPPED, Places, collect, measure_shipped, run_network
 from studies.real_gold.variants import HeldOut, Run, StudyPlan
 
@@ -31,7 +31,7 @@ class Machine(NamedTuple):
     threads: int
 
 
-def simulate_all(simulations: Sequence[Simulation], places: Places, workers: int) -> None:
+def simulate_all(simulations: Sequence[SimulationRecipe], places: Places, workers: int) -> None:
     """Simulate what is missing of all stores at once, on so many processes in all; on CPUs, which have the films."""
     distinct = {one.identity: one for one in simulations}
     each = max(1, workers // len(distinct))

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from passband.dataset.imaging import Imaging
-from passband.dataset.simulation import Simulation
+from passband.dataset.beam_path import ImagingRecipe, SimulationRecipe
 from passband.experiment.overrides import apply_override
 from passband.experiment.plan import FolderName, Plan, plan_from
 from passband.experiment.plan_files import PlanError, read_toml
@@ -72,8 +71,8 @@ class HeldOut(NamedTuple):
     """Micrographs that no network is trained on: structures of their own, under a camera that is held out."""
 
     name: str
-    simulation: Simulation
-    imaging: Imaging
+    simulation: SimulationRecipe
+    imaging: ImagingRecipe
     images: int
 
 

@@ -24,7 +24,7 @@ from passband.campaign.grid import OWN, CampaignPlan
 from passband.campaign.tables import read_scores
 from passband.distribution import Normal, limits
 from passband.figures.style import to_png
-from passband.microscope.conditions import ConditionDistribution
+from passband.microscope.conditions import ConditionDistribution, validate_conditions
 from passband.tabular import write_csv
 from studies.reporting import provenance, report_command
 from studies.training_choice.strategies import (
@@ -84,7 +84,7 @@ def planned_choices(plan: CampaignPlan) -> dict[str, list[tuple[float, ...]]]:
     """Return C10 and C30 in Å of what each strategy trains on by the plan; none where it is a region."""
     points = {}
     for named in plan.families["chosen"].conditions():
-        fixed = [one for one in named.conditions.members if _is_fixed(one)]
+        fixed = [one for one in validate_conditions(named.conditions).members if _is_fixed(one)]
         points[named.name] = [tuple(_place(one).values()) for one in fixed]
     return points
 

@@ -17,7 +17,6 @@ from passband.campaign.experiment_run import prepare_stores, run_experiment, sto
 from passband.campaign.folder import LOCK, STORES, TRAININGS, write_campaign
 from passband.campaign.grid import CampaignPlan
 from passband.dataset.acquisition import Acquisition
-from passband.dataset.layout import wave_bytes
 from passband.dataset.memory import Memory
 from passband.locking import exclusive_in_turn
 from passband.segmentation.footprint import training_footprint
@@ -108,7 +107,7 @@ def test_micrographs_that_memory_does_not_hold_are_made_at_every_pass(
     assert (found.measured_images, roomy.measured_images) == (2 * 3 * 2 * 2, 2 * 3 * 2)  # runs, sets, images, passes
     assert sum(made) == found.training_images + found.measured_images
     assert (found.worker.micrographs, roomy.worker.micrographs) == (0, 2 * 32**2 * 5)
-    assert (found.worker.waves, roomy.worker.waves) == (budget, 6 * wave_bytes(plan.simulation))
+    assert (found.worker.waves, roomy.worker.waves) == (budget, 6 * plan.simulation.recorded_memory)
 
 
 def test_runs_that_measure_something_else_share_their_training(smallest: dict[str, Any]) -> None:

@@ -217,7 +217,7 @@ def test_step_by_step_gives_the_same_network_as_at_once(run: Run, tmp_path: Path
     assert "other values: loss, split (loss.focal_gamma 2.0 → 3.0, split.test 0.1 → 0.2); use another" in study.err
     other = run("evaluate", apart, "demo", "--store", store, "-q", *micro, "--set", "simulation.seed=9")
     assert (other.code, len(other.error_lines)) == (2, 1)
-    assert f"{store} holds waves of another recipe (simulation.seed 1 → 9); " in other.err
+    assert f"{store} holds exit waves of another recipe (simulation.seed 1 → 9); " in other.err
     turned = run("evaluate", "demo", apart)
     assert turned.error_lines == ["error: model 'demo' is a plan; the model comes first: passband evaluate MODEL PLAN"]
 

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from passband.dataset import acquisition as module
-from passband.dataset.acquisition import Acquisition, patch_shift
+from passband.dataset import wave_imaging as module
+from passband.dataset.acquisition import Acquisition
 from passband.dataset.imaging import Imaging
 from passband.dataset.layout import StoreError
 from passband.dataset.memory import Memory
 from passband.dataset.store import WaveStore
 from passband.dataset.truth import resample_mask
+from passband.dataset.wave_imaging import patch_shift
 from passband.microscope.conditions import ConditionDistribution
 from passband.microscope.imaging import form_images
 from passband.microscope.incoherent import add_incoherent, incoherent_part
@@ -96,7 +97,7 @@ def test_patches_of_a_field_are_cut_from_one_micrograph(sharing: Acquisition, ti
         placed = {"top", "left", "step"}
         assert all({**one, **dict.fromkeys(placed)} == {**rows[0], **dict.fromkeys(placed)} for one in rows)
         assert len({(one["top"], one["left"]) for one in rows}) == 4
-        field = whole._field(rows[0])
+        field = whole._imager.field(rows[0])
         for step, row in zip(range(4, 8), rows, strict=True):
             cut = field.roll((-row["top"], -row["left"]), (0, 1))[:16, :16].double()
             expected = ((cut - cut.mean()) / cut.std(correction=0)).float()
@@ -215,13 +216,13 @@ def test_what_is_beyond_a_band_comes_as_background(tiny_store: WaveStore) -> Non
     settings = {"pixel_size": 0.8, "patch": 40, "conditions": {"aberrations": {"C10": -100.0}, "focal_spread": 20.0}}
     whole, cut, beyond = (Acquisition(tiny_store, imaging(**settings, band=band)) for band in (None, 0.65, 2.0))
     row = whole.row(0, 0, 1)
-    fields = [one._field(row) for one in (whole, cut, beyond)]
+    fields = [one._imager.field(row) for one in (whole, cut, beyond)]
     assert torch.equal(fields[0], fields[2])
     assert float(fields[1].double().mean()) == pytest.approx(1.0, abs=1e-6)
-    kept = cut._prepared(row["structure"])
+    kept = cut._imager._prepared(row["structure"])
     assert kept.spectra.shape[-1] == 2 * 21 + 2  # 0.65 Å⁻¹ over 32 Å
     assert (
-        kept.incoherent.transmitted < whole._prepared(row["structure"]).incoherent.transmitted
+        kept.incoherent.transmitted < whole._imager._prepared(row["structure"]).incoherent.transmitted
     )  # kept apart in memory
     difference = (fields[0] - fields[1]).std() / fields[0].std()
     assert 1e-3 < float(difference) < 0.2  # beams beyond it still made fringes

@@ -9,8 +9,9 @@ import torch
 
 from passband.camera.camera import CameraDistribution
 from passband.dataset.acquisition import Acquisition
-from passband.dataset.imaging import Imaging, NamedConditions, imaging_under
+from passband.dataset.imaging import Imaging
 from passband.dataset.memory import Memory
+from passband.dataset.named_conditions import NamedConditions
 from passband.dataset.store import WaveStore
 
 WIDE: dict[str, Any] = {
@@ -129,11 +130,11 @@ def test_noise_of_an_image_is_that_of_its_camera(tiny_store: WaveStore) -> None:
         noise = []
         for k in range(8):
             row = made.row(0, k, 8)
-            field = made._field(row)
+            field = made._imager.field(row)
             noise.append(
                 (
-                    made._camera_patch({**row, "noise_seed": 1}, field)
-                    - made._camera_patch({**row, "noise_seed": 2}, field)
+                    made._imager._camera_patch({**row, "noise_seed": 1}, field)
+                    - made._imager._camera_patch({**row, "noise_seed": 2}, field)
                 ).double()
             )
         agreed = torch.stack(noise)
@@ -147,8 +148,8 @@ def test_contrast_is_applied_to_the_noise_free_field(tiny_store: WaveStore) -> N
         Acquisition(tiny_store, imaging(**fields, contrast=contrast), seed=2)
         for contrast in (None, {"fringes": 0.5, "absorption": 0.5})
     )
-    whole = plain._field(plain.row(0, 0, 1))
-    half = weaker._field(weaker.row(0, 0, 1))
+    whole = plain._imager.field(plain.row(0, 0, 1))
+    half = weaker._imager.field(weaker.row(0, 0, 1))
     torch.testing.assert_close(half - 1.0, 0.5 * (whole - 1.0), atol=1e-5, rtol=1e-4)
 
 
@@ -175,6 +176,6 @@ def test_a_validation_set_may_have_a_camera_of_its_own() -> None:
     assert NamedConditions.model_validate_json(other.to_json()) == other
     assert len({plain.identity, other.identity, ideal.identity}) == 3
     base = imaging()
-    assert imaging_under(base, plain.conditions, plain.camera).camera == base.camera
-    assert imaging_under(base, ideal.conditions, ideal.camera).camera == CameraDistribution()
-    assert imaging_under(base, other.conditions, other.camera).conditions == other.conditions
+    assert base.under(plain.conditions, plain.camera).camera == base.camera
+    assert base.under(ideal.conditions, ideal.camera).camera == CameraDistribution()
+    assert base.under(other.conditions, other.camera).conditions == other.conditions

@@ -40,7 +40,7 @@ def test_both_energies_occur(two: WaveStore) -> None:
 def test_a_wave_is_that_of_its_energy(two: WaveStore) -> None:
     for index, energy in enumerate(_energies(two)[:3]):
         alone = simulate_structure(two.recipe.model_copy(update={"energy": energy}), index)
-        np.testing.assert_array_equal(two.wave(index), alone.waves)
+        np.testing.assert_array_equal(two.wave(index), alone.arrays["waves"])
         assert two.scene(index)["focus_offset"] == alone.row["focus_offset"]
 
 

@@ -13,7 +13,6 @@ import torch
 
 from passband.dataset.acquisition import Acquisition
 from passband.dataset.imaging import Imaging
-from passband.dataset.layout import wave_bytes
 from passband.dataset.memory import MICROGRAPHS, Memory
 from passband.dataset.store import WaveStore
 from passband.experiment.evaluation import EvaluationSet
@@ -65,7 +64,7 @@ def test_all_named_sets_and_the_training_hold_one_copy_of_the_waves(tiny_store: 
         for stream in streams:
             stream.batch(0, 20)
     assert read == dict.fromkeys(range(10), 1)
-    assert memory.nbytes == 10 * WAVE == 10 * wave_bytes(store.recipe)
+    assert memory.nbytes == 10 * WAVE == 10 * store.recipe.recorded_memory
 
 
 def test_two_stores_share_a_memory_and_not_their_waves(tiny_store: WaveStore, read: Counter[int]) -> None:

@@ -71,8 +71,8 @@ def numbers(values: NDArray[Any]) -> list[float]:
 
 def of_structure(made: SimulatedStructure) -> dict[str, list[float]]:
     atoms = [float(len(made.atoms["x"])), *(float(made.atoms[axis].mean()) for axis in "xyz")]
-    truth = [float(made.mask.mean()), float(made.labels.max()), made.row["focus_offset"] / 100.0]
-    return {"waves": numbers(made.waves), "atoms": [one / 100.0 for one in atoms], "truth": truth}
+    truth = [float(made.arrays["masks"].mean()), float(made.arrays["labels"].max()), made.row["focus_offset"] / 100.0]
+    return {"waves": numbers(made.arrays["waves"]), "atoms": [one / 100.0 for one in atoms], "truth": truth}
 
 
 def of_images(waves: WaveStore) -> dict[str, list[float]]:

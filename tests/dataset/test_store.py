@@ -31,9 +31,9 @@ def test_what_was_simulated_is_what_is_read(tiny_store: WaveStore, tiny_recipe: 
     made = simulate_structure(tiny_recipe, 5)
     assert len(tiny_store) == 10
     assert tiny_store.recipe == tiny_recipe
-    np.testing.assert_array_equal(tiny_store.wave(5), made.waves)
-    np.testing.assert_array_equal(tiny_store.mask(5), made.mask)
-    np.testing.assert_array_equal(tiny_store.labels(5), made.labels)
+    np.testing.assert_array_equal(tiny_store.wave(5), made.arrays["waves"])
+    np.testing.assert_array_equal(tiny_store.mask(5), made.arrays["masks"])
+    np.testing.assert_array_equal(tiny_store.labels(5), made.arrays["labels"])
     scene = tiny_store.scene(5)
     assert scene["parameters"] == json.loads(made.row["parameters"])
     assert scene["focus_offset"] == made.row["focus_offset"]
@@ -153,10 +153,10 @@ def test_a_store_that_another_program_made(copied: Path, attributes: dict[str, o
 
 
 def test_a_directory_that_is_no_store(tmp_path: Path, tiny_recipe: Simulation) -> None:
-    with pytest.raises(StoreError, match="is not a wave store"):
+    with pytest.raises(StoreError, match="is not a store"):
         WaveStore.open(tmp_path / "nowhere")
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(StoreError, match="not empty and not a wave store"):
+    with pytest.raises(StoreError, match="not empty and not a store"):
         simulate(tiny_recipe, tmp_path)
     with pytest.raises(StoreError, match="cannot be read"):
         simulate(tiny_recipe, tmp_path / "thesis.txt")

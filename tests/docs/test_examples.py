@@ -9,7 +9,8 @@ import torch
 
 from passband.camera.scanner import ScannerDistribution
 from passband.campaign.grid import load_campaign
-from passband.dataset.imaging import Imaging, NamedConditions
+from passband.dataset.imaging import Imaging
+from passband.dataset.named_conditions import NamedConditions
 from passband.experiment.plan import load_plan
 
 ROOT = Path(__file__).parents[2]

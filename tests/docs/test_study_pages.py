@@ -15,7 +15,7 @@ PAGES = [
     *(ROOT / "studies").glob("*/*.md"),
 ]
 #: When the documentation is built: pictures, and pages that are made from the package.
-MADE = re.compile(r"images/generated/|(command_options|plan_keys)\.md$")
+MADE = re.compile(r"images/generated/|(benchmarks|command_options|plan_keys)\.md$")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from passband.dataset.imaging import Imaging, NamedConditions
+from passband.dataset.imaging import Imaging
+from passband.dataset.named_conditions import NamedConditions
 from passband.experiment.plan import plan_from
 from passband.experiment.plan_files import PlanError
 from passband.microscope.condition_set import ConditionSet

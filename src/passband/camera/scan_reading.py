@@ -6,6 +6,7 @@ space; the tails of the probe are a factor there. It is periodic, and its pixel 
 """
 
 from math import floor, pi
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,12 +15,22 @@ from passband.camera.resampling import Window, periodic_part
 from passband.camera.scan_path import ScanPath
 from passband.camera.scanner import Scanner
 from passband.microscope.frequencies import half_plane
+from passband.pixels import pixel_pair
 from passband.recipe import PassbandError
 
 TAPS = 4  # along each side, of a cubic spline
 
 
-def spline_coefficients(ideal: Tensor, scanner: Scanner, *, pixel_size: float) -> Tensor:
+class FramePart(NamedTuple):
+    """Pixels of a frame that are read: some rows and columns from `top` and `left` on, all of it by default."""
+
+    top: int
+    left: int
+    rows: int
+    columns: int
+
+
+def spline_coefficients(ideal: Tensor, scanner: Scanner, *, pixel_size: float | tuple[float, float]) -> Tensor:
     """Coefficients (y, x) of the cubic B-splines of an image (y, x) that the probe has tails in.
 
     The factor of the tails is 1 − t + t·exp(−2πwq), the transform of that of `Scanner.tail_width`; that of the splines
@@ -32,20 +43,23 @@ def spline_coefficients(ideal: Tensor, scanner: Scanner, *, pixel_size: float) -
     scanner
         Its `tails` and `tail_width` are used.
     pixel_size
-        Å, of the image.
+        Å, of the image, one number or (y, x).
     """
+    pixel_y, pixel_x = pixel_pair(pixel_size)
     shape = (ideal.shape[-2], ideal.shape[-1])
     rows, columns = half_plane(shape, ideal.device)
     along_y, along_x = (3.0 / (2.0 + torch.cos(2.0 * pi * one)) for one in (rows, columns))
     factor = along_y * along_x
     if scanner.tails:
-        decay = torch.exp(torch.hypot(rows, columns) * (-2.0 * pi * scanner.tail_width / pixel_size))
+        decay = torch.exp(torch.hypot(rows / pixel_y, columns / pixel_x) * (-2.0 * pi * scanner.tail_width))
         factor = factor * (1.0 - scanner.tails + scanner.tails * decay)
     coefficients: Tensor = torch.fft.irfft2(torch.fft.rfft2(ideal) * factor.to(ideal.dtype), s=shape)
     return coefficients
 
 
-def scanned(ideal: Tensor, path: ScanPath, *, pixel_size: float) -> Tensor:
+def scanned(
+    ideal: Tensor, path: ScanPath, *, pixel_size: float | tuple[float, float], part: FramePart | None = None
+) -> Tensor:
     """Image that a scan reads of an ideal one, without electrons: distorted, and with the tails of the probe.
 
     Parameters
@@ -57,12 +71,15 @@ def scanned(ideal: Tensor, path: ScanPath, *, pixel_size: float) -> Tensor:
     path
         Of the beam.
     pixel_size
-        Å, of the ideal image.
+        Å, of the ideal image, one number or (y, x).
+    part
+        Of the frame that is read; all of it by default.
 
     Returns
     -------
     Tensor
-        (y, x) of the frame, dtype and device of the ideal image. A pixel shows one point: nothing is averaged.
+        (y, x) of the frame or its part, dtype and device of the ideal image. A pixel shows one point: nothing is
+        averaged.
 
     Raises
     ------
@@ -73,20 +90,20 @@ def scanned(ideal: Tensor, path: ScanPath, *, pixel_size: float) -> Tensor:
         raise PassbandError(
             f"an ideal image {tuple(ideal.shape)} of {ideal.dtype} cannot be read; give (y, x), floating point"
         )
-    if not pixel_size > 0.0:
-        raise PassbandError(
-            f"pixel_size={pixel_size:g} Å is not positive; write the side of a pixel of the ideal image"
-        )
+    pixels = pixel_pair(pixel_size)
     coefficients = spline_coefficients(ideal, path.scanner, pixel_size=pixel_size)
-    y, x = (one / pixel_size for one in path.specimen(*_pixels(path, ideal.device)))
+    places = path.specimen(*_pixels(path, ideal.device, part))
+    y, x = (one / pixel for one, pixel in zip(places, pixels, strict=True))
     windows = [_window(one) for one in (y, x)]
-    part = periodic_part(coefficients, windows[0], windows[1])
+    needed = periodic_part(coefficients, windows[0], windows[1])
     rows, columns = (one - (window.first + 1) for one, window in zip((y, x), windows, strict=True))
-    return _spline(part, rows, columns)
+    return _spline(needed, rows, columns)
 
 
-def _pixels(path: ScanPath, device: torch.device) -> tuple[Tensor, Tensor]:
-    rows, columns = (torch.arange(size, dtype=torch.float64, device=device) for size in path.shape)
+def _pixels(path: ScanPath, device: torch.device, part: FramePart | None = None) -> tuple[Tensor, Tensor]:
+    top, left, height, width = part or FramePart(0, 0, *path.shape)
+    rows = torch.arange(top, top + height, dtype=torch.float64, device=device)
+    columns = torch.arange(left, left + width, dtype=torch.float64, device=device)
     return rows[:, None], columns[None, :]
 
 
@@ -126,7 +143,9 @@ def _weights(part: Tensor) -> tuple[Tensor, ...]:
     )
 
 
-def scanned_labels(labels: Tensor, path: ScanPath, *, pixel_size: float, samples: int = 1) -> Tensor:
+def scanned_labels(
+    labels: Tensor, path: ScanPath, *, pixel_size: float | tuple[float, float], samples: int = 1
+) -> Tensor:
     """Labels that a scan reads of a map of the specimen, the truth of its image.
 
     Parameters
@@ -136,7 +155,7 @@ def scanned_labels(labels: Tensor, path: ScanPath, *, pixel_size: float, samples
     path
         Of the beam.
     pixel_size
-        Å, of the map.
+        Å, of the map, one number or (y, x).
     samples
         1 takes the label nearest to the beam; more take the commonest of samples² points that are spread over the area
         of the pixel, the smallest of those that are as common.
@@ -154,13 +173,14 @@ def scanned_labels(labels: Tensor, path: ScanPath, *, pixel_size: float, samples
         raise PassbandError(f"samples={samples} reads no point of a pixel; use 1 or more")
     rows, columns = _pixels(path, labels.device)
     offsets = [(one + 0.5) / samples - 0.5 for one in range(samples)]
-    read = [_nearest(labels, path, rows + a, columns + b, pixel_size) for a in offsets for b in offsets]
+    read = [labels_at(labels, path, rows + a, columns + b, pixel_size=pixel_size) for a in offsets for b in offsets]
     return read[0] if samples == 1 else torch.stack(read).mode(dim=0).values
 
 
-def _nearest(labels: Tensor, path: ScanPath, rows: Tensor, columns: Tensor, pixel_size: float) -> Tensor:
-    y, x = (
-        (one / pixel_size + 0.5).floor().long() % size
-        for one, size in zip(path.specimen(rows, columns), labels.shape, strict=True)
-    )
+def labels_at(
+    labels: Tensor, path: ScanPath, rows: Tensor, columns: Tensor, *, pixel_size: float | tuple[float, float]
+) -> Tensor:
+    """Labels of a periodic map (y, x) nearest to the beam at places of a frame, in its pixels, that broadcast."""
+    places = zip(path.specimen(rows, columns), pixel_pair(pixel_size), labels.shape, strict=True)
+    y, x = ((one / pixel + 0.5).floor().long() % size for one, pixel, size in places)
     return labels[y, x]

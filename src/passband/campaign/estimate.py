@@ -11,9 +11,10 @@ from pathlib import Path
 
 from passband.campaign.grid import CampaignPlan
 from passband.campaign.trainings import training_folder
-from passband.dataset.layout import store_size, wave_bytes
+from passband.dataset.beam_path import SimulationRecipe
+from passband.dataset.layout import store_size
 from passband.dataset.memory import BUDGET, MICROGRAPHS
-from passband.dataset.simulation import COMPLEX, Simulation
+from passband.dataset.simulation import COMPLEX
 from passband.distribution import limits
 from passband.experiment.evaluation import BATCH
 from passband.experiment.experiment import Experiment
@@ -183,10 +184,10 @@ def _trainings(runs: Iterable[Experiment]) -> list[Experiment]:
 def worker_memory(run: Experiment, footprint: TrainingFootprint, budget: int = BUDGET) -> WorkerMemory:
     """Peak memory of one worker in a run, in bytes."""
     kept, _ = _kept_sets(run, budget)
-    waves = sum(count * wave_bytes(simulation) for simulation, count in _imaged(run))
-    largest = max((simulation for simulation, _ in _imaged(run)), key=wave_bytes)
+    waves = sum(count * simulation.recorded_memory for simulation, count in _imaged(run))
+    largest = max((simulation for simulation, _ in _imaged(run)), key=lambda one: one.recorded_memory)
     fields = run.training.batch_size * 4 * _field_pixels(run) ** 2 if run.imaging.patches_per_field > 1 else 0
-    work = 2 * wave_bytes(largest) + IMAGING * COMPLEX * largest.stored_pixels**2
+    work = 2 * largest.recorded_memory + IMAGING * COMPLEX * _field_pixels(run) ** 2
     return WorkerMemory(
         program=PROGRAM,
         waves=min(waves, budget - kept),
@@ -203,10 +204,11 @@ def _steps(run: Experiment) -> int:
 
 def _field_pixels(run: Experiment) -> int:
     finest = limits(run.imaging.pixel_size)[0]
-    return min(run.simulation.stored_pixels, round(run.simulation.scene.field / finest))
+    extent = run.simulation.extent
+    return min(round(extent / run.simulation.finest_pixel), round(extent / finest))
 
 
-def _imaged(run: Experiment) -> Iterable[tuple[Simulation, int]]:
+def _imaged(run: Experiment) -> Iterable[tuple[SimulationRecipe, int]]:
     """Return the simulations of a run, and how many structures of each are imaged: all, as splits leave none out."""
     return [(simulation, simulation.structures) for simulation in (run.simulation, *run.others.values())]
 
@@ -272,7 +274,7 @@ class _Footprints:
         return self._known[key]
 
 
-def _store(name: str, simulation: Simulation, runs: Iterable[Experiment]) -> StoreEstimate:
+def _store(name: str, simulation: SimulationRecipe, runs: Iterable[Experiment]) -> StoreEstimate:
     trained = _trainings(one for one in runs if one.simulation == simulation)
     used = [one for one in runs if simulation in (one.simulation, *one.others.values())]
     size = store_size(simulation)
@@ -283,7 +285,7 @@ def _store(name: str, simulation: Simulation, runs: Iterable[Experiment]) -> Sto
         runs=len(used),
         trainings=len(trained),
         networks=sum(len(one.seeds) for one in trained),
-        waves=simulation.structures * wave_bytes(simulation),
+        waves=simulation.structures * simulation.recorded_memory,
         disk=size.disk,
         inodes=size.inodes,
     )

@@ -16,10 +16,10 @@ from passband.campaign.folder import COST, METRICS, CampaignError
 from passband.campaign.grid import CampaignPlan
 from passband.campaign.tables import read_scores
 from passband.campaign.trainings import FinishedTraining, claim, trained_networks
-from passband.dataset.imaging import Imaging
+from passband.dataset.beam_path import SimulationRecipe
+from passband.dataset.beam_paths import AnyImaging, AnySimulation
 from passband.dataset.memory import Memory
 from passband.dataset.simulate import simulate
-from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
 from passband.documents import json_text
 from passband.durable import write_atomically
@@ -49,8 +49,8 @@ class Measurement(Recipe):
         Whether every validated epoch is measured, or the last one.
     """
 
-    simulation: Simulation
-    imaging: Imaging
+    simulation: AnySimulation
+    imaging: AnyImaging
     structures: tuple[int, ...]
     images: int
     epochs: Literal["every", "last"]
@@ -71,7 +71,7 @@ def prepare_stores(
     ]
 
 
-def store_path(simulation: Simulation, stores: Path) -> Path:
+def store_path(simulation: SimulationRecipe, stores: Path) -> Path:
     """Where the exit waves of a simulation are."""
     return stores / simulation.identity
 
@@ -144,7 +144,7 @@ def run_experiment(
     return rows
 
 
-def _open(simulation: Simulation, stores: Path, memory: Memory) -> WaveStore:
+def _open(simulation: SimulationRecipe, stores: Path, memory: Memory) -> WaveStore:
     path = store_path(simulation, stores)
     store = WaveStore.open(path, memory=memory)
     if store.recipe != simulation:

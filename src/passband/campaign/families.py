@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from passband.dataset.imaging import NamedConditions
+from passband.dataset.named_conditions import NamedConditions
 from passband.distribution import Normal
 from passband.experiment.plan import FolderName
 from passband.experiment.plan_files import PlanError

@@ -20,8 +20,9 @@ from pydantic import (
 from passband.campaign.expansion import expansion_problems, family_problems
 from passband.campaign.families import ConditionFamily
 from passband.campaign.part import Part
-from passband.dataset.imaging import Imaging, NamedConditions, imaging_under
-from passband.dataset.simulation import Simulation
+from passband.dataset.beam_path import SimulationRecipe
+from passband.dataset.beam_paths import SIMULATIONS, AnyImaging, AnySimulation
+from passband.dataset.named_conditions import NamedConditions
 from passband.experiment.consistency import MOST_IMAGES, Study, check
 from passband.experiment.experiment import MONITORED, Evaluation, Experiment, Split
 from passband.experiment.overrides import read_plan
@@ -59,8 +60,8 @@ class CampaignPlan(Recipe):
     """
 
     name: FolderName
-    simulation: Simulation
-    imaging: Imaging
+    simulation: AnySimulation
+    imaging: AnyImaging
     network: NamedArchitecture = DEFAULT_ARCHITECTURE
     loss: LossRecipe = LossRecipe()
     training: TrainingRecipe = TrainingRecipe()
@@ -91,7 +92,7 @@ class CampaignPlan(Recipe):
         self.experiments()  # a plan that cannot be expanded is refused when it is read
         return self
 
-    def _check_part(self, part: Part, simulations: Mapping[str, Simulation]) -> None:
+    def _check_part(self, part: Part, simulations: Mapping[str, SimulationRecipe]) -> None:
         """Check the recipes of a part against each other: once, for its experiments differ in conditions alone."""
         trained, evaluated = (self.families[name].conditions() for name in (part.train_on, part.evaluate_on))
         for changes in part.series:
@@ -111,11 +112,11 @@ class CampaignPlan(Recipe):
                 )
             )
 
-    def simulations(self) -> dict[str, Simulation]:
+    def simulations(self) -> dict[str, SimulationRecipe]:
         """Return every simulation by name; "" is the one that networks are trained on."""
         made = {"": self.simulation}
         for name, changes in self.others.items():
-            made[name] = Simulation.model_validate(_merged(self.simulation.model_dump(), changes))
+            made[name] = SIMULATIONS.validate(_merged(self.simulation.model_dump(), changes))
         return made
 
     def experiments(self) -> tuple[Experiment, ...]:
@@ -139,7 +140,7 @@ class CampaignPlan(Recipe):
             Experiment(
                 trained_on=named.name,
                 simulation=self.simulation,
-                imaging=imaging_under(self.imaging, named.conditions, named.camera),
+                imaging=self.imaging.under(named.conditions, named.camera),
                 network=self.network,
                 loss=self.loss,
                 training=self._training(changes, seeds),

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from passband.campaign.grid import CampaignPlan
-    from passband.dataset.simulation import Simulation
+    from passband.dataset.beam_path import SimulationRecipe
     from passband.experiment.plan import Plan
 
 
-def simulation_shortage(recipe: "Simulation", store: Path, *, workers: int) -> list[str]:
+def simulation_shortage(recipe: "SimulationRecipe", store: Path, *, workers: int) -> list[str]:
     """Say what is too little for simulating a store; nothing of one that is there."""
     from passband.dataset.layout import store_size
-    from passband.dataset.simulation import simulation_memory
 
     if (store / "scenes.parquet").exists():
         return []
     processes = f" with {workers} workers" if workers > 1 else ""
     return [
-        *_memory(workers * simulation_memory(recipe), f"simulating{processes}", "use fewer workers or a smaller field"),
+        *_memory(workers * recipe.memory, f"simulating{processes}", "use fewer workers or a smaller field"),
         *_disk(store_size(recipe).disk, store),
     ]
 

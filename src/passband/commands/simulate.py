@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from passband.commands.terminal.options import AsJson, Device, Overrides, PlanNa
 from passband.commands.terminal.progress import ProgressBars
 from passband.devices import resolve_device
 from passband.documents import json_text
+
+if TYPE_CHECKING:
+    from passband.dataset.store import WaveStore
 
 
 @command(
@@ -35,7 +38,7 @@ def simulate(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Simulate the structures of a plan into a store of exit waves.
+    """Simulate the structures of a plan into a store, of exit waves or of the columns of a scan.
 
     Finished structures are found, not recomputed; a store of another recipe is refused and left alone.
     """
@@ -58,13 +61,22 @@ def simulate(
             "store": str(output),
             "structures": len(store),
             "identity": recipe.simulation.identity,
-            "transmitted": {"mean": float(store.transmitted.mean()), "least": float(store.transmitted.min())},
+            **_transmitted(store),
             "warning": warning,
             "seconds": seconds,
         }
         typer.echo(json_text(row))
     elif not quiet:
         typer.echo(f"{len(store)} structures in {printable(str(output))} ({recipe.simulation.identity})")
-        mean, least = (100 * float(value) for value in (store.transmitted.mean(), store.transmitted.min()))
-        angle = 1e3 * recipe.simulation.band_angle
-        typer.echo(f"  their waves hold {mean:.2f} % of the beam, within {angle:.1f} mrad (least {least:.2f} %)")
+        for held in _transmitted(store).values():
+            mean, least = 100 * held["mean"], 100 * held["least"]
+            from passband.dataset.simulation import simulation_of_waves
+
+            angle = 1e3 * simulation_of_waves(recipe.simulation).band_angle
+            typer.echo(f"  their waves hold {mean:.2f} % of the beam, within {angle:.1f} mrad (least {least:.2f} %)")
+
+
+def _transmitted(store: "WaveStore") -> dict[str, dict[str, float]]:
+    """Intensity that waves hold, for a store of waves."""
+    held = store.transmitted
+    return {} if held is None else {"transmitted": {"mean": float(held.mean()), "least": float(held.min())}}

@@ -1,22 +1,23 @@
 """How micrographs are taken of stored structures, as one value, and of which waves they cannot be taken."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from passband.camera.camera import CameraDistribution
+from passband.dataset.beam_path import IMAGINGS, ImagingRecipe, SimulationRecipe, other_kind
 from passband.dataset.physics import IMAGES, ImagesVersion
 from passband.dataset.simulation import Simulation
 from passband.distribution import Choice, Scalar, limits
 from passband.microscope.conditions import AnyConditions, ConditionDistribution
 from passband.microscope.contrast import ContrastDistribution
-from passband.microscope.instrument import SettingDistribution
-from passband.recipe import Recipe
+from passband.recipe import PassbandError
 
 
-class Imaging(Recipe):
-    """How micrographs are taken of stored structures.
+@IMAGINGS.register
+class Imaging(ImagingRecipe):
+    """How micrographs are taken of stored exit waves.
 
     Attributes
     ----------
@@ -48,9 +49,9 @@ class Imaging(Recipe):
         Version of what is computed, see `passband.dataset.physics`; never written by hand.
     """
 
-    #: Of a micrograph: it is grey.
-    channels: ClassVar[int] = 1
+    PHYSICS: ClassVar[int] = IMAGES
 
+    kind: Literal["tem"] = Field(default="tem", repr=False)
     conditions: AnyConditions = ConditionDistribution()
     pixel_size: Scalar
     patch: int = Field(ge=8, le=16384)
@@ -63,7 +64,7 @@ class Imaging(Recipe):
 
     @model_serializer(mode="wrap")
     def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = handler(self)
+        values = IMAGINGS.without_default(handler(self))
         if self.patches_per_field == 1:  # what was imaged before there was a choice keeps its identity
             values.pop("patches_per_field", None)
         for name in ("band", "camera", "contrast"):
@@ -71,64 +72,52 @@ class Imaging(Recipe):
                 values.pop(name, None)
         return values
 
+    @property
+    def recorded(self) -> tuple[float, float]:
+        """Smallest and largest pixels, Å, of the camera, before they are resampled to those of the image."""
+        low, high = limits(self.pixel_size)
+        finest, coarsest = limits(self.camera.oversampling) if self.camera is not None else (1.0, 1.0)
+        return low / max(coarsest, 1.0), high / min(finest, 1.0)
 
-class NamedConditions(Recipe):
-    """Conditions that networks are trained or measured under, and the name that they have in tables and figures.
+    @property
+    def finest(self) -> float:
+        """Finest pixel, Å: none that the band of the waves would show."""
+        return 0.0 if self.band is None else 0.5 / self.band
 
-    Attributes
-    ----------
-    name
-        In tables and figures.
-    conditions
-        A distribution, or a mixture of several.
-    camera
-        Distribution of cameras in place of `imaging.camera`, such as one that is held out; that one by default. An
-        empty table is a camera that only counts electrons.
-    """
+    def problems(self, recipe: SimulationRecipe, *, name: str = "conditions") -> Iterator[str]:
+        """Say why micrographs cannot be taken of a simulation, one line each; `name` is of the conditions."""
+        if not isinstance(recipe, Simulation):
+            yield other_kind(recipe, self)
+            return
+        field = recipe.scene.field
+        low, high = limits(self.pixel_size)
+        if low <= 0.0 or field / low > recipe.stored_pixels + 0.5:
+            yield (
+                f"camera pixel_size={low:g} Å is finer than the stored waves' {recipe.stored_sampling:g} Å; "
+                "use coarser camera pixels, or a smaller stored_pixel_size"
+            )
+        elif round(field / high) < self.patch:
+            yield (
+                f"patch={self.patch} pixels of {high:g} Å is wider than the field of {field:g} Å; "
+                f"use a patch of at most {round(field / high)}"
+            )
+        if self.band is not None and low > 0.0 and self.band < 0.5 / low:
+            yield (
+                f"band={self.band:g} Å⁻¹ is below the {0.5 / low:.3g} Å⁻¹ that camera pixels of {low:g} Å see; "
+                "make it larger, or leave it out"
+            )
+        yield from _energy_problems(recipe, self, name)
+        for member in self.conditions.members:
+            if member.dose is None and limits(member.readout_noise)[1] > 0.0:
+                noise = limits(member.readout_noise)[1]
+                yield f"{name} have readout_noise={noise:g} e⁻ and no dose, which gives it a scale; give a dose"
 
-    name: str = Field(min_length=1)
-    conditions: AnyConditions
-    camera: CameraDistribution | None = None
-
-    @model_serializer(mode="wrap")
-    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_own_camera(handler(self))
-
-
-def without_own_camera(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON values of a recipe whose `camera` is left out where there is none: so it keeps its identity of before."""
-    return {name: value for name, value in values.items() if name != "camera" or value is not None}
-
-
-def imaging_under(imaging: Imaging, conditions: SettingDistribution, camera: CameraDistribution | None) -> Imaging:
-    """Imaging under other conditions, and with another camera where one is given."""
-    return imaging.model_copy(update={"conditions": conditions, "camera": imaging.camera if camera is None else camera})
-
-
-def imaging_problems(recipe: Simulation, imaging: Imaging, *, name: str = "conditions") -> Iterator[str]:
-    """Say why micrographs cannot be taken of the waves of a simulation, one line each; `name` is of the conditions."""
-    field = recipe.scene.field
-    low, high = limits(imaging.pixel_size)
-    if low <= 0.0 or field / low > recipe.stored_pixels + 0.5:
-        yield (
-            f"camera pixel_size={low:g} Å is finer than the stored waves' {recipe.stored_sampling:g} Å; "
-            "use coarser camera pixels, or a smaller stored_pixel_size"
-        )
-    elif round(field / high) < imaging.patch:
-        yield (
-            f"patch={imaging.patch} pixels of {high:g} Å is wider than the field of {field:g} Å; "
-            f"use a patch of at most {round(field / high)}"
-        )
-    if imaging.band is not None and low > 0.0 and imaging.band < 0.5 / low:
-        yield (
-            f"band={imaging.band:g} Å⁻¹ is below the {0.5 / low:.3g} Å⁻¹ that camera pixels of {low:g} Å see; "
-            "make it larger, or leave it out"
-        )
-    yield from _energy_problems(recipe, imaging, name)
-    for member in imaging.conditions.members:
-        if member.dose is None and limits(member.readout_noise)[1] > 0.0:
-            noise = limits(member.readout_noise)[1]
-            yield f"{name} have readout_noise={noise:g} e⁻ and no dose, which gives it a scale; give a dose"
+    def usable(self, recipe: SimulationRecipe, indices: Sequence[int]) -> list[int]:
+        """Return those structures whose exit waves have an energy that the conditions may have, in their order."""
+        wanted = _energies(self.conditions.members[0])
+        if set(recipe.energies) <= set(wanted):
+            return list(indices)
+        return [index for index in indices if recipe.energy_of(index) in wanted]
 
 
 def _energy_problems(recipe: Simulation, imaging: Imaging, name: str) -> Iterator[str]:
@@ -153,9 +142,14 @@ def _energies(conditions: ConditionDistribution) -> tuple[float, ...]:
     return (low,) if low == high else ()
 
 
-def structures_at(recipe: Simulation, imaging: Imaging, indices: Sequence[int]) -> list[int]:
-    """Return those structures whose exit waves have an energy that the conditions may have, in their order."""
-    wanted = _energies(imaging.conditions.members[0])
-    if set(recipe.energies) <= set(wanted):
-        return list(indices)
-    return [index for index in indices if recipe.energy_of(index) in wanted]
+def imaging_of_waves(imaging: ImagingRecipe) -> Imaging:
+    """Return an imaging that is one of exit waves.
+
+    Raises
+    ------
+    PassbandError
+        It is of another beam path.
+    """
+    if not isinstance(imaging, Imaging):
+        raise PassbandError(f"imaging.kind={imaging.kind!r} is none of exit waves, needed here; use kind='tem'")
+    return imaging

@@ -15,7 +15,7 @@ from typing import Self
 import torch
 
 from passband.dataset.acquisition import Acquisition, Batch
-from passband.dataset.imaging import Imaging
+from passband.dataset.beam_path import ImagingRecipe
 from passband.dataset.memory import Memory
 from passband.dataset.store import WaveStore
 from passband.recipe import PassbandError
@@ -80,7 +80,7 @@ class ImagingPool:
         return batch
 
 
-def _open(directory: Path, imaging: Imaging, indices: Sequence[int], seed: int, memory: Memory) -> None:
+def _open(directory: Path, imaging: ImagingRecipe, indices: Sequence[int], seed: int, memory: Memory) -> None:
     torch.set_num_threads(1)
     store = WaveStore.open(directory, memory=memory)
     _streams.append(Acquisition(store, imaging, indices=indices, seed=seed))

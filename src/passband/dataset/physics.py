@@ -16,6 +16,9 @@ from passband.recipe import PassbandError
 WAVES = 3
 #: Of micrographs made from stored waves: everything between the exit wave and the network.
 IMAGES = 3
+#: Of columns and the truth about a scan, and of the frames made from them.
+COLUMNS = 1
+FRAMES = 1
 
 
 def _waves(version: int) -> int:
@@ -24,6 +27,14 @@ def _waves(version: int) -> int:
 
 def _images(version: int) -> int:
     return _checked(version, IMAGES, "micrographs", "train and measure again")
+
+
+def _columns(version: int) -> int:
+    return _checked(version, COLUMNS, "columns", "simulate them again")
+
+
+def _frames(version: int) -> int:
+    return _checked(version, FRAMES, "scanned frames", "train and measure again")
 
 
 def _checked(version: int, current: int, what: str, cure: str) -> int:
@@ -38,3 +49,5 @@ def _checked(version: int, current: int, what: str, cure: str) -> int:
 #: The version in a recipe of exit waves, and in one of micrographs; another one than the present is refused.
 WavesVersion = Annotated[int, AfterValidator(_waves)]
 ImagesVersion = Annotated[int, AfterValidator(_images)]
+ColumnsVersion = Annotated[int, AfterValidator(_columns)]
+FramesVersion = Annotated[int, AfterValidator(_frames)]

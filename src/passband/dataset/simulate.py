@@ -13,7 +13,10 @@ from typing import Protocol
 
 import torch
 
+from passband.dataset.beam_path import SimulatedStructure, SimulationRecipe
 from passband.dataset.layout import StoreError, shards_of
+from passband.dataset.scan_simulation import ScanSimulation
+from passband.dataset.scan_structure import scan_structure
 from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
 from passband.dataset.store_writing import (
@@ -36,12 +39,12 @@ class Planned(Protocol):
     """What says which structures it needs, as a plan and the plan of a campaign do."""
 
     @property
-    def simulation(self) -> Simulation:
+    def simulation(self) -> SimulationRecipe:
         """Of the structures."""
 
 
 def simulate(
-    recipe: Simulation | Planned,
+    recipe: SimulationRecipe | Planned,
     directory: str | os.PathLike[str],
     *,
     workers: int = 1,
@@ -88,7 +91,7 @@ def simulate(
 
 
 def _complete(
-    recipe: Simulation, place: Path, *, workers: int, device: str | None, progress: ProgressCallback | None
+    recipe: SimulationRecipe, place: Path, *, workers: int, device: str | None, progress: ProgressCallback | None
 ) -> None:
     """Simulate what a store of ours has not yet."""
     missing, shards = _missing(recipe, place), shards_of(recipe)
@@ -103,29 +106,40 @@ def _complete(
         finish_store(place, recipe)
 
 
-def _missing(recipe: Simulation, place: Path) -> list[int]:
+def _missing(recipe: SimulationRecipe, place: Path) -> list[int]:
     """Numbers of the shards that a store has not, or not whole."""
-    return [shard for shard, members in enumerate(shards_of(recipe)) if not shard_is_complete(place, shard, members)]
+    return [shard for shard in range(len(shards_of(recipe))) if not shard_is_complete(place, recipe, shard)]
 
 
-def _simulation_of(recipe: Simulation | Planned) -> Simulation:
-    found = recipe if isinstance(recipe, Simulation) else getattr(recipe, "simulation", None)
-    if not isinstance(found, Simulation):
+def _simulation_of(recipe: SimulationRecipe | Planned) -> SimulationRecipe:
+    found = recipe if isinstance(recipe, SimulationRecipe) else getattr(recipe, "simulation", None)
+    if not isinstance(found, SimulationRecipe):
         raise PassbandError(f"{recipe!r:.60} is neither a simulation nor a plan; read a plan with load_plan")
     return found
 
 
-def simulate_shard(recipe: Simulation, directory: Path, shard: int, device: str | None) -> int:
+def simulated(recipe: SimulationRecipe, index: int, *, device: str | None) -> SimulatedStructure:
+    """Structure `index` of a recipe of any beam path."""
+    if isinstance(recipe, ScanSimulation):
+        return scan_structure(recipe, index)
+    if isinstance(recipe, Simulation):
+        return simulate_structure(recipe, index, device=device)
+    raise PassbandError(f"nothing simulates kind={recipe.kind!r}; add it to passband.dataset.simulate")
+
+
+def simulate_shard(recipe: SimulationRecipe, directory: Path, shard: int, device: str | None) -> int:
     """Simulate and write the structures of one shard, then record them; return the shard's number."""
     rows = []
     for index in shards_of(recipe)[shard]:
-        structure = simulate_structure(recipe, index, device=device)
+        structure = simulated(recipe, index, device=device)
         rows.append(write_structure(directory, recipe, structure))
-    write_part(directory, shard, rows)
+    write_part(directory, recipe, shard, rows)
     return shard
 
 
-def _run(recipe: Simulation, directory: Path, missing: list[int], *, workers: int, device: str | None) -> Iterator[int]:
+def _run(
+    recipe: SimulationRecipe, directory: Path, missing: list[int], *, workers: int, device: str | None
+) -> Iterator[int]:
     """Numbers of the shards as they are finished; at most two per worker are under way, so memory stays bounded."""
     if workers == 1 or len(missing) < 2:
         with _one_thread():

@@ -5,17 +5,26 @@ The bounds are those of the largest machines: what a workstation of 512 GB does 
 
 from collections.abc import Iterator
 from math import pi
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from ase.formula import Formula
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
+from passband.dataset.beam_path import SIMULATIONS, Layout, SimulationRecipe, StoredArray
 from passband.dataset.physics import WAVES, WavesVersion
 from passband.distribution import Choice, limits, sample
 from passband.electron import check_energy, wavelength
+from passband.microscope.incoherent import part_bytes
 from passband.microscope.potential import CUTOFF
-from passband.recipe import PassbandError, Recipe
+from passband.recipe import PassbandError
 from passband.specimen.sampling import SceneDistribution
 from passband.specimen.support import number_density
 
@@ -27,10 +36,23 @@ MOST_DISK = 1e15  # bytes of a store
 COMPLEX = 8  # bytes
 PLANES = 12  # planes of complex numbers that a multislice works in, beside the waves that it has finished
 DENSEST = 0.2  # atoms/Å³ of a crystal; diamond has 0.18
+TRUTH_SHARE = 0.2  # masks, labels and atoms, as a share of one wave; measured: gold plan 0.2, small CdSe stores less
+ROW = {
+    "structure": "int64",
+    "particles": "int32",
+    "atoms": "int64",
+    "height": "float64",
+    "focus_offset": "float64",
+    "transmitted": "float64",
+    "mask_fraction": "float64",
+    "parameters": "string",
+}
+ATOMS = {"x": "float32", "y": "float32", "z": "float32", "number": "uint8", "particle": "int32"}
 
 
-class Simulation(Recipe):
-    """A set of simulated structures; everything that its exit waves and its truth depend on.
+@SIMULATIONS.register
+class Simulation(SimulationRecipe):
+    """A set of structures in a broad beam; everything that their exit waves and their truth depend on.
 
     Attributes
     ----------
@@ -65,9 +87,11 @@ class Simulation(Recipe):
         Version of what is computed, see `passband.dataset.physics`; never written by hand.
     """
 
-    #: What the pixels of the masks mean, by their number.
-    classes: ClassVar[tuple[str, ...]] = ("background", "particle")
+    FORMAT: ClassVar[str] = "passband-wave-store"
+    WHAT: ClassVar[str] = "exit waves"
+    PHYSICS: ClassVar[int] = WAVES
 
+    kind: Literal["tem"] = Field(default="tem", repr=False)
     scene: SceneDistribution
     structures: int = Field(ge=1, le=10_000_000)
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -81,6 +105,10 @@ class Simulation(Recipe):
     mask_blur: float = Field(default=1.6, ge=0.0, le=20.0)
     focus_reference: Literal["minimum_contrast", "centre", "exit_plane"] = "minimum_contrast"
     physics: WavesVersion = WAVES
+
+    @model_serializer(mode="wrap")
+    def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return SIMULATIONS.without_default(handler(self))
 
     @field_validator("energy")
     @classmethod
@@ -111,6 +139,53 @@ class Simulation(Recipe):
                 "widen the field or refine the pixels"
             )
         return self
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the pixels of the masks mean, by their number."""
+        return ("background", "particle")
+
+    @property
+    def layout(self) -> Layout:
+        """Exit waves, masks and labels, and the atoms of the particles."""
+        side, plane = self.stored_pixels, ("y", "x")
+        wave = (self.stored_waves, side, side)
+        return Layout(
+            arrays={
+                "waves": StoredArray(wave, ("phonon", *plane), "complex64", complex(np.nan, np.nan), packed=False),
+                "masks": StoredArray((side, side), plane, "uint8", 0, packed=True),
+                "labels": StoredArray((side, side), plane, "uint16", 0, packed=True),
+            },
+            row=ROW,
+            points=ATOMS,
+            disk=COMPLEX * float(side) ** 2 * (self.stored_waves + TRUTH_SHARE),
+        )
+
+    @property
+    def extent(self) -> float:
+        """Side of the field, Å."""
+        return self.scene.field
+
+    @property
+    def finest_pixel(self) -> float:
+        """Å, that micrographs can have: that of the stored waves."""
+        return self.stored_sampling
+
+    @property
+    def memory(self) -> float:
+        """Bytes that a process needs for the waves of one structure, and for the planes that it computes them in."""
+        return (self.stored_waves + PLANES) * COMPLEX * float(self.pixels) ** 2
+
+    @property
+    def recorded_memory(self) -> int:
+        """Bytes of one structure that is imaged: the spectra of its waves, what left them, and its mask."""
+        waves_and_mask = (COMPLEX * self.stored_waves + 1) * self.stored_pixels**2
+        return waves_and_mask + part_bytes(self.stored_pixels, self.scene.field)
+
+    @property
+    def materials(self) -> tuple[str, ...]:
+        """Materials of the particles."""
+        return tuple(str(one) for one in self.scene.materials)
 
     @property
     def pixels(self) -> int:
@@ -177,7 +252,7 @@ def _size_problems(recipe: Simulation) -> Iterator[str]:
             f"a field of {field:g} Å, {thick:.3g} Å high, holds up to {atoms:.2g} atoms; at most {MOST_ATOMS:.0e} are "
             "made, so make the field smaller or the film thinner"
         )
-    memory = simulation_memory(recipe)
+    memory = recipe.memory
     if memory > MOST_MEMORY:
         yield (
             f"{recipe.stored_waves} waves of {recipe.pixels}² pixels take {memory / 1e9:,.0f} GB of memory; "
@@ -189,11 +264,6 @@ def _size_problems(recipe: Simulation) -> Iterator[str]:
             f"{recipe.structures} structures take {disk / 1e12:,.0f} TB of disk; {MOST_DISK / 1e12:,.0f} TB is the "
             "bound, so simulate fewer structures or phonons"
         )
-
-
-def simulation_memory(recipe: Simulation) -> float:
-    """Bytes that a process needs for the waves of one structure, and for the planes that it computes them in."""
-    return (recipe.stored_waves + PLANES) * COMPLEX * float(recipe.pixels) ** 2
 
 
 def height(scene: SceneDistribution) -> float:
@@ -234,3 +304,16 @@ def _displacement_problems(recipe: Simulation) -> Iterator[str]:
     missing = sorted((particles if bare else film | particles) - set(recipe.displacement))
     if missing and recipe.phonons:
         yield f"displacement has no value for {', '.join(missing)}; name every element or give one number for all"
+
+
+def simulation_of_waves(recipe: SimulationRecipe) -> Simulation:
+    """Return a simulation that is one of exit waves.
+
+    Raises
+    ------
+    PassbandError
+        It is of another beam path.
+    """
+    if not isinstance(recipe, Simulation):
+        raise PassbandError(f"simulation.kind={recipe.kind!r} has no exit waves, which are needed here; use kind='tem'")
+    return recipe

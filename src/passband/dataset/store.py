@@ -10,20 +10,19 @@ import numpy.typing as npt
 import zarr
 
 from passband.dataset.layout import (
-    ARRAYS,
-    ATOMS,
-    PART,
     REPAIR,
-    ROW,
     StoreError,
     chunk_path,
     part_path,
+    part_schema,
     place_in_shard,
     read_recipe,
     read_table,
+    row_schema,
     shards_of,
 )
 from passband.dataset.memory import Memory
+from passband.dataset.simulation import Simulation
 from passband.recipe import PassbandError
 
 BEAM_KEPT = 0.99  # of the beam; a wave that holds less is worth a warning
@@ -31,10 +30,11 @@ BEAM_KEPT = 0.99  # of the beam; a wave that holds less is worth a warning
 
 def beam_warning(store: "WaveStore") -> str:
     """Return in one line what a user should know of electrons that left the band of a store's waves, or nothing."""
-    least, recipe = float(store.transmitted.min()), store.recipe
-    if least >= BEAM_KEPT:
+    held, recipe = store.transmitted, store.recipe
+    least = 1.0 if held is None else float(held.min())
+    if held is None or least >= BEAM_KEPT or not isinstance(recipe, Simulation):
         return ""
-    few = int((store.transmitted < BEAM_KEPT).sum())
+    few = int((held < BEAM_KEPT).sum())
     return (
         f"the waves of {few} of {len(store)} structures hold less than {100 * BEAM_KEPT:g} % of the beam (least "
         f"{100 * least:.1f} %): the rest is scattered beyond {1e3 * recipe.band_angle:.1f} mrad, which pixel_size="
@@ -78,7 +78,7 @@ def split_structures(structures: int, *, seed: int, validation: float, test: flo
 
 
 class WaveStore:
-    """A complete store, opened for reading: exit waves, masks, labels, scenes and atoms by structure.
+    """A complete store, opened for reading: waves or columns, masks, labels, scenes and points by structure.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class WaveStore:
     identity
         Of that recipe.
     pixel_size
-        Of waves and masks, Å.
+        The finest of its micrographs, Å; of a store of waves that of its waves and masks.
     memory
         What is kept of it by all who image its waves.
     """
@@ -99,18 +99,20 @@ class WaveStore:
         self.memory = memory or Memory()
         self.recipe = read_recipe(self.directory)
         self.identity = self.recipe.identity
-        self.pixel_size = self.recipe.stored_sampling
+        self.pixel_size = self.recipe.finest_pixel
         if not (self.directory / "scenes.parquet").exists():
             done = len(list(self.directory.glob("parts/*.parquet")))
             raise StoreError(
                 f"{self.directory} is not complete ({done} of {len(shards_of(self.recipe))} parts); "
                 "run the same simulate command again to finish it"
             )
-        scenes = read_table(self.directory / "scenes.parquet", ROW, ROW.names)
+        self._layout = self.recipe.layout
+        row = row_schema(self.recipe)
+        scenes = read_table(self.directory / "scenes.parquet", row, row.names)
         if scenes.num_rows != self.recipe.structures:
             raise StoreError(f"{self.directory / 'scenes.parquet'} is damaged or missing; {REPAIR}")
         self._scenes = scenes
-        self._arrays = {name: self._open(name) for name in ARRAYS}
+        self._arrays = {name: self._open(name) for name in self._layout.arrays}
 
     @classmethod
     def open(cls, directory: str | os.PathLike[str], *, memory: Memory | None = None) -> Self:
@@ -140,8 +142,12 @@ class WaveStore:
         """Whether each pixel shows a particle, `(y, x)`; raises as `wave`."""
         return self._read("masks", index).astype(bool)
 
+    def material(self, index: int) -> npt.NDArray[np.uint8]:
+        """Class of each pixel, `(y, x)`; raises as `wave`."""
+        return self._read("masks", index)
+
     def labels(self, index: int) -> npt.NDArray[np.uint16]:
-        """Which particle each pixel shows, k + 1 for particle k and 0 for none, `(y, x)`; raises as `wave`."""
+        """Which particle, or layer, each pixel shows, k + 1 for number k and 0 for none, `(y, x)`; raises as `wave`."""
         return self._read("labels", index)
 
     def scene(self, index: int) -> dict[str, Any]:
@@ -150,15 +156,26 @@ class WaveStore:
         return {**row, "parameters": json.loads(row["parameters"])}
 
     @property
-    def transmitted(self) -> npt.NDArray[np.float64]:
-        """Intensity that the waves of each structure hold, `(n,)`: 1 if no electron has left their band."""
+    def transmitted(self) -> npt.NDArray[np.float64] | None:
+        """Intensity that the waves of each structure hold, `(n,)`: 1 if no electron has left their band.
+
+        None in a store that holds no waves.
+        """
+        if "transmitted" not in self._layout.row:
+            return None
         return np.asarray(self._scenes["transmitted"].to_numpy(), dtype=np.float64)
 
     def atoms(self, index: int) -> dict[str, npt.NDArray[Any]]:
-        """Point truth: `x`, `y`, `z` in Å, atomic `number` and `particle` of every particle atom of one structure."""
+        """Points of one structure: of waves `x`, `y`, `z` in Å, `number` and `particle` of every particle atom.
+
+        Of a scan those that `scan_structure` tells of.
+        """
         shard, row = place_in_shard(self._checked(index))
-        part = read_table(part_path(self.directory, shard), PART, [f"atom_{name}" for name in ATOMS])
-        return {name: np.asarray(part[f"atom_{name}"][row].values) for name in ATOMS}
+        names = self._layout.points
+        part = read_table(
+            part_path(self.directory, shard), part_schema(self.recipe), [f"atom_{name}" for name in names]
+        )
+        return {name: np.asarray(part[f"atom_{name}"][row].values) for name in names}
 
     def splits(self, *, validation: float = 0.1, test: float = 0.1) -> dict[str, npt.NDArray[np.int64]]:
         """Structures to train on, to validate on and to test on, as `split_structures` divides those of this store."""
@@ -176,7 +193,9 @@ class WaveStore:
             raise StoreError(f"{self.directory / name / 'zarr.json'} is damaged or missing; {REPAIR}") from error
 
     def _read(self, name: str, index: int) -> npt.NDArray[Any]:
-        path = chunk_path(self.directory, name, self._checked(index))
+        if name not in self._arrays:
+            raise StoreError(f"{self.directory} holds {self.recipe.WHAT} and no {name}; open a store that does")
+        path = chunk_path(self.directory, self.recipe, name, self._checked(index))
         if not path.exists():  # Zarr would answer with the fill value
             raise StoreError(f"{path} is missing; run the same simulate command again, which remakes it")
         try:

@@ -1,11 +1,10 @@
-"""Write a wave store so that it is never half-written: every file whole or absent, and the same bytes every time."""
+"""Write a store so that it is never half-written: every file whole or absent, and the same bytes every time."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,52 +12,37 @@ import zarr
 from zarr.codecs import BytesCodec, Crc32cCodec, ZstdCodec
 from zarr.storage import MemoryStore
 
+from passband.dataset.beam_path import SimulatedStructure, SimulationRecipe, StoredArray
 from passband.dataset.layout import (
-    ARRAYS,
-    FORMAT,
-    PART,
-    ROW,
     VERSION,
     StoreError,
     chunk_path,
     part_path,
+    part_schema,
     read_recipe,
     read_table,
+    row_schema,
     shards_of,
 )
-from passband.dataset.simulation import Simulation
-from passband.dataset.structure import SimulatedStructure
 from passband.differences import differences
 from passband.durable import LEFTOVER, write_atomically
 
 _TABLES_AT_ONCE = 256  # parts gathered into one row group of scenes.parquet
 
 
-def _arrays(recipe: Simulation, structures: int) -> dict[str, tuple[tuple[int, ...], str, Any, list[Any]]]:
-    side = recipe.stored_pixels
-    packed = [ZstdCodec(level=3), Crc32cCodec()]
-    wave = (structures, recipe.stored_waves, side, side)
-    return {
-        "waves": (wave, "complex64", complex(np.nan, np.nan), [Crc32cCodec()]),
-        "masks": ((structures, side, side), "uint8", 0, packed),
-        "labels": ((structures, side, side), "uint16", 0, packed),
-    }
-
-
-def _encoded(recipe: Simulation, name: str, values: npt.NDArray[Any] | None, structures: int) -> dict[str, bytes]:
+def _encoded(stored: StoredArray, values: npt.NDArray[Any] | None, structures: int) -> dict[str, bytes]:
     """Files, by path inside the array, that Zarr makes of an array's metadata and, if given, its one chunk."""
-    shape, dtype, fill, codecs = _arrays(recipe, structures)[name]
     files: dict[str, Any] = {}
     array = zarr.create_array(
         MemoryStore(files),
-        shape=shape,
-        chunks=(1, *shape[1:]),
-        dtype=dtype,
-        fill_value=fill,
+        shape=(structures, *stored.shape),
+        chunks=(1, *stored.shape),
+        dtype=stored.dtype,
+        fill_value=stored.fill,
         filters=None,
         serializer=BytesCodec(endian="little"),
-        compressors=codecs,
-        dimension_names=["structure", "phonon", "y", "x"] if len(shape) == 4 else ["structure", "y", "x"],
+        compressors=[ZstdCodec(level=3), Crc32cCodec()] if stored.packed else [Crc32cCodec()],
+        dimension_names=["structure", *stored.axes],
         config={"write_empty_chunks": True},
     )
     if values is not None:
@@ -66,7 +50,7 @@ def _encoded(recipe: Simulation, name: str, values: npt.NDArray[Any] | None, str
     return {path: buffer.to_bytes() for path, buffer in files.items()}
 
 
-def prepare_store(directory: Path, recipe: Simulation) -> None:
+def prepare_store(directory: Path, recipe: SimulationRecipe) -> None:
     """Make the directory a store of this recipe, or find that it already is one.
 
     Raises
@@ -79,15 +63,15 @@ def prepare_store(directory: Path, recipe: Simulation) -> None:
         if found.identity != recipe.identity:
             differing = differences(found.model_dump(mode="json"), recipe.model_dump(mode="json"), prefix="simulation.")
             cure = "change the plan back, give another directory (with --store or -o), or delete this one"
-            raise StoreError(f"{directory} holds waves of another recipe ({differing}); {cure}")
+            raise StoreError(f"{directory} holds {found.WHAT} of another recipe ({differing}); {cure}")
     elif directory.exists() and any(not path.match(LEFTOVER) for path in _entries(directory)):
-        raise StoreError(f"{directory} is not empty and not a wave store; give a new or empty directory")
+        raise StoreError(f"{directory} is not empty and not a store; give a new or empty directory")
     else:
         write_atomically(directory / "zarr.json", _group_metadata(recipe), error=StoreError)
-    for name in ARRAYS:
+    for name, stored in recipe.layout.arrays.items():
         path = directory / name / "zarr.json"
         if not path.exists():
-            write_atomically(path, _encoded(recipe, name, None, recipe.structures)["zarr.json"], error=StoreError)
+            write_atomically(path, _encoded(stored, None, recipe.structures)["zarr.json"], error=StoreError)
 
 
 def _entries(directory: Path) -> Iterator[Path]:
@@ -97,22 +81,24 @@ def _entries(directory: Path) -> Iterator[Path]:
         raise StoreError(f"{directory} cannot be read ({error.strerror}); give a directory") from error
 
 
-def _group_metadata(recipe: Simulation) -> bytes:
+def _group_metadata(recipe: SimulationRecipe) -> bytes:
     files: dict[str, Any] = {}
-    attributes = {"format": FORMAT, "version": VERSION, "identity": recipe.identity}
+    attributes = {"format": recipe.FORMAT, "version": VERSION, "identity": recipe.identity}
     zarr.create_group(MemoryStore(files), attributes={**attributes, "recipe": recipe.model_dump(mode="json")})
     data: bytes = files["zarr.json"].to_bytes()
     return data
 
 
-def shard_is_complete(directory: Path, shard: int, structures: Sequence[int]) -> bool:
+def shard_is_complete(directory: Path, recipe: SimulationRecipe, shard: int) -> bool:
     """Whether every file of a shard is there; its part is written last."""
     return part_path(directory, shard).exists() and all(
-        chunk_path(directory, name, index).exists() for index in structures for name in ARRAYS
+        chunk_path(directory, recipe, name, index).exists()
+        for index in shards_of(recipe)[shard]
+        for name in recipe.layout.arrays
     )
 
 
-def write_structure(directory: Path, recipe: Simulation, structure: SimulatedStructure) -> dict[str, Any]:
+def write_structure(directory: Path, recipe: SimulationRecipe, structure: SimulatedStructure) -> dict[str, Any]:
     """Write the arrays of one structure and return its row for `write_part`.
 
     Raises
@@ -121,14 +107,14 @@ def write_structure(directory: Path, recipe: Simulation, structure: SimulatedStr
         The disk is full or cannot be written.
     """
     index = structure.row["structure"]
-    for name, values in (("waves", structure.waves), ("masks", structure.mask), ("labels", structure.labels)):
-        files = _encoded(recipe, name, values, 1)
+    for name, stored in recipe.layout.arrays.items():
+        files = _encoded(stored, structure.arrays[name], 1)
         (data,) = (data for path, data in files.items() if path != "zarr.json")
-        write_atomically(chunk_path(directory, name, index), data, error=StoreError)
+        write_atomically(chunk_path(directory, recipe, name, index), data, error=StoreError)
     return {**structure.row, **{f"atom_{name}": values for name, values in structure.atoms.items()}}
 
 
-def write_part(directory: Path, shard: int, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_part(directory: Path, recipe: SimulationRecipe, shard: int, rows: Sequence[Mapping[str, Any]]) -> None:
     """Record that the structures of a shard are complete.
 
     Raises
@@ -137,8 +123,9 @@ def write_part(directory: Path, shard: int, rows: Sequence[Mapping[str, Any]]) -
         The disk is full or cannot be written.
     """
     buffer = io.BytesIO()
-    with _table_writer(buffer, PART) as writer:
-        writer.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=PART))
+    schema = part_schema(recipe)
+    with _table_writer(buffer, schema) as writer:
+        writer.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema))
     write_atomically(part_path(directory, shard), buffer.getvalue(), error=StoreError)
 
 
@@ -153,7 +140,7 @@ def is_finished(directory: Path) -> bool:
     return (directory / "scenes.parquet").exists()
 
 
-def finish_store(directory: Path, recipe: Simulation) -> None:
+def finish_store(directory: Path, recipe: SimulationRecipe) -> None:
     """Gather the rows of all shards in scenes.parquet, which makes the store complete.
 
     Raises
@@ -161,11 +148,11 @@ def finish_store(directory: Path, recipe: Simulation) -> None:
     StoreError
         A part is damaged, or the disk is full.
     """
-    buffer = io.BytesIO()
-    with _table_writer(buffer, ROW) as writer:
+    buffer, schema = io.BytesIO(), row_schema(recipe)
+    with _table_writer(buffer, schema) as writer:
         gathered: list[pa.Table] = []
         for shard in range(len(shards_of(recipe))):
-            gathered.append(read_table(part_path(directory, shard), PART, ROW.names))
+            gathered.append(read_table(part_path(directory, shard), part_schema(recipe), schema.names))
             if len(gathered) == _TABLES_AT_ONCE:
                 writer.write_table(pa.concat_tables(gathered).combine_chunks())
                 gathered = []

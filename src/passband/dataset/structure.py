@@ -1,14 +1,13 @@
 """One simulated structure: its scene, its exit waves, and the truth about its particles, from a recipe and a number."""
 
 import json
-from dataclasses import dataclass
-from typing import Any
 
 import ase
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from passband.dataset.beam_path import SimulatedStructure
 from passband.dataset.simulation import Simulation
 from passband.dataset.truth import minimum_contrast_defocus, particle_labels, particle_mask, resample_mask
 from passband.electron import interaction_constant
@@ -22,36 +21,15 @@ TRUTH_PIXEL = 0.25  # Å; the truth is found on a grid at least this fine, so th
 FOCUS_MARGIN = 30.0  # Å searched for minimum contrast beyond the first and the last atom
 
 
-@dataclass(frozen=True)
-class SimulatedStructure:
-    """What is stored of one structure.
-
-    Attributes
-    ----------
-    waves
-        Exit waves, complex64 `(phonons, y, x)`; vacuum is 1.
-    mask
-        Whether a pixel shows a particle, bool `(y, x)`.
-    labels
-        Which one: k + 1 for particle k, uint16 `(y, x)`.
-    row
-        Scalars of the scene; `focus_offset` is the C10 in Å of the focus reference, counted from the exit plane,
-        `transmitted` the intensity that the waves hold, 1 if no electron has left their band.
-    atoms
-        Columns `x`, `y`, `z` in Å, `number` and `particle` of the particles' atoms.
-    """
-
-    waves: npt.NDArray[np.complex64]
-    mask: npt.NDArray[np.bool_]
-    labels: npt.NDArray[np.uint16]
-    row: dict[str, Any]
-    atoms: dict[str, npt.NDArray[Any]]
-
-
 def simulate_structure(
     recipe: Simulation, index: int, *, device: torch.device | str | None = None
 ) -> SimulatedStructure:
     """Structure `index` of a recipe: the same one whatever else is simulated, in any order.
+
+    Its arrays are the exit waves, complex64 `(phonons, y, x)`, vacuum 1; the mask, whether a pixel shows a particle,
+    bool `(y, x)`; and labels, k + 1 for particle k, uint16 `(y, x)`. In its row `focus_offset` is the C10 in Å of the
+    focus reference, counted from the exit plane, and `transmitted` the intensity that the waves hold, 1 if no electron
+    has left their band. Points are `x`, `y`, `z` in Å, `number` and `particle` of the particles' atoms.
 
     Raises
     ------
@@ -83,7 +61,7 @@ def simulate_structure(
         "number": particles.get_atomic_numbers().astype(np.uint8),
         "particle": particle_of.astype(np.int32),
     }
-    return SimulatedStructure(waves=waves, mask=mask, labels=labels, row=row, atoms=atoms)
+    return SimulatedStructure({"waves": waves, "masks": mask, "labels": labels}, row=row, atoms=atoms)
 
 
 def _exit_waves(

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from passband.dataset.imaging import Imaging, imaging_problems
-from passband.dataset.simulation import Simulation
+from passband.dataset.beam_path import ImagingRecipe, SimulationRecipe
 from passband.dataset.store import split_sizes
 from passband.experiment.experiment import Split
-from passband.microscope.conditions import AnyConditions
+from passband.microscope.instrument import SettingDistribution
 from passband.recipe import PassbandError
 from passband.segmentation.architecture import Architecture
 from passband.segmentation.losses import LossRecipe
@@ -45,17 +44,17 @@ class Study(NamedTuple):
         Simulations of other structures that the same conditions are measured on, by name.
     """
 
-    simulation: Simulation
-    imaging: Imaging
+    simulation: SimulationRecipe
+    imaging: ImagingRecipe
     network: Architecture
     loss: LossRecipe
     training: TrainingRecipe
     split: Split
-    evaluated: Sequence[tuple[str, AnyConditions]]
+    evaluated: Sequence[tuple[str, SettingDistribution]]
     monitored: Sequence[str]
     together: int = 1
     scores: Sequence[str] = ()
-    others: Mapping[str, Simulation] = MappingProxyType({})
+    others: Mapping[str, SimulationRecipe] = MappingProxyType({})
 
 
 def check(study: Study) -> None:
@@ -73,12 +72,12 @@ def check(study: Study) -> None:
 
 def problems(study: Study) -> Iterator[str]:
     """Say why recipes cannot work together, one line each."""
-    yield from imaging_problems(study.simulation, study.imaging, name="imaging.conditions")
+    yield from study.imaging.problems(study.simulation, name="imaging.conditions")
     for name, conditions in study.evaluated:
         imaging = study.imaging.model_copy(update={"conditions": conditions})
-        yield from imaging_problems(study.simulation, imaging, name=f"conditions {name!r}")
+        yield from imaging.problems(study.simulation, name=f"conditions {name!r}")
         for place, simulation in study.others.items():
-            found = imaging_problems(simulation, imaging, name=f"conditions {name!r}")
+            found = imaging.problems(simulation, name=f"conditions {name!r}")
             yield from (f"others.{place}: {line}" for line in found)
     yield from _network_problems(study)
     yield from _training_problems(study)

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from passband.dataset.acquisition import Acquisition, Batch
-from passband.dataset.imaging import Imaging, imaging_under
-from passband.dataset.physics import IMAGES
+from passband.dataset.beam_path import ImagingRecipe
+from passband.dataset.beam_paths import imaging_on_card
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.experiment.experiment import MONITORED, Evaluation, Experiment
@@ -83,13 +83,13 @@ def structures(experiment: Experiment, store: WaveStore, part: str) -> list[int]
     return [int(index) for index in parts[part]]
 
 
-def evaluation_imaging(experiment: Experiment, evaluation: Evaluation) -> Imaging:
+def evaluation_imaging(experiment: Experiment, evaluation: Evaluation) -> ImagingRecipe:
     """How the micrographs of an evaluation are taken: as in training but for conditions and camera, a patch a field."""
-    imaging = imaging_under(experiment.imaging, evaluation.conditions, evaluation.camera)
+    imaging = experiment.imaging.under(evaluation.conditions, evaluation.camera)
     return imaging.model_copy(update={"patches_per_field": 1})
 
 
-def evaluation_seed(store: WaveStore, imaging: Imaging) -> int:
+def evaluation_seed(store: WaveStore, imaging: ImagingRecipe) -> int:
     """Seed of the micrographs of an evaluation; it follows from the exit waves and the imaging alone."""
     drawn = hashlib.sha256(f"{store.recipe.identity} {imaging.identity}".encode()).digest()
     return int.from_bytes(drawn[:6], "big")
@@ -205,7 +205,7 @@ def _probabilities(segmenter: Segmenter, image: Tensor, pixel_size: float) -> Te
 def _trained_pixels(model: Model) -> tuple[float, float]:
     """Finest and coarsest pixel, in Å, that a network was trained on."""
     try:
-        return limits(Imaging.model_validate({**model.card.imaging, "physics": IMAGES}).pixel_size)
+        return limits(imaging_on_card(model.card.imaging).pixel_size)
     except ValidationError:  # a card says of its imaging what it likes, or nothing
         return model.card.pixel_size, model.card.pixel_size
 

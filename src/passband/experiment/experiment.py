@@ -8,10 +8,10 @@ from typing import Any, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from passband.camera.camera import CameraDistribution
-from passband.dataset.imaging import Imaging, without_own_camera
-from passband.dataset.simulation import Simulation
-from passband.microscope.conditions import AnyConditions
+from passband.camera.cameras import AnyCamera
+from passband.dataset.beam_paths import AnyImaging, AnySimulation
+from passband.dataset.named_conditions import without_own_camera
+from passband.microscope.instruments import AnyDistribution
 from passband.recipe import Recipe
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.networks import AnyArchitecture
@@ -55,13 +55,13 @@ class Evaluation(Recipe):
     structures
         "" for held-out structures of the store that the network was trained on, else a name in `Experiment.others`.
     camera
-        Distribution of cameras in place of that of `Experiment.imaging`.
+        Distribution of cameras, or scanners, in place of that of `Experiment.imaging`.
     """
 
     name: str = Field(min_length=1)
-    conditions: AnyConditions
+    conditions: AnyDistribution
     structures: str = ""
-    camera: CameraDistribution | None = None
+    camera: AnyCamera | None = None
 
     @model_serializer(mode="wrap")
     def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -99,15 +99,15 @@ class Experiment(Recipe):
     """
 
     trained_on: str
-    simulation: Simulation
-    imaging: Imaging
+    simulation: AnySimulation
+    imaging: AnyImaging
     network: AnyArchitecture
     loss: LossRecipe
     training: TrainingRecipe
     split: Split
     seeds: tuple[int, ...] = Field(min_length=1, max_length=256)
     evaluations: tuple[Evaluation, ...] = Field(min_length=1)
-    others: dict[str, Simulation] = Field(default={})
+    others: dict[str, AnySimulation] = Field(default={})
     images: int = Field(ge=1)
     curves: bool = False
     keep_epochs: bool = True

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from passband.dataset.imaging import Imaging, NamedConditions
-from passband.dataset.simulation import Simulation
+from passband.dataset.beam_paths import AnyImaging, AnySimulation
+from passband.dataset.named_conditions import NamedConditions
 from passband.dataset.store import split_sizes
 from passband.experiment.consistency import Study, check
 from passband.experiment.experiment import Evaluation, Experiment, Split
@@ -64,8 +64,8 @@ class Plan(Recipe):
     """
 
     name: FolderName
-    simulation: Simulation
-    imaging: Imaging
+    simulation: AnySimulation
+    imaging: AnyImaging
     validation: tuple[NamedConditions, ...] = Field(min_length=1)
     network: NamedArchitecture = DEFAULT_ARCHITECTURE
     loss: LossRecipe = LossRecipe()

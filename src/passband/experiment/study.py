@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from passband.dataset.imaging import Imaging
 from passband.dataset.store import WaveStore
 from passband.devices import resolve_device
 from passband.differences import differences
@@ -18,8 +19,10 @@ from passband.experiment.evaluation import evaluation_set, measure_segmenter
 from passband.experiment.plan import Plan, load_plan
 from passband.experiment.training import BesideTraining, save_networks, train_networks
 from passband.microscope.condition_set import ConditionSet
-from passband.microscope.conditions import AnyConditions, validate_conditions
+from passband.microscope.conditions import validate_conditions
 from passband.microscope.information import compare_information
+from passband.microscope.instrument import SettingDistribution
+from passband.microscope.instruments import validate_distribution
 from passband.microscope.metric import Metric
 from passband.progress import ProgressCallback
 from passband.recipe import PassbandError
@@ -200,17 +203,22 @@ def evaluate(
     return rows
 
 
-def trained_conditions(segmenter: Segmenter, plan: Plan) -> AnyConditions:
+def trained_conditions(segmenter: Segmenter, plan: Plan) -> SettingDistribution:
     """Conditions on the card of a network; those of the plan where the card has none."""
     given = getattr(segmenter.card, "conditions", None)
-    return validate_conditions(given) if given else plan.imaging.conditions
+    return validate_distribution(given) if given else plan.imaging.conditions
 
 
-def information_rows(plan: Plan, trained: AnyConditions) -> list[dict[str, float]]:
-    """ε of each named condition, and its σ and Δε to the trained one, up to the camera's Nyquist frequency."""
+def information_rows(plan: Plan, trained: SettingDistribution) -> list[dict[str, float]]:
+    """ε of each named condition, and its σ and Δε to the trained one, up to the camera's Nyquist frequency.
+
+    Nothing for a scanning microscope, which has no such transfer.
+    """
+    if not isinstance(plan.imaging, Imaging):
+        return [{} for _ in plan.validation]
     metric = Metric(qmax=nyquist(plan))
-    sets = [ConditionSet.drawn(named.conditions) for named in plan.validation]
-    compared = compare_information([ConditionSet.drawn(trained)], sets, metric=metric)
+    sets = [ConditionSet.drawn(validate_conditions(named.conditions)) for named in plan.validation]
+    compared = compare_information([ConditionSet.drawn(validate_conditions(trained))], sets, metric=metric)
     columns = zip(
         compared.epsilon_evaluation.tolist(),
         compared.sigma[0].tolist(),

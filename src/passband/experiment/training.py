@@ -12,9 +12,8 @@ from safetensors.torch import save
 from torch import nn
 
 from passband.dataset.acquisition import Acquisition
-from passband.dataset.imaging import Imaging
+from passband.dataset.beam_paths import AnyImaging, AnySimulation
 from passband.dataset.imaging_pool import ImagingPool
-from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.durable import write_atomically
@@ -49,8 +48,8 @@ class NetworkTraining(Recipe):
         Those sets, where the experiment names its validations.
     """
 
-    simulation: Simulation
-    imaging: Imaging
+    simulation: AnySimulation
+    imaging: AnyImaging
     network: AnyArchitecture
     loss: LossRecipe
     split: Split

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from passband.dataset.acquisition import Acquisition
-from passband.dataset.imaging import Imaging
+from passband.dataset.beam_path import ImagingRecipe
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.forecast.observer import ObserverRecipe, PixelSample, observer_scores, sample_pixels
@@ -29,7 +29,7 @@ class MicrographSet(NamedTuple):
     """Micrographs that a network is trained on, or met with: exit waves, how they are imaged, and which structures."""
 
     store: WaveStore
-    imaging: Imaging
+    imaging: ImagingRecipe
     indices: tuple[int, ...]
 
     @property

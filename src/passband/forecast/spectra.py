@@ -69,8 +69,16 @@ def specimen_spectra(store: WaveStore, indices: Sequence[int], *, bins: int = 64
     sums = np.zeros((2, 2, bins))
     areas = np.zeros(2)
     for index in indices:
+        energy = store.recipe.energy_of(index)
+        if energy is None:
+            raise PassbandError(f"{store.directory} holds {store.recipe.WHAT}; spectra are of exit waves")
         wave = store.wave(index)
-        parts = _at_focus(wave, store.scene(index)["focus_offset"], store.pixel_size, store.recipe.energy_of(index))
+        parts = _at_focus(
+            wave,
+            store.scene(index)["focus_offset"],
+            store.pixel_size,
+            energy,
+        )
         mask = store.mask(index).astype(float)
         for side, window in enumerate((mask, 1.0 - mask)):
             soft = gaussian_filter(window, EDGE, mode="wrap") * window

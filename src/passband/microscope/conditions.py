@@ -29,7 +29,8 @@ from passband.recipe import PassbandError, Recipe
 _Anything = TypeVar("_Anything")
 
 
-def _check_focal_spread(value: float) -> float:
+def check_focal_spread(value: float) -> float:
+    """Return a focal spread in Å, or raise `PassbandError`."""
     if not 0.0 <= value <= 1e4:
         cure = "it is a standard deviation in Å (abTEM's is √2 times larger)"
         raise PassbandError(f"focal_spread={value:g} Å is outside 0 to 1e4 Å; {cure}")
@@ -53,7 +54,8 @@ def _check_aperture(value: float) -> float:
     return _check_angle("aperture", value, zero=False)
 
 
-def _check_dose(value: float) -> float:
+def check_dose(value: float) -> float:
+    """Return a dose in e⁻/Å², or raise `PassbandError`."""
     if value == 0.0:
         raise PassbandError("dose=0 e⁻/Å² leaves no electrons; write dose=null (None) for noise-free images")
     if not 0.0 < value <= 1e9:
@@ -69,7 +71,8 @@ def _check_readout_noise(value: float) -> float:
     return value
 
 
-def _number_or_none(check: Callable[[float], float]) -> Callable[[float | None], float | None]:
+def number_or_none(check: Callable[[float], float]) -> Callable[[float | None], float | None]:
+    """Return a check that lets None pass."""
     return lambda value: None if value is None else check(value)
 
 
@@ -135,10 +138,10 @@ class Conditions(Setting):
     kind: Literal["tem"] = Field(default="tem", repr=False)
     energy: Annotated[float, AfterValidator(check_energy)] = 300e3
     aberrations: Aberrations = Aberrations()
-    focal_spread: Annotated[float, AfterValidator(_check_focal_spread)] = 0.0
+    focal_spread: Annotated[float, AfterValidator(check_focal_spread)] = 0.0
     angular_spread: Annotated[float, AfterValidator(_check_angular_spread)] = 0.0
-    aperture: Annotated[float | None, AfterValidator(_number_or_none(_check_aperture))] = None
-    dose: Annotated[float | None, AfterValidator(_number_or_none(_check_dose))] = None
+    aperture: Annotated[float | None, AfterValidator(number_or_none(_check_aperture))] = None
+    dose: Annotated[float | None, AfterValidator(number_or_none(check_dose))] = None
     readout_noise: Annotated[float, AfterValidator(_check_readout_noise)] = 0.0
     mtf: Annotated[MTF, BeforeValidator(_mtf_from_word)] = MTF()
 
@@ -167,7 +170,7 @@ def negated(scalar: Scalar) -> Scalar:
             return -scalar if scalar else 0.0
 
 
-def _checked(check: Callable[[float], float]) -> AfterValidator:
+def checked_limits(check: Callable[[float], float]) -> AfterValidator:
     """Check the smallest and the largest value of a distribution (a normal one to ± 3 standard deviations)."""
 
     def validate(scalar: Scalar | None) -> Scalar | None:
@@ -187,12 +190,37 @@ def _allowed(value: float, check: Callable[[float], float]) -> bool:
     return True
 
 
-def _draw(scalar: Scalar, rng: np.random.Generator, check: Callable[[float], float]) -> float:
+def draw_checked(scalar: Scalar, rng: np.random.Generator, check: Callable[[float], float]) -> float:
     """One value that `check` accepts: the tail of a normal distribution beyond the physical range is drawn again."""
     value = sample(scalar, rng)
     while not _allowed(value, check):
         value = sample(scalar, rng)
     return value
+
+
+def resolved_aberrations(given: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Coefficients of a distribution under their symbols, in the order of `COEFFICIENTS`; aliases are understood.
+
+    Raises
+    ------
+    PassbandError
+        A name is unknown or given twice, or a value is not physical.
+    """
+    resolved: dict[str, Scalar] = {}
+    for name, scalar in given.items():
+        symbol, sign = resolve_name(name)
+        if symbol in resolved:
+            raise PassbandError(f"{name!r} gives {symbol} a second time; write {symbol} or its alias, not both")
+        resolved[symbol] = scalar if sign > 0 else negated(scalar)
+        for value in limits(resolved[symbol]):
+            check_coefficient(symbol, value)
+    return {symbol: resolved[symbol] for symbol in COEFFICIENTS if symbol in resolved}
+
+
+def drawn_aberrations(given: Mapping[str, Scalar], rng: np.random.Generator) -> Aberrations:
+    """Draw the coefficients of a distribution, in their order."""
+    values = {symbol: draw_checked(one, rng, partial(check_coefficient, symbol)) for symbol, one in given.items()}
+    return Aberrations(**values)
 
 
 class ConditionDistribution(SettingDistribution):
@@ -233,27 +261,19 @@ class ConditionDistribution(SettingDistribution):
     """
 
     kind: Literal["tem"] = Field(default="tem", repr=False)
-    energy: Annotated[Scalar, _checked(check_energy)] = 300e3
+    energy: Annotated[Scalar, checked_limits(check_energy)] = 300e3
     aberrations: dict[str, Scalar] = Field(default_factory=dict)
-    focal_spread: Annotated[Scalar, _checked(_check_focal_spread)] = 0.0
-    angular_spread: Annotated[Scalar, _checked(_check_angular_spread)] = 0.0
-    aperture: Annotated[Scalar | None, _checked(_check_aperture)] = None
-    dose: Annotated[Scalar | None, _checked(_check_dose)] = None
-    readout_noise: Annotated[Scalar, _checked(_check_readout_noise)] = 0.0
+    focal_spread: Annotated[Scalar, checked_limits(check_focal_spread)] = 0.0
+    angular_spread: Annotated[Scalar, checked_limits(_check_angular_spread)] = 0.0
+    aperture: Annotated[Scalar | None, checked_limits(_check_aperture)] = None
+    dose: Annotated[Scalar | None, checked_limits(check_dose)] = None
+    readout_noise: Annotated[Scalar, checked_limits(_check_readout_noise)] = 0.0
     mtf: Annotated[MTF, BeforeValidator(_mtf_from_word)] = MTF()
 
     @field_validator("aberrations")
     @classmethod
     def _resolve(cls, given: Mapping[str, Scalar]) -> dict[str, Scalar]:
-        resolved: dict[str, Scalar] = {}
-        for name, scalar in given.items():
-            symbol, sign = resolve_name(name)
-            if symbol in resolved:
-                raise PassbandError(f"{name!r} gives {symbol} a second time; write {symbol} or its alias, not both")
-            resolved[symbol] = scalar if sign > 0 else negated(scalar)
-            for value in limits(resolved[symbol]):
-                check_coefficient(symbol, value)
-        return {symbol: resolved[symbol] for symbol in COEFFICIENTS if symbol in resolved}
+        return resolved_aberrations(given)
 
     @property
     def members(self) -> tuple["ConditionDistribution", ...]:
@@ -269,18 +289,15 @@ class ConditionDistribution(SettingDistribution):
         return [self._sample_one(rng) for _ in range(n)]
 
     def _sample_one(self, rng: np.random.Generator) -> Conditions:
-        energy = _draw(self.energy, rng, check_energy)
-        coefficients: dict[str, float] = {}
-        for symbol, scalar in self.aberrations.items():
-            coefficients[symbol] = _draw(scalar, rng, partial(check_coefficient, symbol))
+        energy = draw_checked(self.energy, rng, check_energy)
         return Conditions(
             energy=energy,
-            aberrations=Aberrations(**coefficients),
-            focal_spread=_draw(self.focal_spread, rng, _check_focal_spread),
-            angular_spread=_draw(self.angular_spread, rng, _check_angular_spread),
-            aperture=None if self.aperture is None else _draw(self.aperture, rng, _check_aperture),
-            dose=None if self.dose is None else _draw(self.dose, rng, _check_dose),
-            readout_noise=_draw(self.readout_noise, rng, _check_readout_noise),
+            aberrations=drawn_aberrations(self.aberrations, rng),
+            focal_spread=draw_checked(self.focal_spread, rng, check_focal_spread),
+            angular_spread=draw_checked(self.angular_spread, rng, _check_angular_spread),
+            aperture=None if self.aperture is None else draw_checked(self.aperture, rng, _check_aperture),
+            dose=None if self.dose is None else draw_checked(self.dose, rng, check_dose),
+            readout_noise=draw_checked(self.readout_noise, rng, _check_readout_noise),
             mtf=self.mtf,
         )
 

@@ -10,9 +10,17 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, SerializeAsAny
 
 from passband.microscope.instrument import INSTRUMENTS, Instrument, Setting, SettingDistribution
+from passband.microscope.stem import ScanningMicroscope
 from passband.microscope.tem import TransmissionMicroscope
 
-__all__ = ["AnyDistribution", "TransmissionMicroscope", "instrument_named", "instrument_of", "validate_distribution"]
+__all__ = [
+    "AnyDistribution",
+    "ScanningMicroscope",
+    "TransmissionMicroscope",
+    "instrument_named",
+    "instrument_of",
+    "validate_distribution",
+]
 
 
 @cache

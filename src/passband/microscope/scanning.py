@@ -11,9 +11,11 @@ from ase import Atoms
 from pydantic import Discriminator
 from torch import Tensor
 
+from passband.microscope.annular import Detectors
 from passband.microscope.columns import Columns, Incoherent, columns_of, incoherent_series
 from passband.microscope.detected_beams import DetectedBeams, Multislice, detect_beams, image_series
-from passband.microscope.probe import source_transfer
+from passband.microscope.frequencies import resize_spectrum
+from passband.microscope.probe import Probe, source_transfer
 from passband.microscope.scan import Scan, sample_series
 from passband.recipe import PassbandError
 
@@ -91,11 +93,34 @@ def images_of_columns(
     return _sampled(series, columns.sides, scan)
 
 
+def field_of_columns(
+    columns: Columns,
+    probe: Probe,
+    detectors: Detectors,
+    shape: tuple[int, int],
+    *,
+    displacement: float | dict[str, float] = 0.0,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Incoherent images (detectors, y, x) of the whole field of columns on `shape` pixels (y, x); see `scan_image`.
+
+    Pixels need not be square: they divide the sides of the field. Frequencies beyond them are left out.
+    """
+    series = incoherent_series(columns, probe, detectors, displacement=displacement, device=device)
+    series = resize_spectrum(_seen_by_source(series, columns.sides, probe), shape)
+    image: Tensor = torch.fft.ifft2(series, norm="forward").real
+    return image.contiguous()
+
+
 def _sampled(series: Tensor, sides: tuple[float, float], scan: Scan) -> Tensor:
     """Values (detectors, y, x) of a series at the positions of a scan, seen by a source of its size."""
-    if scan.probe.source_size:
-        orders = [torch.fft.fftfreq(size, d=1.0 / size, dtype=torch.float64) for size in series.shape[-2:]]
-        q_y, q_x = (order / side for order, side in zip(orders, sides, strict=True))
-        transfer = source_transfer(scan.probe, q_y.square())[:, None] * source_transfer(scan.probe, q_x.square())
-        series = series * transfer.to(series.real)
-    return sample_series(series, sides, scan)
+    return sample_series(_seen_by_source(series, sides, scan.probe), sides, scan)
+
+
+def _seen_by_source(series: Tensor, sides: tuple[float, float], probe: Probe) -> Tensor:
+    if not probe.source_size:
+        return series
+    orders = [torch.fft.fftfreq(size, d=1.0 / size, dtype=torch.float64) for size in series.shape[-2:]]
+    q_y, q_x = (order / side for order, side in zip(orders, sides, strict=True))
+    transfer = source_transfer(probe, q_y.square())[:, None] * source_transfer(probe, q_x.square())
+    return series * transfer.to(series.real)

@@ -13,8 +13,7 @@ from passband.camera.camera import CameraDistribution
 from passband.checks.subject import Subject
 from passband.checks.table import calibrated_checks, measured_checks
 from passband.dataset.acquisition import Acquisition
-from passband.dataset.imaging import Imaging, imaging_under
-from passband.dataset.physics import IMAGES
+from passband.dataset.beam_paths import imaging_on_card
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.microscope.instrument import Setting
@@ -42,7 +41,7 @@ class ConditionSweep:
         if not model.card.imaging or not model.card.conditions:
             raise PerformanceError(f"the card of {model.card.name} does not say how it was trained; train it again")
         self.model, self.store, self.indices, self.recipe = model, store, list(indices), recipe
-        self.imaging = Imaging.model_validate({**model.card.imaging, "physics": IMAGES})  # measured as of now
+        self.imaging = imaging_on_card(model.card.imaging)  # measured as of now
         self.side = whole_side(self.imaging.patch, stride=model.card.architecture.stride)
         self.trained = validate_distribution(model.card.conditions)
         self.instrument = instrument_of(self.trained)
@@ -57,7 +56,7 @@ class ConditionSweep:
             self.store.recipe.identity,
             _identity_of(self.recipe.model_copy(update={"data_sets": 20})),  # more data sets only go on
             str(self.indices),
-            str(IMAGES),
+            str(self.imaging.PHYSICS),
             MEASURED,
         )
         return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
@@ -66,9 +65,7 @@ class ConditionSweep:
         """Draw settings and camera pixels in Å; the first of them do not depend on how many are asked for."""
         seed = self.recipe.seed if seed is None else seed
         drawn = draw_settings(self.trained, self.wider, count, seed=seed)
-        finest = self.store.recipe.scene.field / self.store.recipe.stored_pixels
-        if self.imaging.band is not None:  # and none finer than the band of the waves shows
-            finest = max(finest, 0.5 / self.imaging.band)
+        finest = max(self.store.recipe.finest_pixel, self.imaging.finest)
         coarsest = 1.25 * self.model.card.pixel_size
         pixels = [
             camera_pixels(
@@ -93,7 +90,7 @@ class ConditionSweep:
 
         They are recorded with the cameras of the training, or with those of another distribution.
         """
-        under = imaging_under(self.imaging, self.instrument.exactly(setting), camera)
+        under = self.imaging.under(self.instrument.exactly(setting), camera)
         imaging = under.model_copy(update={"pixel_size": pixel_size, "patch": self._camera_side(pixel_size)})
         drawing = Acquisition(self.store, imaging, indices=self.indices, seed=seed, device=self.model.device)
         images, masks = [], []
@@ -109,7 +106,8 @@ class ConditionSweep:
 
     def _camera_side(self, pixel_size: float) -> int:
         """Camera pixels that make a square of `side` network pixels, with some to spare."""
-        field, stored = self.store.recipe.scene.field, self.store.recipe.stored_pixels
+        field = self.store.recipe.extent
+        stored = round(field / self.store.recipe.finest_pixel)
         pixels = min(round(field / pixel_size), stored)
         return min(int(np.ceil(1.01 * self.side * self.model.card.pixel_size * pixels / field)) + 1, pixels)
 

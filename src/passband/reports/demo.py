@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import torch
 
 from passband.dataset.acquisition import Acquisition
+from passband.dataset.imaging import imaging_of_waves
+from passband.dataset.simulation import simulation_of_waves
 from passband.dataset.store import WaveStore
 from passband.documents import json_text, parse_json, read_document
 from passband.experiment.evaluation import structures
@@ -16,6 +18,7 @@ from passband.figures.segmentation import examples_figure, overlay_figure
 from passband.figures.style import to_png
 from passband.figures.training import learning_figure
 from passband.figures.transfer import mean_transfer_figure
+from passband.microscope.conditions import validate_conditions
 from passband.microscope.curves import Array, mean_transfer
 from passband.reports.page import Page, folded, image, paragraph, table
 
@@ -79,7 +82,8 @@ def _minutes(seconds: float) -> str:
 
 
 def _simulated(page: Page, findings: Findings) -> None:
-    simulation, scene = findings.plan.simulation, findings.plan.simulation.scene
+    simulation = simulation_of_waves(findings.plan.simulation)
+    scene = simulation.scene
     experiment = findings.plan.experiment()
     parts = {part: structures(experiment, findings.store, part) for part in ("train", "validation", "test")}
     acquisition = Acquisition(
@@ -157,8 +161,8 @@ def _measured(page: Page, findings: Findings) -> None:
 def transfer(plan: Plan) -> tuple[Array, dict[str, Array], Array]:
     """Frequencies in Å⁻¹, the rms |T| of each named condition, and that of the training, along q at azimuth 0."""
     q = torch.linspace(0.0, nyquist(plan), 600, dtype=torch.float64).numpy()
-    curves = {named.name: mean_transfer(q, named.conditions) for named in plan.validation}
-    return q, curves, mean_transfer(q, plan.imaging.conditions)
+    curves = {named.name: mean_transfer(q, validate_conditions(named.conditions)) for named in plan.validation}
+    return q, curves, mean_transfer(q, imaging_of_waves(plan.imaging).conditions)
 
 
 def _found(page: Page, findings: Findings) -> None:

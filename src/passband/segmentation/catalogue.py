@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
+from passband.dataset.beam_paths import imaging_on_card, simulation_on_card
 from passband.distribution import Scalar, limits
 from passband.files.micrograph import Micrograph
 from passband.segmentation.card import ModelCard, read_card
@@ -73,7 +74,7 @@ def summary(name: str, card: ModelCard) -> ModelSummary:
         ATOMS if finds_columns(card) else ", ".join(card.classes[1:]),
         (round(low, 3), round(high, 3)),
         _energies(card),
-        _materials(card.simulation.get("scene")),
+        simulation_on_card(card.simulation).materials if card.simulation else (),
         name == DEFAULT,
     )
 
@@ -84,11 +85,10 @@ def recorded_pixels(card: ModelCard) -> tuple[float, float]:
     Pixels that are coarser than those of the network by a quarter are left out: verdicts put them *outside*. A card
     that says nothing of its imaging has the network's own.
     """
-    pixels = _range(card.imaging, "pixel_size")
-    if pixels is None:
+    if not card.imaging:
         return card.pixel_size, card.pixel_size
-    finest, coarsest = _range(card.imaging.get("camera"), "oversampling") or (1.0, 1.0)
-    return pixels[0] / max(coarsest, 1.0), min(pixels[1] / min(finest, 1.0), COARSER * card.pixel_size)
+    low, high = imaging_on_card(card.imaging).recorded
+    return low, min(high, COARSER * card.pixel_size)
 
 
 def fitting_network(micrograph: Micrograph, *, task: str | None = None) -> ModelSummary | None:
@@ -125,12 +125,6 @@ def _fits(network: ModelSummary, micrograph: Micrograph) -> bool:
         and max(micrograph.pixel_size or (0.0,)) <= network.pixel_size_A[1]
         and (1.0 - _ENERGY) * low <= kilovolts <= (1.0 + _ENERGY) * high
     )
-
-
-def _materials(scene: Any) -> tuple[str, ...]:
-    """Materials of a distribution of scenes that has a list of them."""
-    found = scene.get("materials") if isinstance(scene, Mapping) else None
-    return tuple(str(one) for one in found or ())
 
 
 def _energies(card: ModelCard) -> tuple[float, float] | None:
