@@ -153,7 +153,10 @@ def test_labels_of_a_pixel_are_the_commonest_over_its_area():
             lambda path: scanned(torch.zeros(8, 8, dtype=torch.int32), path, pixel_size=0.1),
             "torch.int32 cannot be read",
         ),
-        (lambda path: scanned(torch.zeros(8, 8), path, pixel_size=0.0), r"pixel_size=0.0 must be one or two positive lengths"),
+        (
+            lambda path: scanned(torch.zeros(8, 8), path, pixel_size=0.0),
+            r"pixel_size=0.0 must be one or two",
+        ),
         (lambda path: scanned_labels(torch.zeros(8, 8), path, pixel_size=0.1), "are not integers"),
         (lambda path: scanned_labels(torch.zeros(8, 8).long(), path, pixel_size=0.1, samples=0), "samples=0 reads no"),
     ],

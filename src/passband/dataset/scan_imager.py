@@ -18,6 +18,7 @@ from passband.camera.scan_path import ScanPath, scan_path, seen_positions
 from passband.camera.scan_reading import FramePart, labels_at, scanned
 from passband.camera.scan_readout import detected
 from passband.camera.scanner import Scanner
+from passband.dataset.resolved_columns import resolved_columns
 from passband.dataset.scan_imaging import ScanImaging
 from passband.dataset.scan_masks import disc_mask
 from passband.dataset.scan_simulation import ScanSimulation
@@ -127,7 +128,7 @@ class ScanImager:
         image = self._resampled(detected(fraction, frame.path.scanner, generator=noise).image, row)
         if not bool(torch.isfinite(image).all()):
             raise PassbandError(f"the image of structure {row['structure']} is not finite; check {row['conditions']}")
-        return standardised_tensor(image), self._mask(prepared, frame, row)
+        return standardised_tensor(image), self._mask(prepared, frame, row, field)
 
     def _frame(self, row: Mapping[str, Any]) -> _Frame:
         """Draw the scan, and where in it the patch lies."""
@@ -173,7 +174,7 @@ class ScanImager:
         inside = slice(first, first + row["patch"])
         return frame[inside, inside]
 
-    def _mask(self, prepared: _PreparedColumns, frame: _Frame, row: Mapping[str, Any]) -> Tensor:
+    def _mask(self, prepared: _PreparedColumns, frame: _Frame, row: Mapping[str, Any], field: Tensor) -> Tensor:
         side = row["patch"]
         if self.recipe.truth == "material":
             assert prepared.regions is not None  # the recipe has refused it
@@ -182,11 +183,15 @@ class ScanImager:
             shape = prepared.regions.shape
             pixels = tuple(length / size for length, size in zip(prepared.columns.sides, shape, strict=True))
             return labels_at(prepared.regions, frame.path, rows, columns, pixel_size=(pixels[0], pixels[1])).long()
+        points, kind, sides = prepared.points, prepared.kind, prepared.columns.sides
+        if self.recipe.truth == "column":
+            points = resolved_columns(points, field.cpu().numpy(), sides=sides)
+            kind = np.ones(len(points), dtype=np.int64)
         spread = SPREAD / row["scan_step"]
-        index, places = seen_positions(frame.path, prepared.points, field=prepared.columns.sides, spread=spread)
+        index, places = seen_positions(frame.path, points, field=sides, spread=spread)
         at = (places - frame.first + 0.5) * frame.ratio - 0.5
         radius = self.imaging.disc / row["pixel_size"]
-        mask = disc_mask(at, prepared.kind[index], (side, side), radius=radius)
+        mask = disc_mask(at, kind[index], (side, side), radius=radius)
         return torch.from_numpy(mask).to(self.device)
 
     def _prepared(self, index: int) -> _PreparedColumns:

@@ -81,7 +81,8 @@ class ScanSimulation(SimulationRecipe):
     seed
         Every structure draws from its own generators, seeded by this number and its own.
     truth
-        What masks tell apart: "column" from background, the "kind" of atoms or columns, or the "material" of regions.
+        What masks tell apart: "column" from background, where the image resolves it (`dataset.resolved_columns`);
+        the "kind" of atoms or columns; or the "material" of regions.
     channelling
         How much the atoms of a specimen count that is thicker than the linear model holds for (10 Å).
     displacement

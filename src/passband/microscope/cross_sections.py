@@ -100,7 +100,7 @@ def object_transfer(number: int, probe: Probe, annulus: Annulus) -> ObjectTransf
     return _object_transfer(number, probe.energy, probe.semi_angle, annulus)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=16384)  # elements × probes × detectors of a plan; some 400 bytes each
 def _object_transfer(number: int, energy: float, semi_angle: float, annulus: Annulus) -> ObjectTransfer:
     log_g, log_size, phase = _amplitude(number, energy)
     beam, inner, outer = (angle / wavelength(energy) for angle in (semi_angle, annulus.inner, annulus.outer))
@@ -124,7 +124,7 @@ def _object_transfer(number: int, energy: float, semi_angle: float, annulus: Ann
     return ObjectTransfer(frequencies, values)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)  # elements × energies
 def _amplitude(number: int, energy: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Logarithms of g in Å⁻¹ and of |T(g)|, and the phase of T(g): smooth functions, to be interpolated."""
     edges = _RADIUS * np.linspace(0.0, 1.0, _PANELS + 1) ** 2
