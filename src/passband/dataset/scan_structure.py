@@ -19,6 +19,7 @@ from passband.specimen.scanned import LoneColumns, Regions, ScanSpecimen
 from passband.specimen.visible_columns import visible_columns
 
 ALONG = 3.0  # Å between the atoms of a column that has none of its own
+BELONGS = 1.0  # Å from a point, that its atoms are seen within
 SIGNAL_POWER = 1.7  # of the atomic number: about how an annular dark field sees an atom, for what is visible
 
 Array = NDArray[np.float64]
@@ -38,8 +39,8 @@ def scan_structure(recipe: ScanSimulation, index: int) -> SimulatedStructure:
     """
     made = recipe.specimens.draw(seed=recipe.seed, index=index)
     rng = np.random.default_rng(np.random.SeedSequence([recipe.seed, index, 1]))
-    columns, ordered, thickness = _columns(recipe, made, rng)
-    points, kind = _truth(recipe, made, columns, ordered)
+    columns, thickness = _columns(recipe, made, rng)
+    points, kind = _truth(recipe, made, columns)
     row: dict[str, Any] = {
         "structure": index,
         "columns": len(columns.atoms),
@@ -62,10 +63,8 @@ def scan_structure(recipe: ScanSimulation, index: int) -> SimulatedStructure:
     return SimulatedStructure(arrays, row, atoms)
 
 
-def _columns(
-    recipe: ScanSimulation, made: ScanSpecimen, rng: np.random.Generator
-) -> tuple[Columns, NDArray[np.bool_], float]:
-    """Columns of a specimen as they count, which of them are of a lattice, and its thickness in Å."""
+def _columns(recipe: ScanSimulation, made: ScanSpecimen, rng: np.random.Generator) -> tuple[Columns, float]:
+    """Columns of a specimen as they count, and its thickness in Å."""
     if isinstance(made.content, LoneColumns):
         lone = made.content
         thickness = ALONG * float(lone.atoms.max(initial=0.0))
@@ -77,8 +76,7 @@ def _columns(
                 enhancement, coefficient = law[chemical_symbols[number]]
                 counts[mine] *= enhancement * absorbed_signal(coefficient, ALONG * counts[mine])
         none = np.zeros(len(counts), dtype=np.int64)
-        columns = Columns(lone.positions, lone.numbers, counts, none, np.zeros(1), made.sides)
-        return columns, lone.ordered, thickness
+        return Columns(lone.positions, lone.numbers, counts, none, np.zeros(1), made.sides), thickness
     thickness = _thickness(made.content)
     absorption = None
     if thickness > LINEAR:
@@ -88,8 +86,7 @@ def _columns(
             coefficients={symbol: one for symbol, (_, one) in law.items()},
             thickest=thickness + 1.0,
         )
-    columns = columns_of(made.content, Incoherent(absorption=absorption))
-    return columns, np.ones(len(columns.atoms), dtype=bool), thickness
+    return columns_of(made.content, Incoherent(absorption=absorption)), thickness
 
 
 def _thickness(atoms: Atoms) -> float:
@@ -112,32 +109,29 @@ def _law(
     }
 
 
-def _truth(
-    recipe: ScanSimulation, made: ScanSpecimen, columns: Columns, ordered: NDArray[np.bool_]
-) -> tuple[Array, NDArray[np.int64]]:
+def _truth(recipe: ScanSimulation, made: ScanSpecimen, columns: Columns) -> tuple[Array, NDArray[np.int64]]:
     """Places (m, 2) y, x in Å and classes (m,) of the points that masks show."""
     if recipe.truth != "column":
         return made.points, made.kind + 1
-    signal = columns.atoms * columns.numbers.astype(np.float64) ** SIGNAL_POWER
-    places, _, member = visible_columns(
-        columns.positions, signal, sides=columns.sides, share=recipe.visible, merge=recipe.merge
-    )
-    kept = np.zeros(len(places), dtype=bool)
-    kept[member[ordered & (member >= 0)]] = True
-    kept &= _in_lattice(made, places)
-    return places[kept][:, ::-1], np.ones(int(kept.sum()), dtype=np.int64)
+    signal = _signal_at(made.points, columns)
+    seen = visible_columns(made.points[:, ::-1], signal, sides=columns.sides, share=recipe.visible, merge=recipe.merge)
+    return seen.places[:, ::-1], np.ones(len(seen.places), dtype=np.int64)
 
 
-def _in_lattice(made: ScanSpecimen, places: Array) -> NDArray[np.bool_]:
-    """Which places x, y lie at a point of the truth, within 1 Å: the atoms of amorphous layers are none."""
-    if isinstance(made.content, LoneColumns) or not len(places):
-        return np.ones(len(places), dtype=bool)
-    if not len(made.points):
-        return np.zeros(len(places), dtype=bool)
-    sides = np.array(made.sides)
-    tree = cKDTree(np.mod(made.points, sides), boxsize=sides)
-    distance, _ = tree.query(np.mod(places[:, ::-1], sides), distance_upper_bound=1.0)
-    return np.asarray(np.isfinite(distance))
+def _signal_at(points: Array, columns: Columns) -> Array:
+    """Signal (m,) of the columns that belong to each point (m, 2) y, x: those within 1 Å to which it is the nearest.
+
+    What amorphous layers have elsewhere belongs to none.
+    """
+    if not len(points) or not len(columns.atoms):
+        return np.zeros(len(points))
+    sides = np.array(columns.sides)
+    tree = cKDTree(np.mod(points, sides), boxsize=sides)
+    near = tree.query(np.mod(columns.positions[:, ::-1], sides), distance_upper_bound=BELONGS)
+    distance, nearest = (np.asarray(one) for one in near)
+    own = np.isfinite(distance)
+    signal = columns.atoms[own] * columns.numbers[own].astype(np.float64) ** SIGNAL_POWER
+    return np.asarray(np.bincount(nearest[own], weights=signal, minlength=len(points)))
 
 
 def _maps(regions: Regions | None, sides: tuple[float, float], shape: tuple[int, int]) -> dict[str, NDArray[Any]]:

@@ -27,14 +27,12 @@ Places = Callable[[FloatArray, FloatArray], IntArray]
 class LoneColumns:
     """Columns that were made without their atoms.
 
-    `positions` (n, 2) x, y in Å; atomic `numbers` (n,); `atoms` (n,), how many each has; whether they are `ordered`
-    (n,), the columns of a lattice.
+    `positions` (n, 2) x, y in Å; atomic `numbers` (n,); `atoms` (n,), how many each has.
     """
 
     positions: FloatArray
     numbers: IntArray
     atoms: FloatArray
-    ordered: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -224,7 +222,7 @@ class Lattices(PlaneLattices, ScannedSpecimens):
     def draw(self, *, seed: int, index: int) -> ScanSpecimen:
         """Lattice `index`."""
         made = plane_lattice(self, rng=generator(seed, index))
-        columns = LoneColumns(made.positions, made.numbers, made.atoms, made.ordered)
+        columns = LoneColumns(made.positions, made.numbers, made.atoms)
         points = np.ascontiguousarray(made.positions[made.ordered, ::-1])
         return ScanSpecimen(columns, made.sides, points, np.zeros(len(points), np.int64), None, made.parameters)
 
