@@ -15,6 +15,7 @@ specimen is found in the frame by solving that for (i, j), with the shifts inter
 from dataclasses import dataclass, replace
 from itertools import product
 from math import cos, exp, pi, sin
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +33,15 @@ DAMPING = 0.5  # converges where neighbouring rows are less than 3 pixels furthe
 STEPS = 200
 WIDEST_JITTER = 0.1  # of the shorter side of a frame, rms
 _TRUNCATED = 4.0  # standard deviations of a Gaussian average over rows
+
+
+class FramePart(NamedTuple):
+    """Pixels of a frame: so many rows and columns from `top` and `left` on."""
+
+    top: int
+    left: int
+    rows: int
+    columns: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,9 +238,14 @@ def recorded_positions(path: ScanPath, positions: ArrayLike, *, spread: float = 
 
 
 def seen_positions(
-    path: ScanPath, positions: ArrayLike, *, field: tuple[float, float], spread: float = 0.0
+    path: ScanPath,
+    positions: ArrayLike,
+    *,
+    field: tuple[float, float],
+    spread: float = 0.0,
+    part: FramePart | None = None,
 ) -> tuple[NDArray[np.int64], FloatArray]:
-    """Which points of a periodic specimen lie in a frame, and where.
+    """Which points of a periodic specimen lie in a frame, or a part of it, and where.
 
     Parameters
     ----------
@@ -238,17 +253,23 @@ def seen_positions(
         As for `recorded_positions`.
     field
         Sides (y, x) in Å after which the specimen repeats.
+    part
+        Of the frame; all of it by default.
 
     Returns
     -------
     index, places
-        `(m,)` of the point, which may come several times, and `(m, 2)` pixels (row, column), all within the frame.
+        `(m,)` of the point, which may come several times, and `(m, 2)` pixels (row, column) of the frame, all within it
+        or its part.
     """
     points = _points(positions)
     if not len(points):
         return np.zeros(0, dtype=np.int64), points
-    spare = path.reach() + 1.0
-    edges = [torch.tensor([-spare, size - 1.0 + spare], dtype=torch.float64) for size in path.shape]
+    spare, wanted = path.reach() + 1.0, part or FramePart(0, 0, *path.shape)
+    begin, size = np.array(wanted[:2], dtype=float), np.array(wanted[2:], dtype=float)
+    edges = [
+        torch.tensor([a - spare, a + n - 1.0 + spare], dtype=torch.float64) for a, n in zip(begin, size, strict=True)
+    ]
     corners = [one.numpy() for one in path.specimen(edges[0][:, None], edges[1][None, :])]
     low = np.array([one.min() for one in corners]) - path.pixel_size * spare
     high = np.array([one.max() for one in corners]) + path.pixel_size * spare
@@ -261,7 +282,7 @@ def seen_positions(
         indices.append(near)
         copies.append(moved[near])
     index, places = np.concatenate(indices), recorded_positions(path, np.concatenate(copies), spread=spread)
-    inside = np.all((places >= -0.5) & (places < np.array(path.shape) - 0.5), axis=1)
+    inside = np.all((places >= begin - 0.5) & (places < begin + size - 0.5), axis=1)
     return index[inside], places[inside]
 
 

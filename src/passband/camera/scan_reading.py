@@ -6,28 +6,18 @@ space; the tails of the probe are a factor there. It is periodic, and its pixel 
 """
 
 from math import floor, pi
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from passband.camera.resampling import Window, periodic_part
-from passband.camera.scan_path import ScanPath
+from passband.camera.scan_path import FramePart, ScanPath
 from passband.camera.scanner import Scanner
 from passband.microscope.frequencies import half_plane
 from passband.pixels import pixel_pair
 from passband.recipe import PassbandError
 
 TAPS = 4  # along each side, of a cubic spline
-
-
-class FramePart(NamedTuple):
-    """Pixels of a frame that are read: some rows and columns from `top` and `left` on, all of it by default."""
-
-    top: int
-    left: int
-    rows: int
-    columns: int
 
 
 def spline_coefficients(ideal: Tensor, scanner: Scanner, *, pixel_size: float | tuple[float, float]) -> Tensor:

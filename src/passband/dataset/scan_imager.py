@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from passband.camera.scan_path import ScanPath, scan_path, seen_positions
-from passband.camera.scan_reading import FramePart, labels_at, scanned
+from passband.camera.scan_path import FramePart, ScanPath, scan_path, seen_positions
+from passband.camera.scan_reading import labels_at, scanned
 from passband.camera.scan_readout import detected
 from passband.camera.scanner import Scanner
 from passband.dataset.resolved_columns import resolved_columns
@@ -188,7 +188,7 @@ class ScanImager:
             points = resolved_columns(points, field.cpu().numpy(), sides=sides)
             kind = np.ones(len(points), dtype=np.int64)
         spread = SPREAD / row["scan_step"]
-        index, places = seen_positions(frame.path, points, field=sides, spread=spread)
+        index, places = seen_positions(frame.path, points, field=sides, spread=spread, part=frame.part)
         at = (places - frame.first + 0.5) * frame.ratio - 0.5
         radius = self.imaging.disc / row["pixel_size"]
         mask = disc_mask(at, kind[index], (side, side), radius=radius)

@@ -37,10 +37,14 @@ def disc_mask(
     if len(places) > 1:
         apart = np.asarray(tree.query(places, k=2)[0])[:, 1]
     reach = np.maximum(np.minimum(radius, SHARE * apart), SMALLEST)
-    grid = np.stack(np.meshgrid(*(np.arange(size, dtype=np.float64) for size in shape), indexing="ij"), axis=-1)
-    near = tree.query(grid.reshape(-1, 2), distance_upper_bound=max(radius, SMALLEST) + 1e-9)
-    distance, nearest = (np.asarray(one) for one in near)
-    flat, found = mask.reshape(-1), np.isfinite(distance)
-    found[found] &= distance[found] <= reach[nearest[found]]
-    flat[found] = kind[nearest[found]]
+    most = int(np.ceil(reach.max()))
+    steps = np.arange(-most, most + 1)
+    down, across = (one.ravel() for one in np.meshgrid(steps, steps, indexing="ij"))
+    middle = np.rint(places).astype(np.int64)
+    rows, columns = middle[:, :1] + down, middle[:, 1:] + across
+    away = np.hypot(rows - places[:, :1], columns - places[:, 1:])
+    inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1]) & (away <= reach[:, None])
+    point = np.broadcast_to(np.arange(len(places))[:, None], away.shape)[inside]
+    order = np.argsort(-away[inside], kind="stable")  # the nearest is written last
+    mask[rows[inside][order], columns[inside][order]] = kind[point[order]]
     return mask
