@@ -161,7 +161,7 @@ def test_a_directory_that_is_no_store(tmp_path: Path, tiny_recipe: Simulation) -
     with pytest.raises(StoreError, match="cannot be read"):
         simulate(tiny_recipe, tmp_path / "thesis.txt")
     (tmp_path / "zarr.json").write_text("[]")
-    with pytest.raises(StoreError, match="does not describe a wave store"):
+    with pytest.raises(StoreError, match="does not describe a store"):
         WaveStore.open(tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 

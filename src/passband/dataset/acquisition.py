@@ -7,13 +7,14 @@ not depend on the images before it, and its row makes it again, bit for bit on o
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from passband.dataset.beam_path import ImagingRecipe
+from passband.dataset.imager import Imager
 from passband.dataset.imaging import Imaging
 from passband.dataset.layout import StoreError
 from passband.dataset.scan_imager import ScanImager
@@ -25,20 +26,7 @@ from passband.dataset.wave_imaging import WaveImager
 from passband.recipe import PassbandError
 
 
-class Imager(Protocol):
-    """What an acquisition asks of the imaging of one kind."""
-
-    def row(self, index: int, rng: np.random.Generator, *, turn: int, shared: int) -> dict[str, Any]:
-        """Everything that is drawn for patch `turn` of the `shared` ones of a field, as plain JSON values."""
-
-    def field(self, row: Mapping[str, Any]) -> Tensor:
-        """Image that the patches of a field share."""
-
-    def patch(self, row: Mapping[str, Any], field: Tensor) -> tuple[Tensor, Tensor]:
-        """Image float32 and mask int64 `(patch, patch)` of a row, from its field."""
-
-
-def _imager(store: WaveStore, imaging: ImagingRecipe, device: torch.device) -> Imager:
+def _imager(store: WaveStore, imaging: ImagingRecipe, device: torch.device) -> Imager[Any, Any]:
     recipe = store.recipe
     if isinstance(imaging, ScanImaging) and isinstance(recipe, ScanSimulation):
         return ScanImager(store, imaging, recipe, device)

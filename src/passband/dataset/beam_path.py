@@ -17,7 +17,7 @@ from passband.microscope.instrument import SettingDistribution
 from passband.recipe import Recipe
 
 
-class StoredArray(NamedTuple):
+class ArrayLayout(NamedTuple):
     """One array of a store: of each structure its shape, the names of its axes, its type, and whether it is packed."""
 
     shape: tuple[int, ...]
@@ -47,7 +47,7 @@ class Layout(NamedTuple):
         Bytes of a structure, by experience where they are compressed.
     """
 
-    arrays: dict[str, StoredArray]
+    arrays: dict[str, ArrayLayout]
     row: dict[str, str]
     points: dict[str, str]
     disk: float

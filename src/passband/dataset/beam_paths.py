@@ -3,6 +3,7 @@
 A beam path in files of its own is imported here, so that it is known wherever a simulation or an imaging is named.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SerializeAsAny
@@ -12,6 +13,7 @@ import passband.dataset.scan_imaging
 import passband.dataset.scan_simulation
 import passband.dataset.simulation  # noqa: F401  these register their kinds
 from passband.dataset.beam_path import IMAGINGS, SIMULATIONS, ImagingRecipe, SimulationRecipe
+from passband.kinds import Kinds
 
 __all__ = ["IMAGINGS", "SIMULATIONS", "AnyImaging", "AnySimulation", "imaging_on_card", "simulation_on_card"]
 
@@ -20,13 +22,17 @@ AnySimulation = Annotated[SerializeAsAny[SimulationRecipe], BeforeValidator(SIMU
 AnyImaging = Annotated[SerializeAsAny[ImagingRecipe], BeforeValidator(IMAGINGS.validate)]
 
 
-def imaging_on_card(values: dict[str, Any]) -> ImagingRecipe:
+def imaging_on_card(values: Mapping[str, Any]) -> ImagingRecipe:
     """Return the imaging of a card, as this version would record it."""
-    kind = IMAGINGS[str(values.get("kind", IMAGINGS.default))]
-    return kind.model_validate({**values, "physics": kind.PHYSICS})
+    return IMAGINGS.validate({**values, "physics": _now(values, IMAGINGS)})
 
 
-def simulation_on_card(values: dict[str, Any]) -> SimulationRecipe:
+def simulation_on_card(values: Mapping[str, Any]) -> SimulationRecipe:
     """Return the simulation of a card, as this version would make it."""
-    kind = SIMULATIONS[str(values.get("kind", SIMULATIONS.default))]
-    return kind.model_validate({**values, "physics": kind.PHYSICS})
+    return SIMULATIONS.validate({**values, "physics": _now(values, SIMULATIONS)})
+
+
+def _now(values: Mapping[str, Any], kinds: Kinds[Any]) -> int:
+    """Version of what a kind makes now."""
+    physics: int = kinds[str(values.get("kind", kinds.default))].PHYSICS
+    return physics

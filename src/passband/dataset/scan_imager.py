@@ -18,11 +18,11 @@ from passband.camera.scan_path import FramePart, ScanPath, scan_path, seen_posit
 from passband.camera.scan_reading import labels_at, scanned
 from passband.camera.scan_readout import detected
 from passband.camera.scanner import Scanner
+from passband.dataset.imager import Imager
 from passband.dataset.resolved_columns import resolved_columns
 from passband.dataset.scan_imaging import ScanImaging
 from passband.dataset.scan_masks import disc_mask
 from passband.dataset.scan_simulation import ScanSimulation
-from passband.dataset.store import WaveStore
 from passband.distribution import sample
 from passband.electron import ELEMENTARY_CHARGE
 from passband.microscope.columns import Columns
@@ -53,7 +53,7 @@ class _PreparedColumns(NamedTuple):
         return sum(one.nbytes for one in arrays) + (0 if self.regions is None else self.regions.nbytes)
 
 
-class _Frame(NamedTuple):
+class _PatchOfFrame(NamedTuple):
     """Part of a frame around a patch, and how its pixels lie to those of the patch: there (i + ½)/ratio − ½ + first."""
 
     path: ScanPath
@@ -62,21 +62,8 @@ class _Frame(NamedTuple):
     first: tuple[float, float]
 
 
-class ScanImager:
-    """Images and masks of the structures of a store of columns.
-
-    Parameters
-    ----------
-    store, imaging
-        As in `Acquisition`.
-    recipe
-        Of the store.
-    device
-        That frames are made on.
-    """
-
-    def __init__(self, store: WaveStore, imaging: ScanImaging, recipe: ScanSimulation, device: torch.device) -> None:
-        self.store, self.imaging, self.recipe, self.device = store, imaging, recipe, device
+class ScanImager(Imager[ScanImaging, ScanSimulation]):
+    """Images and masks of the structures of a store of columns."""
 
     def row(self, index: int, rng: np.random.Generator, *, turn: int, shared: int) -> dict[str, Any]:
         """Everything that is drawn for patch `turn` of the `shared` ones of structure `index` under one setting."""
@@ -130,7 +117,7 @@ class ScanImager:
             raise PassbandError(f"the image of structure {row['structure']} is not finite; check {row['conditions']}")
         return standardised_tensor(image), self._mask(prepared, frame, row, field)
 
-    def _frame(self, row: Mapping[str, Any]) -> _Frame:
+    def _frame(self, row: Mapping[str, Any]) -> _PatchOfFrame:
         """Draw the scan, and where in it the patch lies."""
         rng, side = np.random.default_rng(row["path_seed"]), row["frame"]
         scanner = Scanner.model_validate(row["camera"])
@@ -142,7 +129,7 @@ class ScanImager:
         wanted = self._place(row, rng)
         moved = replace(path, origin=(float(wanted[0] - at[0]), float(wanted[1] - at[1])))
         cut = self._cut(row, ratio)
-        return _Frame(moved, FramePart(top, left, size, size), ratio, (top + cut / ratio, left + cut / ratio))
+        return _PatchOfFrame(moved, FramePart(top, left, size, size), ratio, (top + cut / ratio, left + cut / ratio))
 
     def _place(self, row: Mapping[str, Any], rng: np.random.Generator) -> NDArray[np.float64]:
         """Place y, x in Å of the middle of a patch on the specimen."""
@@ -174,7 +161,7 @@ class ScanImager:
         inside = slice(first, first + row["patch"])
         return frame[inside, inside]
 
-    def _mask(self, prepared: _PreparedColumns, frame: _Frame, row: Mapping[str, Any], field: Tensor) -> Tensor:
+    def _mask(self, prepared: _PreparedColumns, frame: _PatchOfFrame, row: Mapping[str, Any], field: Tensor) -> Tensor:
         side = row["patch"]
         if self.recipe.truth == "material":
             assert prepared.regions is not None  # the recipe has refused it

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from passband.dataset.beam_path import SIMULATIONS, Layout, SimulationRecipe, StoredArray
+from passband.dataset.beam_path import SIMULATIONS, ArrayLayout, Layout, SimulationRecipe
 from passband.dataset.physics import COLUMNS, ColumnsVersion
 from passband.distribution import Scalar, limits
 from passband.recipe import PassbandError, Recipe
@@ -144,8 +144,8 @@ class ScanSimulation(SimulationRecipe):
         """Columns, and points of the truth; material and layer of each pixel where there are regions."""
         shape, plane = self.map_shape, ("y", "x")
         arrays = {
-            "masks": StoredArray(shape, plane, "uint8", 0, packed=True),
-            "labels": StoredArray(shape, plane, "uint16", 0, packed=True),
+            "masks": ArrayLayout(shape, plane, "uint8", 0, packed=True),
+            "labels": ArrayLayout(shape, plane, "uint16", 0, packed=True),
         }
         has = bool(self.specimens.region_names)
         maps = 0.1 * float(np.prod(shape)) if has else 0.0

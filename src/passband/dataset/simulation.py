@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from passband.dataset.beam_path import SIMULATIONS, Layout, SimulationRecipe, StoredArray
+from passband.dataset.beam_path import SIMULATIONS, ArrayLayout, Layout, SimulationRecipe
 from passband.dataset.physics import WAVES, WavesVersion
 from passband.distribution import Choice, limits, sample
 from passband.electron import check_energy, wavelength
@@ -152,9 +152,9 @@ class Simulation(SimulationRecipe):
         wave = (self.stored_waves, side, side)
         return Layout(
             arrays={
-                "waves": StoredArray(wave, ("phonon", *plane), "complex64", complex(np.nan, np.nan), packed=False),
-                "masks": StoredArray((side, side), plane, "uint8", 0, packed=True),
-                "labels": StoredArray((side, side), plane, "uint16", 0, packed=True),
+                "waves": ArrayLayout(wave, ("phonon", *plane), "complex64", complex(np.nan, np.nan), packed=False),
+                "masks": ArrayLayout((side, side), plane, "uint8", 0, packed=True),
+                "labels": ArrayLayout((side, side), plane, "uint16", 0, packed=True),
             },
             row=ROW,
             points=ATOMS,

@@ -12,7 +12,7 @@ import zarr
 from zarr.codecs import BytesCodec, Crc32cCodec, ZstdCodec
 from zarr.storage import MemoryStore
 
-from passband.dataset.beam_path import SimulatedStructure, SimulationRecipe, StoredArray
+from passband.dataset.beam_path import ArrayLayout, SimulatedStructure, SimulationRecipe
 from passband.dataset.layout import (
     VERSION,
     StoreError,
@@ -30,7 +30,7 @@ from passband.durable import LEFTOVER, write_atomically
 _TABLES_AT_ONCE = 256  # parts gathered into one row group of scenes.parquet
 
 
-def _encoded(stored: StoredArray, values: npt.NDArray[Any] | None, structures: int) -> dict[str, bytes]:
+def _encoded(stored: ArrayLayout, values: npt.NDArray[Any] | None, structures: int) -> dict[str, bytes]:
     """Files, by path inside the array, that Zarr makes of an array's metadata and, if given, its one chunk."""
     files: dict[str, Any] = {}
     array = zarr.create_array(

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from passband.camera.camera import Camera
 from passband.camera.recording import Patch, exposed_field, record, recorded_patch
+from passband.dataset.imager import Imager
 from passband.dataset.imaging import Imaging
 from passband.dataset.simulation import Simulation
-from passband.dataset.store import WaveStore
 from passband.dataset.truth import resample_mask
 from passband.distribution import sample
 from passband.microscope.conditions import Conditions
@@ -38,21 +38,8 @@ class _PreparedStructure(NamedTuple):
         return self.spectra.nbytes + self.incoherent.nbytes + self.mask.nbytes
 
 
-class WaveImager:
-    """Images and masks of the structures of a store of exit waves.
-
-    Parameters
-    ----------
-    store, imaging
-        As in `Acquisition`.
-    recipe
-        Of the store.
-    device
-        That images are formed on.
-    """
-
-    def __init__(self, store: WaveStore, imaging: Imaging, recipe: Simulation, device: torch.device) -> None:
-        self.store, self.imaging, self.recipe, self.device = store, imaging, recipe, device
+class WaveImager(Imager[Imaging, Simulation]):
+    """Images and masks of the structures of a store of exit waves."""
 
     def row(self, index: int, rng: np.random.Generator, *, turn: int, shared: int) -> dict[str, Any]:
         """Everything that is drawn for patch `turn` of the `shared` ones of a field of structure `index`."""
