@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import center_of_mass, gaussian_filter, label, maximum_filter
+from scipy.ndimage import center_of_mass, gaussian_filter, label
+from skimage.morphology import local_maxima, reconstruction
 
 from passband.recipe import PassbandError
 
 Array = NDArray[np.float64]
 _SMOOTH = 0.7  # pixels: joins the plateaus of a map that is sure of itself, and keeps blobs three pixels apart
-_AROUND = 3  # pixels of a side, of a maximum
+_SADDLE = 0.1  # of the probability, between columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,21 +39,25 @@ class Candidates:
 def find_candidates(probabilities: Array, *, threshold: float = 0.5) -> Candidates:
     """Return the columns in maps (classes, y, x), the background first.
 
-    A column is a maximum of 1 − P(background), smoothed by 0.7 pixels, of at least `threshold`: blobs that touch are
-    told apart where there is a saddle between them; a plateau is one column, at its centre. Its class is that of the
-    highest probability there.
+    A column is a maximum of 1 − P(background), smoothed by 0.7 pixels, of at least `threshold`, that no path leads from
+    to a higher one without going down by `_SADDLE`: blobs that touch are told apart where there is a saddle between
+    them, and neither the plateau of a sure network nor the ripples of a map that was resampled are columns of their
+    own. It is at the middle of what rises above that saddle. Its class is that of the highest probability there.
     """
     foreground = 1.0 - probabilities[0]
-    smooth = gaussian_filter(foreground, _SMOOTH, mode="nearest")
-    peak = (smooth >= maximum_filter(smooth, size=_AROUND, mode="nearest") - 1e-9) & (foreground >= threshold)
-    plateaus, count = label(peak, structure=np.ones((3, 3)))
+    probable = foreground >= threshold
+    smooth = np.where(probable, gaussian_filter(foreground, _SMOOTH, mode="nearest"), 0.0)
+    tops = reconstruction(smooth - _SADDLE, smooth, method="dilation")  # type: ignore[no-untyped-call]
+    highest = local_maxima(tops)  # type: ignore[no-untyped-call]
+    plateaus = label(highest & (smooth > tops), structure=np.ones((3, 3)))[0]
+    count = int(plateaus.max())
     if count == 0:
         none = np.empty(0)
         return Candidates(np.empty((0, 2)), none.astype(np.intp), none, 1.0)
-    centres = np.array(center_of_mass(peak, plateaus, np.arange(1, count + 1)))
+    centres = np.array(center_of_mass(smooth - tops, plateaus, np.arange(1, count + 1)))
     row, column = np.rint(centres).astype(int).T
     chances = np.stack([gaussian_filter(one, _SMOOTH, mode="nearest") for one in probabilities[1:]])[:, row, column]
-    area = np.count_nonzero(foreground >= threshold) / count
+    area = np.count_nonzero(probable) / count
     return Candidates(
         places=centres[:, ::-1],
         label=chances.argmax(axis=0),
