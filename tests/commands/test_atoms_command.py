@@ -61,7 +61,7 @@ def test_the_shipped_network_that_fits_is_asked(run: Run, lattice, shipped_colum
     told = json.loads(run("atoms", tmp_path / "one.tif", "-o", tmp_path / "out", "--json").out)
     assert told["images"][0]["model"] == shipped_columns
     models = json.loads(run("models", "--json").out)
-    assert [(one["task"], one["mode"], one["pixel_size_A"]) for one in models] == [("atoms", "STEM", [0.05, 0.3])]
+    assert [(one["task"], one["mode"], one["pixel_size_A"]) for one in models] == [("atoms", "STEM", [0.04, 0.4])]
 
 
 def test_images_of_another_microscope_are_warned_of(run: Run, lattice, tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from tests.description.sheets import lattice_points
 from tests.description.test_atom_files import columns_at
 
 from passband.description.frame_record import FrameColumns
-from passband.description.tracks import MOVIE_COLUMNS, AtomCounter, linked_columns, movie_rows
+from passband.description.tracks import MOVIE_COLUMNS, AtomCounter, linked_columns, movie_rows, with_sublattices
 
 GRID = np.array([[10.0 + 4.0 * k, 12.0 + 4.0 * m] for m in range(4) for k in range(4)])
 
@@ -81,3 +82,32 @@ def test_a_movie_that_shows_nothing():
     _, counter = counted([], None, [])
     assert counter.atoms == 0
     assert [one.columns for one in counter.frames()] == [0, None, 0]
+
+
+def test_an_atom_has_the_sublattice_of_the_first_frame_in_all():
+    """Rejects classes that change places from frame to frame, as those of graphene would, and lost late atoms."""
+    places = lattice_points((4.0, 0.0), (0.0, 4.0), 6, basis=((0.0, 0.0), (2.0, 2.0))) + 8.0
+    heights = np.repeat([8.0, 3.0], 36)
+    found = [
+        FrameColumns(0, columns_at(np.empty((0, 2)))),
+        FrameColumns(1, columns_at(places, height=heights)),
+        FrameColumns(
+            2, columns_at(np.vstack([places[1:] + 0.2, [[50.0, 40.0]]]), height=np.append(11.0 - heights[1:], 8.0))
+        ),
+        FrameColumns(3, None),
+    ]
+    frames = list(with_sublattices(linked_columns(found)))
+    assert [one.found.frame for one in frames] == [0, 1, 2, 3]
+    first, second = frames[1].found.columns, frames[2].found.columns
+    assert first is not None
+    assert second is not None
+    assert first.names == ["A"] * 36 + ["B"] * 36
+    assert second.names == ["A"] * 35 + ["B"] * 36 + ["column"]
+    assert [row["class"] for row in movie_rows(frames)][72:74] == ["A", "A"]
+
+
+def test_classes_of_a_network_stay():
+    found = [FrameColumns(k, columns_at(GRID, classes=("Mo", "S"), label=[0, 1] * 8)) for k in range(2)]
+    for one in with_sublattices(linked_columns(found)):
+        assert one.found.columns is not None
+        assert one.found.columns.names == ["Mo", "S"] * 8

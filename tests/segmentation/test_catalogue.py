@@ -42,14 +42,12 @@ def test_a_card_that_says_little_is_told_as_far_as_it_goes():
 
 def test_a_network_that_finds_columns_is_told_by_its_classes():
     """Rejects a card of a scan read as one of a simulation in the TEM."""
-    assert summary("spots", card().model_copy(update={**SCAN, "name": "spots"}))[1:] == (
-        "STEM",
-        "atoms",
-        (0.05, 0.3),
-        (60.0, 300.0),
-        (),
-        False,
-    )
+    told = summary("spots", card().model_copy(update={**SCAN, "name": "spots"}))
+    assert (told.mode, told.task, told.energy_kV) == ("STEM", "atoms", (60.0, 300.0))
+    assert told.pixel_size_A == (
+        0.04,
+        0.4,
+    )  # the steps of the plan, coarser than the network's 0.25 by more than a quarter
     several = ("background", "metal column", "chalcogen column")
     assert finds_columns(card().model_copy(update={"classes": several}))
     for classes in (("background", "particle"), ("background", "column", "particle"), ("background", "columnar")):

@@ -40,11 +40,13 @@ def test_the_shipped_network_that_fits_is_asked_if_none_is_named(shipped_columns
         ({}, shipped_columns),
         ({"mode": "STEM"}, shipped_columns),
         ({"mode": "TEM"}, None),
-        ({"pixel": 0.31}, None),  # coarser than it was trained on
+        ({"pixel": 0.39}, shipped_columns),
+        ({"pixel": 0.41}, None),  # coarser than it was trained on
         ({"sides": (15, 170), "pixel": 0.1}, None),  # too small a field
     ):
         _, view = finder.find(scene(**{"pixel": 0.2} | facts)[0])
         assert view.network == name, facts
+        assert view.warning == "" or name is None, facts
     assert ColumnFinder("none").find(scene(0.2)[0])[1].network is None
 
 

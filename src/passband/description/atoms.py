@@ -97,7 +97,7 @@ def find_columns(
         pixel_size=pair,
         shape=(data.shape[0], data.shape[1]),
     )
-    return name_sublattices(columns)
+    return name_sublattices(columns) if how.sublattices else columns
 
 
 def _of_image(data: Array, aspect: float) -> Candidates:

@@ -9,7 +9,7 @@ from passband.description.background import Background
 from passband.description.gaussian_sum import PARAMETERS, Array, GaussianSum
 
 _SOLVING = 30  # conjugate gradients at most
-_INEXACT = 5e-2  # of the gradient that may be left: the step is only a step
+_INEXACT = 0.1  # of the gradient that may be left: the step is only a step
 _RIDGE = 4e-3  # of a usual node's weight, for nodes without pixels
 
 

@@ -36,6 +36,8 @@ class ColumnFinding(Recipe):
         Of columns that are told apart, in σ, and at least a pixel: of two that are nearer the higher one stays.
     searches
         How often, without a network, missing columns are looked for in the residual image.
+    sublattices
+        Whether columns of one class get the names of their sub-lattices as classes (`name_sublattices`).
     refinement
         How columns are fitted.
     """
@@ -45,6 +47,7 @@ class ColumnFinding(Recipe):
     least_height: float = Field(default=0.1, ge=0)
     separation: float = Field(default=1.0, gt=0)
     searches: int = Field(default=1, ge=0)
+    sublattices: bool = True
     refinement: Refinement = Refinement()
 
 

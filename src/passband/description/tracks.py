@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from passband.description.columns import AtomColumns
 from passband.description.frame_record import FrameColumns
 from passband.description.lattice import nearest_distances
 from passband.description.linking import Linking, link_frames
+from passband.description.sublattices import name_sublattices
 
 #: Of a command: an atom that is missed in two frames is the same one in the third.
 LINKING = Linking(memory=2)
@@ -49,6 +51,30 @@ def linked_columns(frames: Iterable[FrameColumns], linking: Linking = LINKING) -
 
 def _unlinked(found: FrameColumns) -> LinkedColumns:
     return LinkedColumns(found, np.empty(0, np.intp), None)
+
+
+def with_sublattices(linked: Iterable[LinkedColumns]) -> Iterator[LinkedColumns]:
+    """Give every atom the sub-lattice that it has in the first frame with columns as its class, in all frames.
+
+    Atoms that come later keep their class, and so do all where the columns are of several already.
+    """
+    first: AtomColumns | None = None
+    for one in linked:
+        columns = one.found.columns
+        if columns is not None and len(columns):
+            first = first or name_sublattices(columns)
+            if first.classes != columns.classes:
+                columns = _classed(columns, one.identity, first)
+        yield one._replace(found=one.found._replace(columns=columns))
+
+
+def _classed(columns: AtomColumns, identity: NDArray[np.intp], first: AtomColumns) -> AtomColumns:
+    """Columns with the classes of atoms 0, 1, … of the first frame, which come in the order of their numbers."""
+    classes = first.classes if columns.classes[0] in first.classes else (*first.classes, *columns.classes)
+    known = identity < len(first)
+    label = np.full(len(columns), classes.index(columns.classes[0]), dtype=np.intp)
+    label[known] = first.label[identity[known]]
+    return replace(columns, label=label, classes=classes)
 
 
 def movie_rows(linked: Iterable[LinkedColumns]) -> Iterator[dict[str, Any]]:

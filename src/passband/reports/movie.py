@@ -10,7 +10,15 @@ from typing import Any
 
 from passband.description.atom_files import extended_xyz, lattice_of, lattice_report
 from passband.description.frame_record import FrameColumns, FrameRecord
-from passband.description.tracks import MOVIE_COLUMNS, AtomCounter, FrameCounts, linked_columns, movie_rows
+from passband.description.sublattices import name_sublattices
+from passband.description.tracks import (
+    MOVIE_COLUMNS,
+    AtomCounter,
+    FrameCounts,
+    linked_columns,
+    movie_rows,
+    with_sublattices,
+)
 from passband.documents import json_text
 from passband.durable import write_atomically, written_atomically
 from passband.figures.atoms import columns_figure, counts_figure
@@ -80,20 +88,21 @@ def _written(movie: Movie, finder: ColumnFinder, record: FrameRecord, files: dic
         raise PassbandError(f"{movie.path}: none of {len(movie.frames)} frames can be read: {first.remark}")
     counter = AtomCounter()
     linked = counter.passing(linked_columns(record))
-    write_csv(files["table"], movie_rows(linked), MOVIE_COLUMNS, digits=7, line_end="\n")
+    write_csv(files["table"], movie_rows(with_sublattices(linked)), MOVIE_COLUMNS, digits=7, line_end="\n")
     frames = counter.frames()
     write_csv(files["frames"], [one._asdict() for one in frames], FrameCounts._fields, digits=7, line_end="\n")
     with written_atomically(files["structure"]) as file:
-        for found, identity, _ in linked_columns(record):
+        for found, identity, _ in with_sublattices(linked_columns(record)):
             if found.columns is not None:
                 file.write(extended_xyz(found.columns, identity=identity, frame=found.frame))
-    lattice = lattice_of(first.columns)
-    report = lattice_report(first.columns, lattice)
+    shown = name_sublattices(first.columns)
+    lattice = lattice_of(shown)
+    report = lattice_report(shown, lattice)
     write_atomically(files["lattice"], f"{json_text(report, indent=1)}\n".encode())
     micrograph = movie.frames[first.frame].load()
     view = finder.view(micrograph)
     write_atomically(files["counts"], to_png(counts_figure(frames)))
-    write_atomically(files["picture"], to_png(columns_figure(micrograph.array, first.columns, lattice=lattice)))
+    write_atomically(files["picture"], to_png(columns_figure(micrograph.array, shown, lattice=lattice)))
     told = [(movie.frames[one.frame], one) for one in frames if one.remark]
     return {
         "image": str(movie.path),

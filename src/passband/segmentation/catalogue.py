@@ -13,6 +13,7 @@ from passband.segmentation.shipped import DEFAULT, find_model, shipped_models
 
 COARSER = 1.25  # pixels coarser than the network's by more than this lack detail that it was trained on
 ATOMS = "atoms"  # task of the networks that find columns
+SCAN = "scan"  # kind of the imaging of a scanning microscope
 _COLUMN = "column"
 _ENERGY = 0.01  # relative, by which the energy of a beam may be off
 
@@ -82,13 +83,25 @@ def summary(name: str, card: ModelCard) -> ModelSummary:
 def recorded_pixels(card: ModelCard) -> tuple[float, float]:
     """Smallest and largest pixels, Å, of the recordings of a training, before they were resampled to its images.
 
-    Pixels that are coarser than those of the network by a quarter are left out: verdicts put them *outside*. A card
-    that says nothing of its imaging has the network's own.
+    Those that are coarser than `coarsest_pixel` are left out: verdicts put them *outside*. A card that says nothing of
+    its imaging has the network's own.
     """
     if not card.imaging:
         return card.pixel_size, card.pixel_size
     low, high = imaging_on_card(card.imaging).recorded
-    return low, min(high, COARSER * card.pixel_size)
+    return low, min(high, coarsest_pixel(card))
+
+
+def coarsest_pixel(card: ModelCard) -> float:
+    """Pixels of an image, Å, beyond which it lacks detail that a network was trained on.
+
+    A scan is trained on images of all its steps. Of a camera, few images have pixels that are coarser than the
+    network's, and those by more than a quarter hide the fringes that the others show.
+    """
+    quarter = COARSER * card.pixel_size
+    if str(card.imaging.get("kind")) != SCAN:
+        return quarter
+    return max(quarter, imaging_on_card(card.imaging).recorded[1])
 
 
 def fitting_network(micrograph: Micrograph, *, task: str | None = None) -> ModelSummary | None:

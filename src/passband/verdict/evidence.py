@@ -13,7 +13,7 @@ from passband.performance.settings import Outside, outside_of
 from passband.performance.table import PerformanceTable
 from passband.performance.widening import trained_energies
 from passband.segmentation.card import ModelCard
-from passband.segmentation.catalogue import COARSER, named_for
+from passband.segmentation.catalogue import coarsest_pixel, named_for
 from passband.verdict.estimate import ConditionEstimate
 
 USUAL, WORST = 0.9, 0.99  # quantiles of the losses inside the training
@@ -92,7 +92,7 @@ def file_reasons(card: ModelCard, micrograph: Micrograph) -> list[Reason]:
         trained = " to ".join(f"{energy / 1e3:g}" for energy in sorted(set(energies)))
         reasons.append(f"it was taken at {micrograph.energy / 1e3:g} kV and the network trained at {trained} kV")
     coarsest = max(micrograph.pixel_size or (0.0,))
-    if coarsest > COARSER * card.pixel_size:
+    if coarsest > coarsest_pixel(card):
         size = f"{coarsest:.3g} Å per pixel is far from the network's {card.pixel_size:.3g} Å"
         reasons.append(f"{size}, so detail that it was trained on is missing")
     if reasons and (other := named_for(micrograph)):

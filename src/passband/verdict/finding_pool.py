@@ -63,7 +63,8 @@ def _begin(frame: Frame, number: int, finder: ColumnFinder, pool: Executor | Non
     except (PassbandError, OSError) as problem:
         return _Begun(number, None, _one_line(problem))
     image = micrograph.array
-    fit = partial(find_columns, image, size, **view.maps(), finding=finder.finding)
+    finding = finder.finding.model_copy(update={"sublattices": False})  # they are those of the first frame
+    fit = partial(find_columns, image, size, **view.maps(), finding=finding)
     remark = "every pixel is the same; no columns" if np.ptp(image) == 0 else ""
     return _Begun(number, fit if pool is None else pool.submit(fit), remark)
 
