@@ -110,7 +110,7 @@ def test_frames_that_say_nothing_cost_no_others(run: Run, tmp_path: Path) -> Non
     assert {one["atom"] for one in table(tmp_path / "out", "frames.atoms.csv")} == {str(k) for k in range(16)}
     lines = outcome.err.splitlines()
     assert [line.split(": ")[0] for line in lines] == ["warning", "warning", "error"]
-    assert f"{folder / 'f1.tif'}: every pixel is the same; no columns" in lines[0]
+    assert f"{folder / 'f1.tif'}: no columns: every pixel is the same" in lines[0]
     assert f"{folder / 'f3.tif'}: 50 × 40 pixels, those before 60 × 60" in lines[1]
     assert str(folder / "f5.tif") in lines[2]
     assert [one["image"] for one in told["failed"]] == [str(folder / "f5.tif")]

@@ -14,7 +14,11 @@ GRID = np.array([[10.0 + 4.0 * k, 12.0 + 4.0 * m] for m in range(4) for k in ran
 def frames(*places, first=0):
     """Frames of columns at places (n, 2) in Å; None stands for one that could not be read."""
     return [
-        FrameColumns(number, None if one is None else columns_at(one), "is damaged" if one is None else "")
+        FrameColumns(
+            number,
+            None if one is None else columns_at(one),
+            "is damaged" if one is None else "" if len(one) else "no columns",
+        )
         for number, one in enumerate(places, start=first)
     ]
 

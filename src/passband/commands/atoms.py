@@ -164,19 +164,26 @@ def _tell(done: list[dict[str, Any]], failed: list[dict[str, str]], *, quiet: bo
         typer.echo(json_text({"images": done, "failed": failed}))
     elif not quiet:
         for row in done:
-            typer.echo(f"{printable(row['outputs']['table'])}: {_number(row)}{_words(row)}")
-            by = f"by {row['model']}" if row["model"] else "from the image alone; no network was asked"
-            typer.echo(printable(f"  {by}; {row['verdict']}" if row["model"] else f"  {by}"))
+            by = f"; by {row['model']}: {row['verdict']}" if row["model"] else ""
+            typer.echo(printable(f"{row['outputs']['table']}: {_number(row)}{_words(row)}{by}"))
+        if any(row["model"] is None for row in done):
+            typer.echo("found in the image alone; no network was asked" + _which(done))
     for row in failed:
         typer.echo(printable(f"error: {row['error']}"), err=True)
     if failed:
         raise typer.Exit(2)
 
 
+def _which(done: list[dict[str, Any]]) -> str:
+    """Say of how many images that holds, where not of all."""
+    count = sum(row["model"] is None for row in done)
+    return f" ({count} of {len(done)})" if count < len(done) else ""
+
+
 def _number(row: dict[str, Any]) -> str:
     """Say how many columns an image has, or the frames of a movie, and how many atoms came and went."""
     if "frames" not in row:
-        return f"{row['columns']} columns"
+        return f"{row['columns']} column{'s' * (row['columns'] != 1)}"
     counts = [count for count in row["counts"] if count is not None]
     each = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else str(counts[0])
     born, gone = (f"{row[name]} {name} ({row[f'{name}_at_border']} at the border)" for name in ("born", "gone"))

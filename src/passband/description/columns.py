@@ -74,3 +74,8 @@ class AtomColumns:
         """Return some of the columns: a mask or indices."""
         names = ("x", "y", "label", "height", "sigma", "confidence", "x_error", "y_error")
         return replace(self, **{name: getattr(self, name)[which] for name in names})
+
+
+def no_columns_remark(image: NDArray[Any]) -> str:
+    """Say why an image (y, x) shows no columns."""
+    return "no columns: every pixel is the same" if np.ptp(image) == 0 else "no columns stand out of the noise"

@@ -173,8 +173,6 @@ class AtomCounter:
         self._frames.append(counts)
 
     def _remark(self, columns: AtomColumns) -> str:
-        if not len(columns):
-            return "no columns"
         self._shape = self._shape or columns.shape
         if columns.shape == self._shape:
             return ""

@@ -14,11 +14,26 @@ from passband.description.lattice import FittedLattice
 from passband.description.rings import RingFaces
 from passband.description.tracks import FrameCounts
 from passband.figures.segmentation import draw_micrograph, side_by_side
-from passband.figures.style import BLUE, COLOURS, GREEN, INK, ORANGE, PREDICTED, draw_grid, draw_legend, label_axes
+from passband.figures.style import (
+    BLUE,
+    COLOURS,
+    GREEN,
+    INK,
+    ORANGE,
+    PREDICTED,
+    draw_grid,
+    draw_legend,
+    label_axes,
+    to_png,
+)
 
 _RING_COLOURS = {5: "#2563eb", 6: "#cbd5e1", 7: "#ff7a00"}
 _OTHER = "#9333ea"  # rings of other sizes
-_MARK = 0.35  # of the median distance between columns: the radius of a mark
+_MARK = 0.35  # of the mean distance between columns: the radius of a mark
+_WIDEST = 3.0  # σ: the same at most
+_PANEL = 320.0  # points: about the side of the panel with the marks
+_LINE = 0.08  # of the mean distance between columns: the width of the line
+_APART, _DPI = 14.0, (110, 300)  # dots between columns, and per inch at least and at most
 
 
 def columns_figure(image: NDArray[Any], columns: AtomColumns, *, lattice: FittedLattice | None = None) -> Figure:
@@ -30,24 +45,32 @@ def columns_figure(image: NDArray[Any], columns: AtomColumns, *, lattice: Fitted
     label_axes(left, y="y (nm)", title=f"micrograph{_lattice_text(lattice)}")
     draw_columns(right, columns)
     several = len(columns.classes) > 1  # whose names stand there
-    label_axes(right, title="" if several else f"{len(columns)} columns")
+    label_axes(right, title="" if several else f"{len(columns)} column{'s' * (len(columns) != 1)}")
     if lattice is not None:
         _draw_vectors(right, lattice, columns)
     return figure
+
+
+def columns_picture(image: NDArray[Any], columns: AtomColumns, *, lattice: FittedLattice | None = None) -> bytes:
+    """Return `columns_figure` as PNG, so fine that the marks of many columns are told apart."""
+    wanted = _APART * 72.0 * np.sqrt(max(len(columns), 1)) / _PANEL
+    return to_png(columns_figure(image, columns, lattice=lattice), dpi=int(min(max(wanted, _DPI[0]), _DPI[1])))
 
 
 def draw_columns(axes: Axes, columns: AtomColumns) -> None:
     """Draw a circle around each column on axes in nm; pixel centres are half a pixel from the edge of the image."""
     centres = _nanometres(columns, columns.positions)
     area = float(np.prod(columns.shape) * np.prod(columns.pixel_size)) / 100.0  # nm²
-    radius = _MARK * np.sqrt(area / max(len(columns), 1))
+    widest = _WIDEST * float(np.median(columns.sigma)) / 10.0 if len(columns) else 0.0
+    radius = min(_MARK * float(np.sqrt(area / max(len(columns), 1))), widest)
+    width = min(0.9, max(0.3, _LINE * _PANEL / np.sqrt(max(len(columns), 1))))
     turn = np.linspace(0.0, 2.0 * np.pi, 25)
     circle = radius * np.stack([np.cos(turn), np.sin(turn)], axis=1)
     for number, name in enumerate(columns.classes):
         chosen = centres[columns.label == number]
         colour = PREDICTED if len(columns.classes) == 1 else COLOURS[number % len(COLOURS)]
         rings = [centre + circle for centre in chosen]
-        marks = PolyCollection(rings, facecolors="none", edgecolors=colour, linewidths=0.9, label=name)
+        marks = PolyCollection(rings, facecolors="none", edgecolors=colour, linewidths=width, label=name)
         axes.add_collection(marks, autolim=False)
     if len(columns.classes) > 1:
         draw_legend(axes, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(columns.classes))

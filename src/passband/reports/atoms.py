@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from passband.description.atom_files import lattice_of, lattice_report, write_columns
+from passband.description.columns import no_columns_remark
 from passband.durable import write_atomically
-from passband.figures.atoms import columns_figure
-from passband.figures.style import to_png
+from passband.figures.atoms import columns_picture
 from passband.files.micrograph import Micrograph
 from passband.files.own_files import refuse_foreign
 from passband.verdict.finding import ColumnFinder
@@ -26,14 +26,16 @@ def write_atoms(micrograph: Micrograph, finder: ColumnFinder, path: Path, output
     lattice = lattice_of(found)
     report = lattice_report(found, lattice)
     files = {**write_columns(found, output, stem=stem, report=report), "picture": picture}
-    write_atomically(picture, to_png(columns_figure(micrograph.array, found, lattice=lattice)))
+    write_atomically(picture, columns_picture(micrograph.array, found, lattice=lattice))
+    none = "" if len(found) else no_columns_remark(micrograph.array)
+    said = [text for text in (view.warning, none) if text]
     return {
         "image": str(path),
         "columns": report["columns"],
         **lattice_row(report),
         "verdict": view.verdict,
         "model": view.network,
-        "warning": f"{path}: {view.warning}" if view.warning else "",
+        "warning": f"{path}: {'; '.join(said)}" if said else "",
         "pixel_size_A": list(micrograph.known_pixel_size),
         "outputs": {kind: str(file) for kind, file in files.items()},
     }

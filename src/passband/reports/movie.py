@@ -21,7 +21,7 @@ from passband.description.tracks import (
 )
 from passband.documents import json_text
 from passband.durable import write_atomically, written_atomically
-from passband.figures.atoms import columns_figure, counts_figure
+from passband.figures.atoms import columns_picture, counts_figure
 from passband.figures.style import to_png
 from passband.files.movie import Movie
 from passband.files.own_files import ATOM_ENDINGS, refuse_foreign
@@ -102,7 +102,7 @@ def _written(movie: Movie, finder: ColumnFinder, record: FrameRecord, files: dic
     micrograph = movie.frames[first.frame].load()
     view = finder.view(micrograph)
     write_atomically(files["counts"], to_png(counts_figure(frames)))
-    write_atomically(files["picture"], to_png(columns_figure(micrograph.array, shown, lattice=lattice)))
+    write_atomically(files["picture"], columns_picture(micrograph.array, shown, lattice=lattice))
     told = [(movie.frames[one.frame], one) for one in frames if one.remark]
     return {
         "image": str(movie.path),

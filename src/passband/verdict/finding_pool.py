@@ -9,10 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
-
 from passband.description.atoms import find_columns
-from passband.description.columns import AtomColumns
+from passband.description.columns import AtomColumns, no_columns_remark
 from passband.description.frame_record import FrameColumns
 from passband.files.movie import Frame, Movie
 from passband.recipe import PassbandError
@@ -42,11 +40,11 @@ def columns_in_order(movie: Movie, finder: ColumnFinder, start: int, *, workers:
 
 
 class _Begun(NamedTuple):
-    """A frame that is being fitted; or, without a fit, why not."""
+    """A frame that is being fitted, and what is to be said if it shows no columns; or, without a fit, why not."""
 
     number: int
     fit: "Future[AtomColumns] | partial[AtomColumns] | None"
-    remark: str = ""
+    remark: str
 
 
 def _pool(workers: int) -> AbstractContextManager[Executor | None]:
@@ -65,8 +63,7 @@ def _begin(frame: Frame, number: int, finder: ColumnFinder, pool: Executor | Non
     image = micrograph.array
     finding = finder.finding.model_copy(update={"sublattices": False})  # they are those of the first frame
     fit = partial(find_columns, image, size, **view.maps(), finding=finding)
-    remark = "every pixel is the same; no columns" if np.ptp(image) == 0 else ""
-    return _Begun(number, fit if pool is None else pool.submit(fit), remark)
+    return _Begun(number, fit if pool is None else pool.submit(fit), no_columns_remark(image))
 
 
 def _finish(begun: _Begun) -> FrameColumns:
@@ -81,7 +78,7 @@ def _finish(begun: _Begun) -> FrameColumns:
         raise PassbandError(
             f"a process that fitted columns was killed, perhaps for lack of memory; {cure}"
         ) from problem
-    return FrameColumns(begun.number, columns, begun.remark)
+    return FrameColumns(begun.number, columns, "" if len(columns) else begun.remark)
 
 
 def _one_line(problem: Exception) -> str:
