@@ -54,24 +54,24 @@ def drawn(side: int, places: Array, height: float, background: float) -> Array:
     return padded[frame:-frame, frame:-frame] + background
 
 
-def bound(image: Array, places: Array, height: float, number: int) -> Array:
-    """Cramér–Rao bound (2,) of the errors of x and y of one column, with its neighbours and a plane unknown."""
-    x0, y0 = np.rint(places[number]).astype(int)
-    half = int(2.5 * SPACING)
-    y, x = np.mgrid[max(0, y0 - half) : y0 + half + 1, max(0, x0 - half) : x0 + half + 1].astype(float)
-    y, x = y[: image.shape[0] - int(y[0, 0])], x[: image.shape[0] - int(y[0, 0])]
-    y, x = y[:, : image.shape[1] - int(x[0, 0])], x[:, : image.shape[1] - int(x[0, 0])]
-    mean = image[y.astype(int), x.astype(int)]
-    near = np.flatnonzero(np.abs(places - places[number]).max(axis=1) < half)
-    near = np.concatenate([[number], near[near != number]])
+def bound(mean: Array, columns: Array, number: int, half: float) -> Array:
+    """Cramér–Rao bound (2,) of the errors of x and y of one column of an image of counted electrons.
+
+    `mean` (y, x) is the image without noise. Columns (n, 4) are x, y, height and σ in pixels; those within `half` along
+    both axes and a plane under them are unknown.
+    """
+    low = np.maximum(np.rint(columns[number, :2]).astype(int) - int(half), 0)
+    high = np.minimum(np.rint(columns[number, :2]).astype(int) + int(half) + 1, mean.shape[::-1])
+    y, x = np.mgrid[low[1] : high[1], low[0] : high[0]].astype(float)
+    near = np.flatnonzero(np.abs(columns[:, :2] - columns[number, :2]).max(axis=1) < half)
     rows: list[Array] = []
-    for px, py in places[near]:
-        g = np.exp(-((x - px) ** 2 + (y - py) ** 2) / (2.0 * SIGMA**2))
-        rows += [height * g * (x - px) / SIGMA**2, height * g * (y - py) / SIGMA**2, g]
-        rows += [height * g * ((x - px) ** 2 + (y - py) ** 2) / SIGMA**2]
+    for px, py, height, sigma in columns[[number, *near[near != number]]]:
+        g = np.exp(-((x - px) ** 2 + (y - py) ** 2) / (2.0 * sigma**2))
+        rows += [height * g * (x - px) / sigma**2, height * g * (y - py) / sigma**2, g]
+        rows += [height * g * ((x - px) ** 2 + (y - py) ** 2) / sigma**2]
     rows += [np.ones_like(x), x - x.mean(), y - y.mean()]
     derivatives = np.array(rows).reshape(len(rows), -1)
-    information = (derivatives / mean.ravel()) @ derivatives.T
+    information = (derivatives / mean[low[1] : high[1], low[0] : high[0]].ravel()) @ derivatives.T
     scale = 1.0 / np.sqrt(np.diag(information))
     inverse = np.linalg.inv(information * scale[:, None] * scale)
     return np.asarray(np.sqrt(np.diag(inverse))[:2] * scale[:2])
@@ -89,7 +89,8 @@ def row(name: str, side: int, places: Array, electrons: float, background: float
     false = int(np.count_nonzero(distance.min(axis=0) >= NEAR))
     inside = np.flatnonzero(hit & ((places > 10) & (places < side - 10)).all(axis=1))
     error = found[match[inside]] - places[inside]
-    limit = np.array([bound(image, places, height, int(number)) for number in inside[:150]])
+    known = np.column_stack([places, np.full((len(places), 2), (height, SIGMA))])
+    limit = np.array([bound(image, known, int(number), 2.5 * SPACING) for number in inside[:150]])
     estimate = np.stack([columns.x_error, columns.y_error], axis=1)[match[inside]]
     rms, least = float(np.sqrt(np.mean(error**2))), float(np.sqrt(np.mean(limit**2)))
     pull = float(np.sqrt(np.mean((error / estimate) ** 2)))

@@ -5,8 +5,9 @@ import pytest
 from tests.description.column_scenes import draw
 from tests.description.sheets import columns_at, lattice_points
 
+from passband.description.atom_files import lattice_of
 from passband.description.atoms import find_columns
-from passband.description.sublattices import find_grains, name_sublattices
+from passband.description.sublattices import find_grains, name_sublattices, superstructure
 
 A = 3.905
 PEROVSKITE = ((0.0, 0.0), (A / 2.0, A / 2.0))
@@ -34,7 +35,7 @@ def test_both_grains_of_a_bicrystal_have_their_lattice_and_classes():
     """Rejects classes from the dominant grain's lattice alone."""
     for seed in range(3):
         places, heights, is_a, left = bicrystal(np.random.default_rng(seed))
-        grains = find_grains(places, np.where(is_a, 0, 1))
+        grains = find_grains(columns_at(places, height=heights))
         assert len(grains) == 2
         assert [one.lattice.lengths for one in grains] == [pytest.approx((A, A), rel=0.01)] * 2
         assert sorted(np.mean(one.lattice.members < left) > 0.5 for one in grains) == [False, True]
@@ -54,6 +55,34 @@ def test_columns_of_one_site_on_none_or_with_classes_keep_theirs():
     assert named.names == [*"A" * 100, *"B" * 100, "column"]
     known = columns_at(perovskite, classes=("Ti", "Sr"), label=np.repeat([1, 0], 100))
     assert name_sublattices(known) is known
+
+
+def test_heights_that_overlap_tell_the_cell_and_the_classes_by_the_lattice():
+    """At a low dose the kinds of a perovskite make no groups; rejects half of its cell, which all columns lie on."""
+    places = lattice_points((A, 0.0), (0.0, A), 12, basis=PEROVSKITE)
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        heights = np.repeat([8.0, 5.0], 144) + rng.normal(0.0, 2.0, 288)
+        columns = columns_at(places + rng.normal(0.0, 0.1, places.shape), height=heights)
+        named = name_sublattices(columns)
+        assert lattice_of(columns).lengths == pytest.approx((A, A), rel=0.01)
+        assert lattice_of(named).lengths == pytest.approx((A, A), rel=0.01)
+        assert np.mean(np.array(named.names) == np.repeat(["A", "B"], 144)) > 0.99
+
+
+def test_heights_of_one_kind_are_no_superstructure():
+    """Rejects a test that a slope, or chance among seven parts, passes."""
+    cells = np.stack(np.meshgrid(np.arange(20), np.arange(20)), axis=-1).reshape(-1, 2)
+    for seed in range(20):
+        heights = 5.0 + 0.1 * cells[:, 0] + np.random.default_rng(seed).normal(0.0, 1.0, 400)
+        assert superstructure(cells, heights) is None
+    third = superstructure(cells, heights + 3.0 * (cells.sum(axis=1) % 3 == 0))
+    assert third is not None
+    assert sorted({(int(a), int(b)) for a, b in zip(cells.sum(axis=1) % 3, third, strict=True)}) == [
+        (0, 0),
+        (1, 1),
+        (2, 2),
+    ]
 
 
 def test_columns_of_an_image_are_of_sub_lattices():

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from passband.description.columns import AtomColumns
-from passband.description.lattice import FittedLattice, fit_lattice, nearest_distances
-from passband.description.sites import find_sites, height_groups
+from passband.description.lattice import FittedLattice, nearest_distances
+from passband.description.sites import find_sites
 from passband.description.sublattices import find_grains
 from passband.durable import write_atomically, written_atomically
 from passband.files.own_files import ATOM_ENDINGS
@@ -93,14 +93,9 @@ def extended_xyz(columns: AtomColumns, *, identity: ArrayLike | None = None, fra
     return text.getvalue().encode()
 
 
-def column_kinds(columns: AtomColumns) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """Return the kind (n,) of each column, for a lattice: its class, or its group of heights where all are of one."""
-    return columns.label if len(columns.classes) > 1 else height_groups(columns.height)
-
-
 def lattice_of(columns: AtomColumns) -> FittedLattice | None:
-    """Fit the lattice of the dominant grain of an image's columns, whose classes or heights tell kinds apart."""
-    return fit_lattice(columns.positions, column_kinds(columns))
+    """Fit the lattice of the dominant grain of an image's columns; see `find_grains`."""
+    return next((grain.lattice for grain in find_grains(columns, most=1)), None)
 
 
 def lattice_report(columns: AtomColumns, lattice: FittedLattice | None = None) -> dict[str, Any]:
@@ -117,7 +112,7 @@ def lattice_report(columns: AtomColumns, lattice: FittedLattice | None = None) -
         "spacing_A": float(np.median(nearest)) if nearest.size else None,
         "lattice": None if lattice is None else lattice.report(),
         "sites": [],
-        "grains": [one.lattice.report() for one in find_grains(columns.positions, column_kinds(columns))],
+        "grains": [one.lattice.report() for one in find_grains(columns)],
     }
     if lattice is not None:
         sites = find_sites(columns.positions, lattice)
