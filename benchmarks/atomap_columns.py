@@ -5,10 +5,8 @@ A file of images and settings is read, one of places and CPU seconds written.
 
 import importlib
 import importlib.metadata
-import sys
 import time
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,7 +41,7 @@ def found_columns(image: Any, separation: float, *, prepared: bool, refined: boo
     return places, time.process_time() - start
 
 
-def main(source: Path, target: Path) -> None:
+def find_in_files(source: str, target: str) -> None:
     """Find the columns of every image with its separation, preparation and refinement."""
     warnings.simplefilter("ignore")
     importlib.import_module("hyperspy.api").set_log_level("CRITICAL")
@@ -55,7 +53,3 @@ def main(source: Path, target: Path) -> None:
             found = found_columns(image, float(separation), prepared=bool(prepared), refined=bool(refined))
             told[f"places{number}"], told[f"seconds{number}"] = found
     np.savez(target, **told)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))

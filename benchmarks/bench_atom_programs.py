@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from atomap_columns import find_in_files
 from bench_atoms import bound
 from numpy.typing import NDArray
 from scanned_columns import FOUND, Ideal, Scene, ideal_image, matched, scanned_frame, scenes
@@ -104,9 +105,10 @@ def by_atomap(
         source, target = Path(folder) / "images.npz", Path(folder) / "found.npz"
         given = {f"image{number}": image for number, image in enumerate(images)}
         np.savez(source, settings=np.array(settings, dtype=float), **given)  # type: ignore[arg-type]
-        script = Path(__file__).with_name("atomap_columns.py")
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        subprocess.run([peer, script, source, target], check=True, env=environment)
+        module, name = find_in_files.__module__, find_in_files.__name__
+        command = f"from {module} import {name}; {name}({str(source)!r}, {str(target)!r})"
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+        subprocess.run([peer, "-c", command], check=True, env=environment)
         with np.load(target) as told:
             versions = ", ".join(told["versions"].tolist())
             found = [Found(told[f"places{number}"], float(told[f"seconds{number}"])) for number in range(len(images))]
