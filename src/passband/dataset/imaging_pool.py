@@ -18,6 +18,7 @@ from passband.dataset.acquisition import Acquisition, Batch
 from passband.dataset.beam_path import ImagingRecipe
 from passband.dataset.memory import Memory
 from passband.dataset.store import WaveStore
+from passband.processes import leave_with_parent
 from passband.recipe import PassbandError
 
 AHEAD = 2  # groups under way for each process
@@ -81,6 +82,7 @@ class ImagingPool:
 
 
 def _open(directory: Path, imaging: ImagingRecipe, indices: Sequence[int], seed: int, memory: Memory) -> None:
+    leave_with_parent()
     torch.set_num_threads(1)
     store = WaveStore.open(directory, memory=memory)
     _streams.append(Acquisition(store, imaging, indices=indices, seed=seed))

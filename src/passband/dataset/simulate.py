@@ -2,12 +2,10 @@
 
 import multiprocessing
 import os
-import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +29,7 @@ from passband.dataset.structure import simulate_structure
 from passband.devices import resolve_device
 from passband.durable import remove_leftovers
 from passband.locking import exclusive
+from passband.processes import leave_with_parent
 from passband.progress import ProgressCallback
 from passband.recipe import PassbandError
 
@@ -169,15 +168,7 @@ def _run(
 
 def _start_worker() -> None:
     torch.set_num_threads(1)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-
-
-def _leave_with_parent() -> None:
-    """End this worker when the process that started it is gone, even killed; it would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait_for([parent.sentinel])
-        os._exit(1)
+    leave_with_parent()
 
 
 @contextmanager

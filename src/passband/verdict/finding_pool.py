@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from passband.description.atoms import find_columns
 from passband.description.columns import AtomColumns, no_columns_remark
 from passband.description.frame_record import FrameColumns
 from passband.files.movie import Frame, Movie
+from passband.processes import leave_with_parent
 from passband.recipe import PassbandError
 from passband.verdict.finding import ColumnFinder
 
@@ -47,10 +48,17 @@ class _Begun(NamedTuple):
     remark: str
 
 
-def _pool(workers: int) -> AbstractContextManager[Executor | None]:
+@contextmanager
+def _pool(workers: int) -> Iterator[Executor | None]:
     if workers == 1:
-        return nullcontext()
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+        yield None
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=leave_with_parent)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _begin(frame: Frame, number: int, finder: ColumnFinder, pool: Executor | None) -> _Begun:
