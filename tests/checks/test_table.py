@@ -35,8 +35,8 @@ def test_another_check_is_one_entry() -> None:
     )
     try:
         assert measured(np.full((64, 64), 7.0))["mean"] == 7.0
-        assert "mean" in [check.name for check in calibrated_checks()]
-        assert "saturated" not in [check.name for check in calibrated_checks()]
+        assert "mean" in [check.name for check in calibrated_checks("TEM")]
+        assert "saturated" not in [check.name for check in calibrated_checks("TEM")]
     finally:
         CHECKS.remove("mean")
 

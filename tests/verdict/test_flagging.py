@@ -8,7 +8,7 @@ from passband.checks.table import CHECKS, calibrated_checks
 from passband.performance.table import PerformanceTable
 from passband.verdict.flagging import FALSE_ALARMS, thresholds
 
-NAMES = [check.name for check in calibrated_checks()]
+NAMES = [check.name for check in calibrated_checks("TEM")]
 
 
 def with_values(table: PerformanceTable, draw) -> tuple[PerformanceTable, dict[str, np.ndarray]]:

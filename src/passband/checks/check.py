@@ -24,6 +24,8 @@ class Check:
         Its value for a micrograph, larger where something is wrong; None where it has nothing to look at.
     least
         The check never speaks at this value or below.
+    modes
+        Of the microscopes whose images it is for.
     calibrated
         Whether it speaks only of values that are rare on the micrographs that the network was measured on. Otherwise
         `least` is its threshold.
@@ -35,4 +37,5 @@ class Check:
     level: int
     measure: Callable[[Subject], float | None]
     least: float = 0.0
+    modes: tuple[str, ...] = ("TEM", "STEM", "SEM")
     calibrated: bool = True

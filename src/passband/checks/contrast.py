@@ -50,6 +50,7 @@ def _follows_grey(subject: Subject) -> float:
 CURE = "if the file is a negative, or dark field, or STEM, make it bright field: dark particles on a bright film"
 
 BRIGHT_PARTICLES = Check(
+    modes=("TEM",),
     name="bright_particles",
     word="inverted",
     text=f"the particles are brighter than the film: {CURE}",
@@ -57,6 +58,7 @@ BRIGHT_PARTICLES = Check(
     measure=_bright_particles,
 )
 DARK_GRAIN = Check(
+    modes=("TEM",),
     name="dark_grain",
     word="inverted",
     text=f"the noise is skewed to the dark side, as in a negative: {CURE}",

@@ -36,9 +36,14 @@ CHECKS: Entries[Check] = Entries(
 )
 
 
-def calibrated_checks() -> list[Check]:
-    """Return the checks whose values are measured with the network."""
-    return [check for check in CHECKS.values() if check.calibrated]
+def checks_of(mode: str) -> list[Check]:
+    """Return the checks for images of a microscope of such a mode."""
+    return [check for check in CHECKS.values() if mode in check.modes]
+
+
+def calibrated_checks(mode: str) -> list[Check]:
+    """Return those of them whose values are measured with the network."""
+    return [check for check in checks_of(mode) if check.calibrated]
 
 
 def measured_checks(subject: Subject, checks: Iterable[Check]) -> dict[str, float]:

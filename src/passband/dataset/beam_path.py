@@ -7,7 +7,7 @@ is a subclass with a field `kind`, registered here; the kinds of a simulation an
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy.typing as npt
 
@@ -15,6 +15,8 @@ from passband.distribution import Scalar
 from passband.kinds import Kinds
 from passband.microscope.instrument import SettingDistribution
 from passband.recipe import Recipe
+
+COARSER = 1.25  # times the pixel of a network
 
 
 class ArrayLayout(NamedTuple):
@@ -179,9 +181,25 @@ class ImagingRecipe(Recipe, ABC):
         """Smallest and largest pixels, Å, that are recorded, before they are resampled to those of the image."""
 
     @property
+    def measured_pixel(self) -> Scalar:
+        """Distribution of the pixels, Å, of images that networks are measured on."""
+        return self.pixel_size
+
+    @property
     def finest(self) -> float:
         """Finest pixel, Å, that these micrographs may have beside what the store allows."""
         return 0.0
+
+    def coarsest(self, pixel_size: float) -> float:
+        """Return the coarsest recorded pixel, Å, that a network which sees pixels of a size in Å is for.
+
+        Coarser ones than its own by more than a quarter lack detail that it was trained on.
+        """
+        return COARSER * pixel_size
+
+    def at_pixel(self, pixel_size: float, patch: int) -> Self:
+        """Return the imaging with recorded pixels of one size, Å, that are not resampled, and a patch of them."""
+        return self.model_copy(update={"pixel_size": pixel_size, "patch": patch})
 
     @abstractmethod
     def problems(self, recipe: SimulationRecipe, *, name: str = "conditions") -> Iterator[str]:

@@ -1,7 +1,7 @@
 """How frames are scanned of stored columns, as one value."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -68,7 +68,20 @@ class ScanImaging(ImagingRecipe):
     @property
     def recorded(self) -> tuple[float, float]:
         """Smallest and largest step of the scan, Å."""
-        return limits(self.pixel_size if self.steps is None else self.steps)
+        return limits(self.measured_pixel)
+
+    @property
+    def measured_pixel(self) -> Scalar:
+        """Distribution of the steps of the scan, Å."""
+        return self.pixel_size if self.steps is None else self.steps
+
+    def coarsest(self, pixel_size: float) -> float:
+        """Return the coarsest step, Å: that of the training, where it is coarser than the pixels of the network."""
+        return max(super().coarsest(pixel_size), self.recorded[1])
+
+    def at_pixel(self, pixel_size: float, patch: int) -> Self:
+        """Return the imaging with frames of one step, Å, that are not resampled, and a patch of them."""
+        return self.model_copy(update={"pixel_size": pixel_size, "patch": patch, "steps": None})
 
     def problems(self, recipe: SimulationRecipe, *, name: str = "conditions") -> Iterator[str]:
         """Say why frames cannot be scanned of a simulation, one line each; `name` is of the conditions."""

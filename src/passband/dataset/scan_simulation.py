@@ -178,5 +178,5 @@ class ScanSimulation(SimulationRecipe):
 
     @property
     def materials(self) -> tuple[str, ...]:
-        """Materials of the regions, or the kind of specimen."""
-        return self.specimens.region_names or (self.specimens.kind,)
+        """Materials of the regions, or the kinds of specimens."""
+        return self.specimens.region_names or self.specimens.specimens

@@ -19,6 +19,7 @@ from passband.distribution import limits
 from passband.durable import write_atomically
 from passband.experiment.evaluation import structures, validation_sets
 from passband.experiment.experiment import Evaluation, Experiment, Split
+from passband.microscope.instruments import instrument_of
 from passband.progress import ProgressCallback
 from passband.recipe import Recipe
 from passband.segmentation.card import ModelCard
@@ -29,6 +30,7 @@ from passband.segmentation.networks import AnyArchitecture, seeded_networks
 from passband.segmentation.stacked import Together
 from passband.training import FitOptions, History, TrainingProgress, fit
 
+CITATIONS = {"tem": "arXiv:2512.09067"}
 CARD_SCORES = ("dice", "iou", "paper_loss")
 
 
@@ -226,6 +228,7 @@ def _card(experiment: Experiment, trained: TrainedNetworks, number: int) -> Mode
     return ModelCard(
         name=experiment.trained_on if experiment.validation else f"{experiment.trained_on} seed {seed}",
         architecture=experiment.network,
+        mode=instrument_of(imaging.conditions).MODE,
         classes=experiment.simulation.classes,
         pixel_size=sqrt(low * high),
         conditions=imaging.conditions.model_dump(mode="json"),
@@ -237,7 +240,7 @@ def _card(experiment: Experiment, trained: TrainedNetworks, number: int) -> Mode
         ),
         seed=seed,
         cost=cost,
-        citation="arXiv:2512.09067",
+        citation=CITATIONS.get(imaging.kind, ""),
         notes="Dice and IoU are of the validation structures, areas summed over all images of a named condition.",
     )
 

@@ -26,11 +26,11 @@ from passband.performance.gaussian_process import Kernel, fitted_kernel
 from passband.performance.image_regression import Groups, ImageRegression, Line
 from passband.performance.laboratory import Correction, correction
 from passband.performance.signals import SIGNALS
-from passband.performance.table import PerformanceTable
+from passband.performance.table import QUALITIES, PerformanceTable
 
 Array = NDArray[np.float64]
 
-QUANTITIES = ("error_area", "loss", "dice")
+SHARES = ("dice", "f1")  # that are 1 at best, and −1 where there is none
 SMALLEST = 1e-3  # of an error area, a loss, or 1 − Dice: what is smaller is as good
 SMALLEST_SIGNAL = 1e-2  # so that the logarithms of error and signal are about proportional
 USUAL, WORST = 0.93, 0.99  # quantiles on micrographs inside the training
@@ -91,7 +91,7 @@ class ImageErrorModel:
     def values(self, images: Mapping[str, Sequence[float]], quantity: str) -> Array:
         """Logarithms of a quantity of images, (n,); NaN where it is not defined."""
         column = np.asarray(images[quantity], dtype=np.float64)
-        if quantity == "dice":
+        if quantity in SHARES:
             column = np.where(column < 0.0, np.nan, 1.0 - column)
         return np.asarray(np.log(np.maximum(column, 0.0) + SMALLEST))
 
@@ -124,7 +124,7 @@ class ImageErrorModel:
     def predict(
         self, signals: Mapping[str, float], condition_loss: float | None = None, *, level: float
     ) -> dict[str, ImagePrediction]:
-        """Error area, loss and Dice of one image; nothing where a signal is missing.
+        """Error area, loss, Dice and, of columns, F1 of one image; nothing where a signal is missing.
 
         Parameters
         ----------
@@ -148,7 +148,7 @@ class ImageErrorModel:
             {name: [signals[name]] for name in self.names}, np.array([condition_loss]) if known else None
         )
         found = {}
-        for quantity in QUANTITIES:
+        for quantity in (one for one in QUALITIES if one in self.table.images):
             regression, corrected = self.regression(quantity, known=known), self.correction(quantity)
             middle, spread = (float(one[0]) for one in regression.predict(features))
             centre = middle + corrected.shift * spread
@@ -159,7 +159,7 @@ class ImageErrorModel:
     def correction(self, quantity: str) -> Correction:
         """Return what a laboratory's own images, whose conditions are not known, change of the predictions."""
         own = self.table.laboratory
-        if own is None:
+        if own is None or quantity not in own.images:
             return Correction()
         regression, values = self.regression(quantity, known=False), self.values(own.images, quantity)
         seen = np.isfinite(values)
@@ -257,6 +257,6 @@ def _of_kinds(*kinds: str) -> list[str]:
 def _prediction(quantity: str, middle: float, low: float, high: float) -> ImagePrediction:
     """From logarithms; all three lie between 0 and 1."""
     values = [min(max(exp(min(one, 1.0)) - SMALLEST, 0.0), 1.0) for one in (middle, low, high)]
-    if quantity == "dice":
+    if quantity in SHARES:
         return ImagePrediction(1.0 - values[0], 1.0 - values[2], 1.0 - values[1])
     return ImagePrediction(*values)

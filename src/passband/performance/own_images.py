@@ -122,7 +122,7 @@ def with_laboratory(
         micrograph = open_micrograph(path, pixel_size=pixel_size)
         truth = read_label(label, micrograph.array.shape, classes=len(model.card.classes))
         seen = examine(model, micrograph.array, micrograph.known_pixel_size, reference=table.reference)
-        rows.append(image_row(seen, truth))
+        rows.append(image_row(seen, truth, model.card))
         hashes.append(hashlib.sha256(path.read_bytes()).hexdigest())
     if progress is not None:
         progress(len(files), len(files), note="")

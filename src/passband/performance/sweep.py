@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from passband.camera.camera import CameraDistribution
+from passband.camera.cameras import AnyCamera
 from passband.checks.subject import Subject
 from passband.checks.table import calibrated_checks, measured_checks
 from passband.dataset.acquisition import Acquisition
@@ -24,7 +24,7 @@ from passband.performance.examination import Examination, examine
 from passband.performance.observation import SignalReference, augmented_predictions
 from passband.performance.scoring import scores_of_mask
 from passband.performance.table import MeasurementRecipe, PerformanceError, rounded
-from passband.performance.widening import WIDE_CAMERA, camera_pixels, draw_camera, draw_settings, widened
+from passband.performance.widening import camera_pixels, draw_camera, draw_settings, wide_camera, widened
 from passband.segmentation.model import Model
 
 Rows = list[dict[str, Any]]
@@ -66,10 +66,10 @@ class ConditionSweep:
         seed = self.recipe.seed if seed is None else seed
         drawn = draw_settings(self.trained, self.wider, count, seed=seed)
         finest = max(self.store.recipe.finest_pixel, self.imaging.finest)
-        coarsest = 1.25 * self.model.card.pixel_size
+        coarsest = self.imaging.coarsest(self.model.card.pixel_size)
         pixels = [
             camera_pixels(
-                self.imaging.pixel_size,
+                self.imaging.measured_pixel,
                 np.random.default_rng(np.random.SeedSequence([seed, k, 1])),
                 finest=finest,
                 coarsest=coarsest,
@@ -78,20 +78,20 @@ class ConditionSweep:
         ]
         return list(zip(drawn, pixels, strict=True))
 
-    def camera(self, number: int) -> tuple[CameraDistribution | None, bool]:
+    def camera(self, number: int) -> tuple[AnyCamera | None, bool]:
         """Camera of a data set, None for one that only counts electrons, and whether it is beyond the training's."""
-        wider = self.recipe.cameras or WIDE_CAMERA
+        wider = self.recipe.cameras or wide_camera(self.imaging.camera)
         return draw_camera(self.imaging.camera, wider, seed=self.recipe.seed, number=number)
 
     def micrographs(
-        self, setting: Setting, pixel_size: float, *, seed: int, count: int, camera: CameraDistribution | None = None
+        self, setting: Setting, pixel_size: float, *, seed: int, count: int, camera: AnyCamera | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Images (n, y, x), standardised, and masks (n, y, x), both at the network's pixel size.
 
         They are recorded with the cameras of the training, or with those of another distribution.
         """
         under = self.imaging.under(self.instrument.exactly(setting), camera)
-        imaging = under.model_copy(update={"pixel_size": pixel_size, "patch": self._camera_side(pixel_size)})
+        imaging = under.at_pixel(pixel_size, self._camera_side(pixel_size))
         drawing = Acquisition(self.store, imaging, indices=self.indices, seed=seed, device=self.model.device)
         images, masks = [], []
         for k in range(count):
@@ -115,7 +115,7 @@ class ConditionSweep:
         """Temperature of the logits that calibrates the probabilities on micrographs as trained (Guo et al. 2017)."""
         sets, images = PILOT
         settings = self.trained.sample(sets, np.random.default_rng(np.random.SeedSequence([self.recipe.seed, 2])))
-        middle = float(np.sqrt(np.prod(limits(self.imaging.pixel_size))))
+        middle = float(np.sqrt(np.prod(limits(self.imaging.measured_pixel))))
         logits, masks = [], []
         for k, setting in enumerate(settings):
             seen, truth = self.micrographs(setting, middle, seed=self.recipe.seed + 7_000_003 + k, count=images)
@@ -135,10 +135,10 @@ class ConditionSweep:
         rows: Rows = []
         for image, mask in zip(images, masks, strict=True):
             seen = examine(self.model, image, self.model.card.pixel_size, reference=reference)
-            rows.append({"set": number, **scores_of_mask(seen.segmentation, mask), **_shown(seen)})
+            rows.append({"set": number, **scores_of_mask(seen.segmentation, mask, self.model.card), **_shown(seen)})
         for row, image in zip(rows, images[:KEPT_IMAGES], strict=False):
             subject = Subject(self.model, image, self.model.card.pixel_size, side=self.side)
-            row.update(measured_checks(subject, calibrated_checks()))
+            row.update(measured_checks(subject, calibrated_checks(self.model.card.mode)))
         return rows
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
-from passband.camera.camera import CameraDistribution
+from passband.camera.cameras import AnyCamera
 from passband.durable import write_atomically
 from passband.microscope.instrument import INSTRUMENTS
 from passband.microscope.instruments import AnyDistribution, instrument_named
@@ -32,6 +32,8 @@ Columns = dict[str, tuple[float, ...]]
 Array = NDArray[np.float64]
 
 REMEDY = "run passband calibrate"
+#: How right the mask of a single image is; `f1` only of networks that find columns.
+QUALITIES = ("error_area", "loss", "dice", "f1")
 #: Columns of every table, beside those of the instrument's settings.
 SCORE_COLUMNS = ("inside", "loss", "loss_spread", "dice", "dice_spread")
 FEWEST = 20  # data sets
@@ -62,7 +64,7 @@ class MeasurementRecipe(Recipe):
     images: int = Field(default=10, ge=2, le=1000)
     seed: int = Field(default=0, ge=0)
     wider: AnyDistribution | None = None
-    cameras: CameraDistribution | None = None
+    cameras: AnyCamera | None = None
 
 
 class Kernels(Recipe):
@@ -118,7 +120,8 @@ class PerformanceTable(Recipe):
     images
         Columns over some single images: the signals, the calibrated checks (`passband.checks`; cards of before
         2026-11-26 have none), `error_area` (share of wrong pixels; cards of before 2026-11-26
-        have none), `loss`, `dice` (−1 where neither truth nor prediction has a particle) and `set`, the row in `sets`.
+        have none), `loss`, `dice` (−1 where neither truth nor prediction has a particle), `f1` of networks that find
+        columns (−1 likewise; `scoring.column_f1`) and `set`, the row in `sets`.
     reference
         Statistics of the images inside, for the signals.
     kernels
@@ -176,7 +179,7 @@ class PerformanceTable(Recipe):
         """Signals of the single images inside, ascending, by name."""
         row = np.asarray(self.images.get("set", ()), dtype=int)
         inside = self.inside[row] if len(row) else np.zeros(0, dtype=bool)
-        skipped = ("set", "error_area", "loss", "dice")
+        skipped = ("set", *QUALITIES)
         return {
             name: np.sort(np.asarray(values)[inside]) for name, values in self.images.items() if name not in skipped
         }

@@ -36,7 +36,7 @@ def training_split(card: ModelCard, folder: Path, plan: str | None = None) -> Sp
 def unseen_structures(card: ModelCard, store: WaveStore, split: Split | None, part: str = "both") -> Sequence[int]:
     """Structures of a store that a network has not seen: those held back, or all where the structures are others.
 
-    Scenes and seed make the structures: a store of the same on other pixels or at another energy has the same atoms.
+    Specimens and seed make the structures: a store of the same on other pixels or at another energy has the same atoms.
 
     Raises
     ------
@@ -44,7 +44,8 @@ def unseen_structures(card: ModelCard, store: WaveStore, split: Split | None, pa
         It holds structures of the training and nothing says what was held back, or none that was is in it.
     """
     recipe = store.recipe.model_dump(mode="json")
-    if any(recipe[name] != card.simulation.get(name) for name in ("scene", "seed")):
+    made_of = "specimens" if "specimens" in recipe else "scene"
+    if any(recipe[name] != card.simulation.get(name) for name in (made_of, "seed")):
         return range(len(store))
     if split is None:
         raise PassbandError(

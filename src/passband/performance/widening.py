@@ -9,9 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from passband.camera.camera import CameraDistribution
-from passband.distribution import Scalar, Uniform, limits, sample
+from passband.camera.cameras import AnyCamera
+from passband.camera.scanner import ScannerDistribution
+from passband.distribution import LogUniform, Scalar, Uniform, limits, sample
 from passband.documents import naming, parse_toml, read_document
 from passband.microscope.instrument import Setting, SettingDistribution
 from passband.microscope.instruments import instrument_of, validate_distribution
@@ -50,6 +53,11 @@ WIDE_CAMERA = CameraDistribution.model_validate(
         },
     }
 )
+#: Scans that nobody asked about: slower, with more hum, flyback, amplifier noise and contamination. Judgements too.
+WIDE_SCANNER = ScannerDistribution.wide().model_copy(
+    update={"dwell_time": LogUniform(log_uniform=(1e-6, 2e-5)), "flyback_time": LogUniform(log_uniform=(5e-5, 1e-3))}
+)
+_CAMERAS: TypeAdapter[CameraDistribution | ScannerDistribution] = TypeAdapter(AnyCamera)
 
 
 def widened(trained: SettingDistribution) -> SettingDistribution:
@@ -129,9 +137,14 @@ def _setting(trained: SettingDistribution, wider: SettingDistribution, rng: np.r
     return instrument.with_values(near, mixed)
 
 
+def wide_camera(trained: AnyCamera | None) -> AnyCamera:
+    """Return cameras beyond those of a training, of their kind: what nobody asked about."""
+    return WIDE_SCANNER if isinstance(trained, ScannerDistribution) else WIDE_CAMERA
+
+
 def draw_camera(
-    trained: CameraDistribution | None, wider: CameraDistribution, *, seed: int, number: int
-) -> tuple[CameraDistribution | None, bool]:
+    trained: AnyCamera | None, wider: AnyCamera, *, seed: int, number: int
+) -> tuple[AnyCamera | None, bool]:
     """Camera of a data set, all of whose images have it, and whether it is one of the wider distribution.
 
     What people do to an image afterwards is drawn for each.
@@ -141,12 +154,15 @@ def draw_camera(
     drawn_from = wider if other else trained
     if drawn_from is None:
         return None, other
+    if isinstance(drawn_from, ScannerDistribution):
+        scanner = drawn_from.sample(rng)
+        return ScannerDistribution(**scanner.model_dump(exclude={"bits"}), bits=(scanner.bits,)), other
     one = drawn_from.sample(rng)
     values = one.model_dump(exclude={"kernel", "processing"})
     return CameraDistribution(**values, kernels={one.kernel: 1.0}, processing=drawn_from.processing), other
 
 
-def read_cameras(path: Path) -> CameraDistribution:
+def read_cameras(path: Path) -> AnyCamera:
     """Read cameras from a TOML file, as in the table `imaging.camera` of a plan.
 
     Raises
@@ -155,7 +171,8 @@ def read_cameras(path: Path) -> CameraDistribution:
         It is no TOML, or a value is out of bounds.
     """
     with naming(path):
-        return CameraDistribution.model_validate(parse_toml(read_document(path)))
+        cameras: AnyCamera = _CAMERAS.validate_python(parse_toml(read_document(path)))
+        return cameras
 
 
 def trained_energies(trained: SettingDistribution) -> tuple[float, float]:

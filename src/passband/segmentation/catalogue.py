@@ -5,15 +5,14 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
+from passband.dataset.beam_path import COARSER
 from passband.dataset.beam_paths import imaging_on_card, simulation_on_card
 from passband.distribution import Scalar, limits
 from passband.files.micrograph import Micrograph
 from passband.segmentation.card import ModelCard, read_card
 from passband.segmentation.shipped import DEFAULT, find_model, shipped_models
 
-COARSER = 1.25  # pixels coarser than the network's by more than this lack detail that it was trained on
 ATOMS = "atoms"  # task of the networks that find columns
-SCAN = "scan"  # kind of the imaging of a scanning microscope
 _COLUMN = "column"
 _ENERGY = 0.01  # relative, by which the energy of a beam may be off
 
@@ -93,15 +92,8 @@ def recorded_pixels(card: ModelCard) -> tuple[float, float]:
 
 
 def coarsest_pixel(card: ModelCard) -> float:
-    """Pixels of an image, Å, beyond which it lacks detail that a network was trained on.
-
-    A scan is trained on images of all its steps. Of a camera, few images have pixels that are coarser than the
-    network's, and those by more than a quarter hide the fringes that the others show.
-    """
-    quarter = COARSER * card.pixel_size
-    if str(card.imaging.get("kind")) != SCAN:
-        return quarter
-    return max(quarter, imaging_on_card(card.imaging).recorded[1])
+    """Coarsest pixel, Å, of a recording that a network is for."""
+    return imaging_on_card(card.imaging).coarsest(card.pixel_size) if card.imaging else COARSER * card.pixel_size
 
 
 def fitting_network(micrograph: Micrograph, *, task: str | None = None) -> ModelSummary | None:

@@ -93,6 +93,11 @@ class ScannedSpecimens(Recipe, ABC):
         return ()
 
     @property
+    def specimens(self) -> tuple[str, ...]:
+        """Kinds of specimens that it draws."""
+        return (self.kind,)
+
+    @property
     @abstractmethod
     def extent(self) -> float:
         """Side of the field, Å; about the shorter one."""
@@ -255,6 +260,11 @@ class MixedSpecimens(ScannedSpecimens):
     def kinds(self) -> tuple[str, ...]:
         """One: what points are differs from kind to kind."""
         return ("column",)
+
+    @property
+    def specimens(self) -> tuple[str, ...]:
+        """Those of its members, each once."""
+        return tuple(dict.fromkeys(one.kind for one in self.among))
 
     @property
     def extent(self) -> float:

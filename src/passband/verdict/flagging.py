@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.checks.subject import Subject
-from passband.checks.table import CHECKS, calibrated_checks, measured_checks
+from passband.checks.table import CHECKS, checks_of, measured_checks
 from passband.files.micrograph import Micrograph
 from passband.performance.table import PerformanceTable
 from passband.segmentation.model import Model
@@ -26,10 +26,11 @@ def image_flags(model: Model, micrograph: Micrograph, table: PerformanceTable | 
     PassbandError
         The network cannot look at the image, see `Model.predict`.
     """
-    limits = {check.name: check.least for check in CHECKS.values() if not check.calibrated}
+    checks = checks_of(model.card.mode)
+    limits = {check.name: check.least for check in checks if not check.calibrated}
     if table is not None:
         limits |= thresholds(table)
-    speaking = [check for check in CHECKS.values() if check.name in limits]
+    speaking = [check for check in checks if check.name in limits]
     side = SIDE if table is None else table.patch
     subject = Subject(model, micrograph.array, micrograph.known_pixel_size, side=side)
     values = measured_checks(subject, speaking)
@@ -48,7 +49,7 @@ def thresholds(table: PerformanceTable) -> dict[str, float]:
     speak of at most `FALSE_ALARMS`: checks that speak of the same images share their alarms (the smallest p-value of
     dependent tests; Westfall & Young, Resampling-Based Multiple Testing (1993), section 2.3).
     """
-    checks = [check for check in calibrated_checks() if check.name in table.images]
+    checks = [check for check in CHECKS.values() if check.calibrated and check.name in table.images]
     sets = np.asarray(table.images.get("set", ()), dtype=np.int64)
     inside = table.inside[sets] if len(sets) else np.zeros(0, dtype=bool)
     count = int(inside.sum())

@@ -63,9 +63,9 @@ class Verdict:
         In plain words, the worst first.
     advice
         What to do.
-    error_area, loss, dice
-        Of this image, predicted, with interval; the error area is the share of pixels whose class is wrong. None where
-        nothing can be predicted.
+    error_area, loss, dice, f1
+        Of this image, predicted, with interval; the error area is the share of pixels whose class is wrong, F1 that of
+        the columns of a network that finds columns. None where nothing can be predicted.
     conditions
         As far as they are known, and where they come from.
     sigma, delta_epsilon
@@ -86,6 +86,7 @@ class Verdict:
     error_area: PredictionInterval | None = None
     loss: PredictionInterval | None = None
     dice: PredictionInterval | None = None
+    f1: PredictionInterval | None = None
     conditions: ConditionEstimate = field(default_factory=ConditionEstimate)
     sigma: float | None = None
     delta_epsilon: float | None = None
@@ -101,6 +102,7 @@ class Verdict:
             "predicted_error_area": None if self.error_area is None else self.error_area.as_dict(),
             "predicted_loss": None if self.loss is None else self.loss.as_dict(),
             "predicted_dice": None if self.dice is None else self.dice.as_dict(),
+            **({} if self.f1 is None else {"predicted_f1": self.f1.as_dict()}),
             "conditions": self.conditions.as_dict(),
             "sigma": self.sigma,
             "delta_epsilon": self.delta_epsilon,
