@@ -26,7 +26,7 @@ from passband.recipe import PassbandError
 Array = NDArray[np.float64]
 _FINE = 1.5  # pixels of σ: where columns are wider by a factor, that many pixels a side are averaged before the fit
 _ROUGH = 6  # steps of a fit that only tells which columns there are
-_ROUNDS = 3  # of fits after the last search, while columns are left out
+_ROUNDS = 3  # of such fits after the last search, while columns are left out; the last fit goes on from there
 
 
 def find_columns(
@@ -149,10 +149,13 @@ def _settled(
         return refine(data, start), origin
     fit = ColumnFit(data, start, aspect, how.refinement)
     for _ in range(_ROUNDS):
-        columns = fit.run()
-        kept = kept_columns(columns, aspect, how, network=network)
-        columns, origin = columns.chosen(kept), origin[kept]
-        if kept.all() or not kept.any():
+        kept = kept_columns(fit.run(_ROUGH), aspect, how, network=network)
+        origin = origin[kept]
+        if not kept.any():
+            return fit.result().chosen(kept), origin
+        if kept.all():
             break
         fit.keep(kept)
-    return columns, origin
+    columns = fit.run(max(1, how.refinement.steps - _ROUGH))
+    kept = kept_columns(columns, aspect, how, network=network)
+    return columns.chosen(kept), origin[kept]

@@ -1,0 +1,124 @@
+"""Movies: the time to find and link the atoms of a damaged sheet of graphene, and what comes of it against the truth.
+
+    OMP_NUM_THREADS=1 python benchmarks/bench_movie.py
+
+A sheet with a hole under the beam (`damage_movie`), 60 kV, 32 mrad, by the incoherent model; frames of 256² pixels of
+0.2 Å, row jitter of 0.03 Å, counted electrons, and a drift of 0.1 Å a frame. "missed" and "false" count atoms and
+columns further than 1 Å from the border that have none within 0.5 Å. "changed" are links from frame to frame in which
+a number passes from one atom to another, "broken" those in which an atom that was seen in both frames gets a new one.
+CPU seconds are of one process with one thread, for reading, finding and linking; writing takes little more.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import tifffile
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from passband.camera.scan_path import scan_path
+from passband.camera.scan_readout import scan_frames
+from passband.camera.scanner import Scanner
+from passband.description.tracks import LinkedColumns, linked_columns
+from passband.files.movie import open_movie
+from passband.microscope.annular import Annulus, Detectors
+from passband.microscope.columns import Incoherent
+from passband.microscope.probe import Probe
+from passband.microscope.scan import Scan
+from passband.microscope.scanning import scan_image
+from passband.specimen.graphene import Graphene
+from passband.specimen.sheet_damage import BeamDamage, damage_movie
+from passband.verdict.finding import ColumnFinder
+from passband.verdict.finding_pool import columns_in_order
+
+SIDE, PIXEL, FIELD, NEAR, MARGIN = 256, 0.2, 70.0, 0.5, 1.0  # pixels; Å
+DRIFT = np.array([0.09, -0.045])  # x, y in Å a frame
+CURRENTS = (100e-12, 25e-12)  # A
+Truth = list[tuple[NDArray[np.int64], NDArray[np.float64]]]
+
+
+def filmed(frames: int, current: float, path: Path) -> Truth:
+    """Write a movie as TIFF; return the numbers of the atoms and their x, y in Å in each frame."""
+    sheet = Graphene(field=FIELD, orientation=0.2, periodic=False, holes=1, hole_diameter=12.0)
+    damage = BeamDamage(frames=frames, knock_on_edge=0.05)
+    scanner = Scanner(dwell_time=30e-6, beam_current=current, jitter=0.15, flyback_time=1e-4, bits=16)
+    probe = Probe(energy=60e3, semi_angle=32e-3, source_size=0.8)
+    detectors = Detectors(annuli={"ADF": Annulus(inner=60e-3, outer=200e-3)})
+    size = round(FIELD / PIXEL)
+    scan = Scan(probe=probe, detectors=detectors, shape=(size, size), pixel_size=FIELD / size)
+    rng, generator = np.random.default_rng(5), torch.Generator().manual_seed(0)
+    images, truth = [], []
+    for number, atoms in enumerate(damage_movie(sheet, damage, rng=np.random.default_rng(1))):
+        image = scan_image(atoms.atoms, scan, model=Incoherent())
+        x, y = 9.0 - number * DRIFT
+        way = scan_path(scanner, (SIDE, SIDE), pixel_size=PIXEL, rng=rng, origin=(y, x))
+        [frame] = scan_frames(image, [way], pixel_size=FIELD / size, generators=[generator])
+        images.append(frame.image.numpy().astype(np.uint16))
+        truth.append((atoms.identity, atoms.atoms.positions[:, :2] - (x, y)))
+    tifffile.imwrite(path, np.stack(images), imagej=True, metadata={"axes": "TYX"})
+    return truth
+
+
+def row(frames: int, current: float) -> str:
+    """Line of the table for one beam current."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "movie.tif"
+        truth = filmed(frames, current, path)
+        movie = open_movie(path, pixel_size=PIXEL)
+        start = time.process_time()
+        found = list(linked_columns(columns_in_order(movie, ColumnFinder("none"), 0, workers=1)))
+        seconds = time.process_time() - start
+    counts = np.array([misses(one, *known) for one, known in zip(found, truth, strict=True)])
+    missed, false, total = counts.sum(axis=0).tolist()
+    changed, broken, links = passed_on(found, truth)
+    return (
+        f"| {1e12 * current:g} | {missed} of {total} | {false} | {changed} of {links} | {broken} | "
+        f"{seconds / frames:.2f} |"
+    )
+
+
+def misses(one: LinkedColumns, _: NDArray[np.int64], places: NDArray[np.float64]) -> tuple[int, int, int]:
+    """Atoms that were missed, columns that are none, and atoms, further than the margin from the border."""
+    assert one.found.columns is not None
+    here = one.found.columns.positions
+    inner = [((at > MARGIN) & (at < SIDE * PIXEL - MARGIN)).all(axis=1) for at in (places, here)]
+    away, wrong = (
+        np.asarray(cKDTree(other).query(at[chosen])[0])
+        for at, chosen, other in zip((places, here), inner, (here, places), strict=True)
+    )
+    return int(np.count_nonzero(away > NEAR)), int(np.count_nonzero(wrong > NEAR)), int(np.count_nonzero(inner[0]))
+
+
+def passed_on(found: list[LinkedColumns], truth: Truth) -> tuple[int, int, int]:
+    """Links in which a number changes its atom, atoms that get another number, and links."""
+    changed = broken = links = 0
+    before: dict[int, int] = {}  # number of each true atom in the frame before
+    for one, (identity, places) in zip(found, truth, strict=True):
+        assert one.found.columns is not None
+        distance, nearest = (np.asarray(part) for part in cKDTree(places).query(one.found.columns.positions))
+        sure = distance < NEAR
+        now = dict(zip(identity[nearest[sure]].tolist(), one.identity[sure].tolist(), strict=True))
+        owner = {number: atom for atom, number in before.items()}
+        links += sum(number in owner for number in now.values())
+        changed += sum(owner.get(number, atom) != atom for atom, number in now.items())
+        broken += sum(before.get(atom, number) != number for atom, number in now.items())
+        before = now
+    return changed, broken, links
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=30)
+    frames = parser.parse_args().frames
+    print("| beam, pA | missed | false | changed | broken | CPU s a frame |")
+    print("|---|---|---|---|---|---|")
+    for current in CURRENTS:
+        print(row(frames, current), flush=True)
+
+
+if __name__ == "__main__":
+    main()
