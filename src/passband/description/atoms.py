@@ -14,6 +14,7 @@ from passband.description.refinement import HEIGHTS_ALONE, ColumnFit, RefinedCol
 from passband.description.selection import (
     ColumnFinding,
     apart_columns,
+    empty_places,
     kept_columns,
     missing_columns,
     noise_confidence,
@@ -78,8 +79,10 @@ def find_columns(
         found = find_candidates(checked_maps(np.asarray(probabilities, dtype=np.float64), data, names))
     factor = int(found.sigma // _FINE) if found.sigma >= 2 * _FINE else 1
     coarse = replace(found, places=(found.places - 0.5 * (factor - 1)) / factor, sigma=found.sigma / factor)
-    fit, origin = _settled(binned(data, factor), pair[0] / pair[1], coarse, how, network=probabilities is not None)
-    sure = noise_confidence(fit) if probabilities is None else found.probability[origin]
+    fit, origin, empty = _settled(
+        binned(data, factor), pair[0] / pair[1], coarse, how, network=probabilities is not None
+    )
+    sure = noise_confidence(fit, empty) if probabilities is None else found.probability[origin]
     order = np.lexsort((fit.parameters[:, 0], np.rint(fit.parameters[:, 1])))
     x, y, height, log_sigma = fit.parameters[order].T
     x, y = (factor * place + 0.5 * (factor - 1) for place in (x, y))
@@ -125,8 +128,8 @@ def binned(data: Array, factor: int) -> Array:
 
 def _settled(
     data: Array, aspect: float, found: Candidates, how: ColumnFinding, *, network: bool
-) -> tuple[RefinedColumns, NDArray[np.intp]]:
-    """Fit, leave out what is no column, add what is missing, and fit again; which candidate each column was.
+) -> tuple[RefinedColumns, NDArray[np.intp], float]:
+    """Fit, leave out what is no column, add what is missing, and fit again; which candidate each was; `empty_places`.
 
     Those that are added count as candidate 0: without a network all are of one class.
     """
@@ -134,28 +137,31 @@ def _settled(
         np.column_stack([found.places, np.full(len(found.places), found.sigma)]),
         np.arange(len(found.places)),
     )
+    empty = np.inf
     if not network:
         for choose in (partial(apart_columns, aspect=aspect), probable_columns):
-            chosen = choose(refine(data, start, aspect=aspect, refinement=how.refinement, steps=HEIGHTS_ALONE))
+            heights = refine(data, start, aspect=aspect, refinement=how.refinement, steps=HEIGHTS_ALONE)
+            empty = empty_places(heights) if np.isinf(empty) else empty  # of all candidates
+            chosen = choose(heights)
             start, origin = start[chosen], origin[chosen]
     for _ in range(0 if network else how.searches):
         found_so_far = refine(data, start, aspect=aspect, refinement=how.refinement, steps=_ROUGH)
-        kept = kept_columns(found_so_far, aspect, how, network=network)
+        kept = kept_columns(found_so_far, aspect, how, network=network, empty=empty)
         added = missing_columns(found_so_far, kept, aspect, how)
         again = found_so_far.parameters[kept]
         start = np.concatenate([np.column_stack([again[:, :2], np.exp(again[:, 3])]), added])
         origin = np.concatenate([origin[kept], np.zeros(len(added), np.intp)])
     if not len(start):
-        return refine(data, start), origin
+        return refine(data, start), origin, empty
     fit = ColumnFit(data, start, aspect, how.refinement)
     for _ in range(_ROUNDS):
-        kept = kept_columns(fit.run(_ROUGH), aspect, how, network=network)
+        kept = kept_columns(fit.run(_ROUGH), aspect, how, network=network, empty=empty)
         origin = origin[kept]
         if not kept.any():
-            return fit.result().chosen(kept), origin
+            return fit.result().chosen(kept), origin, empty
         if kept.all():
             break
         fit.keep(kept)
     columns = fit.run(max(1, how.refinement.steps - _ROUGH))
-    kept = kept_columns(columns, aspect, how, network=network)
-    return columns.chosen(kept), origin[kept]
+    kept = kept_columns(columns, aspect, how, network=network, empty=empty)
+    return columns.chosen(kept), origin[kept], empty
