@@ -29,8 +29,8 @@ class ColumnFinding(Recipe):
         "bright" columns on dark, as in annular dark field, or "dark" ones on bright, as in annular bright field.
     confidence
         Without a network, columns of less are left out: at 0.98 one in fifty of those that stay should be noise (in
-        simulated images up to 6 % were), and one image in fifty of noise alone has any. That is for noise of its own in
-        each pixel.
+        simulated images up to 13 % were), and one image in fifty of noise alone has any. That is for noise of its own
+        in each pixel.
     least_height
         Without a network, columns lower than this times the usual height, the median by how sure each is, are left
         out: beside bright columns, what a Gaussian does not describe of them looks like faint ones.
