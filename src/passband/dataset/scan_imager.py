@@ -5,7 +5,7 @@ Everything is periodic with the field of the structure, so that a frame may lie 
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import ceil
+from math import ceil, cos, sin
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from passband.camera.quantities import check_quantity
 from passband.camera.scan_path import FramePart, ScanPath, scan_path, seen_positions
 from passband.camera.scan_reading import labels_at, scanned
 from passband.camera.scan_readout import detected
-from passband.camera.scanner import Scanner
+from passband.camera.scanner import QUANTITIES, Scanner
 from passband.dataset.imager import Imager
 from passband.dataset.resolved_columns import resolved_columns
 from passband.dataset.scan_imaging import ScanImaging
@@ -136,7 +137,9 @@ class ScanImager(Imager[ScanImaging, ScanSimulation]):
         sides, drawn = np.array(self._prepared(row["structure"]).columns.sides), rng.random(2)
         if self.imaging.place == "anywhere":
             return np.asarray(drawn * sides)
-        room = np.maximum(sides - row["patch"] * row["pixel_size"], 0.0)
+        turned = row["camera"].get("rotation", 0.0)
+        side = row["patch"] * row["pixel_size"] * (abs(cos(turned)) + abs(sin(turned)))
+        room = np.maximum(sides - side, 0.0)
         return np.asarray(0.5 * sides + (drawn - 0.5) * room)
 
     def _scanned_size(self, row: Mapping[str, Any]) -> tuple[int, float]:
@@ -213,7 +216,10 @@ def _as_told(scanner: Scanner, conditions: ScanConditions, step: float) -> Scann
     """Scanner with the dose and the jitter of the conditions, where they say them."""
     told: dict[str, float] = {}
     if conditions.dose is not None:
-        told["beam_current"] = conditions.dose * step**2 * ELEMENTARY_CHARGE / scanner.dwell_time
+        current = conditions.dose * step**2 * ELEMENTARY_CHARGE / scanner.dwell_time
+        what = f"give another dose than {conditions.dose:g} e⁻/Å² at steps of {step:g} Å, or another camera.dwell_time"
+        check_quantity("beam_current", current, QUANTITIES, cure=what)
+        told["beam_current"] = current
     if conditions.jitter is not None:
         told["jitter"] = conditions.jitter
     return scanner.model_copy(update=told)
