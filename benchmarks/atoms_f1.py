@@ -4,7 +4,7 @@
 
 MODEL is calibrated, by default the one that comes with passband. STORE holds specimens that neither its training nor
 its calibration saw; where there is none, 80 of the training's kind are simulated into it with another seed. Frames of
-them are scanned under conditions that come as the calibration's did, with another seed: half of the data sets as trained,
+them are scanned under conditions that come as the calibration did, with another seed: half of the data sets as trained,
 the others partly or mostly beyond, three in ten with a scanner beyond the training's. F1 is that of the maxima of the
 network's probability, before the fit (`passband.performance.scoring.column_f1`). Each row says its quartiles, the share
 of images in their interval (nominal 80 %), the median width of these, and how the predicted F1 ranks the true one

@@ -27,7 +27,8 @@ def lattice() -> np.ndarray:
 
 def test_columns_become_a_table_a_structure_a_lattice_and_a_picture(run: Run, lattice, tmp_path: Path) -> None:
     write_image_tiff(tmp_path / "one.tif", lattice, (PIXEL, PIXEL))
-    told = json.loads(run("atoms", tmp_path / "one.tif", "-o", tmp_path / "out", "--json").out)
+    arguments = ("atoms", tmp_path / "one.tif", "--model", "none", "-o", tmp_path / "out")
+    told = json.loads(run(*arguments, "--json").out)
     one = told["images"][0]
     assert {"image", "columns", "spacing_A", "lattice", "verdict"} <= set(one)
     assert (one["columns"], one["verdict"], told["failed"]) == (49, "not calibrated", [])
@@ -40,7 +41,7 @@ def test_columns_become_a_table_a_structure_a_lattice_and_a_picture(run: Run, la
     assert list(rows[0]) == ["x_px", "y_px", "x_A", "y_A", "class", "height", "sigma_A", "confidence"]
     assert (float(rows[0]["x_A"]), float(rows[0]["y_A"])) == pytest.approx((2.1, 1.5), abs=0.05)
     assert float(rows[0]["x_px"]) * PIXEL == pytest.approx(float(rows[0]["x_A"]), rel=1e-5)
-    said = run("atoms", tmp_path / "one.tif", "-o", tmp_path / "out").out
+    said = run(*arguments).out
     assert "one.atoms.csv: 49 columns, nearest 3.89 Å apart; lattice 3.901 × 3.901 Å, 90.0°\n" in said
     assert said.endswith("found in the image alone; no network was asked\n")
 

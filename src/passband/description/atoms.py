@@ -73,7 +73,8 @@ def find_columns(
     data = values.astype(np.float64)
     data = np.where(np.isfinite(data), data if how.contrast == "bright" else -data, np.nan)
     names = ("background", "column") if probabilities is None else tuple(classes)
-    if probabilities is None:
+    seen = data[np.isfinite(data)]
+    if probabilities is None or not seen.size or not np.ptp(seen):  # nothing is found in an even image
         found = _of_image(data, pair[0] / pair[1])
     else:
         found = find_candidates(checked_maps(np.asarray(probabilities, dtype=np.float64), data, names))

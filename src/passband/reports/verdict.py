@@ -48,7 +48,11 @@ def write_report(assessor: Assessor, micrograph: Micrograph, verdict: Verdict, *
         facts["predicted error area (80 % interval)".replace("80", f"{100 * verdict.error_area.level:g}")] = percent(
             verdict.error_area
         )
-    for quantity, one in (("predicted loss", verdict.loss), ("predicted Dice", verdict.dice)):
+    for quantity, one in (
+        ("predicted loss", verdict.loss),
+        ("predicted Dice", verdict.dice),
+        ("predicted F1", verdict.f1),
+    ):
         if one is not None:
             facts[f"{quantity}, {one.level:.0%} interval {one.low:.2g} to {one.high:.2g}"] = f"{one.value:.2g}"
     page = Page(f"{name} with {assessor.model.card.name}", verdict.line(), facts)

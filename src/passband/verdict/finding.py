@@ -1,7 +1,10 @@
 """Atom columns of one micrograph after another: where a network says, or in the image alone; and the verdict on it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from passband.description.atoms import find_columns
 from passband.description.columns import AtomColumns
@@ -84,8 +87,13 @@ class ColumnFinder:
         return find_columns(micrograph.array, micrograph.known_pixel_size, **view.maps(), finding=self.finding), view
 
     def view(self, micrograph: Micrograph, *, judged: bool = True) -> NetworkView:
-        """Return what the network says of a micrograph; the verdict only where it is to be `judged`."""
+        """Return what the network says of a micrograph; the verdict only where it is to be `judged`.
+
+        Networks know bright columns: where columns are dark, they see the negative, and the verdict is on it.
+        """
         model = self._network_for(micrograph)
+        if self.finding.contrast == "dark":
+            micrograph = replace(micrograph, array=-micrograph.array.astype(np.float64))
         if model is None:
             return NetworkView(warning=_of_no_scan(micrograph))
         warning = "; ".join([*_not_columns(model), *(one.text for one in file_reasons(model.card, micrograph))])
