@@ -5,6 +5,7 @@ import pytest
 from tests.description.column_scenes import draw, nearest, square
 
 from passband.description.atoms import find_columns
+from passband.description.blobs import find_blobs
 from passband.description.lattice import fit_lattice, nearest_distances
 from passband.description.refinement import HEIGHTS_ALONE, RefinedColumns, refine
 from passband.description.selection import (
@@ -261,3 +262,13 @@ def test_mos2_has_its_two_sub_lattices(shared_data):
     assert metal > 1.5 * chalcogen
     step = np.hypot(*(sites.fractions[1] @ lattice.vectors))
     assert step == pytest.approx(np.mean(lattice.lengths) / np.sqrt(3.0), rel=0.1)
+
+
+def test_what_an_image_was_filled_up_with_has_no_candidates():
+    """Rejects ripples of a filter beyond the edge of an aligned frame, of which each costs the time of a column."""
+    image = np.zeros((200, 200))
+    image[:70, :70] = counted(draw((70, 70), square(6, 11.0), 150.0, 2.2, background=30.0))
+    places = find_blobs(image).places
+    assert len(places) >= 36
+    assert places.max() < 75.0
+    assert 36 <= len(find_columns(image, 0.2)) <= 40  # the edge of the frame is a step

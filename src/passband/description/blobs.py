@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
-from scipy.ndimage import gaussian_filter, maximum_filter, uniform_filter
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter, uniform_filter
 
 Array = NDArray[np.float64]
 _TAPER = 0.1  # of a side, at both ends
@@ -51,7 +51,9 @@ def find_blobs(image: Array, *, aspect: float = 1.0) -> Blobs:
         return Blobs(np.empty((0, 2)), 1.0)
     filtered = wiener_filtered(image)
     sigma = column_width(filtered, aspect)
-    return Blobs(maxima(filtered, sigma, aspect), sigma)
+    places = maxima(filtered, sigma, aspect)
+    x, y = places.T.astype(int)
+    return Blobs(places[_varies(image, sigma, aspect)[y, x]], sigma)
 
 
 def wiener_filtered(image: Array) -> Array:
@@ -119,6 +121,13 @@ def maxima(filtered: Array, sigma: float, aspect: float) -> Array:
     around = gaussian_filter(filtered, (3.0 * sigma / aspect, 3.0 * sigma), mode="reflect")
     y, x = np.nonzero(peak & (filtered > around))
     return np.stack([x, y], axis=1).astype(np.float64)
+
+
+def _varies(image: Array, sigma: float, aspect: float) -> NDArray[np.bool_]:
+    """Whether pixels within σ of each are not all the same (y, x), as they are where an image was filled up."""
+    size = [2 * int(np.ceil(sigma / step)) + 1 for step in (aspect, 1.0)]
+    varies: NDArray[np.bool_] = maximum_filter(image, size) > minimum_filter(image, size)
+    return varies
 
 
 def _window(length: int) -> Array:

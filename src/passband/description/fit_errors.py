@@ -37,7 +37,7 @@ def standard_errors(columns: GaussianSum, weight: Array, residual: Array, *, bac
     plane = np.einsum("nii->ni", matrix).reshape(len(parameters), count + 1, PARAMETERS)
     ratio = np.sqrt(np.maximum(own[nearby], 1e-300) / np.maximum(plane[:, :-1], 1e-300))
     ratio = np.concatenate([ratio, ratio[:, :1, 2:3].repeat(PARAMETERS, 2)], axis=1).reshape(len(parameters), -1)
-    scale = 1.0 / np.sqrt(np.maximum(np.einsum("nii->ni", matrix) * ratio**2, 1e-300))
+    scale = 1.0 / np.sqrt(np.maximum(np.einsum("nii->ni", matrix) * ratio**2, 1e-200))  # squared below
     matrix *= (ratio * scale)[:, :, None]
     matrix *= (ratio * scale)[:, None, :]
     np.einsum("nii->ni", matrix)[...] += 1e-9
