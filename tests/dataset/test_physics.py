@@ -19,6 +19,9 @@ from passband.dataset import layout, physics
 from passband.dataset.acquisition import Acquisition
 from passband.dataset.imaging import Imaging
 from passband.dataset.layout import StoreError
+from passband.dataset.scan_imaging import ScanImaging
+from passband.dataset.scan_simulation import ScanSimulation
+from passband.dataset.scan_structure import scan_structure
 from passband.dataset.simulate import simulate
 from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
@@ -26,10 +29,10 @@ from passband.dataset.structure import SimulatedStructure, simulate_structure
 from passband.specimen.sampling import SceneDistribution
 
 GOLDEN = Path(__file__).with_name("golden_physics.json")
-VERSIONS = {"waves": "WAVES", "images": "IMAGES"}
+VERSIONS = {"waves": "WAVES", "images": "IMAGES", "columns": "COLUMNS", "frames": "FRAMES"}
 # A float32 FFT errs by some 1e-6 of a wave of mean 1, differently on every processor; the counts of a detector differ
-# by whole electrons, in one pixel of many thousands at most.
-TOLERANCE = {"waves": 2e-5, "images": 2e-4}
+# by whole electrons, in one pixel of many thousands at most; a frame of a few electrons per pixel feels one of them.
+TOLERANCE = {"waves": 2e-5, "images": 2e-4, "columns": 2e-5, "frames": 1e-3}
 
 SCENE: dict[str, Any] = {"field": 32.0, "film_thickness": 8.0, "diameter": 14.0, "particles": 1, "gap": 2.0}
 RECIPES = {
@@ -58,6 +61,26 @@ SEEN = {
     "aberrations": {"C10": -150.0, "C30": 1e5, "C12": 40.0, "phi12": 0.3},
 }
 
+CHANNELLING: dict[str, Any] = {"enhancement": {"uniform": [1.0, 1.8]}, "absorption": 0.003}
+STACK: dict[str, Any] = {"kind": "interfaces", "field": [40.0, 40.0], "thickness": 40.0, "film_thickness": 15.0}
+SCANS = {
+    "lattice": ScanSimulation.model_validate(
+        {"specimens": {"kind": "lattices", "field": 30.0}, "structures": 1, "seed": 4, "channelling": CHANNELLING}
+    ),
+    "stack by material": ScanSimulation.model_validate(
+        {"specimens": STACK, "structures": 1, "seed": 5, "channelling": CHANNELLING, "truth": "material"}
+    ),
+}
+SCANNED: dict[str, Any] = {
+    "pixel_size": 0.25,
+    "patch": 48,
+    "frame": 96,
+    "steps": 0.2,
+    "conditions": {"energy": 80e3, "focal_spread": 20.0, "aberrations": {"C10": -30.0, "C12": 20.0}, "jitter": 0.3},
+}
+SCANNER: dict[str, Any] = {"dwell_time": 1e-5, "beam_current": 3e-11, "rotation": 0.4, "drift": 2.0, "hum": 0.3}
+NOISE: dict[str, Any] = {"excess_noise": 0.3, "amplifier_noise": 0.5, "contamination": 0.3, "tails": 0.2, "bits": [16]}
+
 
 def numbers(values: NDArray[Any]) -> list[float]:
     """Some pixels, and the mean power in rings of the spectrum, which sees all of them; the last axes are y and x."""
@@ -84,14 +107,36 @@ def of_images(waves: WaveStore) -> dict[str, list[float]]:
     return found
 
 
+def of_columns(made: SimulatedStructure) -> dict[str, list[float]]:
+    found = {}
+    for name, values in made.atoms.items():
+        moments = [float(len(values)), float(values.mean(dtype=float)), float(values.std(dtype=float))]
+        found[name] = [one / 100.0 for one in [*moments, *(float(one) for one in values[::17])]]
+    return found | {name: [float(one.mean()), float(one.std())] for name, one in made.arrays.items()}
+
+
+def of_frames(stores: dict[str, WaveStore]) -> dict[str, list[float]]:
+    found = {}
+    for scan, store in stores.items():
+        for name, camera in {"with noise": {**SCANNER, **NOISE}, "counted": SCANNER}.items():
+            imaging = ScanImaging.model_validate({**SCANNED, "camera": camera})
+            batch = Acquisition(store, imaging, seed=1).batch(0, 1)
+            found[f"{scan}, {name}"] = [*numbers(batch.images[0].numpy()), float(batch.masks.double().mean())]
+    return found
+
+
 def computed(folder: Path) -> dict[str, Any]:
     """Everything that the golden file holds, as this code computes it."""
     torch.set_num_threads(1)
     waves = {name: of_structure(simulate_structure(recipe, 0)) for name, recipe in RECIPES.items()}
     images = of_images(simulate(RECIPES["two phonons, all that was computed kept"], folder / "store"))
+    scans = {name: simulate(recipe, folder / name) for name, recipe in SCANS.items()}
+    columns = {name: of_columns(scan_structure(recipe, 0)) for name, recipe in SCANS.items()}
     return {
         "waves": {"version": physics.WAVES, "numbers": waves},
         "images": {"version": physics.IMAGES, "numbers": images},
+        "columns": {"version": physics.COLUMNS, "numbers": columns},
+        "frames": {"version": physics.FRAMES, "numbers": of_frames(scans)},
     }
 
 
@@ -143,7 +188,12 @@ def test_simulated_bytes_have_the_version_that_they_had(now: dict[str, Any], kin
 
 @pytest.mark.parametrize(
     ("kind", "name", "part"),
-    [("waves", "still, in focus by contrast", "waves"), ("images", "with noise", "")],
+    [
+        ("waves", "still, in focus by contrast", "waves"),
+        ("images", "with noise", ""),
+        ("columns", "lattice", "point_x"),
+        ("frames", "lattice, counted", ""),
+    ],
 )
 def test_a_change_far_smaller_than_physics_and_a_forgotten_file_are_noticed(
     now: dict[str, Any], kind: str, name: str, part: str
@@ -188,7 +238,7 @@ def rewrite() -> str:
     with tempfile.TemporaryDirectory() as folder:
         found = computed(Path(folder))
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else None
-    for kind in VERSIONS if golden else ():
+    for kind in golden or ():
         if golden[kind]["version"] == found[kind]["version"] and differences(golden, found, kind):
             return complaint(golden, found, kind)
     rounded = json.loads(json.dumps(found), parse_float=lambda text: round(float(text), 6))
