@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from passband.camera.scan_path import check_frame, recorded_positions, scan_path, seen_positions
+from passband.camera.scan_path import FramePart, check_frame, recorded_positions, scan_path, seen_positions
 from passband.camera.scanner import Scanner, ScannerDistribution
 from passband.recipe import PassbandError
 
@@ -210,3 +210,19 @@ def test_a_path_is_that_of_its_seed():
     assert (first.shifts.tobytes(), first.hum) == (again.shifts.tobytes(), again.hum)
     assert first.shifts.tobytes() != other.shifts.tobytes()
     assert first.hum != other.hum
+
+
+@pytest.mark.parametrize("values", [{}, ALL, {"rotation": -2.2, "drift": 5.0}])
+@pytest.mark.parametrize("part", [FramePart(0, 0, 64, 48), FramePart(20, 7, 9, 31), FramePart(50, 40, 14, 8)])
+def test_points_seen_in_a_part_are_those_of_the_frame_that_lie_in_it(values, part):
+    # rejects places from the begin of the part, a part without what distortions bring in, rows and columns exchanged
+    path = drawn(origin=(2.0, -7.0), **values)
+    points = np.random.default_rng(1).uniform(0.0, 7.0, (250, 2))
+    index, at = seen_positions(path, points, field=(7.0, 7.5), spread=1.0)
+    begin, size = np.array(part[:2]), np.array(part[2:])
+    inside = np.all((at >= begin - 0.5) & (at < begin + size - 0.5), axis=1)
+    some, there = seen_positions(path, points, field=(7.0, 7.5), spread=1.0, part=part)
+    assert inside.sum() > 3
+    both = [np.column_stack([one, place]) for one, place in ((index[inside], at[inside]), (some, there))]
+    first, second = (one[np.lexsort(one.round(2).T[::-1])] for one in both)
+    np.testing.assert_allclose(second, first, atol=1e-3)
