@@ -33,11 +33,11 @@ def test_discs_are_those_of_every_pixel_asking_every_point(seed, radius):
 
 
 def test_discs_of_neighbours_leave_a_gap():
-    # rejects a reach of half the distance, or one that heeds no neighbour
-    places = np.array([[10.0, 8.0], [10.0, 14.0], [10.0, 30.0]])
-    found, count = label(disc_mask(places, np.ones(3, dtype=np.int64), (21, 40), radius=6.0), np.ones((3, 3)))
+    # rejects a reach of 0.38 or half of the distance, or one that heeds no neighbour
+    places = np.array([[10.0, 8.0], [10.0, 18.0], [10.0, 36.0]])
+    found, count = label(disc_mask(places, np.ones(3, dtype=np.int64), (21, 46), radius=6.0), np.ones((3, 3)))
     assert count == 3
-    assert sorted(np.bincount(found.ravel())[1:]) == [21, 21, 113]  # of radius 2.4, and of 6
+    assert sorted(np.bincount(found.ravel())[1:]) == [49, 49, 113]  # of radius 4, and of 6
 
 
 def test_every_point_within_the_image_has_a_pixel():
