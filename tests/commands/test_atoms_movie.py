@@ -17,6 +17,8 @@ from passband.verdict import finding_pool
 PIXEL = 0.2  # Å
 SIDE, COUNT, SPACING = 60, 4, 14.0  # pixels, columns a row
 
+ALONE = ("--model", "none")  # what is tested is the movie, and not a network that comes with the package
+
 
 def image(number: int, *, without: tuple[int, ...] = ()) -> np.ndarray:
     """Frame of 16 columns that drift by half a pixel a frame."""
@@ -48,7 +50,7 @@ def table(folder: Path, name: str = "movie.atoms.csv") -> list[dict[str, str]]:
 
 
 def test_a_stack_is_a_movie_in_which_atoms_keep_their_numbers(run: Run, movie: Path, tmp_path: Path) -> None:
-    outcome = run("atoms", movie, "-o", tmp_path / "out", "--json")
+    outcome = run("atoms", movie, *ALONE, "-o", tmp_path / "out", "--json")
     told = json.loads(outcome.out)
     [row] = told["images"]
     assert (outcome.code, told["failed"]) == (0, [])
@@ -67,16 +69,18 @@ def test_a_stack_is_a_movie_in_which_atoms_keep_their_numbers(run: Run, movie: P
     assert [one.info["frame"] for one in structures] == [0, 1, 2, 3, 4]
     assert all(Path(file).stat().st_size for file in row["outputs"].values())
     assert len(list((tmp_path / "out").iterdir())) == len(row["outputs"])  # the record is gone
-    said = run("atoms", movie, "-o", tmp_path / "out").out
+    said = run("atoms", movie, *ALONE, "-o", tmp_path / "out").out
     assert "5 frames of 15 to 16 columns, 16 atoms, 0 born (0 at the border), 1 gone (0 at the border)" in said
 
 
 def test_one_frame_of_a_stack(run: Run, movie: Path, tmp_path: Path) -> None:
     for asked, columns in ((0, 16), (4, 15)):
-        row = json.loads(run("atoms", movie, "--frame", asked, "-o", tmp_path / "out", "--json").out)["images"][0]
+        row = json.loads(run("atoms", movie, *ALONE, "--frame", asked, "-o", tmp_path / "out", "--json").out)["images"][
+            0
+        ]
         assert (row["columns"], "frames" in row) == (columns, False)
     for wrong in ("5", "-1", "every", "1.5"):
-        outcome = run("atoms", movie, "--frame", wrong, "-o", tmp_path / "out")
+        outcome = run("atoms", movie, *ALONE, "--frame", wrong, "-o", tmp_path / "out")
         assert (outcome.code, len(outcome.error_lines)) == (2, 1), wrong
 
 
@@ -85,13 +89,13 @@ def test_a_folder_of_frames_is_a_movie_where_all_are_asked_for(run: Run, tmp_pat
     folder.mkdir()
     for k in range(9, 12):
         write_image_tiff(folder / f"f{k}.tif", image(k - 9), (PIXEL, PIXEL))
-    told = json.loads(run("atoms", folder, "--frame", "all", "-o", tmp_path / "out", "--json").out)
+    told = json.loads(run("atoms", folder, *ALONE, "--frame", "all", "-o", tmp_path / "out", "--json").out)
     [row] = told["images"]
     assert (row["image"], row["frames"], row["atoms"]) == (str(folder), 3, 16)
     assert [float(one["x_px"]) for one in table(tmp_path / "out", "frames.atoms.csv") if one["atom"] == "0"] == (
         pytest.approx([9.0, 9.5, 10.0], abs=0.2)
     )
-    assert len(json.loads(run("atoms", folder, "-o", tmp_path / "each", "--json").out)["images"]) == 3
+    assert len(json.loads(run("atoms", folder, *ALONE, "-o", tmp_path / "each", "--json").out)["images"]) == 3
     outcome = run("atoms", folder / "f9.tif", "--frame", "all", "-o", tmp_path / "out")
     assert "is one image; leave --frame all out, or name the folder of a movie" in outcome.err
 
@@ -103,7 +107,7 @@ def test_frames_that_say_nothing_cost_no_others(run: Run, tmp_path: Path) -> Non
     for k, values in enumerate((image(0), np.full((SIDE, SIDE), 3.0), image(1), image(2)[:50, :40], image(3))):
         write_image_tiff(folder / f"f{k}.tif", values, (PIXEL, PIXEL))
     (folder / "f5.tif").write_bytes(b"no image")
-    outcome = run("atoms", folder, "--frame", "all", "-o", tmp_path / "out", "--json", "-q")
+    outcome = run("atoms", folder, *ALONE, "--frame", "all", "-o", tmp_path / "out", "--json", "-q")
     told = json.loads(outcome.out)
     assert outcome.code == 2
     assert told["images"][0]["counts"][:3] + told["images"][0]["counts"][4:] == [16, 0, 16, 16, None]
@@ -118,7 +122,7 @@ def test_frames_that_say_nothing_cost_no_others(run: Run, tmp_path: Path) -> Non
 
 def test_a_movie_of_nothing_readable_is_one_error(run: Run, tmp_path: Path) -> None:
     write_stack(tmp_path / "movie.tif", [np.full((SIDE, SIDE), np.nan, np.float32)] * 3)
-    outcome = run("atoms", tmp_path / "movie.tif", "-o", tmp_path / "out", "--json")
+    outcome = run("atoms", tmp_path / "movie.tif", *ALONE, "-o", tmp_path / "out", "--json")
     assert (outcome.code, len(outcome.error_lines)) == (2, 1)
     assert "none of 3 frames can be read: " in outcome.err
     assert list((tmp_path / "out").iterdir()) == []
@@ -126,7 +130,7 @@ def test_a_movie_of_nothing_readable_is_one_error(run: Run, tmp_path: Path) -> N
 
 def test_a_killed_movie_goes_on_and_ends_the_same(run: Run, movie: Path, tmp_path: Path, monkeypatch) -> None:
     """Rejects frames that are found again, and results that differ from those of one go."""
-    arguments = ("atoms", movie, "-q", "--workers", "1", "-o")
+    arguments = ("atoms", movie, *ALONE, "-q", "--workers", "1", "-o")
     run(*arguments, tmp_path / "whole")
     seen: list[tuple[int, ...]] = []
     find_columns = finding_pool.find_columns
@@ -157,7 +161,7 @@ def test_a_killed_movie_goes_on_and_ends_the_same(run: Run, movie: Path, tmp_pat
 
 def test_other_pixels_begin_anew(run: Run, movie: Path, tmp_path: Path, monkeypatch) -> None:
     for size, x in (("0.2", 1.8), ("0.4", 3.6)):
-        run("atoms", movie, "--pixel-size", size, "-o", tmp_path / "out", "-q")
+        run("atoms", movie, *ALONE, "--pixel-size", size, "-o", tmp_path / "out", "-q")
         assert float(table(tmp_path / "out")[0]["x_A"]) == pytest.approx(x, abs=0.05)
 
 
@@ -165,16 +169,16 @@ def test_any_number_of_processes_writes_the_same(run: Run, tmp_path: Path) -> No
     movie = write_stack(tmp_path / "movie.tif", [image(k) for k in range(8)])
     written = []
     for workers in (1, 2):
-        assert run("atoms", movie, "-q", "--workers", workers, "-o", tmp_path / str(workers)).code == 0
+        assert run("atoms", movie, *ALONE, "-q", "--workers", workers, "-o", tmp_path / str(workers)).code == 0
         written.append({path.name: path.read_bytes() for path in (tmp_path / str(workers)).iterdir()})
     assert written[0] == written[1]
 
 
 def test_a_second_run_takes_no_result_for_an_image(run: Run, movie: Path, tmp_path: Path) -> None:
-    run("atoms", movie, "-o", tmp_path, "-q")
-    again = run("atoms", tmp_path, "-o", tmp_path / "out", "--json", "-q")
+    run("atoms", movie, *ALONE, "-o", tmp_path, "-q")
+    again = run("atoms", tmp_path, *ALONE, "-o", tmp_path / "out", "--json", "-q")
     assert [Path(row["image"]).name for row in json.loads(again.out)["images"]] == ["movie.tif"]
-    named = run("atoms", *sorted(tmp_path.glob("movie.*")), "-o", tmp_path / "out", "-q", "--json")
+    named = run("atoms", *sorted(tmp_path.glob("movie.*")), *ALONE, "-o", tmp_path / "out", "-q", "--json")
     assert (named.code, len(json.loads(named.out)["images"])) == (0, 1)
     assert named.err.count("is what passband made of a micrograph; left out") == 6
 

@@ -278,3 +278,10 @@ def test_atoms_are_estimated_from_above(smallest: Raw) -> None:
     recipe = Simulation.model_validate(smallest["simulation"])
     made = max(len(sample_scene(recipe.scene, seed=recipe.seed, index=index).atoms) for index in range(3))
     assert made < atoms_at_most(recipe.scene) < 6 * made
+
+
+def test_two_structures_are_enough_to_simulate():
+    """Rejects a split that is asked of a plan of which nothing is trained, and one that is not asked where it is."""
+    assert load_plan("graphene", ["simulation.structures=2"], trains=False).simulation.structures == 2
+    with pytest.raises(PlanError, match="2 structures leave none to train on"):
+        load_plan("graphene", ["simulation.structures=2"])

@@ -46,7 +46,7 @@ def simulate(
     from passband.dataset.store import beam_warning
     from passband.experiment.plan import load_plan
 
-    recipe = load_plan(plan, overrides or (), seed=seed)
+    recipe = load_plan(plan, overrides or (), seed=seed, trains=False)
     started = time.monotonic()
     with ProgressBars(quiet=quiet) as bars, bars.bar("simulate", unit="structures") as bar:
         for line in simulation_shortage(recipe.simulation, output, workers=workers):

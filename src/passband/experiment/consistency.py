@@ -30,8 +30,10 @@ class Study(NamedTuple):
 
     Attributes
     ----------
-    simulation, imaging, network, loss, training, split
+    simulation, imaging, network, loss, training
         As in a plan.
+    split
+        Likewise; None where nothing is trained.
     evaluated
         Names and conditions that are measured on.
     monitored
@@ -49,7 +51,7 @@ class Study(NamedTuple):
     network: Architecture
     loss: LossRecipe
     training: TrainingRecipe
-    split: Split
+    split: Split | None
     evaluated: Sequence[tuple[str, SettingDistribution]]
     monitored: Sequence[str]
     together: int = 1
@@ -81,6 +83,8 @@ def problems(study: Study) -> Iterator[str]:
             yield from (f"others.{place}: {line}" for line in found)
     yield from _network_problems(study)
     yield from _training_problems(study)
+    if study.split is None:
+        return
     try:
         split_sizes(study.simulation.structures, study.split.validation, study.split.test)
     except PassbandError as error:

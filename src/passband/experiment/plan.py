@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, model_validator
 
 from passband.dataset.beam_paths import AnyImaging, AnySimulation
 from passband.dataset.named_conditions import NamedConditions
@@ -74,7 +74,8 @@ class Plan(Recipe):
     patches_per_structure: int = Field(default=1, ge=1, le=64)
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _check(self, info: ValidationInfo) -> Self:
+        trains = not isinstance(info.context, Mapping) or info.context.get("trains", True)
         names = [conditions.name for conditions in self.validation]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -86,7 +87,7 @@ class Plan(Recipe):
                 network=self.network,
                 loss=self.loss,
                 training=self.training,
-                split=self.split,
+                split=self.split if trains else None,
                 evaluated=[(one.name, one.conditions) for one in self.validation],
                 monitored=names,
             )
@@ -116,7 +117,7 @@ class Plan(Recipe):
         )
 
 
-def load_plan(path: str | Path, overrides: Sequence[str] = (), *, seed: int | None = None) -> Plan:
+def load_plan(path: str | Path, overrides: Sequence[str] = (), *, seed: int | None = None, trains: bool = True) -> Plan:
     """Read and check a plan.
 
     Parameters
@@ -127,6 +128,8 @@ def load_plan(path: str | Path, overrides: Sequence[str] = (), *, seed: int | No
         Changes such as `"training.epochs=5"`, values in TOML syntax; checked like the file itself.
     seed
         Replaces the seeds of the simulation and of the training.
+    trains
+        Whether a network is to be trained by it, or measured: its structures must suffice for the split then.
 
     Raises
     ------
@@ -139,11 +142,11 @@ def load_plan(path: str | Path, overrides: Sequence[str] = (), *, seed: int | No
     if seed is not None:
         for table in ("simulation", "training"):
             raw.setdefault(table, {})["seed"] = seed
-    return plan_from(raw, source=file.name)
+    return plan_from(raw, source=file.name, trains=trains)
 
 
-def plan_from(raw: Mapping[str, Any], *, source: str = "plan") -> Plan:
-    """Check raw values, as TOML gives them, and return the plan.
+def plan_from(raw: Mapping[str, Any], *, source: str = "plan", trains: bool = True) -> Plan:
+    """Check raw values, as TOML gives them, and return the plan; `trains` is that of `load_plan`.
 
     Raises
     ------
@@ -151,7 +154,7 @@ def plan_from(raw: Mapping[str, Any], *, source: str = "plan") -> Plan:
         One line per wrong value, each beginning with `source`.
     """
     try:
-        return Plan.model_validate(raw)
+        return Plan.model_validate(raw, context={"trains": trains})
     except ValidationError as error:
         lines = error_lines(error, model=Plan, data=raw)
         raise PlanError(*(f"{source}: {line}" for line in lines)) from error
