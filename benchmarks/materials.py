@@ -14,8 +14,9 @@ import re
 from pathlib import Path
 
 from passband.dataset.acquisition import Acquisition
+from passband.dataset.beam_path import of_kind
 from passband.dataset.simulate import simulate
-from passband.dataset.simulation import simulation_of_waves
+from passband.dataset.simulation import Simulation
 from passband.experiment.evaluation import EvaluationSet, measure_segmenter
 from passband.experiment.plan import load_plan
 from passband.segmentation.model import load_model
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=48, help="micrographs of each material")
     given = parser.parse_args()
     model = load_model(given.model)
-    simulation = simulation_of_waves(load_plan(given.plan).simulation)
+    simulation = of_kind(load_plan(given.plan).simulation, Simulation)
     assert isinstance(simulation.displacement, dict)
     print("| material | Dice | precision | recall | Dice, usual | precision | recall |\n|---|---|---|---|---|---|---|")
     for number, material in enumerate(simulation.scene.materials):

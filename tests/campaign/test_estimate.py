@@ -23,7 +23,7 @@ from passband.segmentation.footprint import training_footprint
 
 FACTOR = 1.5  # between promised and measured bytes
 # oneDNN takes more work space on processors without AVX-512: 1.52 times what was promised was seen there
-MOST_PEAK = 1.65 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 1.75
+MOST_PEAK = FACTOR if torch.backends.cpu.get_cpu_capability() == "AVX512" else 1.75
 
 
 def inodes(folder: Path) -> int:

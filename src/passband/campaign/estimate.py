@@ -187,7 +187,7 @@ def worker_memory(run: Experiment, footprint: TrainingFootprint, budget: int = B
     waves = sum(count * simulation.recorded_memory for simulation, count in _imaged(run))
     largest = max((simulation for simulation, _ in _imaged(run)), key=lambda one: one.recorded_memory)
     fields = run.training.batch_size * 4 * _field_pixels(run) ** 2 if run.imaging.patches_per_field > 1 else 0
-    work = 2 * largest.recorded_memory + IMAGING * COMPLEX * _field_pixels(run) ** 2
+    work = 2 * largest.recorded_memory + IMAGING * COMPLEX * largest.imaged_pixels**2
     return WorkerMemory(
         program=PROGRAM,
         waves=min(waves, budget - kept),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     examples="""
 passband simulate demo -o out/store
 passband simulate cdse -o cdse_store --workers 8
+passband simulate haadf_atoms -o scans --set simulation.structures=40      (columns, for a scanning microscope)
 passband simulate au_hrtem -o au_store --set simulation.structures=50 --seed 7
 """,
 )
@@ -70,9 +71,10 @@ def simulate(
         typer.echo(f"{len(store)} structures in {printable(str(output))} ({recipe.simulation.identity})")
         for held in _transmitted(store).values():
             mean, least = 100 * held["mean"], 100 * held["least"]
-            from passband.dataset.simulation import simulation_of_waves
+            from passband.dataset.beam_path import of_kind
+            from passband.dataset.simulation import Simulation
 
-            angle = 1e3 * simulation_of_waves(recipe.simulation).band_angle
+            angle = 1e3 * of_kind(recipe.simulation, Simulation).band_angle
             typer.echo(f"  their waves hold {mean:.2f} % of the beam, within {angle:.1f} mrad (least {least:.2f} %)")
 
 

@@ -7,14 +7,16 @@ is a subclass with a field `kind`, registered here; the kinds of a simulation an
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy.typing as npt
 
 from passband.distribution import Scalar
 from passband.kinds import Kinds
 from passband.microscope.instrument import SettingDistribution
-from passband.recipe import Recipe
+from passband.recipe import PassbandError, Recipe
+
+K = TypeVar("K", bound=Recipe)
 
 COARSER = 1.25  # times the pixel of a network
 
@@ -124,6 +126,11 @@ class SimulationRecipe(Recipe, ABC):
 
     @property
     @abstractmethod
+    def imaged_pixels(self) -> int:
+        """Pixels along the side of the field, of the planes that an image is made in."""
+
+    @property
+    @abstractmethod
     def memory(self) -> float:
         """Bytes that a process needs to simulate one structure."""
 
@@ -223,3 +230,17 @@ def other_kind(recipe: SimulationRecipe, imaging: ImagingRecipe) -> str:
     """Say that a simulation and an imaging are of two kinds."""
     both = f"simulation.kind={recipe.kind!r} and imaging.kind={imaging.kind!r}"
     return f"{both} are two beam paths; give both the same kind"
+
+
+def of_kind(value: SimulationRecipe | ImagingRecipe, kind: type[K]) -> K:
+    """Return a recipe that is of one beam path.
+
+    Raises
+    ------
+    PassbandError
+        It is of another.
+    """
+    if not isinstance(value, kind):
+        wanted = kind.model_fields["kind"].default
+        raise PassbandError(f"kind={value.kind!r} of a plan does not do here; use a plan of kind={wanted!r}")
+    return value

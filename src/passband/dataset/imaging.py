@@ -12,7 +12,6 @@ from passband.dataset.simulation import Simulation
 from passband.distribution import Choice, Scalar, limits
 from passband.microscope.conditions import AnyConditions, ConditionDistribution
 from passband.microscope.contrast import ContrastDistribution
-from passband.recipe import PassbandError
 
 
 @IMAGINGS.register
@@ -140,16 +139,3 @@ def _energies(conditions: ConditionDistribution) -> tuple[float, ...]:
         return tuple(sorted(set(energy.choice)))
     low, high = limits(energy)
     return (low,) if low == high else ()
-
-
-def imaging_of_waves(imaging: ImagingRecipe) -> Imaging:
-    """Return an imaging that is one of exit waves.
-
-    Raises
-    ------
-    PassbandError
-        It is of another beam path.
-    """
-    if not isinstance(imaging, Imaging):
-        raise PassbandError(f"imaging.kind={imaging.kind!r} is none of exit waves, needed here; use kind='tem'")
-    return imaging

@@ -20,6 +20,7 @@ Truth = Literal["column", "kind", "material"]
 
 PER_COLUMN = 13  # bytes of the table of columns
 DENSEST_COLUMNS = 2.0  # for each Å² of a thick specimen, those of amorphous layers included
+IDEAL = 0.1  # Å: about the pixel that the image of a probe needs
 FINEST = 0.02  # Å: finer pixels than that are of no use to anyone
 ROW = {
     "structure": "int64",
@@ -165,6 +166,11 @@ class ScanSimulation(SimulationRecipe):
     def finest_pixel(self) -> float:
         """Å, that micrographs can have."""
         return FINEST
+
+    @property
+    def imaged_pixels(self) -> int:
+        """Pixels along the side of the field, of the planes that an image is made in; the probe decides, some 0.1 Å."""
+        return round(self.extent / IDEAL)
 
     @property
     def memory(self) -> float:

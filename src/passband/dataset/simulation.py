@@ -172,6 +172,11 @@ class Simulation(SimulationRecipe):
         return self.stored_sampling
 
     @property
+    def imaged_pixels(self) -> int:
+        """Pixels along the side of the field, of the planes that an image is made in: those of the stored waves."""
+        return self.stored_pixels
+
+    @property
     def memory(self) -> float:
         """Bytes that a process needs for the waves of one structure, and for the planes that it computes them in."""
         return (self.stored_waves + PLANES) * COMPLEX * float(self.pixels) ** 2
@@ -304,16 +309,3 @@ def _displacement_problems(recipe: Simulation) -> Iterator[str]:
     missing = sorted((particles if bare else film | particles) - set(recipe.displacement))
     if missing and recipe.phonons:
         yield f"displacement has no value for {', '.join(missing)}; name every element or give one number for all"
-
-
-def simulation_of_waves(recipe: SimulationRecipe) -> Simulation:
-    """Return a simulation that is one of exit waves.
-
-    Raises
-    ------
-    PassbandError
-        It is of another beam path.
-    """
-    if not isinstance(recipe, Simulation):
-        raise PassbandError(f"simulation.kind={recipe.kind!r} has no exit waves, which are needed here; use kind='tem'")
-    return recipe

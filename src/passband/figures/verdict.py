@@ -40,13 +40,19 @@ def verdict_figure(
 ) -> Figure:
     """Mask and doubt (left), transfer of the training and of this micrograph, its signals among those inside (right).
 
+    Of an instrument without a contrast transfer the middle is left out.
+
     `groups` are the settings that the micrograph may have been taken under, one group for each alternative; none where
     they are not known.
     """
-    figure = Figure(figsize=(14.6, 3.9), layout="constrained")
-    picture, left, right = figure.subplots(1, 3, width_ratios=(0.9, 1.15, 1.0))
+    has_transfer = instrument_of(error_model.trained).has_transfer
+    figure = Figure(figsize=(14.6 if has_transfer else 9.6, 3.9), layout="constrained")
+    if has_transfer:
+        picture, left, right = figure.subplots(1, 3, width_ratios=(0.9, 1.15, 1.0))
+        _draw_transfer(left, np.linspace(0.0, nyquist, 400), error_model.trained, groups)
+    else:
+        picture, right = figure.subplots(1, 2, width_ratios=(0.9, 1.0))
     draw_doubt(picture, verdict, micrograph)
-    _draw_transfer(left, np.linspace(0.0, nyquist, 400), error_model.trained, groups)
     _draw_signals(right, verdict, error_model.table.in_distribution_signals())
     figure.suptitle(title, fontsize=10, color=INK, x=0.01, ha="left")
     return figure
@@ -81,7 +87,6 @@ def _draw_transfer(axes: Axes, q: Array, trained: SettingDistribution, groups: S
     instrument = instrument_of(trained)
     training = instrument.transfer(q, trained.sample(64, np.random.default_rng(0)))
     if training is None:
-        axes.set_axis_off()
         return
     axes.fill_between(q, training.transfer, color=SHADE, linewidth=0, label="training, rms over its conditions")
     axes.plot(q, training.envelope, color=FAINT, linewidth=1.0, linestyle="--", label="its envelope")

@@ -298,7 +298,7 @@ class Instrument(Recipe, ABC):
 
         `given` is what the user knows, `middle` the middle of the training: what else the fit needs may be so.
         """
-        return f"nothing is fitted to images of {self.kind}"
+        return f"nothing is fitted to {self.MODE} images"
 
     def reachable(self, trained: tuple[float, float]) -> Array:
         """Values of the leading quantity that can be set, about those of the training."""
@@ -317,6 +317,11 @@ class Instrument(Recipe, ABC):
     def transfer(self, q: Array, settings: Sequence[Setting]) -> RadialTransfer | None:
         """Contrast transfer of settings at spatial frequencies q in Å⁻¹; None where there is no such curve."""
         return None
+
+    @property
+    def has_transfer(self) -> bool:
+        """Whether its images have a contrast transfer."""
+        return type(self).transfer is not Instrument.transfer
 
     @property
     def _names(self) -> tuple[str, ...]:

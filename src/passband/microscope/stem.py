@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from passband.distribution import Scalar, limits
@@ -24,7 +23,7 @@ from passband.microscope.conditions import (
     number_or_none,
     resolved_aberrations,
 )
-from passband.microscope.instrument import INSTRUMENTS, FittedSetting, Quantity, Setting, SettingDistribution
+from passband.microscope.instrument import INSTRUMENTS, Quantity, Setting, SettingDistribution
 from passband.microscope.lens_instrument import LensInstrument, aberration, own
 from passband.microscope.probe import Probe
 from passband.recipe import PassbandError
@@ -234,18 +233,6 @@ class ScanningMicroscope(LensInstrument):
     HINT: ClassVar[str] = "give what you know, for example --dose 1e4: it informs the prediction"
 
     kind: Literal["stem"] = Field(default="stem", repr=False)
-
-    def fit(
-        self,
-        image: NDArray[Any],
-        *,
-        pixel_size: tuple[float, float],
-        energy: float,
-        given: Mapping[str, float],
-        middle: Mapping[str, float],
-    ) -> FittedSetting | str:
-        """Fit nothing: dose and jitter are estimated by `passband inspect`, without a calibration."""
-        return "no setting is fitted to scanned images yet"
 
     def exactly(self, setting: Setting) -> SettingDistribution:
         """Return the distribution whose every draw is a setting."""

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import torch
 
 from passband.dataset.acquisition import Acquisition
-from passband.dataset.imaging import imaging_of_waves
-from passband.dataset.simulation import simulation_of_waves
+from passband.dataset.beam_path import of_kind
+from passband.dataset.imaging import Imaging
+from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
 from passband.documents import json_text, parse_json, read_document
 from passband.experiment.evaluation import structures
@@ -82,7 +83,7 @@ def _minutes(seconds: float) -> str:
 
 
 def _simulated(page: Page, findings: Findings) -> None:
-    simulation = simulation_of_waves(findings.plan.simulation)
+    simulation = of_kind(findings.plan.simulation, Simulation)
     scene = simulation.scene
     experiment = findings.plan.experiment()
     parts = {part: structures(experiment, findings.store, part) for part in ("train", "validation", "test")}
@@ -162,7 +163,7 @@ def transfer(plan: Plan) -> tuple[Array, dict[str, Array], Array]:
     """Frequencies in Å⁻¹, the rms |T| of each named condition, and that of the training, along q at azimuth 0."""
     q = torch.linspace(0.0, nyquist(plan), 600, dtype=torch.float64).numpy()
     curves = {named.name: mean_transfer(q, validate_conditions(named.conditions)) for named in plan.validation}
-    return q, curves, mean_transfer(q, imaging_of_waves(plan.imaging).conditions)
+    return q, curves, mean_transfer(q, of_kind(plan.imaging, Imaging).conditions)
 
 
 def _found(page: Page, findings: Findings) -> None:
