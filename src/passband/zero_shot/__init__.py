@@ -1,0 +1,1 @@
+"""Microstructure without training: masks proposed, made one for each material, and measured."""
