@@ -60,7 +60,7 @@ class Proposals:
 
     @classmethod
     def of_masks(cls, masks: ArrayLike, *, quality: ArrayLike | None = None, source: str = "given") -> Self:
-        """Return anybody's masks, (n, y, x), booleans or numbers that are 0 outside; qualities are 1 where not known."""
+        """Return anybody's masks, (n, y, x), booleans or numbers above 0; qualities are 1 where not known."""
         array = np.asarray(masks) > 0
         if array.ndim != 3:
             raise PassbandError(f"masks of shape {array.shape} must be (n, y, x); write masks[None] for a single one")
