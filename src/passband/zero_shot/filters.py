@@ -132,7 +132,8 @@ def without_small_regions(proposals: Proposals, filters: MaskFilters) -> Proposa
     """Fill small holes, remove small islands, and drop what is a double now; what was not changed is the better one."""
     cell = np.prod(proposals.shape) / np.prod(proposals.grid)
     smallest = filters.smallest_region / float(cell)
-    masks = np.array([solid(mask, smallest) for mask in proposals.masks]).reshape(proposals.masks.shape)
+    cleaned = [solid(mask, smallest) for mask in proposals.masks]
+    masks = np.array(cleaned, dtype=np.bool_).reshape(proposals.masks.shape)
     same = (masks == proposals.masks).all((1, 2))
     found = Proposals(masks, proposals.quality, proposals.stability, proposals.source, proposals.shape)
     stay = suppressed(mask_boxes(found), same.astype(np.float64), max(filters.box_overlap, filters.crop_overlap))
