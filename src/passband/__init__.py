@@ -7,6 +7,8 @@ Micrographs
     `inspect`, `read_micrograph`, `Micrograph`
 Segmentation
     `load_model`, `Model`, `segment`, `Segmentation`, `measure_particles`
+Masks of any origin
+    `dedupe`
 How far to trust a mask
     `assess`, `Verdict`
 A network of one's own

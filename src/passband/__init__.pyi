@@ -23,6 +23,7 @@ from .segmentation.segment import segment
 from .segmentation.segmenter import Segmentation
 from .verdict.assessment import assess
 from .verdict.verdict import Verdict
+from .zero_shot.flattening import dedupe
 
 __version__: str
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "assess",
     "compare_information",
     "contrast_transfer",
+    "dedupe",
     "evaluate",
     "exit_waves",
     "fit_conditions",
