@@ -70,7 +70,9 @@ Si 0.125 0.125 0.125
 PUBLIC = "import passband; assert all(getattr(passband, name) for name in passband.__all__)"
 READ_CIF = "from passband.specimen.crystal import read_cif, unit_cell; assert len(unit_cell(read_cif('si.cif'))) == 8"
 SET = " ".join(f"--set {key}={value}" for key, value in MICRO.items())
-SUBCOMMANDS = "advise calibrate campaign cite demo evaluate fit information inspect segment simulate train trust"
+SUBCOMMANDS = (
+    "advise calibrate campaign cite demo evaluate fit information inspect segment simulate train trust weights"
+)
 # command, and the files that it has to leave
 STEPS: list[tuple[str, list[str]]] = [
     ("--version", []),
@@ -89,6 +91,7 @@ STEPS: list[tuple[str, list[str]]] = [
     ("information --energy 300e3 --focal-spread 10 --c10 -80 --c30 2.5e5 --against c10=-250,c30=2.5e5", []),
     ("campaign run plan.toml -o campaign --workers 2 --device cpu -q", ["campaign/runs"]),
     ("campaign status campaign", []),
+    ("weights list --json", []),
     ("campaign report campaign", ["campaign/report.html", "campaign/results.parquet"]),
 ]
 
