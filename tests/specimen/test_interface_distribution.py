@@ -92,6 +92,8 @@ def test_a_stack_is_the_same_in_whatever_order_it_is_made():
         ({"caps": {"Ge": 1.0}}, "'Ge' is none of the caps, which have no lattice"),
         ({"caps": {"a-C": 0.0}}, "has no or a negative weight"),
         ({"materials": 5, "films": ("SrTiO3", "Ge")}, r"materials reaches 5; films=\['SrTiO3', 'Ge'\] are too few"),
+        ({"materials": 3, "films": ("Ge",), "capped": 0.5}, r"materials reaches 3; films=\['Ge'\] are too few"),
+        ({"materials": 3, "films": ("Ge", "WO3"), "substrates": ("SrTiO3", "Ge")}, "materials reaches 3"),
         ({"materials": 1}, "materials runs from 1 to 1; it must stay within 2 and 6"),
         ({"field": (10.0, 200.0)}, r"field=\[10\.0, 200\.0\] is too small"),
         ({"tilt": Normal(normal=(0.0, 50.0))}, "tilt runs from -150 to 150; it must stay within -100 and 100"),

@@ -149,7 +149,8 @@ def _check_names(stacks: InterfaceDistribution) -> None:
                 raise PassbandError(f"'{name}' is none of the {key}, which have {has}; list it elsewhere")
     check_weights("caps", stacks.caps)
     most = round(limits(stacks.materials)[1])
-    if most > 2 + len(set(stacks.films) - set(stacks.substrates[:1])):
+    fewest = min(len(set(stacks.films) - {substrate}) for substrate in stacks.substrates)
+    if most > 1 + (stacks.capped == 1.0) + fewest:  # a cap is there always, or one time it is not
         raise PassbandError(f"materials reaches {most}; films={list(stacks.films)} are too few")
 
 
