@@ -3,14 +3,11 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from passband.documents import naming, parse_json, read_document
 from passband.recipe import Recipe
 from passband.segmentation.networks import AnyArchitecture
-from passband.segmentation.shipped import CARD, WEIGHTS
-from passband.segmentation.weights import ModelError
-from passband.validation import first_error
+from passband.segmentation.saving import read_card_as
 
 
 class ModelCard(Recipe):
@@ -80,16 +77,4 @@ def read_card(directory: str | Path) -> ModelCard:
     ModelError
         It is missing or not a card.
     """
-    path = Path(directory) / CARD
-    try:
-        with naming(f"{path} is no model card: it", ModelError):
-            content = read_document(path)
-            parse_json(content)
-        return ModelCard.model_validate_json(content)
-    except OSError as error:
-        raise ModelError(
-            f"cannot read {path}: {error.strerror}; a model is a directory with {WEIGHTS} and {CARD}"
-        ) from error
-    except ValidationError as error:
-        reason = first_error(error, whole="the file")
-        raise ModelError(f"{path} is no model card: {reason}; copy the model again") from error
+    return read_card_as(ModelCard, directory)

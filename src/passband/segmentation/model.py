@@ -4,7 +4,6 @@ A model is a directory of two files, `weights.safetensors` and `card.json`. Noth
 stranger's model runs none of the stranger's code.
 """
 
-import hashlib
 import math
 from collections.abc import Callable
 from os import PathLike
@@ -13,20 +12,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from passband.devices import resolve_device
-from passband.durable import write_atomically
 from passband.patches.resampling import resample, resample_to_pixel
 from passband.patches.standardising import check_image, standardised_channels
 from passband.patches.symmetry import dihedral, dihedral_inverse, turned, turned_pair, upright
 from passband.patches.tiling import TILE_STEP, predict_tiled
 from passband.pixels import pixel_pair
 from passband.segmentation.card import ModelCard, read_card
+from passband.segmentation.saving import load_network, save_network
 from passband.segmentation.segmenter import Segmentation
-from passband.segmentation.shipped import CARD, WEIGHTS, find_model
-from passband.segmentation.weights import ModelError, check_shapes, read_weights, refuse_not_finite
+from passband.segmentation.shipped import find_model
+from passband.segmentation.weights import ModelError
 
 SMALLEST = 16  # pixels at the network's pixel size; fewer show no particle in its surroundings
 LARGEST = 2**26  # pixels an image may be enlarged to; a coarse pixel size would otherwise fill the memory
@@ -206,23 +204,7 @@ def save_model(directory: str | Path, network: nn.Module, card: ModelCard) -> Mo
     ModelError
         The weights do not fit the card's architecture, or the directory cannot be written.
     """
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    check_shapes(card.architecture, {name: tuple(tensor.shape) for name, tensor in state.items()}, "network")
-    refuse_not_finite(state, "network")
-    content = save(state)
-    complete = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
-    directory = Path(directory)
-    if not _holds(directory / WEIGHTS, content):  # weights that are there already stay untouched
-        write_atomically(directory / WEIGHTS, content, error=ModelError)
-    write_atomically(directory / CARD, (complete.model_dump_json(indent=1) + "\n").encode(), error=ModelError)
-    return complete
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    try:
-        return path.read_bytes() == content
-    except OSError:
-        return False
+    return save_network(directory, network, card.architecture, card)
 
 
 def load_model(model: str | PathLike[str] | None = None, *, device: torch.device | str | None = None) -> Model:
@@ -251,8 +233,5 @@ def load_model(model: str | PathLike[str] | None = None, *, device: torch.device
     directory = find_model(model)
     device = resolve_device(device) if isinstance(device, str) else device
     card = read_card(directory)
-    state = read_weights(directory / WEIGHTS, card.architecture, card.weights_sha256)
-    network = card.architecture.build()
-    network.load_state_dict(state)
-    refuse_not_finite(network.state_dict(), str(directory / WEIGHTS))  # what was finite in more bits
+    network = load_network(directory, card.architecture, card.weights_sha256)
     return Model(network, card, device=device)

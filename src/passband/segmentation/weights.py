@@ -4,16 +4,15 @@ import hashlib
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
-from torch import Tensor
+from torch import Tensor, nn
 
 from passband.documents import DocumentError, naming, parse_json, read_beginning, read_document
 from passband.recipe import PassbandError
-from passband.segmentation.architecture import Architecture
 
 _LONGEST_HEADER = 2**22
 _WIDEST = 8  # bytes of a number
@@ -23,7 +22,20 @@ class ModelError(PassbandError):
     """A model that cannot be read, written or used on this image."""
 
 
-def read_weights(path: Path, architecture: Architecture, sha256: str) -> dict[str, Tensor]:
+class Buildable(Protocol):
+    """The recipe of a network, as far as weights are compared with it."""
+
+    def may_have(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        """Whether tensors of these shapes can be its own: False where `build_meta` would take too much memory."""
+
+    def build(self) -> nn.Module:
+        """Build the network."""
+
+    def build_meta(self) -> nn.Module:
+        """Build it on the meta device: the shapes of its tensors without their numbers."""
+
+
+def read_weights(path: Path, architecture: Buildable, sha256: str) -> dict[str, Tensor]:
     """Tensors of a safetensors file, by name.
 
     Shapes are compared with the architecture before any tensor is read, so that neither a card nor a file can ask for
@@ -76,7 +88,7 @@ def _numbers(shapes: Mapping[str, tuple[int, ...]]) -> int:
     return sum(int(torch.Size(shape).numel()) for shape in shapes.values())
 
 
-def check_shapes(architecture: Architecture, shapes: Mapping[str, tuple[int, ...]], source: str) -> None:
+def check_shapes(architecture: Buildable, shapes: Mapping[str, tuple[int, ...]], source: str) -> None:
     """Compare tensors with those of an architecture, of which only the shapes are made.
 
     Raises
