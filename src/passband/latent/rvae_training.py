@@ -1,0 +1,80 @@
+"""Training of a rotation-invariant autoencoder on patches."""
+
+from collections.abc import Callable
+from math import log, prod
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from passband.latent.learner import LatentLearner, asleep, mean_bound
+from passband.latent.likelihood import BernoulliPixels
+from passband.latent.patches import Patches, checked, fingerprint, scaling_of
+from passband.latent.rvae import RVAE, RotationInvariantVAE
+from passband.latent.rvae_model import PatchNetwork, RVAECard, RVAEModel
+from passband.training import FitOptions, TrainingProgress, TrainingRecipe, fit
+
+TRAINING = TrainingRecipe(epochs=40, batch_size=100, optimiser="adam", learning_rate=2e-3, schedule="cosine")
+
+
+def train_rvae(
+    images: ArrayLike,
+    recipe: RotationInvariantVAE,
+    directory: str | Path,
+    *,
+    classes: NDArray[np.int64] | None = None,
+    training: TrainingRecipe = TRAINING,
+    progress: Callable[[TrainingProgress], None] | None = None,
+) -> RVAEModel:
+    """Train an autoencoder on patches, or continue a training that was interrupted: it is the same call.
+
+    Parameters
+    ----------
+    images
+        (n, h, w), or with a channel of 1; from 0 to 1 for a Bernoulli likelihood. For a Gaussian one they are
+        standardised as a whole.
+    recipe
+        Of the network.
+    directory
+        Checkpoints, history, and at the end weights and card are kept here.
+    classes
+        (n,) whole numbers, where the recipe has known classes.
+    training
+        `steps_per_epoch` is overruled: an epoch sees every patch once.
+    progress
+        Called after steps.
+
+    Raises
+    ------
+    PassbandError
+        Patches are too few for a batch of 2, all alike, or not from 0 to 1 under a Bernoulli likelihood.
+    """
+    patches = checked(images)
+    scaling = scaling_of(patches, probabilities=isinstance(recipe.likelihood, BernoulliPixels))
+    batches = Patches(patches, classes, scaling=scaling, seed=training.seed)
+    size = min(training.batch_size, len(patches))
+    training = training.model_copy(
+        update={"batch_size": size, "steps_per_epoch": batches.steps(size), "validate_every": training.epochs}
+    )
+    architecture = PatchNetwork(recipe=recipe, shape=(patches.shape[1], patches.shape[2]))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(training.seed)
+        network = RVAE(recipe, architecture.shape)
+    options = FitOptions(progress=progress, identity=f"{architecture.identity}:{fingerprint(patches)}")
+    history = fit(LatentLearner(network), batches, {}, training, directory, options)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(training.seed)
+        parts = mean_bound(network, batches.in_turn())
+    parts["likelihood"] -= log(scaling.gain) * prod(architecture.shape)  # density in the units of the image
+    card = RVAECard(
+        network=architecture,
+        offset=scaling.offset,
+        gain=scaling.gain,
+        training=training.model_dump(mode="json"),
+        patches=len(patches),
+        bound_nats=parts,
+        collapsed=asleep(network, parts),
+        seconds=history.seconds,
+    )
+    return RVAEModel(network, card).save(directory)
