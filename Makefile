@@ -66,7 +66,7 @@ $(RUN): pyproject.toml constraints.txt
 	@touch $@
 
 $(DEV): $(RUN)
-	$(PIP) -e '.[dev]'
+	$(PIP) -e '.[dev,sam,sam-onnx]'
 	@touch $@
 
 $(DOCS): $(RUN)

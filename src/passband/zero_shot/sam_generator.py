@@ -1,0 +1,209 @@
+"""Masks of a network of Segment Anything's kind: of everything in an image, or of what a prompt points at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Annotated
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from passband.progress import SilentStages, Stages
+from passband.recipe import Recipe
+from passband.zero_shot.filters import Fraction, MaskFilters, kept
+from passband.zero_shot.prompts import Prompt
+from passband.zero_shot.proposals import FINEST_GRID, Proposals
+from passband.zero_shot.sam_cache import embedded
+from passband.zero_shot.sam_network import Label, MaskNetwork
+from passband.zero_shot.sam_view import Crop, View, grey_levels
+
+
+class SamRecipe(Recipe):
+    """How an image is asked for masks; names and defaults are Segment Anything's, but where another is said.
+
+    Attributes
+    ----------
+    points_per_side
+        Points of a square grid in the image, and in each crop; Segment Anything takes 32, the paper of the semantic
+        booster 16.
+    crop_layers
+        Layer i, from 1, has 4**i crops that are asked on their own; 0: the image alone.
+    crop_overlap
+        Of neighbouring crops of the first layer, as a fraction of the shorter side of the image; half as much in each
+        further layer.
+    crop_points_downscale
+        Points per side in layer i are fewer by this to the power of i.
+    stability_offset
+        Of logits: a mask is compared with itself above the threshold by it and below by it.
+    grid
+        Cells along the longer side of the image that masks are given on, at most.
+    batch
+        Prompts that are answered at once; four is best on a CPU.
+    filters
+        What masks of everything must fulfil.
+    """
+
+    points_per_side: PositiveInt = 16
+    crop_layers: Annotated[int, Field(ge=0, le=4)] = 0
+    crop_overlap: Fraction = 512 / 1500
+    crop_points_downscale: PositiveInt = 1
+    stability_offset: PositiveFloat = 1.0
+    grid: Annotated[int, Field(ge=1, le=FINEST_GRID)] = 512
+    batch: PositiveInt = 4
+    filters: MaskFilters = MaskFilters()
+
+
+@dataclass(frozen=True)
+class SamProposer:
+    """Proposes masks by a network; see `prompts.Proposer`."""
+
+    network: MaskNetwork
+    recipe: SamRecipe = field(default_factory=SamRecipe)
+    stages: Stages = field(default_factory=SilentStages)
+
+    @property
+    def name(self) -> str:
+        """What --proposals calls it."""
+        return self.network.name
+
+    def embed(self, image: NDArray[np.float32]) -> "SamEmbedding":
+        """Look at an image (y, x); errors as `sam_view.grey_levels`."""
+        levels = grey_levels(image)
+        return SamEmbedding(self, levels, embedded(self.network, self._view(levels), levels))
+
+    def _view(self, levels: NDArray[np.float32]) -> View:
+        return View.of_image((levels.shape[0], levels.shape[1]), self.network.side)
+
+
+@dataclass(frozen=True, eq=False)
+class SamEmbedding:
+    """What a network has seen of one image.
+
+    Attributes
+    ----------
+    proposer
+        Whose network and recipe.
+    levels
+        (y, x), grey values of the image.
+    whole
+        Embedding of the whole image.
+    """
+
+    proposer: SamProposer
+    levels: NDArray[np.float32]
+    whole: Tensor
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(y, x) of the image."""
+        return self.levels.shape[0], self.levels.shape[1]
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns that masks are given on."""
+        finest = min(1.0, self.proposer.recipe.grid / max(self.shape))
+        rows, columns = (max(1, round(length * finest)) for length in self.shape)
+        return rows, columns
+
+    def everything(self) -> Proposals:
+        """Masks of whatever there is: a grid of points in the image and its crops, filtered."""
+        recipe, found, windows = self.proposer.recipe, [], []
+        crops = list(crop_layers(self.shape, recipe))
+        counts = [max(1, recipe.points_per_side // recipe.crop_points_downscale**layer) for layer, _ in crops]
+        total, done = sum(count**2 for count in counts), 0
+        with self.proposer.stages.bar(self.proposer.name, unit="prompts") as bar:
+            for (_, crop), count in zip(crops, counts, strict=True):
+                view, points = View(crop, self.proposer.network.side), point_grid(crop, count)
+                embedding = self.whole if crop == (0, 0, *self.shape) else self._embedding(view)
+                for start in range(0, len(points), recipe.batch):
+                    part = points[start : start + recipe.batch]
+                    masks = self._asked(view, embedding, part[:, None], least=recipe.filters.quality)
+                    found.append(masks)
+                    windows += [crop] * len(masks)
+                    done += len(part)
+                    bar(done, total)
+        return _within_one(kept(self._joined(found), recipe.filters, crops=np.array(windows).reshape(-1, 4)))
+
+    def answer(self, prompt: Prompt) -> Proposals:
+        """Masks for one prompt, the best first; raises PassbandError where it leaves the image.
+
+        Three for one point, which may mean a part or the whole; one where a box or several places leave less open.
+        """
+        prompt.check(self.shape)
+        places = [*prompt.points, *prompt.avoid]
+        labels = [Label.POINT] * len(prompt.points) + [Label.AVOID] * len(prompt.avoid)
+        if prompt.box is not None:
+            places += [prompt.box[:2], prompt.box[2:]]
+            labels += [Label.UPPER_LEFT, Label.LOWER_RIGHT]
+        view = View.of_image(self.shape, self.proposer.network.side)
+        found = self._asked(view, self.whole, np.array([places]), np.array([labels], dtype=np.int64))
+        return _within_one(found.chosen(np.argsort(-found.quality, kind="stable")))
+
+    def _embedding(self, view: View) -> Tensor:
+        return embedded(self.proposer.network, view, self.levels)
+
+    def _asked(
+        self,
+        view: View,
+        embedding: Tensor,
+        places: NDArray[np.float64],
+        labels: NDArray[np.int64] | None = None,
+        *,
+        least: float = -np.inf,
+    ) -> Proposals:
+        """Masks above a quality for n prompts (n, places, 2), (y, x) in pixels of the image; by default all points."""
+        said = np.ones(places.shape[:2], dtype=np.int64) if labels is None else labels
+        network, offset = self.proposer.network, self.proposer.recipe.stability_offset
+        logits, quality = network.decode(embedding, view.places(places), said, several=said.shape[1] == 1)
+        sure = quality > least
+        values, rows, columns = view.onto_grid(logits[sure], self.grid, self.shape)
+        masks = torch.zeros((len(values), *self.grid), dtype=torch.bool, device=values.device)
+        masks[:, rows, columns] = values > 0.0
+        strict, loose = ((values > level).sum((1, 2)) for level in (offset, -offset))
+        stability = strict.double() / loose.clamp(min=1)
+        return Proposals(
+            masks.cpu().numpy(),
+            quality[sure].double().cpu().numpy(),
+            stability.cpu().numpy(),
+            (self.proposer.name,) * len(masks),
+            self.shape,
+        )
+
+    def _joined(self, found: list[Proposals]) -> Proposals:
+        return Proposals(
+            np.concatenate([one.masks for one in found]),
+            np.concatenate([one.quality for one in found]),
+            np.concatenate([one.stability for one in found]),
+            tuple(name for one in found for name in one.source),
+            self.shape,
+        )
+
+
+def _within_one(proposals: Proposals) -> Proposals:
+    """Qualities are predicted and may be a little above 1; as fractions they are not."""
+    quality = proposals.quality.clip(0.0, 1.0)
+    return Proposals(proposals.masks, quality, proposals.stability, proposals.source, proposals.shape)
+
+
+def point_grid(crop: Crop, count: int) -> NDArray[np.float64]:
+    """Points (count², 2), (y, x) in pixels of the image, in the middles of the cells of a grid in a crop."""
+    middles = (np.arange(count) + 0.5) / count
+    y, x = np.meshgrid(middles, middles, indexing="ij")
+    y0, x0, y1, x1 = crop
+    return np.stack([y0 + y.ravel() * (y1 - y0), x0 + x.ravel() * (x1 - x0)], axis=1)
+
+
+def crop_layers(shape: tuple[int, int], recipe: SamRecipe) -> Iterator[tuple[int, Crop]]:
+    """Give layer and crop of the image of (y, x) pixels and of what it is cut into, as Segment Anything cuts."""
+    yield 0, (0, 0, *shape)
+    for layer in range(1, recipe.crop_layers + 1):
+        across = 2**layer
+        overlap = int(recipe.crop_overlap * min(shape) * (2 / across))
+        sides = [ceil((overlap * (across - 1) + length) / across) for length in shape]
+        starts = [[(side - overlap) * number for number in range(across)] for side in sides]
+        for x in starts[1]:
+            for y in starts[0]:
+                yield layer, (y, x, min(y + sides[0], shape[0]), min(x + sides[1], shape[1]))
