@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.latent.scenes import lone_object, patches_of, three_fold
 
-from passband.latent.cutting import Window, cut_patches, drawn_patches
+from passband.latent.cutting import AtomWindow, cut_patches, drawn_patches
 from passband.latent.symmetry import rotational_symmetry
 from passband.recipe import PassbandError
 
@@ -19,8 +19,8 @@ def test_the_atom_is_in_the_middle_and_round(pixel_size: tuple[float, float]) ->
     # rejects whole pixels, half a pixel of shift, y and x exchanged, and pixels that are not square in Å
     place = (31.3, 40.7)
     image = blob((70, 90), *place, pixel_size)
-    [patch] = cut_patches(image, [place], Window(side=3.0, pixels=16), pixel_size)
-    offsets = Window(side=3.0, pixels=16).offsets()
+    [patch] = cut_patches(image, [place], AtomWindow(side=3.0, pixels=16), pixel_size)
+    offsets = AtomWindow(side=3.0, pixels=16).offsets()
     expected = np.exp(-(offsets[:, None] ** 2 + offsets[None] ** 2) / 0.5)
     weight = patch / patch.sum()
     assert float((weight * offsets[:, None]).sum()) == pytest.approx(0.0, abs=0.01)
@@ -31,12 +31,12 @@ def test_the_atom_is_in_the_middle_and_round(pixel_size: tuple[float, float]) ->
 def test_fine_images_are_smoothed_before_few_pixels_are_taken() -> None:
     # rejects taking every sixth pixel, whose noise is that of one pixel
     noise = np.random.default_rng(0).normal(size=(200, 200))
-    patch = cut_patches(noise, [(100.0, 100.0)], Window(side=9.6, pixels=16), (0.1, 0.1))
+    patch = cut_patches(noise, [(100.0, 100.0)], AtomWindow(side=9.6, pixels=16), (0.1, 0.1))
     assert patch.std() < 0.35
 
 
 def test_windows_that_leave_the_image_are_told_and_refused() -> None:
-    window = Window(side=4.0, pixels=8)
+    window = AtomWindow(side=4.0, pixels=8)
     places = np.array([[19.5, 19.5], [10.0, 19.5], [19.5, 9.4], [29.5, 29.5], [29.6, 20.0]])
     assert window.inside(places, (40, 40), (0.2, 0.2)).tolist() == [True, True, False, True, False]
     with pytest.raises(PassbandError, match="leaves the image about 2 of 5 atoms"):
@@ -48,7 +48,7 @@ def test_windows_that_leave_the_image_are_told_and_refused() -> None:
 def test_drawn_patches_show_what_a_map_would() -> None:
     # rejects x and y exchanged, and neighbours left out at the corners
     positions = np.array([[8.0, 6.0], [9.5, 6.0], [8.0, 8.0], [6.4, 4.4]])
-    step, window = 0.1, Window(side=4.0, pixels=20)
+    step, window = 0.1, AtomWindow(side=4.0, pixels=20)
     image = np.minimum(1.0, sum(blob((140, 160), y / step, x / step, (step, step), 0.3) for x, y in positions))
     cut = cut_patches(image, [(60.0, 80.0)], window, (step, step))
     drawn = drawn_patches(positions, [0], window, sigma=0.3)

@@ -13,7 +13,7 @@ from passband.recipe import PassbandError, Recipe
 Array = NDArray[np.float64]
 
 
-class Window(Recipe):
+class AtomWindow(Recipe):
     """The square about an atom that a patch shows.
 
     Attributes
@@ -44,7 +44,7 @@ class Window(Recipe):
 
 
 def cut_patches(
-    image: ArrayLike, places: ArrayLike, window: Window, pixel_size: tuple[float, float]
+    image: ArrayLike, places: ArrayLike, window: AtomWindow, pixel_size: tuple[float, float]
 ) -> NDArray[np.float32]:
     """Cut patches out of an image or a map, with their middles on the places, also between pixels.
 
@@ -58,7 +58,7 @@ def cut_patches(
     places
         (n, 2): y, x in pixels of the image.
     window
-        Of the patches; it must be whole in the image, see `Window.inside`.
+        Of the patches; it must be whole in the image, see `AtomWindow.inside`.
     pixel_size
         (y, x) of the image, Å.
 
@@ -95,7 +95,7 @@ def cut_patches(
     return np.asarray(found.reshape(sides))
 
 
-def drawn_patches(positions: ArrayLike, chosen: ArrayLike, window: Window, *, sigma: float) -> NDArray[np.float32]:
+def drawn_patches(positions: ArrayLike, chosen: ArrayLike, window: AtomWindow, *, sigma: float) -> NDArray[np.float32]:
     """Draw what a perfect map of atoms would show about some of them: a Gaussian of height 1 for each, 0 to 1.
 
     Parameters
