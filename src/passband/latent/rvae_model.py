@@ -6,69 +6,42 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field, JsonValue
+from pydantic import Field
 from torch import nn
 
 from passband.latent.learner import elbo
-from passband.latent.patches import LARGEST_SIDE, Patches, Scaling, checked
+from passband.latent.patch_model import PatchCard, PatchNetwork
+from passband.latent.patches import Patches, checked
 from passband.latent.rvae import RVAE, RotationInvariantVAE
-from passband.recipe import Recipe
 from passband.segmentation.saving import load_network, read_card_as, save_network
 
 
-class PatchNetwork(Recipe):
-    """The recipe of a network for patches of one shape, as weights are compared with it."""
+class RVAENetwork(PatchNetwork):
+    """A rotation-invariant autoencoder for patches of one shape."""
 
     recipe: RotationInvariantVAE
-    shape: tuple[int, int]
-
-    def may_have(self, shapes: object) -> bool:
-        """Whether its tensors are no larger than any that are asked for here."""
-        del shapes
-        return max(self.shape) <= LARGEST_SIDE
 
     def build(self) -> nn.Module:
         """Build the network; its random start comes from torch's global generator."""
         return RVAE(self.recipe, self.shape)
 
-    def build_meta(self) -> nn.Module:
-        """Build it without the numbers of its tensors."""
-        return self.build().to("meta")
 
-
-class RVAECard(Recipe):
-    """What must be known of a trained autoencoder.
+class RVAECard(PatchCard):
+    """What must be known of a trained autoencoder, beside what every network for patches has.
 
     Attributes
     ----------
     network
         Its recipe and the shape of its patches.
-    offset, gain
-        A patch is (value − offset) / gain of the image to the network; 0 and 1 for maps of probability.
-    pixel_size
-        Of patches, Å; None where it is not known.
-    training
-        Recipe of its training, as plain values.
-    patches
-        How many it was trained on.
     bound_nats
-        Mean parts of the evidence lower bound over these, for densities in the units of the image.
+        Mean parts of the evidence lower bound over the patches, for densities in the units of the image.
     collapsed
         Latents that say nothing.
-    seconds
-        That the training took.
     """
 
-    network: PatchNetwork
-    offset: float = 0.0
-    gain: float = Field(default=1.0, gt=0.0)
-    pixel_size: float | None = None
-    training: dict[str, JsonValue] = Field(default={})
-    patches: int = 0
+    network: RVAENetwork
     bound_nats: dict[str, float] = Field(default={})
     collapsed: tuple[str, ...] = ()
-    seconds: float = 0.0
-    weights_sha256: str = ""
 
     @property
     def elbo_nats(self) -> float:
@@ -106,8 +79,7 @@ class RVAEModel:
         recipe, half = self.network.recipe, max(1.0, 0.5 * (max(self.card.network.shape) - 1))
         found: list[tuple[NDArray[np.float64], ...]] = []
         with torch.no_grad():
-            scaling = Scaling(self.card.offset, self.card.gain)
-            for batch in Patches(patches, classes, scaling=scaling).in_turn():
+            for batch in Patches(patches, classes, scaling=self.card.scaling).in_turn():
                 one = self.network.posterior(batch.images.to(self.network.places.device), batch.classes)
                 spread = self.network.deviations(one)
                 shift = half * one.shift.flip(1) if recipe.shift else torch.zeros_like(one.shift)
