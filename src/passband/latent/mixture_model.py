@@ -11,11 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from passband.latent.patch_model import PatchCard, PatchNetwork
+from passband.latent.patch_model import PatchCard, PatchModel, PatchNetwork, read_model
 from passband.latent.patches import Patches, checked
 from passband.latent.principal import SAMPLE, Array
 from passband.recipe import Recipe
-from passband.segmentation.saving import load_network, read_card_as, save_network
 
 
 class Mixture(Recipe):
@@ -130,7 +129,7 @@ class GaussianDensities(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class Kinds:
+class PatchKinds:
     """The kind of each of n patches.
 
     Attributes
@@ -145,11 +144,8 @@ class Kinds:
     probability: Array
 
 
-class MixtureModel:
+class MixtureModel(PatchModel[GaussianDensities, MixtureCard]):
     """A fitted mixture and its card; component 0 has the largest weight, and so on."""
-
-    def __init__(self, network: GaussianDensities, card: MixtureCard) -> None:
-        self.network, self.card = network.eval(), card
 
     @property
     def weights(self) -> Array:
@@ -160,7 +156,7 @@ class MixtureModel:
         """Return the mean image of each component, (m, h, w)."""
         return self.network.images().cpu().numpy().reshape(-1, *self.card.network.shape)
 
-    def kinds(self, images: ArrayLike) -> Kinds:
+    def kinds(self, images: ArrayLike) -> PatchKinds:
         """Return the component that each patch belongs to; patches are (n, h, w) or have a channel of 1."""
         patches, device = checked(images, self.card.network.shape), self.network.weights.device
         found = []
@@ -169,16 +165,9 @@ class MixtureModel:
                 found.append(torch.softmax(self.network(batch.images.to(device)), dim=1).max(1))
         probability = np.concatenate([one.values.cpu().numpy() for one in found])
         label = np.concatenate([one.indices.cpu().numpy() for one in found])
-        return Kinds(label.astype(np.intp), probability)
-
-    def save(self, directory: str | Path) -> "MixtureModel":
-        """Write its numbers and its card into a folder."""
-        return MixtureModel(self.network, save_network(directory, self.network, self.card.network, self.card))
+        return PatchKinds(label.astype(np.intp), probability)
 
 
 def load_mixture(directory: str | Path) -> MixtureModel:
     """Read a mixture that `MixtureModel.save` wrote; ModelError where a file is missing or altered."""
-    card = read_card_as(MixtureCard, directory)
-    network = load_network(directory, card.network, card.weights_sha256)
-    assert isinstance(network, GaussianDensities)
-    return MixtureModel(network, card)
+    return MixtureModel(*read_model(directory, MixtureCard, GaussianDensities))

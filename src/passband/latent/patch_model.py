@@ -1,13 +1,16 @@
-"""What every network for patches has: a recipe and a shape, and a card with what its images and its training were."""
+"""What every model of patches is: a network for one shape and a card, kept in a folder without pickle."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Generic, Self, TypeVar
 
 from pydantic import Field, JsonValue
 from torch import nn
 
 from passband.latent.patches import LARGEST_SIDE, Scaling
 from passband.recipe import Recipe
+from passband.segmentation.saving import load_network, read_card_as, save_network
 
 
 class PatchNetwork(Recipe):
@@ -34,6 +37,8 @@ class PatchCard(Recipe):
 
     Attributes
     ----------
+    network
+        Its recipe and the shape of its patches.
     offset, gain
         A patch is (value − offset) / gain of the image to the network; 0 and 1 for maps of probability.
     pixel_size
@@ -46,6 +51,7 @@ class PatchCard(Recipe):
         That the training took.
     """
 
+    network: PatchNetwork
     offset: float = 0.0
     gain: float = Field(default=1.0, gt=0.0)
     pixel_size: float | None = None
@@ -58,3 +64,32 @@ class PatchCard(Recipe):
     def scaling(self) -> Scaling:
         """Of the values of patches."""
         return Scaling(self.offset, self.gain)
+
+
+Network = TypeVar("Network", bound=nn.Module)
+Card = TypeVar("Card", bound=PatchCard)
+
+
+class PatchModel(Generic[Network, Card]):
+    """A network for patches, ready to be asked, and its card."""
+
+    def __init__(self, network: Network, card: Card) -> None:
+        self.network, self.card = network.eval(), card
+
+    def save(self, directory: str | Path) -> Self:
+        """Write weights and card into a folder."""
+        return type(self)(self.network, save_network(directory, self.network, self.card.network, self.card))
+
+
+def read_model(directory: str | Path, card: type[Card], network: type[Network]) -> tuple[Network, Card]:
+    """Read the network and the card of a model that was saved.
+
+    Raises
+    ------
+    ModelError
+        A file is missing, altered or of another kind of model.
+    """
+    known = read_card_as(card, directory)
+    found = load_network(directory, known.network, known.weights_sha256)
+    assert isinstance(found, network)
+    return found, known

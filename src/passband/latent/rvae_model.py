@@ -10,10 +10,10 @@ from pydantic import Field
 from torch import nn
 
 from passband.latent.learner import elbo
-from passband.latent.patch_model import PatchCard, PatchNetwork
+from passband.latent.manifold import content_grid
+from passband.latent.patch_model import PatchCard, PatchModel, PatchNetwork, read_model
 from passband.latent.patches import Patches, checked
 from passband.latent.rvae import RVAE, RotationInvariantVAE
-from passband.segmentation.saving import load_network, read_card_as, save_network
 
 
 class RVAENetwork(PatchNetwork):
@@ -67,11 +67,8 @@ class Latents:
     content_deviation: NDArray[np.float64]
 
 
-class RVAEModel:
+class RVAEModel(PatchModel[RVAE, RVAECard]):
     """A trained network and its card."""
-
-    def __init__(self, network: RVAE, card: RVAECard) -> None:
-        self.network, self.card = network.eval(), card
 
     def encode(self, images: ArrayLike, classes: NDArray[np.int64] | None = None) -> Latents:
         """Return the latents of patches, (n, h, w) or with a channel of 1, in the units of the image."""
@@ -96,24 +93,14 @@ class RVAEModel:
 
         They go from −`reach` to `reach`, by default 90 % of the prior; further latents are 0.
         """
-        steps = torch.linspace(-reach, reach, side)
-        second, first = torch.meshgrid(steps, steps, indexing="ij")
-        content = torch.zeros(side * side, self.network.recipe.content)
-        for column, values in enumerate((first, second)[: self.network.recipe.content]):
-            content[:, column] = values.flatten()
-        told = torch.zeros(side * side, dtype=torch.long) if self.network.recipe.classes else None
+        recipe, device = self.network.recipe, self.network.places.device
+        content = content_grid([-reach] * recipe.content, [reach] * recipe.content, side).to(device)
+        told = torch.zeros(side * side, dtype=torch.long, device=device) if recipe.classes else None
         with torch.no_grad():
             drawn = self.network.draw(content, classes=told) * self.card.gain + self.card.offset
-        return drawn.reshape(side, side, *self.card.network.shape).numpy()
-
-    def save(self, directory: str | Path) -> "RVAEModel":
-        """Write weights and card into a folder."""
-        return RVAEModel(self.network, save_network(directory, self.network, self.card.network, self.card))
+        return drawn.reshape(side, side, *self.card.network.shape).cpu().numpy()
 
 
 def load_rvae(directory: str | Path) -> RVAEModel:
     """Read a model that `RVAEModel.save` wrote; ModelError where a file is missing, altered or of another network."""
-    card = read_card_as(RVAECard, directory)
-    network = load_network(directory, card.network, card.weights_sha256)
-    assert isinstance(network, RVAE)
-    return RVAEModel(network, card)
+    return RVAEModel(*read_model(directory, RVAECard, RVAE))
