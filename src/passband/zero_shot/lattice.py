@@ -23,10 +23,11 @@ Cells = NDArray[np.bool_]
 
 _MARGIN = 1.07  # a radius is compared with those 7 % to either side
 _NEAREST, _FARTHEST = 1.0, 200.0  # radii that are tried, units of noise
+_UNSURE = 1.0  # cells by which no mask is known better: a single one is not stable
 _CORE = 3.0  # radius of what is so like a seed that it needs no seed of its own
 _WHOLE = 0.95  # of the image: a mask is everything
 _MASKS = 3  # for each prompt, as Segment Anything has them
-_SAME = 0.9  # ratio of areas of two nested masks that are one
+_SAME = 0.9  # IoU of two masks that are one
 _AGAIN = 3  # times that what no core covers is asked again
 
 
@@ -45,7 +46,7 @@ class LatticeRecipe(Recipe):
 
     mean_weight: PositiveFloat = 0.5
     seeds: PositiveInt = 400
-    filters: MaskFilters = MaskFilters(quality=0.8, stability=0.8, box_overlap=0.9)
+    filters: MaskFilters = MaskFilters(quality=0.8, stability=0.8, box_overlap=1.0)
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class _Grown(NamedTuple):
     """A mask that was grown from seeds, and how stable it is."""
 
     mask: Cells
+    area: float
     stability: float
 
 
@@ -139,7 +141,8 @@ class LatticeEmbedding:
                 if covered[seed] or not left:
                     continue
                 distance = self._distance(seed)
-                found += grown(distance, [seed])
+                for new in grown(distance, [seed]):
+                    found = _with(found, new)
                 covered |= connected(distance <= _CORE, [seed])
                 covered[seed] = True
                 left -= 1
@@ -198,6 +201,21 @@ class LatticeEmbedding:
         return Proposals(masks, stability, stability, (NAME,) * len(found), self.shape)
 
 
+def _with(found: list[_Grown], new: _Grown) -> list[_Grown]:
+    """Add a mask, in place of those that are the same and less stable, and not beside one that is as stable."""
+    same = [_same(new, old) for old in found]
+    if any(alike and old.stability >= new.stability for alike, old in zip(same, found, strict=True)):
+        return found
+    return [*(old for alike, old in zip(same, found, strict=True) if not alike), new]
+
+
+def _same(new: _Grown, old: _Grown) -> bool:
+    """Whether two masks have an IoU above 0.9."""
+    if not _SAME * old.area < new.area < old.area / _SAME:
+        return False
+    return float((new.mask & old.mask).sum()) > _SAME * float((new.mask | old.mask).sum())
+
+
 def grown(distance: Array, seeds: Sequence[Cell]) -> list[_Grown]:
     """Regions connected to seeds at those radii where a radius 7 % smaller or larger makes the least difference.
 
@@ -212,17 +230,15 @@ def grown(distance: Array, seeds: Sequence[Cell]) -> list[_Grown]:
     """
     radius = max(_NEAREST, *(float(distance[seed]) for seed in seeds if np.isfinite(distance[seed])), 0.0)
     farthest = min(float(distance[np.isfinite(distance)].max(initial=0.0)) * _MARGIN, _FARTHEST)
-    masks = [connected(distance <= radius, seeds)]
-    areas, radii = [float(masks[0].sum())], [radius]
+    areas, radii = [float(connected(distance <= radius, seeds).sum())], [radius]
     while (radius < farthest and areas[-1] < _WHOLE * distance.size) or len(radii) < 2:
         radius *= _MARGIN**2
         radii.append(radius)
-        masks.append(connected(distance <= radius, seeds))
-        areas.append(float(masks[-1].sum()))
+        areas.append(float(connected(distance <= radius, seeds).sum()))
     size, middle = np.array(areas), np.sqrt(np.array(radii[:-1]) * np.array(radii[1:]))
     if not size[-1]:
         return []
-    stability = size[:-1] / np.maximum(size[1:], 1.0)
+    stability = size[:-1] / (size[1:] + _UNSURE)
     whole = size[1:] >= _WHOLE * distance.size
     chosen: list[int] = []
     for one in np.lexsort((np.arange(len(stability)), -stability, whole)):
@@ -232,7 +248,8 @@ def grown(distance: Array, seeds: Sequence[Cell]) -> list[_Grown]:
             break
         if (np.minimum(between, others) < _SAME * np.maximum(between, others)).all() and len(chosen) < _MASKS:
             chosen.append(int(one))
-    return [_Grown(connected(distance <= middle[one], seeds), float(stability[one])) for one in chosen]
+    masks = [connected(distance <= middle[one], seeds) for one in chosen]
+    return [_Grown(mask, float(mask.sum()), float(stability[one])) for mask, one in zip(masks, chosen, strict=True)]
 
 
 def connected(inside: Cells, seeds: Iterable[Cell]) -> Cells:

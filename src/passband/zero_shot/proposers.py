@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from passband.entries import Entries
 from passband.progress import SilentStages, Stages
 from passband.recipe import PassbandError
+from passband.zero_shot.lattice import NAME as LATTICE
+from passband.zero_shot.lattice import LatticeProposer
 from passband.zero_shot.prompts import Embedding, Prompt, Proposer
 from passband.zero_shot.proposals import Proposals
 from passband.zero_shot.sam_generator import SamProposer, SamRecipe
@@ -72,7 +74,10 @@ def _mobile_sam(options: ProposerOptions) -> Proposer:
 #: One file and one entry add a method.
 PROPOSERS: Entries[ProposerEntry] = Entries(
     "proposer",
-    [ProposerEntry(name="mobile-sam", text="MobileSAM on onnxruntime, 45 MB of weights", build=_mobile_sam)],
+    [
+        ProposerEntry(name=LATTICE, text="local spectra and brightness; no weights", build=lambda _: LatticeProposer()),
+        ProposerEntry(name="mobile-sam", text="MobileSAM on onnxruntime, 45 MB of weights", build=_mobile_sam),
+    ],
 )
 
 
