@@ -104,8 +104,9 @@ def test_the_period_is_that_of_the_strongest_fringes() -> None:
     two = np.where(np.arange(SIDE)[:, None] < 60, fringes(7.0), 0.1 * noise(1.0))  # a thin film below vacuum
     assert strongest_period(two.astype(np.float32)) == pytest.approx(7.0, rel=0.05)
     assert strongest_period(noise(1.0)) is None
-    step = (10.0 * (np.arange(SIDE)[:, None] > 0.3 * np.arange(SIDE) + 90)).astype(np.float32)
-    assert strongest_period(gaussian_filter(step, 1.0) + noise(0.1)) is None
+    y, x = np.mgrid[:SIDE, :SIDE]
+    edge = (10.0 / (1.0 + np.exp((0.3 * x + 90 - y) / 1.5))).astype(np.float32)
+    assert strongest_period(edge + noise(0.1)) is None
     assert strongest_period(np.linspace(0, 5, SIDE, dtype=np.float32) + noise(0.1)) is None
     assert texture_scale(fringes(16.0, side=512) + noise(0.5, 512)).window == pytest.approx(80, abs=8)
 
