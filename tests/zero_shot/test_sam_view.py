@@ -42,7 +42,7 @@ def test_what_no_network_takes_is_one_line(image: np.ndarray, said: str) -> None
 
 def test_the_longest_side_fills_the_square_and_the_rest_is_zero_after_normalising() -> None:
     grey = np.full((30, 50), 200.0, dtype=np.float32)
-    view = View.of_image((30, 50), 100)
+    view = View((0, 0, 30, 50), 100)
     pixels = view.pixels(grey)
     assert view.filled == (60, 100)
     assert pixels.shape == (1, 3, 100, 100)
@@ -54,28 +54,31 @@ def test_the_longest_side_fills_the_square_and_the_rest_is_zero_after_normalisin
 
 def test_a_crop_shows_its_own_pixels() -> None:
     levels = RNG(1).uniform(0, 255, (64, 64)).astype(np.float32)
-    whole = View.of_image((32, 32), 32).pixels(np.ascontiguousarray(levels[8:40, 16:48]))
+    whole = View((0, 0, 32, 32), 32).pixels(np.ascontiguousarray(levels[8:40, 16:48]))
     assert torch.equal(View((8, 16, 40, 48), 32).pixels(levels), whole)
 
 
 def test_places_are_x_and_y_in_the_square() -> None:
     view = View((10, 20, 60, 120), 200)  # enlarged twice
-    np.testing.assert_allclose(view.places(np.array([[[10.0, 20.0], [35.0, 30.0]]])), [[[0.0, 0.0], [20.0, 50.0]]])
+    points = np.array([[[10.0, 20.0], [35.0, 30.0]]])
+    np.testing.assert_allclose(view.places(points), [[[0.0, 0.0], [20.0, 50.0]]])
+    np.testing.assert_allclose(View(view.crop, 200, True).places(points), [[[0.0, 0.0], [20.0, 100.0]]])
 
 
 @pytest.mark.parametrize("grid", [(64, 64), (256, 256), (40, 40)])
 def test_onto_the_grid_of_a_square_is_linear_interpolation(grid: tuple[int, int]) -> None:
     logits = torch.from_numpy(RNG(2).normal(size=(2, 3, 64, 64)))
-    values, rows, columns = View.of_image((512, 512), 1024).onto_grid(logits, grid, (512, 512))
+    values, rows, columns = View((0, 0, 512, 512), 1024).onto_grid(logits, grid, (512, 512))
     expected = interpolate(logits, grid, mode="bilinear", align_corners=False)
     torch.testing.assert_close(values, expected)
     assert (rows, columns) == (slice(0, grid[0]), slice(0, grid[1]))
 
 
+@pytest.mark.parametrize("stretched", [False, True])
 @pytest.mark.parametrize("crop", [(0, 0, 90, 160), (20, 40, 80, 150)])
-def test_a_mask_comes_back_to_where_it_was(crop: tuple[int, int, int, int]) -> None:
+def test_a_mask_comes_back_to_where_it_was(crop: tuple[int, int, int, int], stretched: bool) -> None:
     # what the square says of each of its places is that place; so each cell of the grid must be told its own
-    view, shape, grid = View(crop, 256), (90, 160), (45, 80)
+    view, shape, grid = View(crop, 256, stretched), (90, 160), (45, 80)
     middles = (torch.arange(64, dtype=torch.float64) + 0.5) * 4.0
     for axis, ramp in ((0, middles[:, None].expand(64, 64)), (1, middles[None, :].expand(64, 64))):
         values, rows, columns = view.onto_grid(ramp[None], grid, shape)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,6 @@ from numpy.typing import NDArray
 from passband.entries import Entries
 from passband.progress import SilentStages, Stages
 from passband.recipe import PassbandError
-from passband.zero_shot.lattice import NAME as LATTICE
-from passband.zero_shot.lattice import LatticeProposer
 from passband.zero_shot.prompts import Embedding, Prompt, Proposer
 from passband.zero_shot.proposals import Proposals
 from passband.zero_shot.sam_generator import SamProposer, SamRecipe
@@ -30,8 +29,8 @@ class ProposerOptions:
         How networks of Segment Anything's kind are asked.
     weights
         File or folder of weights, instead of those in the cache.
-    device
-        Of torch, where networks compute that can.
+    device, precision
+        Of torch, where networks compute that can; see `sam.TorchSam`.
     stages
         Told how far proposing is.
     """
@@ -39,6 +38,7 @@ class ProposerOptions:
     sam: SamRecipe = field(default_factory=SamRecipe)
     weights: Path | None = None
     device: str = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
     stages: Stages = field(default_factory=SilentStages)
 
 
@@ -71,12 +71,25 @@ def _mobile_sam(options: ProposerOptions) -> Proposer:
     return SamProposer(OnnxSam(), options.sam, options.stages)
 
 
+def _sam(name: str, text: str) -> ProposerEntry:
+    def build(options: ProposerOptions) -> Proposer:
+        from passband.zero_shot.sam import load_sam
+
+        network = load_sam(name, options.weights, device=options.device, precision=options.precision)
+        return SamProposer(network, options.sam, options.stages)
+
+    return ProposerEntry(name=name, text=text, build=build)
+
+
 #: One file and one entry add a method.
 PROPOSERS: Entries[ProposerEntry] = Entries(
     "proposer",
     [
-        ProposerEntry(name=LATTICE, text="local spectra and brightness; no weights", build=lambda _: LatticeProposer()),
         ProposerEntry(name="mobile-sam", text="MobileSAM on onnxruntime, 45 MB of weights", build=_mobile_sam),
+        _sam("sam-b", "Segment Anything, ViT-B, 375 MB of weights"),
+        _sam("sam-l", "Segment Anything, ViT-L, 1.2 GB of weights"),
+        _sam("sam-h", "Segment Anything, ViT-H, 2.6 GB of weights"),
+        _sam("sam", "Segment Anything, 1 or 2, of any size, from a file or folder of yours"),
     ],
 )
 

@@ -40,7 +40,7 @@ def embedded(network: MaskNetwork, view: View, levels: NDArray[np.float32]) -> T
 
 
 def _key(network: MaskNetwork, view: View, levels: NDArray[np.float32]) -> str:
-    digest = hashlib.sha256(f"{network.identity} {view.crop} {view.side} {levels.shape}".encode())
+    digest = hashlib.sha256(f"{network.identity} {view} {levels.shape}".encode())
     digest.update(np.ascontiguousarray(levels).data)
     return digest.hexdigest()
 

@@ -72,10 +72,12 @@ class SamProposer:
     def embed(self, image: NDArray[np.float32]) -> "SamEmbedding":
         """Look at an image (y, x); errors as `sam_view.grey_levels`."""
         levels = grey_levels(image)
-        return SamEmbedding(self, levels, embedded(self.network, self._view(levels), levels))
+        view = self.view((0, 0, levels.shape[0], levels.shape[1]))
+        return SamEmbedding(self, levels, embedded(self.network, view, levels))
 
-    def _view(self, levels: NDArray[np.float32]) -> View:
-        return View.of_image((levels.shape[0], levels.shape[1]), self.network.side)
+    def view(self, crop: Crop) -> View:
+        """How a crop comes before the network."""
+        return View(crop, self.network.side, self.network.stretches)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +118,7 @@ class SamEmbedding:
         total, done = sum(count**2 for count in counts), 0
         with self.proposer.stages.bar(self.proposer.name, unit="prompts") as bar:
             for (_, crop), count in zip(crops, counts, strict=True):
-                view, points = View(crop, self.proposer.network.side), point_grid(crop, count)
+                view, points = self.proposer.view(crop), point_grid(crop, count)
                 embedding = self.whole if crop == (0, 0, *self.shape) else self._embedding(view)
                 for start in range(0, len(points), recipe.batch):
                     part = points[start : start + recipe.batch]
@@ -138,8 +140,9 @@ class SamEmbedding:
         if prompt.box is not None:
             places += [prompt.box[:2], prompt.box[2:]]
             labels += [Label.UPPER_LEFT, Label.LOWER_RIGHT]
-        view = View.of_image(self.shape, self.proposer.network.side)
-        found = self._asked(view, self.whole, np.array([places]), np.array([labels], dtype=np.int64))
+        found = self._asked(
+            self.proposer.view((0, 0, *self.shape)), self.whole, np.array([places]), np.array([labels], dtype=np.int64)
+        )
         return _within_one(found.chosen(np.argsort(-found.quality, kind="stable")))
 
     def _embedding(self, view: View) -> Tensor:

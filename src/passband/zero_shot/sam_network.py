@@ -29,11 +29,14 @@ class MaskNetwork(Protocol):
         Tells these weights, and how they are computed with, from others: part of the key of kept embeddings.
     side
         Pixels of the square that it looks at.
+    stretches
+        Whether images that are no squares are stretched to one, or fill a part of it.
     """
 
     name: str
     identity: str
     side: int
+    stretches: bool
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Return the embedding (1, channels, rows, columns) of an image (1, 3, side, side), float32."""

@@ -43,7 +43,7 @@ class OnnxSam:
         The files are not on this machine, or are not the publisher's.
     """
 
-    side = 1024
+    side, stretches = 1024, False
 
     def __init__(self, name: str = "mobile-sam") -> None:
         weights, self._profile = WEIGHTS[name], _PROFILES[name]

@@ -1,7 +1,6 @@
 """How an image, or a crop of it, comes before a network of Segment Anything's kind, and masks come back onto a grid."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import torch
@@ -50,15 +49,13 @@ class View:
         In pixels of the image.
     side
         Pixels of the square that the network looks at; the crop is at its upper left, the rest is zero.
+    stretched
+        Whether the crop fills the square instead, whatever its shape.
     """
 
     crop: Crop
     side: int
-
-    @classmethod
-    def of_image(cls, shape: tuple[int, int], side: int) -> Self:
-        """Return the view of a whole image of (y, x) pixels."""
-        return cls((0, 0, *shape), side)
+    stretched: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,6 +65,8 @@ class View:
     @property
     def filled(self) -> tuple[int, int]:
         """Rows and columns of the square that the crop fills."""
+        if self.stretched:
+            return self.side, self.side
         scale = self.side / max(self.size)
         rows, columns = (max(1, int(length * scale + 0.5)) for length in self.size)
         return rows, columns
