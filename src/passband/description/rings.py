@@ -1,4 +1,4 @@
-"""RingFaces of a sheet, such as the five- and sevenfold ones of graphene: the faces of its bonds drawn in the plane."""
+"""Rings of a sheet, such as the five- and sevenfold ones of graphene: the faces of its bonds drawn in the plane."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -37,6 +37,20 @@ class RingFaces:
     def counts(self) -> dict[int, int]:
         """Return how many rings there are of each size, by size."""
         return dict(sorted(Counter(len(ring) for ring in self.atoms).items()))
+
+    def membership(self, count: int) -> list[str]:
+        """Return of each of `count` atoms the sizes of its rings, as "5-6-7"; "6-6-hole" beside a hole.
+
+        An atom in no ring has "". At the edge of the sheet there are fewer rings than in it.
+        """
+        sizes: list[list[str]] = [[] for _ in range(count)]
+        for ring in sorted(self.atoms, key=len):
+            for atom in ring:
+                sizes[atom].append(str(len(ring)))
+        for hole in self.holes:
+            for atom in set(hole):
+                sizes[atom].append("hole")
+        return ["-".join(one) for one in sizes]
 
 
 def find_rings(positions: ArrayLike, bonds: NDArray[np.intp], *, largest: int = LARGEST) -> RingFaces:
