@@ -9,9 +9,10 @@ from tests.latent.scenes import angle_errors, lone_object, patches_of, three_fol
 from passband.latent.angle_prior import UniformAngle
 from passband.latent.encoders import EncoderKind
 from passband.latent.likelihood import BernoulliPixels
+from passband.latent.patch_training import TRAINING
 from passband.latent.rvae import RotationInvariantVAE
 from passband.latent.rvae_model import load_rvae
-from passband.latent.rvae_training import TRAINING, train_rvae
+from passband.latent.rvae_training import train_rvae
 from passband.recipe import PassbandError
 from passband.segmentation.weights import ModelError
 from passband.training import TrainingError

@@ -41,7 +41,7 @@ def test_a_parent_goes_where_its_parts_cover_it() -> None:
     left, right = box(0, 100, 0, 45), box(0, 100, 45, 90)
     assert fates(both, left, right) == ["compound", "kept", "kept"]
     assert fates(both, left, box(0, 100, 45, 70)) == ["kept", "kept", "kept"]  # 78 % are covered
-    assert fates(both, left, left & ~box(0, 12, 0, 45), box(0, 100, 45, 70)).count("compound") == 0  # no part twice
+    assert fates(both, left, left & ~box(0, 20, 0, 45), box(0, 100, 45, 70)).count("compound") == 0  # no part twice
 
 
 def test_parts_that_are_too_small_do_not_make_a_compound() -> None:
@@ -56,6 +56,12 @@ def test_a_part_of_a_compound_may_be_a_compound_itself() -> None:
     assert fates(*masks) == ["compound", "compound", "kept", "kept", "kept"]
 
 
+def test_the_largest_compound_is_taken_apart_first() -> None:
+    strips = [box(0, 90, 10 * number, 10 * number + 10) for number in range(5)]  # parts of the half, not of the whole
+    masks = [box(0, 90, 0, 100), box(0, 90, 0, 55), box(0, 90, 55, 100), *strips]
+    assert fates(*masks, rules=Removal(compound_child=0.15)) == ["compound", "compound", *["kept"] * 6]
+
+
 def test_a_material_encircled_by_another_stays_and_a_tiny_child_goes() -> None:
     inside, speck = box(60, 90, 10, 60), box(60, 70, 80, 90)
     assert fates(OTHER, inside, speck) == ["kept", "kept", "tiny child"]
@@ -68,6 +74,7 @@ def test_a_tiny_child_stays_where_its_parent_went() -> None:
 
 def test_an_island_needs_half_a_percent_of_the_image() -> None:
     assert fates(HALF, box(60, 67, 0, 7), box(60, 68, 20, 28)) == ["kept", "tiny island", "kept"]
+    assert fates(HALF, box(60, 68, 0, 8), box(60, 66, 0, 6)) == ["kept"] * 3  # a large child is none
 
 
 def test_a_mask_of_nearly_everything_stays_only_alone() -> None:

@@ -6,69 +6,42 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field, JsonValue
+from pydantic import Field
 from torch import nn
 
 from passband.latent.learner import elbo
-from passband.latent.patches import LARGEST_SIDE, Patches, Scaling, checked
+from passband.latent.manifold import content_grid
+from passband.latent.patch_model import PatchCard, PatchModel, PatchNetwork, read_model
+from passband.latent.patches import Patches, checked
 from passband.latent.rvae import RVAE, RotationInvariantVAE
-from passband.recipe import Recipe
-from passband.segmentation.saving import load_network, read_card_as, save_network
 
 
-class PatchNetwork(Recipe):
-    """The recipe of a network for patches of one shape, as weights are compared with it."""
+class RVAENetwork(PatchNetwork):
+    """A rotation-invariant autoencoder for patches of one shape."""
 
     recipe: RotationInvariantVAE
-    shape: tuple[int, int]
-
-    def may_have(self, shapes: object) -> bool:
-        """Whether its tensors are no larger than any that are asked for here."""
-        del shapes
-        return max(self.shape) <= LARGEST_SIDE
 
     def build(self) -> nn.Module:
         """Build the network; its random start comes from torch's global generator."""
         return RVAE(self.recipe, self.shape)
 
-    def build_meta(self) -> nn.Module:
-        """Build it without the numbers of its tensors."""
-        return self.build().to("meta")
 
-
-class RVAECard(Recipe):
-    """What must be known of a trained autoencoder.
+class RVAECard(PatchCard):
+    """What must be known of a trained autoencoder, beside what every network for patches has.
 
     Attributes
     ----------
     network
         Its recipe and the shape of its patches.
-    offset, gain
-        A patch is (value − offset) / gain of the image to the network; 0 and 1 for maps of probability.
-    pixel_size
-        Of patches, Å; None where it is not known.
-    training
-        Recipe of its training, as plain values.
-    patches
-        How many it was trained on.
     bound_nats
-        Mean parts of the evidence lower bound over these, for densities in the units of the image.
+        Mean parts of the evidence lower bound over the patches, for densities in the units of the image.
     collapsed
         Latents that say nothing.
-    seconds
-        That the training took.
     """
 
-    network: PatchNetwork
-    offset: float = 0.0
-    gain: float = Field(default=1.0, gt=0.0)
-    pixel_size: float | None = None
-    training: dict[str, JsonValue] = Field(default={})
-    patches: int = 0
+    network: RVAENetwork
     bound_nats: dict[str, float] = Field(default={})
     collapsed: tuple[str, ...] = ()
-    seconds: float = 0.0
-    weights_sha256: str = ""
 
     @property
     def elbo_nats(self) -> float:
@@ -94,11 +67,8 @@ class Latents:
     content_deviation: NDArray[np.float64]
 
 
-class RVAEModel:
+class RVAEModel(PatchModel[RVAE, RVAECard]):
     """A trained network and its card."""
-
-    def __init__(self, network: RVAE, card: RVAECard) -> None:
-        self.network, self.card = network.eval(), card
 
     def encode(self, images: ArrayLike, classes: NDArray[np.int64] | None = None) -> Latents:
         """Return the latents of patches, (n, h, w) or with a channel of 1, in the units of the image."""
@@ -106,8 +76,7 @@ class RVAEModel:
         recipe, half = self.network.recipe, max(1.0, 0.5 * (max(self.card.network.shape) - 1))
         found: list[tuple[NDArray[np.float64], ...]] = []
         with torch.no_grad():
-            scaling = Scaling(self.card.offset, self.card.gain)
-            for batch in Patches(patches, classes, scaling=scaling).in_turn():
+            for batch in Patches(patches, classes, scaling=self.card.scaling).in_turn():
                 one = self.network.posterior(batch.images.to(self.network.places.device), batch.classes)
                 spread = self.network.deviations(one)
                 shift = half * one.shift.flip(1) if recipe.shift else torch.zeros_like(one.shift)
@@ -124,24 +93,14 @@ class RVAEModel:
 
         They go from −`reach` to `reach`, by default 90 % of the prior; further latents are 0.
         """
-        steps = torch.linspace(-reach, reach, side)
-        second, first = torch.meshgrid(steps, steps, indexing="ij")
-        content = torch.zeros(side * side, self.network.recipe.content)
-        for column, values in enumerate((first, second)[: self.network.recipe.content]):
-            content[:, column] = values.flatten()
-        told = torch.zeros(side * side, dtype=torch.long) if self.network.recipe.classes else None
+        recipe, device = self.network.recipe, self.network.places.device
+        content = content_grid([-reach] * recipe.content, [reach] * recipe.content, side).to(device)
+        told = torch.zeros(side * side, dtype=torch.long, device=device) if recipe.classes else None
         with torch.no_grad():
             drawn = self.network.draw(content, classes=told) * self.card.gain + self.card.offset
-        return drawn.reshape(side, side, *self.card.network.shape).numpy()
-
-    def save(self, directory: str | Path) -> "RVAEModel":
-        """Write weights and card into a folder."""
-        return RVAEModel(self.network, save_network(directory, self.network, self.card.network, self.card))
+        return drawn.reshape(side, side, *self.card.network.shape).cpu().numpy()
 
 
 def load_rvae(directory: str | Path) -> RVAEModel:
     """Read a model that `RVAEModel.save` wrote; ModelError where a file is missing, altered or of another network."""
-    card = read_card_as(RVAECard, directory)
-    network = load_network(directory, card.network, card.weights_sha256)
-    assert isinstance(network, RVAE)
-    return RVAEModel(network, card)
+    return RVAEModel(*read_model(directory, RVAECard, RVAE))

@@ -10,12 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from passband.latent.learner import LatentLearner, asleep, mean_bound
 from passband.latent.likelihood import BernoulliPixels
-from passband.latent.patches import Patches, checked, fingerprint, scaling_of
+from passband.latent.patch_training import TRAINING, built, fit_patches
+from passband.latent.patches import Patches, checked, scaling_of
 from passband.latent.rvae import RVAE, RotationInvariantVAE
-from passband.latent.rvae_model import PatchNetwork, RVAECard, RVAEModel
-from passband.training import FitOptions, TrainingProgress, TrainingRecipe, fit
-
-TRAINING = TrainingRecipe(epochs=40, batch_size=100, optimiser="adam", learning_rate=2e-3, schedule="cosine")
+from passband.latent.rvae_model import RVAECard, RVAEModel, RVAENetwork
+from passband.training import TrainingProgress, TrainingRecipe
 
 
 def train_rvae(
@@ -53,16 +52,10 @@ def train_rvae(
     patches = checked(images)
     scaling = scaling_of(patches, probabilities=isinstance(recipe.likelihood, BernoulliPixels))
     batches = Patches(patches, classes, scaling=scaling, seed=training.seed)
-    size = min(training.batch_size, len(patches))
-    training = training.model_copy(
-        update={"batch_size": size, "steps_per_epoch": batches.steps(size), "validate_every": training.epochs}
-    )
-    architecture = PatchNetwork(recipe=recipe, shape=(patches.shape[1], patches.shape[2]))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(training.seed)
-        network = RVAE(recipe, architecture.shape)
-    options = FitOptions(progress=progress, identity=f"{architecture.identity}:{fingerprint(patches)}")
-    history = fit(LatentLearner(network), batches, {}, training, directory, options)
+    architecture = RVAENetwork(recipe=recipe, shape=(patches.shape[1], patches.shape[2]))
+    network = built(architecture, training.seed)
+    assert isinstance(network, RVAE)
+    done = fit_patches(LatentLearner(network), batches, architecture, directory, training, progress)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
         parts = mean_bound(network, batches.in_turn())
@@ -71,10 +64,10 @@ def train_rvae(
         network=architecture,
         offset=scaling.offset,
         gain=scaling.gain,
-        training=training.model_dump(mode="json"),
+        training=done.training.model_dump(mode="json"),
         patches=len(patches),
         bound_nats=parts,
         collapsed=asleep(network, parts),
-        seconds=history.seconds,
+        seconds=done.seconds,
     )
     return RVAEModel(network, card).save(directory)

@@ -59,14 +59,24 @@ class Proposals:
         return len(self.masks)
 
     @classmethod
-    def of_masks(cls, masks: ArrayLike, *, quality: ArrayLike | None = None, source: str = "given") -> Self:
-        """Return anybody's masks, (n, y, x), booleans or numbers above 0; qualities are 1 where not known."""
+    def of_masks(
+        cls,
+        masks: ArrayLike,
+        *,
+        quality: ArrayLike | None = None,
+        source: str = "given",
+        shape: tuple[int, int] | None = None,
+    ) -> Self:
+        """Return anybody's masks, (n, y, x), booleans or numbers above 0.
+
+        Qualities are 1 where not known; the shape of the image is that of the masks where it is not given.
+        """
         array = np.asarray(masks) > 0
         if array.ndim != 3:
             raise PassbandError(f"masks of shape {array.shape} must be (n, y, x); write masks[None] for a single one")
         count = len(array)
         known = np.ones(count) if quality is None else np.asarray(quality, dtype=np.float64)
-        return cls(array, known, np.ones(count), (source,) * count, (array.shape[1], array.shape[2]))
+        return cls(array, known, np.ones(count), (source,) * count, shape or (array.shape[1], array.shape[2]))
 
     @property
     def grid(self) -> tuple[int, int]:

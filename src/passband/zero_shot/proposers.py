@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from passband.entries import Entries
 from passband.progress import SilentStages, Stages
 from passband.recipe import PassbandError
+from passband.zero_shot.lattice import NAME as LATTICE
+from passband.zero_shot.lattice import LatticeProposer
 from passband.zero_shot.prompts import Embedding, Prompt, Proposer
 from passband.zero_shot.proposals import Proposals
 from passband.zero_shot.sam_generator import SamProposer, SamRecipe
@@ -85,6 +87,7 @@ def _sam(name: str, text: str) -> ProposerEntry:
 PROPOSERS: Entries[ProposerEntry] = Entries(
     "proposer",
     [
+        ProposerEntry(name=LATTICE, text="local spectra and brightness; no weights", build=lambda _: LatticeProposer()),
         ProposerEntry(name="mobile-sam", text="MobileSAM on onnxruntime, 45 MB of weights", build=_mobile_sam),
         _sam("sam-b", "Segment Anything, ViT-B, 375 MB of weights"),
         _sam("sam-l", "Segment Anything, ViT-L, 1.2 GB of weights"),

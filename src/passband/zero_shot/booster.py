@@ -1,0 +1,153 @@
+"""From masks that somebody proposed to a map of materials: removal, merging by texture, partition, each stage kept."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import NonNegativeFloat, PositiveFloat
+
+from passband.recipe import PassbandError, Recipe
+from passband.zero_shot.flattening import flattened
+from passband.zero_shot.merging import CropLabeller, Merged, Merging, merge
+from passband.zero_shot.objective import TRADE_OFF, Objective, objective
+from passband.zero_shot.partition import Partition, Partitioning, partition
+from passband.zero_shot.proposals import Proposals
+from passband.zero_shot.removal import Removal, Removed, remove, sampled_masks
+
+GRID = 256  # cells of the longest side, on which crops are placed and masks compared
+
+WINDOW = 60  # pixels, of the paper's crops
+
+
+class Booster(Recipe):
+    """What the booster does.
+
+    Attributes
+    ----------
+    removal, merging, partitioning
+        Rules of the stages.
+    crop
+        Side of crops, in windows.
+    trade_off
+        Of the objective that is reported: overlap that one mask more must bring.
+    """
+
+    removal: Removal = Removal()
+    merging: Merging = Merging()
+    partitioning: Partitioning = Partitioning()
+    crop: PositiveFloat = 1.0
+    trade_off: NonNegativeFloat = TRADE_OFF
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Masks after one step.
+
+    Attributes
+    ----------
+    name
+        "proposals", "removal" or "merging".
+    masks
+        Those that are left, (n, rows, columns).
+    objective
+        Their worth, the proposals being what they stand for.
+    """
+
+    name: str
+    masks: NDArray[np.bool_]
+    objective: Objective
+
+
+@dataclass(frozen=True, eq=False)
+class Boosted:
+    """Result for one image.
+
+    Attributes
+    ----------
+    stages
+        In their order.
+    removed
+        What became of each proposal.
+    merged
+        Materials of the masks that removal left; None where it left none.
+    partition
+        The map of materials.
+    side
+        Of crops, pixels.
+    """
+
+    stages: tuple[Stage, ...]
+    removed: Removed
+    merged: Merged | None
+    partition: Partition
+    side: int
+
+
+def boost(
+    image: NDArray[np.float32],
+    proposals: Proposals,
+    *,
+    window: int = WINDOW,
+    rules: Booster | None = None,
+    pixel_size: float | None = None,
+    labeller: CropLabeller | None = None,
+) -> Boosted:
+    """Make a map of materials from proposed masks.
+
+    Parameters
+    ----------
+    image
+        (y, x), in any units.
+    proposals
+        Masks of it, which may overlap.
+    window
+        Pixels that hold some periods of the lattice, as a lattice proposer's windows do.
+    rules
+        Default `Booster()`.
+    pixel_size
+        Å; for textures that need it.
+    labeller
+        What knows the materials already (the supervised booster); without one the image's own crops are grouped.
+
+    Raises
+    ------
+    PassbandError
+        More materials are asked for than masks are left, or the masks are of an image of another size.
+    """
+    rules = rules or Booster()
+    if image.shape != proposals.shape:
+        raise PassbandError(
+            f"an image of {image.shape} (y, x) and masks of one of {proposals.shape}; propose masks for this image"
+        )
+    side = max(2, min(round(rules.crop * window), *image.shape))
+    normal = (image - image.mean(dtype=np.float64)) / max(float(image.std(dtype=np.float64)), 1e-12)
+    normal = normal.astype(np.float32)
+    removed = remove(proposals, rules.removal)
+    left = proposals.chosen(removed.kept)
+    labels, coarse = _numbered(left)
+    if coarse.any():
+        merged = merge(normal, coarse, side=side, pixel_size=pixel_size, rules=rules.merging, labeller=labeller)
+        found = partition(normal, labels, merged, side=side, pixel_size=pixel_size, rules=rules.partitioning)
+        number = np.concatenate([[-1], merged.material])[labels]
+    else:
+        merged, number = None, np.full(labels.shape, -1)
+        found = Partition(np.zeros(image.shape, np.uint16), np.zeros(labels.shape), 0)
+    groups = Proposals.of_masks(number == np.unique(number[number >= 0])[:, None, None], shape=proposals.shape)
+    steps = (("proposals", proposals), ("removal", left), ("merging", groups))
+    reference = sampled_masks(proposals, GRID)
+    stages = tuple(
+        Stage(name, step.masks, objective(sampled_masks(step, GRID), reference, trade_off=rules.trade_off))
+        for name, step in steps
+    )
+    return Boosted(stages, removed, merged, found, side)
+
+
+def _numbered(masks: Proposals) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Flatten masks, on their grid and on a coarse one, numbered from 1 without those that others hide."""
+    longest = max(masks.grid)
+    rows, columns = (max(1, side * min(GRID, longest) // longest) for side in masks.grid)
+    coarse = flattened(masks.on_grid((rows, columns)))
+    seen = np.unique(coarse[coarse > 0])
+    numbers = np.zeros(len(masks) + 1, dtype=np.int64)
+    numbers[seen] = np.arange(1, len(seen) + 1)
+    return numbers[flattened(masks)], numbers[coarse]

@@ -1,0 +1,197 @@
+"""Masks of one material merge, and the number of materials is told: crops, groups and votes on drawn cross-sections."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tests.zero_shot.scenes import OBLONG, SQUARE, TURNED, VACUUM, Drawn, bands, draw, pieces
+
+from passband.recipe import PassbandError
+from passband.zero_shot.clusters import Cloud
+from passband.zero_shot.crops import sample_crops
+from passband.zero_shot.flattening import flattened
+from passband.zero_shot.merging import Merged, Merging, merge
+
+SHAPE = (240, 240)
+SIDE = 36
+PIECES = 4  # of every band
+
+
+def normal(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    return (image - image.mean()) / image.std()
+
+
+def merged(materials: list[Drawn], rules: Merging | None = None, *, noise: float = 0.3, seed: int = 0) -> Merged:
+    """Merge the pieces of bands of materials, of unlike height, PIECES of each band one after the other."""
+    edges = [round(240 * (number + 0.9) / (len(materials) + 0.2)) for number in range(len(materials) - 1)]
+    labels = bands(SHAPE, edges)
+    image = normal(draw(labels, materials, noise=noise, seed=seed))
+    return merge(image, flattened(pieces(labels, PIECES)), side=SIDE, rules=rules)
+
+
+def of_bands(result: Merged) -> list[list[int]]:
+    """Materials of the pieces of each band."""
+    return [sorted(set(band.tolist())) for band in result.material.reshape(-1, PIECES)]
+
+
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize(
+    "materials",
+    [
+        [SQUARE, OBLONG],
+        [SQUARE, TURNED],
+        [SQUARE, replace(SQUARE, base=0.15)],  # one lattice, two brightnesses, as La:SrTiO3 and SrTiO3
+        [SQUARE, OBLONG, VACUUM],
+    ],
+)
+def test_pieces_of_a_material_merge_and_materials_do_not(materials: list[Drawn], given: bool) -> None:
+    found = of_bands(merged(materials, Merging(materials=len(materials) if given else None)))
+    assert all(len(band) == 1 for band in found)
+    assert sorted(band[0] for band in found) == list(range(len(materials)))
+
+
+def wedge(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Thickness that grows down the image."""
+    return image * np.linspace(0.7, 1.3, len(image), dtype=np.float32)[:, None]
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "materials", [[SQUARE, replace(SQUARE, shift=0.5)], [VACUUM, VACUUM]], ids=["antiphase", "noise"]
+)
+def test_one_material_in_several_masks_is_one(materials: list[Drawn], noise: float, seed: int) -> None:
+    assert merged(materials, noise=noise, seed=seed).labeller.materials == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_gradient_is_no_second_material(seed: int) -> None:
+    labels = bands((900, 150), [300, 600])  # masks so large that the crops of one reach nearly to those of the next
+    image = normal(wedge(draw(np.zeros((900, 150), np.int64), [replace(SQUARE, base=1.0)], seed=seed)))
+    assert merge(image, flattened(pieces(labels, 1)), side=SIDE).labeller.materials == 1
+
+
+def test_two_given_materials_stay_two_where_a_gradient_runs_over_them() -> None:
+    labels = bands(SHAPE, [140])
+    image = normal(wedge(draw(labels, [replace(SQUARE, base=1.0), replace(OBLONG, base=1.0)])))
+    assert of_bands(merge(image, flattened(pieces(labels, PIECES)), side=SIDE, rules=Merging(materials=2))) in (
+        [[0], [1]],
+        [[1], [0]],
+    )
+
+
+BRIGHTER = replace(SQUARE, base=0.15)
+STRIP = replace(SQUARE, base=1.0)  # what overlaps at an interface may look like
+
+
+@pytest.mark.parametrize("materials", [2, None])
+def test_strips_that_hold_no_crop_make_no_group(materials: int | None) -> None:
+    # the trap: with their crops in the fit the strips are one group and both materials the other
+    labels = bands((400, 300), [94, 104, 198, 208, 302, 312])  # one material, strip, the other, strip, and so on
+    image = normal(draw(labels, [SQUARE, STRIP, BRIGHTER, STRIP, SQUARE, STRIP, BRIGHTER]))
+    masks = flattened(pieces(labels, PIECES))
+    found = merge(image, masks, side=SIDE, rules=Merging(materials=materials))
+    first, _, second, _, third, _, fourth = of_bands(found)
+    assert first == third
+    assert second == fourth
+    assert first != second
+    assert len(first) == len(second) == 1
+    assert found.whole.reshape(-1, PIECES).all(1).tolist() == [True, False] * 3 + [True]
+    captured = of_bands(merge(image, masks, side=SIDE, rules=Merging(materials=2, whole=0.2)))
+    assert captured[0] == captured[2] != captured[1]  # so the scene shows the trap
+
+
+def test_a_film_that_holds_no_crop_is_a_material_where_so_many_are_asked_for() -> None:
+    labels = bands(SHAPE, [90, 120])
+    image = normal(draw(labels, [SQUARE, replace(TURNED, base=0.3), OBLONG]))
+    found = merge(image, flattened(pieces(labels, 1)), side=40, rules=Merging(materials=3))
+    assert found.whole.tolist() == [True, False, True]
+    assert len(set(found.material.tolist())) == 3
+
+
+def test_the_first_material_has_the_largest_area_and_each_has_a_mask() -> None:
+    found = merged([SQUARE, OBLONG], Merging(materials=2))
+    assert of_bands(found) == [[1], [0]]  # the second band is the higher one
+    many = merged([SQUARE, OBLONG], Merging(materials=6))
+    assert sorted(set(many.material.tolist())) == list(range(many.labeller.materials))
+
+
+def test_confidence_is_the_share_of_crops_that_agree() -> None:
+    labels = bands(SHAPE, [120])
+    image = normal(draw(labels, [SQUARE, OBLONG], noise=0.05))
+    half_and_half = np.where(np.arange(240)[:, None] < 120, 1, 2) * np.ones(SHAPE, np.int64)
+    half_and_half[60:180, 160:] = 3  # a mask over both
+    found = merge(image, half_and_half, side=SIDE, rules=Merging(materials=2, crops=100))
+    assert found.confidence[:2].tolist() == [1.0, 1.0]
+    assert 0.5 <= found.confidence[2] <= 0.75
+
+
+def test_the_same_seed_gives_the_same_materials() -> None:
+    one, other = (merged([SQUARE, OBLONG], noise=1.0) for _ in range(2))
+    assert (one.material == other.material).all()
+    assert (one.confidence == other.confidence).all()
+
+
+def test_more_materials_than_masks_are_refused() -> None:
+    with pytest.raises(PassbandError, match="materials=9 but 8 masks are left"):
+        merged([SQUARE, OBLONG], Merging(materials=9))
+
+
+def test_a_constant_image_is_one_material() -> None:
+    image = np.zeros(SHAPE, np.float32)
+    masks = flattened(pieces(bands(SHAPE, [120]), 2))
+    assert merge(image, masks, side=SIDE).labeller.materials == 1
+    assert merge(image, masks, side=SIDE, rules=Merging(materials=2)).labeller.materials == 1
+
+
+def test_crops_lie_in_their_masks_and_in_the_image() -> None:
+    labels = np.zeros((64, 64), np.int64)  # cells of 4 pixels
+    labels[:32], labels[32:, :40], labels[40:44, 50:54] = 1, 2, 3
+    crops = sample_crops(labels, (256, 256), side=32, count=15, whole=0.9, generator=np.random.default_rng(1))
+    assert np.bincount(crops.mask).tolist() == [15, 15, 1]
+    assert (crops.corners >= 0).all()
+    assert (crops.corners <= 224).all()
+    full = np.kron(labels, np.ones((4, 4), np.int64))
+    cut = [full[y : y + 32, x : x + 32] for y, x in crops.corners]
+    true = np.array([(one == mask + 1).mean() for one, mask in zip(cut, crops.mask, strict=True)])
+    assert (true[crops.mask < 2] >= 0.9 - 4 / 32).all()  # a corner is known to one cell
+    np.testing.assert_allclose(true, crops.inside, atol=2 * 4 / 32)
+    assert len({tuple(corner) for corner in crops.corners.tolist()}) == 31
+
+
+def test_an_image_smaller_than_a_crop_is_refused() -> None:
+    with pytest.raises(PassbandError, match="holds no crop of 40"):
+        sample_crops(
+            np.ones((8, 8), np.int64), (30, 30), side=40, count=1, whole=1.0, generator=np.random.default_rng()
+        )
+
+
+def cloud(places: NDArray[np.float64], *, noise: float = 0.0) -> Cloud:
+    return Cloud(places, np.ones(len(places)), np.full(places.shape[1], noise))
+
+
+def test_ashmans_d_of_two_normal_clusters_is_their_distance() -> None:
+    places = np.random.default_rng(0).normal(size=(4000, 2))
+    places[2000:, 0] += 8.0
+    assert cloud(places).clusters(2, seed=0).separation == pytest.approx(8.0, rel=0.03)
+    assert cloud(places, noise=2.0).clusters(2, seed=0).separation == pytest.approx(4.0, rel=0.03)
+
+
+@pytest.mark.parametrize(("shape", "known"), [("normal", 2.65), ("uniform", 12**0.5)])
+def test_halves_of_one_cluster_are_less_apart_than_two_materials_must_be(shape: str, known: float) -> None:
+    # √12 = 3.46 for a uniform distribution; for a normal one 2·√(2/π) / √(1 − 2/π) = 2.65
+    generator = np.random.default_rng(0)
+    places = generator.normal(size=(4000, 1)) if shape == "normal" else generator.random((4000, 1))
+    halves = cloud(places).clusters(2, seed=0).separation
+    assert halves == pytest.approx(known, rel=0.03)
+    assert halves < Merging().separation
+    assert len(cloud(places).well_separated(most=5, separation=Merging().separation, seed=0).centres) == 1
+
+
+def test_crops_that_show_the_same_pixels_do_not_make_their_mask_another_material() -> None:
+    # each mask holds hardly more than a crop, so that its crops agree by themselves
+    labels = bands((240, 240), [120])
+    for seed in range(4):
+        image = normal(draw(labels, [SQUARE, replace(SQUARE, base=0.15)], seed=seed))
+        assert merge(image, flattened(pieces(labels, 5)), side=SIDE).labeller.materials == 2
