@@ -24,7 +24,8 @@ Cells = NDArray[np.bool_]
 _MARGIN = 1.07  # a radius is compared with those 7 % to either side
 _NEAREST, _FARTHEST = 1.0, 200.0  # radii that are tried, units of noise
 _UNSURE = 1.0  # cells by which no mask is known better: a single one is not stable
-_CORE = 3.0  # radius of what is so like a seed that it needs no seed of its own
+_CORE = 3.0  # radius of what is so like a seed that it needs no seed of its own,
+_CORE_SPREAD = 2.0  # and in units of how much the seed's surroundings differ from it
 _WHOLE = 0.95  # of the image: a mask is everything
 _MASKS = 3  # for each prompt, as Segment Anything has them
 _SAME = 0.9  # IoU of two masks that are one
@@ -128,7 +129,7 @@ class LatticeEmbedding:
         distance = np.where(inside, distance, np.inf)
         for place in prompt.avoid:
             distance[self._distance(self._cell(place)) < distance] = np.inf
-        return self._proposals(grown(distance, seeds))
+        return self._proposals(grown(distance, seeds, nearest=min(self._spread(seed) for seed in seeds)))
 
     def everything(self) -> Proposals:
         """Masks of whatever there is: grown from where the image changes least, until like places cover it."""
@@ -140,22 +141,40 @@ class LatticeEmbedding:
             for seed in seeds:
                 if covered[seed] or not left:
                     continue
-                distance = self._distance(seed)
-                for new in grown(distance, [seed]):
+                distance, spread = self._distance(seed), self._spread(seed)
+                for new in grown(distance, [seed], nearest=spread):
                     found = _with(found, new)
-                covered |= connected(distance <= _CORE, [seed])
+                covered |= connected(distance <= max(_CORE, _CORE_SPREAD * spread), [seed])
                 covered[seed] = True
                 left -= 1
-            seeds = middles(~covered)
+            seeds = middles(~covered, max(2, self._reach))
         return kept(self._proposals(found), self.recipe.filters)
 
     @cached_property
     def _change(self) -> Array:
         return local_change(self.features)
 
+    @property
+    def _reach(self) -> int:
+        """Cells around a place that a window there shows; what is small beside a window where there is no lattice."""
+        return 1 if self.scale.period is None else max(1, round(0.5 * self.scale.window / self.scale.cell))
+
+    def _spread(self, cell: Cell) -> float:
+        """Median distance of the features around a cell from that cell's: noise is not the same everywhere."""
+        y, x, reach = *cell, self._reach
+        around = self.features[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1]
+        away = np.square(around - self._reference(cell)).sum(2)
+        return max(_NEAREST, float(np.sqrt(np.median(away))))
+
+    def _reference(self, cell: Cell) -> Array:
+        """Return the median of the features of the 3 × 3 cells around one."""
+        y, x = cell
+        near = self.features[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
+        return np.asarray(np.median(near.reshape(-1, near.shape[2]), axis=0), dtype=np.float32)
+
     def _calm_places(self) -> list[Cell]:
         """Cells around which the features change less than around their neighbours, the calmest first."""
-        low = np.argwhere(self._change == minimum_filter(self._change, 5, mode="nearest"))
+        low = np.argwhere(self._change == minimum_filter(self._change, 2 * max(2, self._reach) + 1, mode="nearest"))
         order = np.argsort(self._change[tuple(low.T)], kind="stable")
         return [(int(y), int(x)) for y, x in low[order]]
 
@@ -189,11 +208,8 @@ class LatticeEmbedding:
         return int(y[best]), int(x[best])
 
     def _distance(self, cell: Cell) -> Array:
-        """Distance of the features of every cell from the median of those around one."""
-        y, x = cell
-        near = self.features[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
-        reference = np.median(near.reshape(-1, near.shape[2]), axis=0)
-        return np.asarray(np.sqrt(np.square(self.features - reference).sum(2)), dtype=np.float32)
+        """Distance of the features of every cell from those at one."""
+        return np.asarray(np.sqrt(np.square(self.features - self._reference(cell)).sum(2)), dtype=np.float32)
 
     def _proposals(self, found: Sequence[_Grown]) -> Proposals:
         masks = np.array([one.mask for one in found], dtype=np.bool_).reshape(-1, *self.grid)
@@ -216,7 +232,7 @@ def _same(new: _Grown, old: _Grown) -> bool:
     return float((new.mask & old.mask).sum()) > _SAME * float((new.mask | old.mask).sum())
 
 
-def grown(distance: Array, seeds: Sequence[Cell]) -> list[_Grown]:
+def grown(distance: Array, seeds: Sequence[Cell], *, nearest: float = _NEAREST) -> list[_Grown]:
     """Regions connected to seeds at those radii where a radius 7 % smaller or larger makes the least difference.
 
     Up to three, the most stable first; everything only where nothing else is to be had.
@@ -227,8 +243,10 @@ def grown(distance: Array, seeds: Sequence[Cell]) -> list[_Grown]:
         (rows, columns), of the features from those of the seeds; infinite where a region may not be.
     seeds
         Cells.
+    nearest
+        Smallest radius that is tried.
     """
-    radius = max(_NEAREST, *(float(distance[seed]) for seed in seeds if np.isfinite(distance[seed])), 0.0)
+    radius = max(nearest, *(float(distance[seed]) for seed in seeds if np.isfinite(distance[seed])), 0.0)
     farthest = min(float(distance[np.isfinite(distance)].max(initial=0.0)) * _MARGIN, _FARTHEST)
     areas, radii = [float(connected(distance <= radius, seeds).sum())], [radius]
     while (radius < farthest and areas[-1] < _WHOLE * distance.size) or len(radii) < 2:
@@ -261,9 +279,9 @@ def connected(inside: Cells, seeds: Iterable[Cell]) -> Cells:
     return np.asarray(held[parts])
 
 
-def middles(mask: Cells) -> list[Cell]:
-    """Deepest cell of each part of a mask that holds a square of two cells, of the largest part first."""
-    wide = binary_opening(mask, np.ones((2, 2), dtype=np.bool_))
+def middles(mask: Cells, side: int) -> list[Cell]:
+    """Deepest cell of each part of a mask that holds a square of `side` cells, of the largest part first."""
+    wide = binary_opening(mask, np.ones((side, side), dtype=np.bool_))
     parts, count = label(wide)
     if not count:
         return []
