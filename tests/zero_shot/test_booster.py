@@ -10,7 +10,7 @@ from tests.zero_shot.scenes import OBLONG, SQUARE, VACUUM, bands, draw, pieces
 from passband.recipe import PassbandError
 from passband.scores.microstructure import score_masks
 from passband.zero_shot.booster import Boosted, Booster, boost
-from passband.zero_shot.merging import Merging
+from passband.zero_shot.grouping import Merging
 from passband.zero_shot.partition import Partitioning
 from passband.zero_shot.proposals import Proposals
 

@@ -9,9 +9,10 @@ from tests.zero_shot.scenes import OBLONG, SQUARE, TURNED, VACUUM, Drawn, bands,
 
 from passband.recipe import PassbandError
 from passband.zero_shot.clusters import Cloud
-from passband.zero_shot.crops import sample_crops
+from passband.zero_shot.crops import CropPlaces
 from passband.zero_shot.flattening import flattened
-from passband.zero_shot.merging import Merged, Merging, merge
+from passband.zero_shot.grouping import Merging
+from passband.zero_shot.merging import Merged, merge
 
 SHAPE = (240, 240)
 SIDE = 36
@@ -67,9 +68,17 @@ def test_one_material_in_several_masks_is_one(materials: list[Drawn], noise: flo
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_gradient_is_no_second_material(seed: int) -> None:
-    labels = bands((900, 150), [300, 600])  # masks so large that the crops of one reach nearly to those of the next
-    image = normal(wedge(draw(np.zeros((900, 150), np.int64), [replace(SQUARE, base=1.0)], seed=seed)))
+    labels = bands((480, 240), [120, 240, 360])
+    image = normal(wedge(draw(labels * 0, [replace(SQUARE, base=1.0)], seed=seed)))
     assert merge(image, flattened(pieces(labels, 1)), side=SIDE).labeller.materials == 1
+
+
+def test_a_step_in_a_gradient_is_a_second_material() -> None:
+    labels = bands((480, 240), [120, 240, 360])
+    image = wedge(draw(labels // 2, [replace(SQUARE, base=1.0), replace(OBLONG, base=1.0)]))
+    found = merge(normal(image), flattened(pieces(labels, 1)), side=SIDE)
+    assert (found.material[:2] == found.material[0]).all()
+    assert (found.material[2:] == 1 - found.material[0]).all()
 
 
 def test_two_given_materials_stay_two_where_a_gradient_runs_over_them() -> None:
@@ -110,6 +119,21 @@ def test_a_film_that_holds_no_crop_is_a_material_where_so_many_are_asked_for() -
     assert len(set(found.material.tolist())) == 3
 
 
+@pytest.mark.parametrize("materials", [2, None])
+def test_a_small_outlier_is_no_material(materials: int | None) -> None:
+    labels = bands((300, 400), [150])
+    labels[100:140, 200:240] = 2  # 1.3 % of the image, brighter than the materials are apart
+    image = normal(draw(labels, [SQUARE, BRIGHTER, replace(SQUARE, base=2.0)]))
+    masks = flattened(pieces(labels, PIECES))
+    found = merge(image, masks, side=SIDE, rules=Merging(materials=materials, smallest=0.02))
+    assert len(set(found.material[:PIECES].tolist())) == len(set(found.material[PIECES : 2 * PIECES].tolist())) == 1
+    assert found.material[0] != found.material[PIECES]
+    rules = Merging(materials=materials, smallest=0.0)
+    assert (
+        len(set(merge(image, masks, side=SIDE, rules=rules).material[: 2 * PIECES].tolist())) == (materials is None) + 1
+    )
+
+
 def test_the_first_material_has_the_largest_area_and_each_has_a_mask() -> None:
     found = merged([SQUARE, OBLONG], Merging(materials=2))
     assert of_bands(found) == [[1], [0]]  # the second band is the higher one
@@ -148,8 +172,13 @@ def test_a_constant_image_is_one_material() -> None:
 def test_crops_lie_in_their_masks_and_in_the_image() -> None:
     labels = np.zeros((64, 64), np.int64)  # cells of 4 pixels
     labels[:32], labels[32:, :40], labels[40:44, 50:54] = 1, 2, 3
-    crops = sample_crops(labels, (256, 256), side=32, count=15, whole=0.9, generator=np.random.default_rng(1))
+    places = CropPlaces.of(labels, (256, 256), side=32, whole=0.9)
+    crops = places.sample(15, generator=np.random.default_rng(1))
     assert np.bincount(crops.mask).tolist() == [15, 15, 1]
+    for number in range(2):
+        corners = crops.corners[crops.mask == number]
+        steps = np.abs(corners[:, None] - corners).max(2)[np.triu_indices(15, 1)]
+        assert steps.min() >= 16 - 4  # half a side, known to one cell
     assert (crops.corners >= 0).all()
     assert (crops.corners <= 224).all()
     full = np.kron(labels, np.ones((4, 4), np.int64))
@@ -162,20 +191,18 @@ def test_crops_lie_in_their_masks_and_in_the_image() -> None:
 
 def test_an_image_smaller_than_a_crop_is_refused() -> None:
     with pytest.raises(PassbandError, match="holds no crop of 40"):
-        sample_crops(
-            np.ones((8, 8), np.int64), (30, 30), side=40, count=1, whole=1.0, generator=np.random.default_rng()
-        )
+        CropPlaces.of(np.ones((8, 8), np.int64), (30, 30), side=40, whole=1.0)
 
 
 def cloud(places: NDArray[np.float64], *, noise: float = 0.0) -> Cloud:
-    return Cloud(places, np.ones(len(places)), np.full(places.shape[1], noise))
+    return Cloud(places, np.ones(len(places)), np.ones(len(places)), np.full(places.shape[1], noise))
 
 
 def test_ashmans_d_of_two_normal_clusters_is_their_distance() -> None:
     places = np.random.default_rng(0).normal(size=(4000, 2))
     places[2000:, 0] += 8.0
-    assert cloud(places).clusters(2, seed=0).separation == pytest.approx(8.0, rel=0.03)
-    assert cloud(places, noise=2.0).clusters(2, seed=0).separation == pytest.approx(4.0, rel=0.03)
+    assert cloud(places).clusters(2, smallest=0.01, seed=0).separation == pytest.approx(8.0, rel=0.03)
+    assert cloud(places, noise=2.0).clusters(2, smallest=0.01, seed=0).separation == pytest.approx(4.0, rel=0.03)
 
 
 @pytest.mark.parametrize(("shape", "known"), [("normal", 2.65), ("uniform", 12**0.5)])
@@ -183,10 +210,12 @@ def test_halves_of_one_cluster_are_less_apart_than_two_materials_must_be(shape: 
     # √12 = 3.46 for a uniform distribution; for a normal one 2·√(2/π) / √(1 − 2/π) = 2.65
     generator = np.random.default_rng(0)
     places = generator.normal(size=(4000, 1)) if shape == "normal" else generator.random((4000, 1))
-    halves = cloud(places).clusters(2, seed=0).separation
+    halves = cloud(places).clusters(2, smallest=0.01, seed=0).separation
     assert halves == pytest.approx(known, rel=0.03)
     assert halves < Merging().separation
-    assert len(cloud(places).well_separated(most=5, separation=Merging().separation, seed=0).centres) == 1
+    assert (
+        len(cloud(places).well_separated(most=5, separation=Merging().separation, smallest=0.01, seed=0).centres) == 1
+    )
 
 
 def test_crops_that_show_the_same_pixels_do_not_make_their_mask_another_material() -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tests.zero_shot.scenes import OBLONG, SQUARE, TURNED, Drawn, draw
 
 from passband.recipe import PassbandError
-from passband.zero_shot.merging import Merging
+from passband.zero_shot.grouping import Merging
 from passband.zero_shot.textures import TEXTURES, Texture
 
 SIDE = 40

@@ -8,7 +8,8 @@ from pydantic import NonNegativeFloat, PositiveFloat
 
 from passband.recipe import PassbandError, Recipe
 from passband.zero_shot.flattening import flattened
-from passband.zero_shot.merging import CropLabeller, Merged, Merging, merge
+from passband.zero_shot.grouping import Merging
+from passband.zero_shot.merging import CropLabeller, Merged, merge
 from passband.zero_shot.objective import TRADE_OFF, Objective, objective
 from passband.zero_shot.partition import Partition, Partitioning, partition
 from passband.zero_shot.proposals import Proposals

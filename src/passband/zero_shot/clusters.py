@@ -1,5 +1,6 @@
 """Groups of crops of one texture: k of them, or as many as are clearly apart."""
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -10,6 +11,8 @@ from sklearn.cluster import KMeans
 Array = NDArray[np.float64]
 
 STARTS = 10  # of k-means, the best of which is taken
+OUTLIERS = 4  # clusters of them, at most
+FEW = 4  # crops: the centre of fewer is uncertain
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,33 +51,57 @@ class Cloud:
     places
         (n, directions).
     weights
-        (n,).
+        (n,): in k-means.
+    sizes
+        (n,): area that each stands for.
     noise
         (directions,): standard deviation of what is alike.
     """
 
     places: Array
     weights: Array
+    sizes: Array
     noise: Array
 
-    def clusters(self, count: int, *, seed: int) -> Clusters:
-        """Find `count` clusters, fewer where fewer places differ."""
-        count = min(count, len(np.unique(self.places, axis=0)))
-        found = KMeans(count, n_init=STARTS, random_state=seed).fit(self.places, sample_weight=self.weights)
-        pairs = combinations(range(count), 2)
-        apart = [self._separation(found.labels_, found.cluster_centers_, pair) for pair in pairs]
-        return Clusters(found.cluster_centers_, min(apart, default=float("inf")))
+    def clusters(self, count: int, *, smallest: float, seed: int) -> Clusters:
+        """Find `count` clusters, each at least `smallest` of the sum of sizes; fewer where fewer places differ.
 
-    def well_separated(self, *, most: int, separation: float, seed: int) -> Clusters:
+        What is smaller holds outliers: `OUTLIERS` such clusters may be found beside, which are left out. Where that
+        does not help, small ones count too.
+        """
+        differ = len(np.unique(self.places, axis=0))
+        count = min(count, differ)
+        for tried in range(count, min(count + OUTLIERS, differ) + 1):
+            labels, centres = self._k_means(tried, seed)
+            size = np.bincount(labels, self.sizes, minlength=tried)
+            large = np.argsort(-size, kind="stable")[:count]
+            if size[large[-1]] >= smallest * size.sum():
+                return self._measured(labels, centres, large)
+        labels, centres = self._k_means(count, seed)
+        return self._measured(labels, centres, np.arange(count))
+
+    def well_separated(self, *, most: int, separation: float, smallest: float, seed: int) -> Clusters:
         """Find as many clusters as are all further apart than `separation`, at most `most`; one if none are."""
-        tried = [self.clusters(count, seed=seed) for count in range(1, most + 1)]
+        tried = [self.clusters(count, smallest=smallest, seed=seed) for count in range(1, most + 1)]
         return max((one for one in tried if one.separation > separation), key=lambda one: len(one.centres))
 
-    def _separation(self, labels: NDArray[np.int32], centres: Array, pair: tuple[int, int]) -> float:
-        """Ashman's D of two clusters, neither of which is taken to be narrower than what is alike."""
+    def _k_means(self, count: int, seed: int) -> tuple[NDArray[np.int64], Array]:
+        found = KMeans(count, n_init=STARTS, random_state=seed).fit(self.places, sample_weight=self.weights)
+        return found.labels_.astype(np.int64), found.cluster_centers_
+
+    def _measured(self, labels: NDArray[np.int64], centres: Array, chosen: NDArray[np.int64]) -> Clusters:
+        apart = [self._separation(labels, centres, pair) for pair in combinations(chosen.tolist(), 2)]
+        return Clusters(centres[chosen], min(apart, default=float("inf")))
+
+    def _separation(self, labels: NDArray[np.int64], centres: Array, pair: tuple[int, int]) -> float:
+        """Ashman's D of two clusters, neither of which is taken to be narrower than what is alike.
+
+        Less where one has fewer than `FEW` crops, as its centre is uncertain by that much more.
+        """
         line = centres[pair[0]] - centres[pair[1]]
         distance = max(float(np.linalg.norm(line)), 1e-12)
         alike = float(np.square(self.noise * line / distance).sum())
         along = self.places @ (line / distance)
         variance = [max(float(along[labels == one].var()), alike) for one in pair]
-        return distance / max(float(np.sqrt(np.mean(variance))), 1e-12)
+        fewest = min(np.count_nonzero(labels == one) for one in pair)
+        return distance * min(1.0, math.sqrt(fewest / FEW)) / max(math.sqrt(sum(variance) / 2.0), 1e-12)

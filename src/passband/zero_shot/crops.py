@@ -1,6 +1,7 @@
 """Where in its masks an image is looked at: square crops that lie in one mask, as nearly as there are such."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -31,19 +32,6 @@ class Crops:
     inside: NDArray[np.float64]
     side: int
 
-    def chosen(self, which: NDArray[np.bool_]) -> "Crops":
-        """Return those with a flag (n,)."""
-        return Crops(self.corners[which], self.mask[which], self.inside[which], self.side)
-
-    @property
-    def independent(self) -> float:
-        """About how many of them show pixels that no other shows, beyond the first of each mask."""
-        count = 0.0
-        for mask in np.unique(self.mask):
-            corners = self.corners[self.mask == mask]
-            count += min(len(corners), float(np.prod(1.0 + np.ptp(corners, axis=0) / self.side))) - 1.0
-        return count
-
     def cut(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the crops (n, side, side) of an image (y, x)."""
         return cut_crops(image, self.corners, self.side)
@@ -55,61 +43,91 @@ def cut_crops(image: NDArray[np.float32], corners: NDArray[np.int64], side: int)
     return crops
 
 
-def sample_crops(
-    labels: NDArray[np.int64],
-    shape: tuple[int, int],
-    *,
-    side: int,
-    count: int,
-    whole: float,
-    generator: np.random.Generator,
-) -> Crops:
-    """Choose crops of each mask at random: complete ones, else whole ones, else the one that holds most of the mask.
+@dataclass(frozen=True, eq=False)
+class CropPlaces:
+    """Where crops of each mask may lie: complete ones, else whole ones, else the one that holds most of the mask.
 
-    Parameters
+    Attributes
     ----------
-    labels
-        (rows, columns): number of the mask of each cell, from 1; 0 belongs to none. So a parent is looked at where no
-        child lies in it.
-    shape
-        (y, x) of the image.
+    cells
+        (n, 2): middles, on the grid of the labels, in the order of the masks.
+    mask
+        (n,): number of the mask of each, from 0.
+    inside
+        (n,): fraction of a crop there that lies in its mask.
     side
         Of crops, pixels.
-    count
-        Crops of each mask, at most.
-    whole
-        A crop is whole if this fraction of it lies in its mask.
-    generator
-        Of the random choice.
-
-    Returns
-    -------
-    Crops
-        Of every mask that has a cell, numbered from 0.
-
-    Raises
-    ------
-    PassbandError
-        The image is smaller than a crop.
+    shape, grid
+        (y, x) of the image and of the labels.
     """
-    if min(shape) < side:
-        raise PassbandError(f"an image of {shape[0]} × {shape[1]} pixels holds no crop of {side}; choose smaller crops")
-    scale = np.array(shape) / np.array(labels.shape)
-    places, numbers, fractions = [], [], []
-    for number in range(1, int(labels.max(initial=0)) + 1):
-        mask = labels == number
-        if mask.any():
-            inside = _inside(mask, np.maximum(1, np.rint(side / scale)).astype(int))
-            cells = _chosen(inside, mask, count=count, whole=whole, generator=generator)
-            places.append(cells)
-            numbers.append(np.full(len(cells), number - 1))
-            fractions.append(inside[cells[:, 0], cells[:, 1]])
-    if not places:
-        return Crops(np.zeros((0, 2), np.int64), np.zeros(0, np.int64), np.zeros(0), side)
-    cells = np.concatenate(places)
-    middle = (cells + generator.random(cells.shape)) * scale
-    corners = np.clip(np.rint(middle - side / 2), 0, np.array(shape) - side).astype(np.int64)
-    return Crops(corners, np.concatenate(numbers), np.concatenate(fractions), side)
+
+    cells: NDArray[np.int64]
+    mask: NDArray[np.int64]
+    inside: NDArray[np.float64]
+    side: int
+    shape: tuple[int, int]
+    grid: tuple[int, int]
+
+    @classmethod
+    def of(cls, labels: NDArray[np.int64], shape: tuple[int, int], *, side: int, whole: float) -> Self:
+        """Find the places.
+
+        Parameters
+        ----------
+        labels
+            (rows, columns): number of the mask of each cell, from 1; 0 belongs to none. So a parent is looked at where
+            no child lies in it.
+        shape
+            (y, x) of the image.
+        side
+            Of crops, pixels.
+        whole
+            A crop is whole if this fraction of it lies in its mask.
+
+        Raises
+        ------
+        PassbandError
+            The image is smaller than a crop.
+        """
+        if min(shape) < side:
+            raise PassbandError(
+                f"an image of {shape[0]} × {shape[1]} pixels holds no crop of {side}; choose smaller crops"
+            )
+        window = np.maximum(1, np.rint(side * np.array(labels.shape) / np.array(shape))).astype(int)
+        found = [(np.zeros((0, 2), np.int64), np.zeros(0, np.int64), np.zeros(0))]
+        for number in np.unique(labels[labels > 0]):
+            mask = labels == number
+            inside = _inside(mask, window)[mask]
+            least = whole if inside.max() >= whole else inside.max()
+            good = np.flatnonzero(inside >= (1.0 if inside.max() > 1.0 - 1e-9 else least) - 1e-9)
+            good = good if inside.max() >= whole else good[:1]
+            found.append((np.argwhere(mask)[good], np.full(len(good), number - 1), inside[good]))
+        cells, mask_of, fraction = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return cls(cells, mask_of, fraction, side, shape, (labels.shape[0], labels.shape[1]))
+
+    def crops(self, which: NDArray[np.int64], *, generator: np.random.Generator) -> Crops:
+        """Return the crops at some places (m,), anywhere in their cells."""
+        scale = np.array(self.shape) / np.array(self.grid)
+        middle = (self.cells[which] + generator.random((len(which), 2))) * scale
+        corners = np.clip(np.rint(middle - self.side / 2), 0, np.array(self.shape) - self.side).astype(np.int64)
+        return Crops(corners, self.mask[which], self.inside[which], self.side)
+
+    def sample(self, count: int, *, generator: np.random.Generator) -> Crops:
+        """Choose at most `count` crops of each mask at random, half a side apart or more.
+
+        Nearer ones would show the same pixels, and so agree with one another whatever the material.
+        """
+        apart = self.side / 2 * np.array(self.grid) / np.array(self.shape)
+        chosen = [np.zeros(0, np.int64)]
+        for number in np.unique(self.mask):
+            left = generator.permutation(np.flatnonzero(self.mask == number))
+            for _ in range(count):
+                chosen.append(left[:1])
+                far = np.abs(self.cells[left] - self.cells[left[:1]]) >= apart
+                left = left[far.any(1)]
+                if not len(left):
+                    break
+        return self.crops(np.concatenate(chosen), generator=generator)
 
 
 def _inside(mask: NDArray[np.bool_], window: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -121,20 +139,3 @@ def _inside(mask: NDArray[np.bool_], window: NDArray[np.int64]) -> NDArray[np.fl
     )
     moved: NDArray[np.float64] = fraction[rows[:, None], columns]
     return np.clip(moved, 0.0, 1.0)
-
-
-def _chosen(
-    inside: NDArray[np.float64],
-    mask: NDArray[np.bool_],
-    *,
-    count: int,
-    whole: float,
-    generator: np.random.Generator,
-) -> NDArray[np.int64]:
-    """Cells (n, 2) of a mask that crops are centred on."""
-    cells = np.argwhere(mask)
-    fraction = inside[cells[:, 0], cells[:, 1]]
-    good = np.flatnonzero(fraction >= (1.0 if fraction.max() > 1.0 - 1e-9 else whole) - 1e-9)
-    chosen = generator.permutation(good)[:count] if len(good) else np.argsort(-fraction, kind="stable")[:1]
-    places: NDArray[np.int64] = cells[chosen]
-    return places

@@ -6,12 +6,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.zero_shot.crops import Crops
-
 Array = NDArray[np.float64]
 
 COMPONENTS = 16  # of the features, by variance, at most
-CROPS_FOR_ONE = 4  # that do not overlap, for each component: of fewer their scatter is not known
+CROPS_FOR_ONE = 4  # beyond the first of each mask, for each component: of fewer their scatter is not known
 DIRECTIONS = 8  # in which masks differ most
 LEAST = 0.1  # of the weight of a direction that tells everything: what one that tells nothing has
 RIDGE = 0.01  # of the mean variance within masks, added to each
@@ -38,23 +36,22 @@ class TextureSpace:
     noise: Array
 
     @classmethod
-    def of(cls, features: NDArray[np.float32], crops: Crops) -> Self:
-        """Fit to features (n, m) of crops, each in its mask.
-
-        The scatter within masks is that of crops that are half a side apart or more: nearer ones show the same pixels.
-        """
+    def of(cls, features: NDArray[np.float32], mask: NDArray[np.int64]) -> Self:
+        """Fit to features (n, m) of crops, each of the mask whose number (n,) is given."""
         origin = features.mean(0, dtype=np.float64)
         centred = features - origin
         _, _, axes = np.linalg.svd(centred, full_matrices=False)
-        few = max(2, int(crops.independent / CROPS_FOR_ONE))
+        _, number, count = np.unique(mask, return_inverse=True, return_counts=True)
+        degrees = len(mask) - len(count)
+        few = max(2, degrees // CROPS_FOR_ONE)
         axes = axes[: min(COMPONENTS, few)].T.astype(np.float64)
         leading = centred @ axes
-        within = _scatter_within(leading, crops)
+        means = np.stack([np.bincount(number, column) for column in leading.T], axis=1) / count[:, None]
+        scatter = leading - means[number] if degrees else leading
+        within = scatter.T @ scatter / max(degrees, 1)
         ridge = RIDGE * np.trace(within) / len(within) + 1e-12
         variance, rotation = np.linalg.eigh(within + ridge * np.eye(len(within)))
         white = rotation / np.sqrt(variance)
-        _, number, count = np.unique(crops.mask, return_inverse=True, return_counts=True)
-        means = np.stack([np.bincount(number, column) for column in leading.T], axis=1) / count[:, None]
         _, _, turn = np.linalg.svd(np.sqrt(count)[:, None] * (means @ white), full_matrices=False)
         white = white @ turn[:DIRECTIONS].T
         chance = 1.0 + 2.0 * np.sqrt(2.0 / max(len(count) - 1, 1))  # a variance that few masks may have by noise alone
@@ -65,18 +62,3 @@ class TextureSpace:
         """Places (n, directions) of features (n, m)."""
         places: Array = (features - self.origin) @ self.axes
         return places
-
-
-def _scatter_within(places: Array, crops: Crops) -> Array:
-    """Covariance of places (n, m) of crops within masks; of all, if no mask has two that are far enough apart."""
-    differences = []
-    for mask in np.unique(crops.mask):
-        own = np.flatnonzero(crops.mask == mask)
-        one, other = (own[half] for half in np.triu_indices(len(own), 1))
-        apart = np.abs(crops.corners[one] - crops.corners[other]).max(1, initial=0) >= crops.side / 2
-        differences.append(places[one[apart]] - places[other[apart]])
-    known = np.concatenate(differences)
-    if not len(known):
-        known = places * np.sqrt(2.0)
-    covariance: Array = known.T @ known / (2.0 * len(known))
-    return covariance
