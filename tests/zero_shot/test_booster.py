@@ -135,6 +135,6 @@ def test_masks_of_another_image_are_refused() -> None:
 
 def test_a_small_image_takes_smaller_crops() -> None:
     small = draw(FILM[90:114, :24] * 0, [replace(SQUARE, periods=(4.0, 4.0))])
-    found = boost(small, Proposals.of_masks(np.ones((1, 24, 24))))
+    found = boost(small, Proposals.of_masks(np.ones((1, 24, 24))), window=60)
     assert found.side == 24
     assert (found.partition.labels == 1).all()

@@ -9,6 +9,7 @@ from pydantic import NonNegativeFloat, PositiveFloat
 from passband.recipe import PassbandError, Recipe
 from passband.zero_shot.flattening import flattened
 from passband.zero_shot.grouping import Merging
+from passband.zero_shot.lattice_scale import texture_scale
 from passband.zero_shot.merging import CropLabeller, Merged, merge
 from passband.zero_shot.objective import TRADE_OFF, Objective, objective
 from passband.zero_shot.partition import Partition, Partitioning, partition
@@ -16,8 +17,6 @@ from passband.zero_shot.proposals import Proposals
 from passband.zero_shot.removal import Removal, Removed, remove, sampled_masks
 
 GRID = 256  # cells of the longest side, on which crops are placed and masks compared
-
-WINDOW = 60  # pixels, of the paper's crops
 
 
 class Booster(Recipe):
@@ -88,7 +87,7 @@ def boost(
     image: NDArray[np.float32],
     proposals: Proposals,
     *,
-    window: int = WINDOW,
+    window: int | None = None,
     rules: Booster | None = None,
     pixel_size: float | None = None,
     labeller: CropLabeller | None = None,
@@ -102,7 +101,7 @@ def boost(
     proposals
         Masks of it, which may overlap.
     window
-        Pixels that hold some periods of the lattice, as a lattice proposer's windows do.
+        Pixels that hold some periods of the lattice; default: as `texture_scale` finds them in the image.
     rules
         Default `Booster()`.
     pixel_size
@@ -120,7 +119,7 @@ def boost(
         raise PassbandError(
             f"an image of {image.shape} (y, x) and masks of one of {proposals.shape}; propose masks for this image"
         )
-    side = max(2, min(round(rules.crop * window), *image.shape))
+    side = max(2, min(round(rules.crop * (window or texture_scale(image).window)), *image.shape))
     normal = (image - image.mean(dtype=np.float64)) / max(float(image.std(dtype=np.float64)), 1e-12)
     normal = normal.astype(np.float32)
     removed = remove(proposals, rules.removal)

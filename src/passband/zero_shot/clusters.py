@@ -63,12 +63,27 @@ class Cloud:
     sizes: Array
     noise: Array
 
-    def clusters(self, count: int, *, smallest: float, seed: int) -> Clusters:
-        """Find `count` clusters, each at least `smallest` of the sum of sizes; fewer where fewer places differ.
+    def well_separated(self, *, most: int, separation: float, smallest: float, seed: int) -> Clusters:
+        """Find as many clusters as are all further apart than `separation`, at most `most`; one if none are.
 
-        What is smaller holds outliers: `OUTLIERS` such clusters may be found beside, which are left out. Where that
-        does not help, small ones count too.
+        What is smaller than `smallest` of the sum of sizes holds outliers: `OUTLIERS` clusters of them may be found
+        beside, which are left out. Where that does not help, small ones count too.
         """
+        tried = [self._large(count, smallest, seed) for count in range(1, most + 1)]
+        return max((one for one in tried if one.separation > separation), key=lambda one: len(one.centres))
+
+    def clusters(self, count: int, *, found: Clusters, seed: int) -> Clusters:
+        """Find `count` clusters, fewer where fewer places differ.
+
+        If more were found well separated they are the largest of those: what is no material of its own, such as an
+        interface, is unlike the materials, but small.
+        """
+        if len(found.centres) <= count:
+            return found if len(found.centres) == count else self._large(count, 0.0, seed)
+        size = np.bincount(found.nearest(self.places), self.sizes, minlength=len(found.centres))
+        return Clusters(found.centres[np.argsort(-size, kind="stable")[:count]], found.separation)
+
+    def _large(self, count: int, smallest: float, seed: int) -> Clusters:
         differ = len(np.unique(self.places, axis=0))
         count = min(count, differ)
         for tried in range(count, min(count + OUTLIERS, differ) + 1):
@@ -77,13 +92,7 @@ class Cloud:
             large = np.argsort(-size, kind="stable")[:count]
             if size[large[-1]] >= smallest * size.sum():
                 return self._measured(labels, centres, large)
-        labels, centres = self._k_means(count, seed)
-        return self._measured(labels, centres, np.arange(count))
-
-    def well_separated(self, *, most: int, separation: float, smallest: float, seed: int) -> Clusters:
-        """Find as many clusters as are all further apart than `separation`, at most `most`; one if none are."""
-        tried = [self.clusters(count, smallest=smallest, seed=seed) for count in range(1, most + 1)]
-        return max((one for one in tried if one.separation > separation), key=lambda one: len(one.centres))
+        return self._measured(*self._k_means(count, seed), np.arange(count))
 
     def _k_means(self, count: int, seed: int) -> tuple[NDArray[np.int64], Array]:
         found = KMeans(count, n_init=STARTS, random_state=seed).fit(self.places, sample_weight=self.weights)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from passband.recipe import Recipe
 from passband.zero_shot.clusters import Cloud, Clusters
@@ -36,8 +36,9 @@ class Merging(Recipe):
     most
         Materials, at most, where their number is not given.
     separation
-        Ashman's D between any two of them, at least, where their number is not given; masks that differ less across
-        their common border are one.
+        Ashman's D between any two of them, at least, where their number is not given.
+    continuity
+        Masks go on into one another if they differ by less across their common border, in deviations within masks.
     smallest
         Part of all masks that a material covers, at least, where there are masks enough.
     seed
@@ -50,6 +51,7 @@ class Merging(Recipe):
     whole: Annotated[float, Field(gt=0.0, le=1.0)] = 0.9
     most: PositiveInt = 8
     separation: PositiveFloat = 4.0
+    continuity: NonNegativeFloat = 2.5
     smallest: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.01
     seed: NonNegativeInt = 0
 
@@ -140,13 +142,15 @@ def group_textures(
     mask = crops.mask[fit]
     sizes = areas[mask] / np.bincount(mask)[mask]
     cloud = Cloud(places[fit], sizes / np.sqrt(areas[mask]), sizes, space.noise)
+    most = max(rules.most, rules.materials or 1)
+    clusters = cloud.well_separated(
+        most=min(most, len(np.unique(unit[mask]))),
+        separation=rules.separation,
+        smallest=rules.smallest,
+        seed=rules.seed,
+    )
     if rules.materials is not None:
-        clusters = cloud.clusters(rules.materials, smallest=rules.smallest, seed=rules.seed)
-    else:
-        most = min(rules.most, len(np.unique(unit[mask])))
-        clusters = cloud.well_separated(
-            most=most, separation=rules.separation, smallest=rules.smallest, seed=rules.seed
-        )
+        clusters = cloud.clusters(rules.materials, found=clusters, seed=rules.seed)
     return TextureGroups(seen.texture, space, clusters), clusters.nearest(places), unit
 
 
@@ -157,7 +161,7 @@ def _units(seen: MaskedImage, space: TextureSpace, sure: NDArray[np.bool_], rule
     steps = space.of_features(seen.embedded(borders[0])) - space.of_features(seen.embedded(borders[1]))
     pairs = np.stack([side.mask for side in borders], axis=1)
     least = (rules.materials or 1) + int((~sure).sum())
-    return joined(pairs, steps, space.noise, separation=rules.separation, units=(len(sure), least))
+    return joined(pairs, steps, space.noise, separation=rules.continuity, units=(len(sure), least))
 
 
 def _levelled(
