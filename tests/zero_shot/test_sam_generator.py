@@ -103,6 +103,20 @@ def test_points_thin_out_with_the_layers_of_crops() -> None:
     assert [len(places) for places, _, _ in network.asked] == [64, 16, 16, 16, 16]
 
 
+def test_points_may_stand_amid_one_texture() -> None:
+    network = StubNetwork()
+    found = proposer(network, points_per_side=6, places="texture", crop_layers=1, batch=64).embed(IMAGE).everything()
+    counts = [len(places) for places, _, _ in network.asked]
+    assert len(counts) == 5
+    assert all(0 < count <= 36 for count in counts)
+    for mask in MASKS:
+        assert max(iou(mask, one) for one in found.masks) > 0.85
+    first = network.asked[0][0][:, 0, ::-1] / 2.0  # (y, x) in pixels of the image, 128 on 256
+    assert ((first >= 0) & (first < SHAPE)).all()
+    for y, x, radius in ((30, 40, 16), (66, 90, 20)):
+        assert np.abs(np.hypot(first[:, 0] - y, first[:, 1] - x) - radius).min() > 2  # none on a boundary
+
+
 def test_crops_are_those_of_segment_anything() -> None:
     # by its formula: overlap int(512/1500 · 1024) = 349, side ceil((349 + 1024)/2) = 687, start 687 - 349 = 338
     recipe = SamRecipe(crop_layers=1)
@@ -133,6 +147,25 @@ def test_a_point_is_answered_by_three_masks_the_best_first() -> None:
         assert len(found) == 3
         assert (np.diff(found.quality) <= 0).all()
         assert iou(found.masks[0], mask) > 0.85
+
+
+def test_masks_may_be_ranked_by_texture() -> None:
+    image = IMAGE + 0.05 * np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
+    predicted, ranked = (
+        proposer(ranking=ranking, points_per_side=6).embed(image) for ranking in ("predicted", "texture")
+    )
+    prompt = Prompt(points=((66.0, 90.0),))
+    for found in (predicted.answer(prompt), ranked.answer(prompt)):
+        assert len(found) == 3
+        assert (np.diff(found.quality) <= 0).all()
+    best = ranked.answer(prompt)
+    assert iou(best.masks[0], MASKS[1]) > 0.85
+    assert best.quality[-1] == 0.0  # the mask of everything, that was predicted to be 0.5
+    everything = ranked.everything()
+    assert set(np.round(everything.quality, 6)).isdisjoint({0.93, 1.0})
+    assert not any(mask.all() for mask in everything.masks)  # predicted to be below 0.88
+    for mask in MASKS:
+        assert max(iou(mask, one) for one in everything.masks) > 0.85
 
 
 def test_places_and_boxes_say_what_they_are() -> None:

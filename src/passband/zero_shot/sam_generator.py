@@ -1,9 +1,10 @@
 """Masks of a network of Segment Anything's kind: of everything in an image, or of what a prompt points at."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import ceil
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -18,6 +19,12 @@ from passband.zero_shot.prompts import Prompt
 from passband.zero_shot.proposals import FINEST_GRID, Proposals
 from passband.zero_shot.sam_cache import embedded
 from passband.zero_shot.sam_network import Label, MaskNetwork
+from passband.zero_shot.sam_ranking import (
+    Channels,
+    homogeneous_places,
+    texture_channels,
+    texture_quality,
+)
 from passband.zero_shot.sam_view import Crop, View, grey_levels
 
 
@@ -29,6 +36,9 @@ class SamRecipe(Recipe):
     points_per_side
         Points of a square grid in the image, and in each crop; Segment Anything takes 32, the paper of the semantic
         booster 16.
+    places
+        Whether the points stand in that grid, or, at most as many, amid one texture each
+        (`sam_ranking.homogeneous_places`).
     crop_layers
         Layer i, from 1, has 4**i crops that are asked on their own; 0: the image alone.
     crop_overlap
@@ -42,17 +52,22 @@ class SamRecipe(Recipe):
         Cells along the longer side of the image that masks are given on, at most.
     batch
         Prompts that are answered at once; four is best on a CPU.
+    ranking
+        What the quality of a mask is: the IoU that the network predicts, or how well the mask follows the texture
+        (`sam_ranking.texture_quality`). Masks of everything must have the predicted quality of `filters` with both.
     filters
         What masks of everything must fulfil.
     """
 
     points_per_side: PositiveInt = 16
+    places: Literal["grid", "texture"] = "grid"
     crop_layers: Annotated[int, Field(ge=0, le=4)] = 0
     crop_overlap: Fraction = 512 / 1500
     crop_points_downscale: PositiveInt = 1
     stability_offset: PositiveFloat = 1.0
     grid: Annotated[int, Field(ge=1, le=FINEST_GRID)] = 512
     batch: PositiveInt = 4
+    ranking: Literal["predicted", "texture"] = "predicted"
     filters: MaskFilters = MaskFilters()
 
 
@@ -113,13 +128,13 @@ class SamEmbedding:
     def everything(self) -> Proposals:
         """Masks of whatever there is: a grid of points in the image and its crops, filtered."""
         recipe, found, windows = self.proposer.recipe, [], []
-        crops = list(crop_layers(self.shape, recipe))
-        counts = [max(1, recipe.points_per_side // recipe.crop_points_downscale**layer) for layer, _ in crops]
-        total, done = sum(count**2 for count in counts), 0
+        asked = [(crop, self._points(crop, layer)) for layer, crop in crop_layers(self.shape, recipe)]
+        total, done = sum(len(points) for _, points in asked), 0
         with self.proposer.stages.bar(self.proposer.name, unit="prompts") as bar:
-            for (_, crop), count in zip(crops, counts, strict=True):
-                view, points = self.proposer.view(crop), point_grid(crop, count)
-                embedding = self.whole if crop == (0, 0, *self.shape) else self._embedding(view)
+            for crop, points in asked:
+                view = self.proposer.view(crop)
+                whole = crop == (0, 0, *self.shape)
+                embedding = self.whole if whole else embedded(self.proposer.network, view, self.levels)
                 for start in range(0, len(points), recipe.batch):
                     part = points[start : start + recipe.batch]
                     masks = self._asked(view, embedding, part[:, None], least=recipe.filters.quality)
@@ -127,7 +142,10 @@ class SamEmbedding:
                     windows += [crop] * len(masks)
                     done += len(part)
                     bar(done, total)
-        return _within_one(kept(self._joined(found), recipe.filters, crops=np.array(windows).reshape(-1, 4)))
+        filters = recipe.filters
+        if recipe.ranking == "texture":  # the predicted quality was looked at already
+            filters = filters.model_copy(update={"quality": 0.0})
+        return _within_one(kept(self._joined(found), filters, crops=np.array(windows).reshape(-1, 4)))
 
     def answer(self, prompt: Prompt) -> Proposals:
         """Masks for one prompt, the best first; raises PassbandError where it leaves the image.
@@ -145,8 +163,15 @@ class SamEmbedding:
         )
         return _within_one(found.chosen(np.argsort(-found.quality, kind="stable")))
 
-    def _embedding(self, view: View) -> Tensor:
-        return embedded(self.proposer.network, view, self.levels)
+    def _points(self, crop: Crop, layer: int) -> NDArray[np.float64]:
+        """Points (n, 2), (y, x) in pixels of the image, that a crop is asked at."""
+        recipe = self.proposer.recipe
+        count = max(1, recipe.points_per_side // recipe.crop_points_downscale**layer)
+        if recipe.places == "grid":
+            return point_grid(crop, count)
+        y0, x0, y1, x1 = crop
+        places = homogeneous_places(texture_channels(self.levels[y0:y1, x0:x1]), count**2)
+        return places * (y1 - y0, x1 - x0) + (y0, x0)
 
     def _asked(
         self,
@@ -167,13 +192,21 @@ class SamEmbedding:
         masks[:, rows, columns] = values > 0.0
         strict, loose = ((values > level).sum((1, 2)) for level in (offset, -offset))
         stability = strict.double() / loose.clamp(min=1)
-        return Proposals(
+        found = Proposals(
             masks.cpu().numpy(),
             quality[sure].double().cpu().numpy(),
             stability.cpu().numpy(),
             (self.proposer.name,) * len(masks),
             self.shape,
         )
+        if self.proposer.recipe.ranking == "predicted":
+            return found
+        return replace(found, quality=texture_quality(found, self.channels))
+
+    @cached_property
+    def channels(self) -> Channels:
+        """Brightness and texture of the image, see `sam_ranking.texture_channels`."""
+        return texture_channels(self.levels)
 
     def _joined(self, found: list[Proposals]) -> Proposals:
         return Proposals(
@@ -187,8 +220,7 @@ class SamEmbedding:
 
 def _within_one(proposals: Proposals) -> Proposals:
     """Qualities are predicted and may be a little above 1; as fractions they are not."""
-    quality = proposals.quality.clip(0.0, 1.0)
-    return Proposals(proposals.masks, quality, proposals.stability, proposals.source, proposals.shape)
+    return replace(proposals, quality=proposals.quality.clip(0.0, 1.0))
 
 
 def point_grid(crop: Crop, count: int) -> NDArray[np.float64]:
