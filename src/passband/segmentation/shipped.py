@@ -18,6 +18,11 @@ def shipped_models() -> list[str]:
     return sorted(folder.name for folder in _SHIPPED.iterdir() if all((folder / name).is_file() for name in FILES))
 
 
+def shipped_folder(name: str) -> Path:
+    """Return the folder inside the package of something else than a model of segmentation that comes with it."""
+    return _SHIPPED / name
+
+
 def find_model(name: str | PathLike[str] | None) -> Path:
     """Return the folder of a model: a path, the name of a shipped one, or the default for None.
 
