@@ -118,8 +118,8 @@ class LabelledImage:
         return found
 
 
-def read_set(file: Path) -> list[ImageRecipe]:
-    """Read the recipes of a file of images.
+def read_set(file: Path, changes: Sequence[str] = ()) -> list[ImageRecipe]:
+    """Read the recipes of a file of images, with changes to all of them after its own.
 
     Raises
     ------
@@ -131,17 +131,17 @@ def read_set(file: Path) -> list[ImageRecipe]:
         images = ImageSet.model_validate(raw)
     except ValidationError as error:
         raise PlanError(*(f"{file.name}: {line}" for line in error_lines(error, model=ImageSet, data=raw))) from error
-    return [one for group in images.groups for one in _recipes(images, group)]
+    return [one for group in images.groups for one in _recipes(images, group, changes)]
 
 
-def recipes(which: SetName) -> list[ImageRecipe]:
-    """Recipes of the benchmark, or of the set for tuning."""
-    return read_set(Path(__file__).with_name(f"{which}.toml"))
+def recipes(which: SetName, changes: Sequence[str] = ()) -> list[ImageRecipe]:
+    """Recipes of the benchmark, or of the set for tuning, with changes such as `"imaging.conditions.dose=1e3"`."""
+    return read_set(Path(__file__).with_name(f"{which}.toml"), changes)
 
 
-def _recipes(images: ImageSet, group: ImageGroup) -> list[ImageRecipe]:
+def _recipes(images: ImageSet, group: ImageGroup, more: Sequence[str]) -> list[ImageRecipe]:
     field = round(ROOM * group.patch * group.pixel_size, 1)
-    changes = (
+    size = (
         f"simulation.specimens.field=[{field},{field}]",
         f"simulation.structures={group.images}",
         f"simulation.seed={group.seed}",
@@ -150,7 +150,7 @@ def _recipes(images: ImageSet, group: ImageGroup) -> list[ImageRecipe]:
         f"imaging.pixel_size={group.pixel_size}",
         "imaging.patches_per_field=1",
     )
-    simulation, imaging = scan_recipes(images, [*changes, *group.changes])
+    simulation, imaging = scan_recipes(images, [*size, *group.changes, *more])
     return [
         ImageRecipe(f"{group.name}_{k:02d}", group.name, k, group.seed, simulation, imaging)
         for k in range(group.images)
