@@ -1,15 +1,18 @@
 """Embeddings tell apart what they say they tell apart, and see nothing else."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from tests.zero_shot.scenes import OBLONG, SQUARE, TURNED, Drawn, draw
 
 from passband.recipe import PassbandError
+from passband.zero_shot.encoder import EncoderCard, EncoderRecipe, load_encoder, save_encoder
 from passband.zero_shot.grouping import Merging
-from passband.zero_shot.textures import TEXTURES, Texture
+from passband.zero_shot.textures import TEXTURES, Texture, find_texture
 
 SIDE = 40
 
@@ -42,7 +45,7 @@ def test_whether_a_turn_is_seen(name: str, sees: bool) -> None:
 @pytest.mark.parametrize("name", list(TEXTURES))
 def test_only_intensity_sees_brightness(name: str) -> None:
     moved = apart(name, crops(SQUARE), 1.0 + crops(SQUARE, seed=1))
-    assert (moved > 2.0) == name.endswith("intensity")
+    assert (moved > 2.0) == (name.endswith("intensity") or name == "encoder")
 
 
 @pytest.mark.parametrize("name", list(TEXTURES))
@@ -77,3 +80,20 @@ def test_a_new_texture_is_one_entry(toy: Texture) -> None:
 def test_an_unknown_texture_is_refused_with_a_near_one() -> None:
     with pytest.raises((PassbandError, ValueError), match="did you mean 'radial'"):
         Merging(texture="radiel")
+
+
+def test_an_encoder_of_ones_own_is_named_by_its_folder(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    recipe = EncoderRecipe(side=16, width=4, features=8)
+    save_encoder(tmp_path, recipe.build(), EncoderCard(architecture=recipe))
+    name = Merging(texture=str(tmp_path)).texture
+    np.testing.assert_array_equal(
+        find_texture(name).embed(crops(SQUARE), None), load_encoder(tmp_path).embed(crops(SQUARE))
+    )
+
+
+def test_a_folder_without_an_encoder_and_an_unknown_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"cannot read .*card\.json"):
+        Merging(texture=str(tmp_path))
+    with pytest.raises(PassbandError, match="'spectra' is no texture; did you mean 'spectrum'"):
+        find_texture("spectra")

@@ -17,7 +17,7 @@ from passband.zero_shot.clusters import Cloud, Clusters
 from passband.zero_shot.continuity import border_crops, joined
 from passband.zero_shot.crops import CropPlaces, Crops
 from passband.zero_shot.texture_space import TextureSpace
-from passband.zero_shot.textures import TEXTURES, Texture
+from passband.zero_shot.textures import Texture, known_texture
 
 
 class Merging(Recipe):
@@ -28,7 +28,7 @@ class Merging(Recipe):
     materials
         How many there are, vacuum counted as one; None: as many as are clearly apart.
     texture
-        Embedding of crops, one of `TEXTURES`.
+        Embedding of crops, one of `textures.TEXTURES`, or the folder of an encoder.
     crops
         Of each mask, at most.
     whole
@@ -46,7 +46,7 @@ class Merging(Recipe):
     """
 
     materials: PositiveInt | None = None
-    texture: Annotated[str, AfterValidator(TEXTURES.known)] = "spectrum+intensity"
+    texture: Annotated[str, AfterValidator(known_texture)] = "spectrum+intensity"
     crops: PositiveInt = 20
     whole: Annotated[float, Field(gt=0.0, le=1.0)] = 0.9
     most: PositiveInt = 8

@@ -14,7 +14,7 @@ from passband.recipe import PassbandError
 from passband.zero_shot.clusters import Clusters
 from passband.zero_shot.crops import CropPlaces
 from passband.zero_shot.grouping import MaskedImage, Merging, group_textures
-from passband.zero_shot.textures import TEXTURES
+from passband.zero_shot.textures import find_texture
 
 
 class CropLabeller(Protocol):
@@ -97,7 +97,7 @@ def merge(
         alone = np.arange(len(areas))
         shown = labeller.label(crops.cut(image), pixel_size)
         return Merged(*_vote(shown, crops.mask, alone, labeller.materials), whole, labeller)
-    seen = MaskedImage(image, places, labels, TEXTURES[rules.texture], pixel_size)
+    seen = MaskedImage(image, places, labels, find_texture(rules.texture), pixel_size)
     groups, shown, unit = group_textures(seen, crops, areas, rules)
     first, share = _vote(shown, crops.mask, unit, groups.materials)
     covered = np.bincount(first, weights=areas, minlength=groups.materials)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,13 @@ def _alone(embed: Callable[[Crops], NDArray[np.float32]]) -> Embed:
     return lambda crops, _: embed(crops)
 
 
+@lru_cache(maxsize=2)
+def _encoder(folder: str | None) -> Embed:
+    from passband.zero_shot.encoder import load_encoder  # brings torch
+
+    return load_encoder(folder).embed
+
+
 #: To add a texture is to add one entry; options and studies follow.
 TEXTURES: Entries[Texture] = Entries(
     "texture",
@@ -53,5 +62,28 @@ TEXTURES: Entries[Texture] = Entries(
         Texture("lbp", "local binary patterns at three radii", _alone(binary_patterns)),
         Texture("haralick", "co-occurrence of grey levels", _alone(haralick)),
         Texture("gabor", "energies behind Gabor filters", _alone(gabor)),
+        Texture(
+            "encoder",
+            "what a network learned of simulated lattices, brightness included",
+            lambda crops, pixel_size: _encoder(None)(crops, pixel_size),
+        ),
     ),
 )
+
+
+def find_texture(name: str) -> Texture:
+    """Return a texture by its name in `TEXTURES`, or the encoder of a folder with weights and card.
+
+    Raises
+    ------
+    PassbandError
+        It is neither, or the folder holds no encoder.
+    """
+    if name not in TEXTURES and Path(name).is_dir():
+        return Texture(name, "a network of one's own", _encoder(name))
+    return TEXTURES[name]
+
+
+def known_texture(name: str) -> str:
+    """Return the name of a texture that `find_texture` finds; errors as there."""
+    return find_texture(name).name
