@@ -122,11 +122,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).with_name("report.md"))
+    parser.add_argument("--part", choices=PARTS, action="append", help="measure this part only; may be repeated")
     parser.add_argument("--only-report", action="store_true", help="write what there is, measure nothing")
     given = parser.parse_args(arguments)
     plan = read_study(given.plan)
     if not given.only_report:
-        run(plan, given.work, processes=given.processes)
+        run(plan, given.work, processes=given.processes, parts=given.part or PARTS)
     rows = list(finished(plan, given.work))
     for part in PARTS:
         own = [row for row in rows if row["part"] == part]

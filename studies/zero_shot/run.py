@@ -15,9 +15,9 @@ from studies.zero_shot.measure import Row, measured
 from studies.zero_shot.study import StudyPlan, Task, tasks
 
 
-def run(plan: StudyPlan, work: Path, *, processes: int) -> None:
-    """Measure what is missing; killed, the same call goes on."""
-    missing = [task for task in tasks(plan) if not kept(task, work).exists()]
+def run(plan: StudyPlan, work: Path, *, processes: int, parts: Sequence[str]) -> None:
+    """Measure what is missing of some parts; killed, the same call goes on."""
+    missing = [task for task in tasks(plan) if task.part in parts and not kept(task, work).exists()]
     if processes == 1:
         for number, task in enumerate(missing, 1):
             _measure(task, work, plan.threads)
