@@ -15,7 +15,8 @@ from tests.fixtures.official_sam import EVERY, SIDE, drawn_pixels, drawn_state, 
 from passband.recipe import PassbandError
 from passband.zero_shot.prompts import Prompt
 from passband.zero_shot.proposers import ProposerOptions, find_proposer
-from passband.zero_shot.sam_generator import SamProposer, SamRecipe
+from passband.zero_shot.sam_generator import SamProposer
+from passband.zero_shot.sam_recipe import SamRecipe
 from passband.zero_shot.weights_cache import WeightsError
 from passband.zero_shot.weights_catalogue import WEIGHTS
 

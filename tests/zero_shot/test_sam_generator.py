@@ -10,7 +10,8 @@ from passband.recipe import PassbandError
 from passband.zero_shot import sam_cache
 from passband.zero_shot.filters import MaskFilters
 from passband.zero_shot.prompts import Prompt
-from passband.zero_shot.sam_generator import SamProposer, SamRecipe, crop_layers, point_grid
+from passband.zero_shot.sam_generator import SamProposer
+from passband.zero_shot.sam_recipe import SamRecipe, crop_layers, point_grid
 
 SHAPE = (96, 128)
 

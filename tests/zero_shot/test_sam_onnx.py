@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from passband.zero_shot.prompts import Prompt
-from passband.zero_shot.sam_generator import SamProposer, SamRecipe
+from passband.zero_shot.sam_generator import SamProposer
+from passband.zero_shot.sam_recipe import SamRecipe
 from passband.zero_shot.weights_cache import WeightsError, find_weights, weights_folder
 from passband.zero_shot.weights_catalogue import WEIGHTS
 

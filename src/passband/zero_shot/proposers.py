@@ -16,7 +16,7 @@ from passband.zero_shot.lattice import NAME as LATTICE
 from passband.zero_shot.lattice import LatticeProposer
 from passband.zero_shot.prompts import Embedding, Prompt, Proposer
 from passband.zero_shot.proposals import Proposals
-from passband.zero_shot.sam_generator import SamProposer, SamRecipe
+from passband.zero_shot.sam_recipe import SamRecipe
 
 _AND = "+"
 
@@ -64,6 +64,7 @@ class ProposerEntry:
 
 
 def _mobile_sam(options: ProposerOptions) -> Proposer:
+    from passband.zero_shot.sam_generator import SamProposer
     from passband.zero_shot.sam_onnx import OnnxSam
 
     if options.weights is not None:
@@ -76,6 +77,7 @@ def _mobile_sam(options: ProposerOptions) -> Proposer:
 def _sam(name: str, text: str) -> ProposerEntry:
     def build(options: ProposerOptions) -> Proposer:
         from passband.zero_shot.sam import load_sam
+        from passband.zero_shot.sam_generator import SamProposer
 
         network = load_sam(name, options.weights, device=options.device, precision=options.precision)
         return SamProposer(network, options.sam, options.stages)

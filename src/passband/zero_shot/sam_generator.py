@@ -1,22 +1,17 @@
 """Masks of a network of Segment Anything's kind: of everything in an image, or of what a prompt points at."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import ceil
-from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from passband.progress import SilentStages, Stages
-from passband.recipe import Recipe
-from passband.zero_shot.filters import Fraction, MaskFilters, kept
+from passband.zero_shot.filters import kept
 from passband.zero_shot.prompts import Prompt
-from passband.zero_shot.proposals import FINEST_GRID, Proposals
+from passband.zero_shot.proposals import Proposals
 from passband.zero_shot.sam_cache import embedded
 from passband.zero_shot.sam_network import Label, MaskNetwork
 from passband.zero_shot.sam_ranking import (
@@ -25,50 +20,8 @@ from passband.zero_shot.sam_ranking import (
     texture_channels,
     texture_quality,
 )
-from passband.zero_shot.sam_view import Crop, View, grey_levels
-
-
-class SamRecipe(Recipe):
-    """How an image is asked for masks; names and defaults are Segment Anything's, but where another is said.
-
-    Attributes
-    ----------
-    points_per_side
-        Points of a square grid in the image, and in each crop; Segment Anything takes 32, the paper of the semantic
-        booster 16.
-    places
-        Whether the points stand in that grid, or, at most as many, amid one texture each
-        (`sam_ranking.homogeneous_places`).
-    crop_layers
-        Layer i, from 1, has 4**i crops that are asked on their own; 0: the image alone.
-    crop_overlap
-        Of neighbouring crops of the first layer, as a fraction of the shorter side of the image; half as much in each
-        further layer.
-    crop_points_downscale
-        Points per side in layer i are fewer by this to the power of i.
-    stability_offset
-        Of logits: a mask is compared with itself above the threshold by it and below by it.
-    grid
-        Cells along the longer side of the image that masks are given on, at most.
-    batch
-        Prompts that are answered at once; four is best on a CPU.
-    ranking
-        What the quality of a mask is: the IoU that the network predicts, or how well the mask follows the texture
-        (`sam_ranking.texture_quality`). Masks of everything must have the predicted quality of `filters` with both.
-    filters
-        What masks of everything must fulfil.
-    """
-
-    points_per_side: PositiveInt = 16
-    places: Literal["grid", "texture"] = "grid"
-    crop_layers: Annotated[int, Field(ge=0, le=4)] = 0
-    crop_overlap: Fraction = 512 / 1500
-    crop_points_downscale: PositiveInt = 1
-    stability_offset: PositiveFloat = 1.0
-    grid: Annotated[int, Field(ge=1, le=FINEST_GRID)] = 512
-    batch: PositiveInt = 4
-    ranking: Literal["predicted", "texture"] = "predicted"
-    filters: MaskFilters = MaskFilters()
+from passband.zero_shot.sam_recipe import Crop, SamRecipe, crop_layers, point_grid
+from passband.zero_shot.sam_view import View, grey_levels
 
 
 @dataclass(frozen=True)
@@ -221,24 +174,3 @@ class SamEmbedding:
 def _within_one(proposals: Proposals) -> Proposals:
     """Qualities are predicted and may be a little above 1; as fractions they are not."""
     return replace(proposals, quality=proposals.quality.clip(0.0, 1.0))
-
-
-def point_grid(crop: Crop, count: int) -> NDArray[np.float64]:
-    """Points (count², 2), (y, x) in pixels of the image, in the middles of the cells of a grid in a crop."""
-    middles = (np.arange(count) + 0.5) / count
-    y, x = np.meshgrid(middles, middles, indexing="ij")
-    y0, x0, y1, x1 = crop
-    return np.stack([y0 + y.ravel() * (y1 - y0), x0 + x.ravel() * (x1 - x0)], axis=1)
-
-
-def crop_layers(shape: tuple[int, int], recipe: SamRecipe) -> Iterator[tuple[int, Crop]]:
-    """Give layer and crop of the image of (y, x) pixels and of what it is cut into, as Segment Anything cuts."""
-    yield 0, (0, 0, *shape)
-    for layer in range(1, recipe.crop_layers + 1):
-        across = 2**layer
-        overlap = int(recipe.crop_overlap * min(shape) * (2 / across))
-        sides = [ceil((overlap * (across - 1) + length) / across) for length in shape]
-        starts = [[(side - overlap) * number for number in range(across)] for side in sides]
-        for x in starts[1]:
-            for y in starts[0]:
-                yield layer, (y, x, min(y + sides[0], shape[0]), min(x + sides[1], shape[1]))

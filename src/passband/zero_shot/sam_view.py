@@ -9,9 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from passband.recipe import PassbandError
-
-#: y0, x0, y1, x1 in pixels of the image; the end is not of it.
-Crop = tuple[int, int, int, int]
+from passband.zero_shot.sam_recipe import Crop
 
 #: Mean and standard deviation of red, green and blue, 0 to 255, that the networks were trained with (Kirillov et al.,
 #: arXiv 2304.02643, as published with the weights).
