@@ -32,7 +32,15 @@ ATOM_ENDINGS: Mapping[str, str] = {
     "counts": ".atoms.frames.png",
     "picture": ".atoms.png",
 }
-_ALL_ENDINGS = (*ENDINGS.values(), *ATOM_ENDINGS.values())
+#: The same for the materials of an image; what was asked is written last.
+MATERIAL_ENDINGS: Mapping[str, str] = {
+    "labels": ".labels.tif",
+    "regions": ".regions.csv",
+    "overlay": ".materials.png",
+    "stages": ".stages.png",
+    "asked": ".materials.json",
+}
+_ALL_ENDINGS = (*ENDINGS.values(), *ATOM_ENDINGS.values(), *MATERIAL_ENDINGS.values())
 TABLES = ("summary.csv", "summary.json")  # of all images of a command
 _HEAD = 4096  # bytes that hold the mark of a file, for it is written before the pixels
 

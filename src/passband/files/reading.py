@@ -89,8 +89,12 @@ def read_frame(
     )
 
 
-def open_micrograph(path: Path, *, pixel_size: float | None = None, frame: int | None = None) -> Micrograph:
+def open_micrograph(
+    path: Path, *, pixel_size: float | None = None, frame: int | None = None, need_pixel_size: bool = True
+) -> Micrograph:
     """Read a micrograph whose pixel size its file or the user says, in Å; `frame` is that of a stack.
+
+    Without `need_pixel_size` nobody need say it.
 
     Raises
     ------
@@ -100,7 +104,7 @@ def open_micrograph(path: Path, *, pixel_size: float | None = None, frame: int |
     if is_result(path):
         raise PassbandError(f"{path} is what passband made of a micrograph; give the micrograph itself")
     micrograph = read_micrograph(path, pixel_size=pixel_size, frame=frame)
-    _ = micrograph.known_pixel_size
+    _ = micrograph.known_pixel_size if need_pixel_size else None
     return micrograph
 
 
@@ -108,6 +112,7 @@ def as_micrograph(
     image: Micrograph | ArrayLike | str | PathLike[str],
     *,
     pixel_size: float | str | tuple[float, float] | None = None,
+    need_pixel_size: bool = True,
 ) -> Micrograph:
     """Return a micrograph of known pixel size: one that is there, an array, or one that is read from a file.
 
@@ -117,6 +122,8 @@ def as_micrograph(
         Micrograph, array (y, x), or path of a file.
     pixel_size
         In Å, one number or (y, x), or a text with a unit such as "77.6pm"; replaces what a micrograph or a file says.
+    need_pixel_size
+        Refuse a micrograph whose pixel size nobody says.
 
     Raises
     ------
@@ -135,5 +142,5 @@ def as_micrograph(
     if pixel_size is not None:
         given = parse_length(pixel_size) if isinstance(pixel_size, str) else pixel_size
         found = replace(found, pixel_size=pixel_pair(given))
-    _ = found.known_pixel_size
+    _ = found.known_pixel_size if need_pixel_size else None
     return found

@@ -1,0 +1,152 @@
+"""`passband zeroshot`: micrographs become maps of their materials, without training."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from passband.commands.terminal.entry import IMAGES, command
+from passband.commands.terminal.errors import printable
+from passband.commands.terminal.loading import loading
+from passband.commands.terminal.many_images import name_outputs, tried, without_results
+from passband.commands.terminal.options import AsJson, Device, Frame, PixelSize, Quiet, parse_pixel_size
+from passband.commands.terminal.progress import ProgressBars
+from passband.devices import resolve_device
+from passband.documents import json_text
+from passband.recipe import PassbandError
+
+WITHOUT = "lattice"  # proposes without weights, and without torch
+
+if TYPE_CHECKING:
+    from passband.zero_shot.prompts import Proposer
+
+
+@command(
+    group=IMAGES,
+    order=4,
+    summary="Micrographs become maps of materials, without training.",
+    examples="""
+passband zeroshot cross_section.dm4 -o materials
+passband zeroshot session/ 'more/*.tif' -o materials --materials 3 --json
+passband zeroshot image.tif -o materials --point 120,300 --point 700,310     (y,x in pixels, one in each material)
+passband zeroshot image.tif -o materials --proposals lattice+mobile-sam      (passband weights fetch mobile-sam)
+""",
+)
+def zeroshot(
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Micrographs, folders of them, or patterns.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    materials: Annotated[
+        int | None,
+        typer.Option(
+            "--materials",
+            "-k",
+            metavar="K",
+            min=1,
+            help="How many materials there are, vacuum counted as one; estimated where it is not given.",
+        ),
+    ] = None,
+    proposals: Annotated[
+        str,
+        typer.Option(
+            "--proposals",
+            metavar="NAME",
+            help="What proposes masks: lattice (no weights), mobile-sam, sam-b, …; several with + between them.",
+        ),
+    ] = WITHOUT,
+    point: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--point", metavar="Y,X", help="A place in a material that is wanted, pixels; may be repeated, one in each."
+        ),
+    ] = None,
+    cover: Annotated[
+        bool, typer.Option("--cover", help="Give every pixel to a material, also where no mask says which.")
+    ] = False,
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", metavar="PATH", help="Weights of your own for a network that proposes."),
+    ] = None,
+    pixel_size: PixelSize = None,
+    frame: Frame = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the materials of micrographs without training and without a label.
+
+    Masks are proposed, doubles and pieces removed, and the others merged by texture. Writes for each image a map of
+    materials (0: not assigned), a table of regions, the map over the image, and a figure of every step. The pixel size
+    need not be known; without it lengths are in pixels. What is there already for the same question is not found
+    again. A file that cannot be read is reported on one line; the others are still done, and the exit code is 2.
+    """
+    from passband.files.listing import find_images
+    from passband.files.reading import open_micrograph
+
+    paths = without_results(find_images(images))
+    stems = name_outputs(paths, ".labels.tif")
+    points = tuple(parse_point(text) for text in point or ())
+    opening = partial(open_micrograph, pixel_size=parse_pixel_size(pixel_size), frame=frame, need_pixel_size=False)
+    with loading():
+        from passband.reports.microstructure import write_materials
+        from passband.zero_shot.microstructure import ZeroShot
+
+        proposer = _proposer(proposals, weights, device)
+        asked = ZeroShot(
+            proposals=proposer.name, materials=materials, points=points, cover=cover, weights=_text(weights)
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    done: list[dict[str, Any]] = []
+    failed: list[dict[str, str]] = []
+    with ProgressBars(quiet=quiet) as bars, bars.bar("zeroshot", unit="images") as bar:
+        for number, (path, stem) in enumerate(zip(paths, stems, strict=True)):
+            bar(number, len(paths), note=path.name)
+            micrograph = tried(partial(opening, path), path, failed)
+            if micrograph is None:
+                continue
+            writing = partial(write_materials, micrograph, proposer, asked, path, output, stem=stem)
+            row = tried(writing, path, failed)
+            done += [] if row is None else [row]
+        bar(len(paths), len(paths))
+    _tell(done, failed, quiet=quiet, as_json=as_json)
+
+
+def parse_point(text: str) -> tuple[float, float]:
+    """Return y and x of a text such as "120,300".
+
+    Raises
+    ------
+    PassbandError
+        It is no such text.
+    """
+    try:
+        y, x = (float(part) for part in text.split(","))
+    except ValueError:
+        raise PassbandError(f"--point {text!r:.40} is no place; write y,x in pixels, such as --point 120,300") from None
+    return y, x
+
+
+def _proposer(name: str, weights: Path | None, device: str) -> "Proposer":
+    from passband.zero_shot.proposers import ProposerOptions, find_proposer
+
+    options = ProposerOptions(weights=weights, device="cpu" if name == WITHOUT else resolve_device(device))
+    return find_proposer(name, options)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())
+
+
+def _tell(done: list[dict[str, Any]], failed: list[dict[str, str]], *, quiet: bool, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json_text({"images": done, "failed": failed}))
+    elif not quiet:
+        for row in done:
+            materials = f"{row['materials']} material{'s' * (row['materials'] != 1)}"
+            regions = f"{row['regions']} region{'s' * (row['regions'] != 1)}"
+            rest = f"{100 * row['unassigned']:.1f} % not assigned; confidence {row['confidence']:.2f}"
+            typer.echo(printable(f"{row['labels']}: {materials} in {regions}, {rest}"))
+    for row in failed:
+        typer.echo(printable(f"error: {row['error']}"), err=True)
+    if failed:
+        raise typer.Exit(2)
