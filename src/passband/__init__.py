@@ -7,8 +7,8 @@ Micrographs
     `inspect`, `read_micrograph`, `Micrograph`
 Segmentation
     `load_model`, `Model`, `segment`, `Segmentation`, `measure_particles`
-Masks of any origin
-    `dedupe`
+Materials without training
+    `find_materials`, `Microstructure`, `measure_regions`, `dedupe`
 How far to trust a mask
     `assess`, `Verdict`
 A network of one's own

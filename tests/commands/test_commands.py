@@ -274,6 +274,7 @@ def test_a_file_of_another_microscopy_is_warned_of(run: Run, shared_data: Path, 
     outcome = run("segment", stem, "-o", tmp_path / "m", "-q")
     assert outcome.code == 0
     assert outcome.err.count("do not trust this mask") == 1
+    assert "passband zeroshot" in " ".join(outcome.err.split())
     said = "says STEM and the network knows TEM images only; it was taken at 60 kV and the network trained at 300 kV"
     assert said in " ".join(outcome.err.split())
 

@@ -66,7 +66,7 @@ def test_a_box_and_places_to_avoid_bound_a_mask(film, seen: LatticeEmbedding) ->
     truth[130:230, 20:120] = True
     assert best_iou(boxed, truth) > 0.8
     both = seen.answer(Prompt(points=((40.0, 130.0), (200.0, 60.0))))
-    assert best_iou(both, np.ones((SIDE, SIDE), dtype=bool)) > 0.85
+    assert best_iou(both, np.ones((SIDE, SIDE), dtype=bool)) > 0.8
     one = seen.answer(Prompt(points=((40.0, 130.0),), avoid=((200.0, 60.0),))).on_grid((SIDE, SIDE))
     assert not one.masks[:, 130:].any()
     with pytest.raises(PassbandError, match="outside the image"):

@@ -92,9 +92,8 @@ def zeroshot(
         from passband.zero_shot.microstructure import ZeroShot
 
         proposer = _proposer(proposals, weights, device)
-        asked = ZeroShot(
-            proposals=proposer.name, materials=materials, points=points, cover=cover, weights=_text(weights)
-        )
+        own = None if weights is None else str(weights.resolve())
+        asked = ZeroShot(proposals=proposer.name, weights=own, materials=materials, points=points, cover=cover)
     output.mkdir(parents=True, exist_ok=True)
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
@@ -131,10 +130,6 @@ def _proposer(name: str, weights: Path | None, device: str) -> "Proposer":
 
     options = ProposerOptions(weights=weights, device="cpu" if name == WITHOUT else resolve_device(device))
     return find_proposer(name, options)
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path.resolve())
 
 
 def _tell(done: list[dict[str, Any]], failed: list[dict[str, str]], *, quiet: bool, as_json: bool) -> None:

@@ -18,6 +18,8 @@ Window = tuple[slice, ...]
 
 SMALLEST = 1e-4  # of the image: smaller regions are in the map, not in the table
 LONGEST = 1024  # samples of the longer side that outlines are measured on
+STRAIGHT = 0.3  # of its length: an outline that goes farther to the side is no interface
+FINEST = 0.05  # nm: no lattice planes that a microscope resolves are nearer
 SHORT = 0.25  # of a region's length: shorter pieces of its outline are no interface
 LATTICE = 0.002  # of the image: in smaller regions no lattice is looked for
 
@@ -119,9 +121,14 @@ def _measured(
 
 def _extent(places: Array) -> float:
     """Extent of places (n, 2) along the longer axis of their second moments."""
+    return float(np.ptp(_turned(places)[:, 1]))
+
+
+def _turned(places: Array) -> Array:
+    """Places (n, 2) across and along the longer axis of their second moments, from their mean."""
     away = places - places.mean(0)
     _, axes = np.linalg.eigh(away.T @ away)
-    return float(np.ptp(away @ axes[:, -1]))
+    return np.asarray(away @ axes)
 
 
 def _roughness(
@@ -131,21 +138,23 @@ def _roughness(
     step: tuple[float, float],
     every: int,
 ) -> float | None:
-    """Rms distance of the open pieces of an outline from straight lines, every sample of it counting the same."""
+    """Rms distance of the open pieces of an outline from straight lines, along which it is averaged."""
     pad = [
         (int(part.start > 0), int(part.stop < side)) for part, side in zip(window, shape, strict=True)
     ]  # what the image's edge cuts is no outline
     pieces = find_contours(np.pad(mask, pad).astype(np.float64), 0.5)  # type: ignore[no-untyped-call]
     lines = [np.asarray(piece) * every * np.array(step) for piece in pieces if not (piece[0] == piece[-1]).all()]
-    extents = [_extent(line) for line in lines]
-    squares, count = 0.0, 0
-    for line, extent in zip(lines, extents, strict=True):
-        if extent >= SHORT * max(extents):
-            away = line - line.mean(0)
-            _, axes = np.linalg.eigh(away.T @ away)
-            squares += float(np.square(away @ axes[:, 0]).sum())
-            count += len(line)
-    return float(np.sqrt(squares / count)) if count else None
+    turned = [_turned(line) for line in lines]
+    longest = max((float(np.ptp(line[:, 1])) for line in turned), default=0.0)
+    squares = span = 0.0
+    for line in turned:
+        side, length = np.ptp(line, axis=0)
+        if length >= SHORT * longest and side <= STRAIGHT * length:
+            weight = np.abs(np.gradient(line[:, 1]))  # what each sample spans of the straight line
+            across = line[:, 0] - np.average(line[:, 0], weights=weight)
+            squares += float((weight * across**2).sum())
+            span += float(weight.sum())
+    return float(np.sqrt(squares / span)) if span else None
 
 
 def _lattice(
@@ -164,6 +173,8 @@ def _lattice(
         return nothing
     found = [one / step for one in region_fringes(image[window], mask)]  # cycles per length, (y, x)
     found = sorted(found, key=lambda one: float(np.hypot(*one)))
+    if known:
+        found = [one for one in found if np.hypot(*one) < 1.0 / FINEST]
     if not found:
         return nothing
     spacings = [1.0 / float(np.hypot(*one)) for one in found]

@@ -58,7 +58,7 @@ def _many(count: int) -> NDArray[np.float64]:
 
 
 def _layers(masks: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return the number, from 1, of the smallest mask (n, rows, columns) at each pixel (y, x); 0 where there is none."""
+    """Return the number, from 1, of the smallest mask (n, rows, columns) at each pixel (y, x); 0 for none."""
     rows, columns = (
         ((np.arange(side) + 0.5) * count / side).astype(np.int64)
         for side, count in zip(shape, masks.shape[1:], strict=True)

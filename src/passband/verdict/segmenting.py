@@ -86,6 +86,8 @@ class FileSegmenter:
 
 
 def warning(path: Path, verdict: Verdict) -> str:
-    """Return why a mask should not be believed, or nothing."""
+    """Return why a mask should not be believed, and what needs no network; or nothing."""
+    if verdict.outcome != "outside":
+        return ""
     reasons = "; ".join(verdict.reasons)
-    return f"{path}: do not trust this mask: {reasons}" if verdict.outcome == "outside" else ""
+    return f"{path}: do not trust this mask: {reasons}; passband zeroshot finds materials without a network"

@@ -23,6 +23,7 @@ Cells = NDArray[np.bool_]
 
 _MARGIN = 1.07  # a radius is compared with those 7 % to either side
 _NEAREST, _FARTHEST = 1.0, 200.0  # radii that are tried, units of noise
+_BEYOND = 2.5  # times the farthest cell: a region that places to avoid bound is there at all of these radii
 _UNSURE = 1.0  # cells by which no mask is known better: a single one is not stable
 _CORE = 3.0  # radius of what is so like a seed that it needs no seed of its own,
 _CORE_SPREAD = 2.0  # and in units of how much the seed's surroundings differ from it
@@ -47,7 +48,7 @@ class LatticeRecipe(Recipe):
 
     mean_weight: PositiveFloat = 0.5
     seeds: PositiveInt = 400
-    filters: MaskFilters = MaskFilters(quality=0.8, stability=0.8, box_overlap=1.0)
+    filters: MaskFilters = MaskFilters(quality=0.2, stability=0.8, box_overlap=1.0)
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,11 @@ class LatticeProposer:
 
 
 class _Grown(NamedTuple):
-    """A mask that was grown from seeds, and how stable it is."""
+    """A mask that was grown from seeds, how sure it is, and how stable."""
 
     mask: Cells
     area: float
+    quality: float
     stability: float
 
 
@@ -112,7 +114,7 @@ class LatticeEmbedding:
         return self.features.shape[0], self.features.shape[1]
 
     def answer(self, prompt: Prompt) -> Proposals:
-        """Regions about the points of a prompt at up to three radii, the most stable first.
+        """Regions about the points of a prompt at up to three radii, the surest first.
 
         What is nearer to a place to avoid than to a point is left out, and what is outside of the box. A box without
         points asks for what is in its middle.
@@ -213,14 +215,14 @@ class LatticeEmbedding:
 
     def _proposals(self, found: Sequence[_Grown]) -> Proposals:
         masks = np.array([one.mask for one in found], dtype=np.bool_).reshape(-1, *self.grid)
-        stability = np.array([one.stability for one in found], dtype=np.float64)
-        return Proposals(masks, stability, stability, (NAME,) * len(found), self.shape)
+        quality, stability = np.array([one[2:] for one in found], dtype=np.float64).reshape(-1, 2).T
+        return Proposals(masks, quality, stability, (NAME,) * len(found), self.shape)
 
 
 def _with(found: list[_Grown], new: _Grown) -> list[_Grown]:
     """Add a mask, in place of those that are the same and less stable, and not beside one that is as stable."""
     same = [_same(new, old) for old in found]
-    if any(alike and old.stability >= new.stability for alike, old in zip(same, found, strict=True)):
+    if any(alike and old.quality >= new.quality for alike, old in zip(same, found, strict=True)):
         return found
     return [*(old for alike, old in zip(same, found, strict=True) if not alike), new]
 
@@ -233,9 +235,10 @@ def _same(new: _Grown, old: _Grown) -> bool:
 
 
 def grown(distance: Array, seeds: Sequence[Cell], *, nearest: float = _NEAREST) -> list[_Grown]:
-    """Regions connected to seeds at those radii where a radius 7 % smaller or larger makes the least difference.
+    """Regions connected to seeds that stay the same over the widest ranges of radii, as masks at up to three of them.
 
-    Up to three, the most stable first; everything only where nothing else is to be had.
+    The surest first; everything only where nothing else is to be had. The stability is the share of the area at a
+    radius 7 % larger that is there at one 7 % smaller.
 
     Parameters
     ----------
@@ -247,7 +250,7 @@ def grown(distance: Array, seeds: Sequence[Cell], *, nearest: float = _NEAREST) 
         Smallest radius that is tried.
     """
     radius = max(nearest, *(float(distance[seed]) for seed in seeds if np.isfinite(distance[seed])), 0.0)
-    farthest = min(float(distance[np.isfinite(distance)].max(initial=0.0)) * _MARGIN, _FARTHEST)
+    farthest = min(float(distance[np.isfinite(distance)].max(initial=0.0)) * _BEYOND, _FARTHEST)
     areas, radii = [float(connected(distance <= radius, seeds).sum())], [radius]
     while (radius < farthest and areas[-1] < _WHOLE * distance.size) or len(radii) < 2:
         radius *= _MARGIN**2
@@ -256,18 +259,27 @@ def grown(distance: Array, seeds: Sequence[Cell], *, nearest: float = _NEAREST) 
     size, middle = np.array(areas), np.sqrt(np.array(radii[:-1]) * np.array(radii[1:]))
     if not size[-1]:
         return []
-    stability = size[:-1] / (size[1:] + _UNSURE)
+    stability, between = size[:-1] / (size[1:] + _UNSURE), np.sqrt(size[:-1] * size[1:])
+    plateau = np.array([_plateau(size, area) for area in between])
     whole = size[1:] >= _WHOLE * distance.size
     chosen: list[int] = []
-    for one in np.lexsort((np.arange(len(stability)), -stability, whole)):
-        between = np.sqrt(size[one] * size[one + 1])
-        others = np.sqrt(size[chosen] * size[np.array(chosen, dtype=np.int64) + 1]) if chosen else np.zeros(0)
-        if whole[one] and chosen:
+    for one in np.lexsort((-stability, -plateau, whole)):
+        if (whole[one] and chosen) or len(chosen) == _MASKS:
             break
-        if (np.minimum(between, others) < _SAME * np.maximum(between, others)).all() and len(chosen) < _MASKS:
-            chosen.append(int(one))
+        like = (between > _SAME * between[one]) & (between < between[one] / _SAME)
+        if not like[chosen].any():
+            chosen.append(int(np.where(like, stability, 0.0).argmax()))
     masks = [connected(distance <= middle[one], seeds) for one in chosen]
-    return [_Grown(mask, float(mask.sum()), float(stability[one])) for mask, one in zip(masks, chosen, strict=True)]
+    return [
+        _Grown(mask, float(mask.sum()), float(plateau[one]), float(stability[one]))
+        for mask, one in zip(masks, chosen, strict=True)
+    ]
+
+
+def _plateau(size: NDArray[np.float64], area: float) -> float:
+    """How sure a mask is: 1 − r₀/r₁, where its area stays the same within a tenth from the radius r₀ to r₁."""
+    like = np.count_nonzero((size > _SAME * area) & (size < area / _SAME))
+    return 1.0 - float(_MARGIN ** (-2.0 * like))
 
 
 def connected(inside: Cells, seeds: Iterable[Cell]) -> Cells:

@@ -13,8 +13,8 @@ from passband.files.reading import as_micrograph
 from passband.recipe import PassbandError, Recipe
 from passband.zero_shot.booster import Booster, boost
 from passband.zero_shot.flattening import flattened
+from passband.zero_shot.grouping import Merging
 from passband.zero_shot.lattice_scale import TextureScale, texture_scale
-from passband.zero_shot.merging import Merging
 from passband.zero_shot.partition import Partitioning, enlarged
 from passband.zero_shot.prompts import Embedding, Prompt, Proposer
 from passband.zero_shot.proposals import Proposals
