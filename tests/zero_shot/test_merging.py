@@ -132,6 +132,15 @@ def test_a_small_outlier_is_no_material(materials: int | None) -> None:
     assert merge(image, masks, side=SIDE, rules=Merging(smallest=0.0)).labeller.materials == 3
 
 
+def test_an_interface_does_not_take_the_place_of_a_material() -> None:
+    labels = bands((400, 240), [170, 230])
+    image = normal(draw(labels, [SQUARE, replace(SQUARE, base=2.0), BRIGHTER]))  # the interface holds whole crops
+    found = merge(image, flattened(pieces(labels, 2)), side=SIDE, rules=Merging(materials=2))
+    assert found.whole.all()
+    assert len(set(found.material[:2].tolist())) == len(set(found.material[4:].tolist())) == 1
+    assert found.material[0] != found.material[4]
+
+
 def test_the_first_material_has_the_largest_area_and_each_has_a_mask() -> None:
     found = merged([SQUARE, OBLONG], Merging(materials=2))
     assert of_bands(found) == [[1], [0]]  # the second band is the higher one
