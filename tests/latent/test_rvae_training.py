@@ -15,7 +15,7 @@ from passband.latent.rvae_model import load_rvae
 from passband.latent.rvae_training import train_rvae
 from passband.recipe import PassbandError
 from passband.segmentation.weights import ModelError
-from passband.training import TrainingError
+from passband.training import TrainingError, TrainingProgress
 
 SHORT = TRAINING.model_copy(update={"epochs": 12, "batch_size": 50})
 SMALL = RotationInvariantVAE(hidden=(64, 64))
@@ -95,16 +95,24 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path, encoder: EncoderKind) -> N
 
 
 def test_an_interrupted_training_goes_on_and_others_patches_are_refused(tmp_path: Path) -> None:
+    # rejects a warm-up that begins anew, and one that a longer training stretches behind its own back
     images, _ = turned(60)
     recipe = RotationInvariantVAE(hidden=(8,))
-    once = SHORT.model_copy(update={"epochs": 2, "schedule": "constant"})
-    train_rvae(images, recipe, tmp_path / "parts", training=once)
-    more = once.model_copy(update={"epochs": 4})
-    continued = train_rvae(images, recipe, tmp_path / "parts", training=more)
-    whole = train_rvae(images, recipe, tmp_path / "whole", training=more)
+    some = SHORT.model_copy(update={"epochs": 4, "schedule": "constant", "batch_size": 20})
+
+    def stop(done: TrainingProgress) -> None:
+        if done.step == 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_rvae(images, recipe, tmp_path / "parts", training=some, progress=stop)
+    continued = train_rvae(images, recipe, tmp_path / "parts", training=some)
+    whole = train_rvae(images, recipe, tmp_path / "whole", training=some)
     np.testing.assert_array_equal(continued.encode(images).content, whole.encode(images).content)
     with pytest.raises(TrainingError, match="identity"):
-        train_rvae(images + 1.0, recipe, tmp_path / "parts", training=more)
+        train_rvae(images + 1.0, recipe, tmp_path / "parts", training=some)
+    with pytest.raises(TrainingError, match="identity"):
+        train_rvae(images, recipe, tmp_path / "parts", training=some.model_copy(update={"epochs": 8}))
 
 
 def test_the_bound_is_of_the_units_of_the_image(tmp_path: Path) -> None:

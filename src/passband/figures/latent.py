@@ -78,7 +78,7 @@ def latent_maps_figure(
     aspect = min(2.0, max(0.5, image.shape[0] * pixel_size[0] / (image.shape[1] * pixel_size[1])))
     figure = Figure(figsize=((_PANEL + 0.7) * across, (_PANEL * aspect + 0.5) * down), layout="constrained")
     panels = figure.subplots(down, across, squeeze=False).ravel()
-    for axes, (name, values) in zip(panels, latents.items(), strict=False):
+    for (name, values), axes in zip(latents.items(), panels, strict=False):
         draw_micrograph(axes, image, pixel_size)
         period = (periods or {}).get(name)
         if period is None:

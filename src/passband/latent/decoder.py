@@ -15,11 +15,17 @@ class SpatialDecoder(nn.Module):
         Numbers that are told: content, known class and discrete state.
     hidden
         Widths of the layers.
+    detail
+        By how much the weights of places begin wider than torch's: of 1, the first drawings are as smooth as the
+        window, and several atoms take thousands of steps, before which the angle may have fallen asleep.
     """
 
-    def __init__(self, content: int, hidden: tuple[int, ...]) -> None:
+    def __init__(self, content: int, hidden: tuple[int, ...], *, detail: float = 1.0) -> None:
         super().__init__()
         self.place = nn.Linear(2, hidden[0])
+        with torch.no_grad():
+            self.place.weight.mul_(detail)
+            self.place.bias.mul_(detail)
         self.content = nn.Linear(content, hidden[0], bias=False) if content else None
         self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(hidden))
         self.value = nn.Linear(hidden[-1], 1)

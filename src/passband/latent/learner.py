@@ -24,18 +24,25 @@ class LatentLearner(nn.Module):
         Weight of the divergences (Higgins et al. 2017); 1 is the bound itself.
     warm_up
         Steps over which it grows from 0 to `beta`.
+    geometry
+        Steps in which content sleeps, so that what a turn or a shift explains is not told by content first.
     """
 
-    def __init__(self, network: RVAE, *, beta: float = 1.0, warm_up: int = 0) -> None:
+    def __init__(self, network: RVAE, *, beta: float = 1.0, warm_up: int = 0, geometry: int = 0) -> None:
         super().__init__()
-        self.network, self.beta, self.warm_up = network, beta, warm_up
+        self.network, self.beta, self.warm_up, self.geometry = network, beta, warm_up, geometry
+
+    @property
+    def course(self) -> str:
+        """What the steps are like, one after the other: a training of another length is another one."""
+        return f":{self.warm_up}:{self.geometry}"
 
     def loss(self, batch: PatchBatch, *, step: int) -> Tensor:
         """Mean of the negative bound, nats a pixel, under the β of a step."""
         beta = self.beta * min(1.0, (step + 1) / self.warm_up) if self.warm_up else self.beta
         device = self.network.places.device
         classes = None if batch.classes is None else batch.classes.to(device)
-        bound = self.network.bound(batch.images.to(device), classes)
+        bound = self.network.bound(batch.images.to(device), classes, geometry=step < self.geometry)
         return -bound.total(beta).mean() / len(self.network.places)
 
     def validate(self, name: str, batches: Iterable[PatchBatch]) -> dict[str, float]:

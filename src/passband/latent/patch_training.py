@@ -45,6 +45,7 @@ def fit_patches(
     exact = training.model_copy(
         update={"batch_size": size, "steps_per_epoch": batches.steps(size), "validate_every": training.epochs}
     )
-    identity = f"{architecture.identity}:{fingerprint(batches.images)}"
+    course = str(getattr(learner, "course", ""))  # what depends on the length of the training
+    identity = f"{architecture.identity}:{fingerprint(batches.images)}{course}"
     history = fit(learner, batches, {}, exact, directory, FitOptions(progress=progress, identity=identity))
     return Trained(exact, history.seconds)

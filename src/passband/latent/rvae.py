@@ -44,10 +44,19 @@ class RotationInvariantVAE(Recipe):
         "equivariant" turns with the patch; "dense" is that of the paper; "convolutional".
     hidden
         Widths of the layers of the decoder, and of a dense encoder.
+    detail
+        How fine the decoder begins to draw: about twice the atoms across a window.
     likelihood
         Of pixels.
     pixels
         Part of the pixels that a step draws, at random.
+    beta
+        Weight of the divergences in training (Higgins et al. 2017); 1 is the bound itself, which is what is told.
+    warm_up
+        Part of the training over which that weight grows from 0: before the decoder draws anything, nothing is worth
+        its price, and all latents would fall asleep.
+    geometry
+        Part of the training, at its beginning, in which content is 0: what a turn or a shift explains is told by these.
     """
 
     content: int = Field(default=2, ge=0, le=64)
@@ -58,8 +67,12 @@ class RotationInvariantVAE(Recipe):
     discrete: int = Field(default=0, ge=0, le=64)
     encoder: EncoderKind = "equivariant"
     hidden: tuple[int, ...] = (128, 128)
+    detail: float = Field(default=8.0, gt=0.0, le=1000.0)
     likelihood: Likelihood = GaussianPixels()
     pixels: float = Field(default=0.25, gt=0.0, le=1.0)
+    beta: float = Field(default=1.0, gt=0.0, le=1000.0)
+    warm_up: float = Field(default=0.3, ge=0.0, lt=1.0)
+    geometry: float = Field(default=0.2, ge=0.0, lt=1.0)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -116,7 +129,9 @@ class RVAE(nn.Module):
         super().__init__()
         self.recipe, self.shape = recipe, shape
         self.encoder = encoder_of(recipe.encoder, shape, recipe.heads, recipe.hidden)
-        self.decoder = SpatialDecoder(recipe.content + recipe.classes + recipe.discrete, recipe.hidden)
+        self.decoder = SpatialDecoder(
+            recipe.content + recipe.classes + recipe.discrete, recipe.hidden, detail=recipe.detail
+        )
         self.log_noise = nn.Parameter(torch.zeros(()))
         self.register_buffer("places", pixel_grid(shape), persistent=False)  # (h·w, 2)
         self.places: Tensor
@@ -136,10 +151,13 @@ class RVAE(nn.Module):
             _below(1.0, posterior.log_content),
         )
 
-    def bound(self, images: Tensor, classes: Tensor | None = None, *, pixels: float | None = None) -> Bound:
+    def bound(
+        self, images: Tensor, classes: Tensor | None = None, *, pixels: float | None = None, geometry: bool = False
+    ) -> Bound:
         """Return the parts of the evidence lower bound of patches (n, h, w), from one draw of the latents.
 
-        `pixels` is the part of the pixels that is drawn, by default that of the recipe.
+        `pixels` is the part of the pixels that is drawn, by default that of the recipe. Of `geometry` alone, content is
+        0 and states are as likely, whatever the encoder says of them.
         """
         recipe, count = self.recipe, len(images)
         posterior = self.posterior(images, classes)
@@ -150,6 +168,9 @@ class RVAE(nn.Module):
         content = [_drawn(posterior.content, spread.content), self._one_hot(count, classes)]
         if recipe.discrete:
             content.append(nn.functional.gumbel_softmax(posterior.logits, tau=TEMPERATURE))
+        if geometry:
+            content[0] = torch.zeros_like(content[0])
+            content[2:] = [torch.full_like(one, 1.0 / recipe.discrete) for one in content[2:]]
         chosen, weight = self._chosen(recipe.pixels if pixels is None else pixels)
         places = self.places if chosen is None else self.places[chosen]
         seen = images.flatten(1) if chosen is None else images.flatten(1)[:, chosen]
@@ -162,8 +183,8 @@ class RVAE(nn.Module):
             recipe.angle.divergence(posterior.angle, spread.angle) if recipe.angle else nothing,
             _normal_divergence(posterior.shift, spread.shift, recipe.shift).sum(1) if recipe.shift else nothing,
             _normal_divergence(posterior.scale, spread.scale, recipe.scale) if recipe.scale else nothing,
-            _normal_divergence(posterior.content, spread.content, 1.0).sum(1),
-            (states.exp() * (states + log(recipe.discrete))).sum(1) if recipe.discrete else nothing,
+            nothing if geometry else _normal_divergence(posterior.content, spread.content, 1.0).sum(1),
+            nothing if geometry or not recipe.discrete else (states.exp() * (states + log(recipe.discrete))).sum(1),
         )
 
     def draw(self, content: Tensor, *, classes: Tensor | None = None, states: Tensor | None = None) -> Tensor:

@@ -37,11 +37,15 @@ class RVAECard(PatchCard):
         Mean parts of the evidence lower bound over the patches, for densities in the units of the image.
     collapsed
         Latents that say nothing.
+    low, high
+        Between these, 5 and 95 % of the patches, lie their content latents.
     """
 
     network: RVAENetwork
     bound_nats: dict[str, float] = Field(default={})
     collapsed: tuple[str, ...] = ()
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
 
     @property
     def elbo_nats(self) -> float:
@@ -88,13 +92,13 @@ class RVAEModel(PatchModel[RVAE, RVAECard]):
         angle_, shift_, scale_, content, state_, of_angle, of_content = map(np.concatenate, zip(*found, strict=True))
         return Latents(angle_, shift_, scale_, content, state_.astype(np.int64), of_angle, of_content)
 
-    def manifold(self, side: int = 9, *, reach: float = 1.65) -> NDArray[np.float32]:
+    def manifold(self, side: int = 9) -> NDArray[np.float32]:
         """Return the images of a grid over the first two content latents, (side, side, h, w): z1 to the right, z2 down.
 
-        They go from −`reach` to `reach`, by default 90 % of the prior; further latents are 0.
+        They go over the middle 90 % of the patches that it was trained on; further latents are in their middle.
         """
         recipe, device = self.network.recipe, self.network.places.device
-        content = content_grid([-reach] * recipe.content, [reach] * recipe.content, side).to(device)
+        content = content_grid(self.card.low, self.card.high, side).to(device)
         told = torch.zeros(side * side, dtype=torch.long, device=device) if recipe.classes else None
         with torch.no_grad():
             drawn = self.network.draw(content, classes=told) * self.card.gain + self.card.offset

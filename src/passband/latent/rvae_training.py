@@ -55,7 +55,10 @@ def train_rvae(
     architecture = RVAENetwork(recipe=recipe, shape=(patches.shape[1], patches.shape[2]))
     network = built(architecture, training.seed)
     assert isinstance(network, RVAE)
-    done = fit_patches(LatentLearner(network), batches, architecture, directory, training, progress)
+    steps = training.epochs * batches.steps(min(training.batch_size, len(patches)))
+    warm_up = round(recipe.warm_up * steps)
+    learner = LatentLearner(network, beta=recipe.beta, warm_up=warm_up, geometry=_geometry(recipe, steps))
+    done = fit_patches(learner, batches, architecture, directory, training, progress)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
         parts = mean_bound(network, batches.in_turn())
@@ -70,4 +73,12 @@ def train_rvae(
         collapsed=asleep(network, parts),
         seconds=done.seconds,
     )
-    return RVAEModel(network, card).save(directory)
+    content = RVAEModel(network, card).encode(patches, classes).content
+    low, high = (tuple(map(float, ends)) for ends in np.quantile(content, (0.05, 0.95), axis=0))
+    return RVAEModel(network, card.model_copy(update={"low": low, "high": high})).save(directory)
+
+
+def _geometry(recipe: RotationInvariantVAE, steps: int) -> int:
+    """Return the steps that belong to angle, shift and scale; none where the recipe has none of these."""
+    there = recipe.angle is not None or recipe.shift is not None or recipe.scale is not None
+    return round(recipe.geometry * steps) if there else 0

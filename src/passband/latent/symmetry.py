@@ -15,7 +15,7 @@ def rotational_symmetry(images: ArrayLike, *, share: float = SHARE) -> int:
     """Return the highest n of 6, 4, 3, 2 for which patches look alike after 1/n of a turn; 1 where there is none.
 
     Of an object of n-fold symmetry, only every n-th Fourier component along the angle is there. The share of the power
-    in these, summed over rings and patches, and less the noise that the highest components show, decides.
+    in these, summed over rings, of the median patch, and less the noise that the highest components show, decides.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ def rotational_symmetry(images: ArrayLike, *, share: float = SHARE) -> int:
     patches = checked(images)
     some = patches[:: max(1, len(patches) // _MOST)]
     weights = polar_weights((some.shape[1], some.shape[2]), max(4, min(some.shape[1:]) // 2), _ANGLES).numpy()
-    power = _angular_power(some.reshape(len(some), -1) @ weights)
-    white = _angular_power(weights)  # of independent pixels: interpolation makes neighbours alike
+    power = np.median(_angular_power(some.reshape(len(some), -1) @ weights), axis=0)  # few at a hole decide nothing
+    white = _angular_power(weights).sum(0)  # of independent pixels: interpolation makes neighbours alike
     high = slice(_ANGLES // 4, None)
     power = np.maximum(power - white * np.median(power[high] / white[high]), 0.0)
     total = float(power.sum())
@@ -40,8 +40,8 @@ def rotational_symmetry(images: ArrayLike, *, share: float = SHARE) -> int:
 
 
 def _angular_power(images: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Power of the components 1, 2, … along the angle, over all rings of polar images (n, radii · angles)."""
+    """Power of the components 1, 2, … along the angle, over all rings of each polar image (n, radii · angles)."""
     rings = images.reshape(len(images), -1, _ANGLES)
     area = np.arange(1, rings.shape[1] + 1, dtype=np.float64)  # a ring stands for as many pixels as its radius
-    power: NDArray[np.float64] = np.einsum("nrm,r->m", np.abs(np.fft.rfft(rings, axis=2)) ** 2, area)
-    return power[1:]
+    power = np.einsum("nrm,r->nm", np.abs(np.fft.rfft(rings, axis=2)) ** 2, area)
+    return np.asarray(power[:, 1:])
