@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from passband.zero_shot.merging import Merged
-from passband.zero_shot.objective import objective
+from passband.zero_shot.objective import objective, pairwise_iou
 from passband.zero_shot.partition import Partitioning, enlarged, partition
 
 
@@ -94,11 +94,11 @@ def test_materials_that_are_known_keep_their_numbers() -> None:
 def test_the_objective_weighs_overlap_against_the_number_of_masks() -> None:
     rows = np.arange(10)
     true = np.array([rows < 5, rows >= 5])
-    good = objective(true, true)
+    good = objective(pairwise_iou(true, true))
     assert (good.overlap, good.cardinality) == (1.0, 2)
-    one = objective(np.array([rows >= 0]), true)
+    one = objective(pairwise_iou(true, np.array([rows >= 0])))
     assert one.overlap == pytest.approx(0.5)
-    more = objective(np.array([*true, rows < 2, rows < 3]), true, trade_off=0.1)
+    more = objective(pairwise_iou(true, np.array([*true, rows < 2, rows < 3])), trade_off=0.1)
     assert more.value == pytest.approx(1.0 - 0.4)
-    assert objective(true[:0], true).overlap == 0.0
-    assert np.isnan(objective(true, true[:0]).overlap)
+    assert objective(pairwise_iou(true, true[:0])).overlap == 0.0
+    assert np.isnan(objective(pairwise_iou(true[:0], true)).overlap)

@@ -11,12 +11,13 @@ from passband.zero_shot.flattening import flattened
 from passband.zero_shot.grouping import Merging
 from passband.zero_shot.lattice_scale import texture_scale
 from passband.zero_shot.merging import CropLabeller, Merged, merge
-from passband.zero_shot.objective import TRADE_OFF, Objective, objective
+from passband.zero_shot.objective import TRADE_OFF, Objective, objective, pairwise_iou
 from passband.zero_shot.partition import Partition, Partitioning, partition
 from passband.zero_shot.proposals import Proposals
-from passband.zero_shot.removal import Removal, Removed, remove, sampled_masks
+from passband.zero_shot.removal import Removal, Removed, coarse_grid, remove, sampled_masks
 
 GRID = 256  # cells of the longest side, on which crops are placed and masks compared
+STAGES = ("proposals", "removal", "merging")
 
 
 class Booster(Recipe):
@@ -46,7 +47,7 @@ class Stage:
     Attributes
     ----------
     name
-        "proposals", "removal" or "merging".
+        One of `STAGES`.
     masks
         Those that are left, (n, rows, columns).
     objective
@@ -122,9 +123,10 @@ def boost(
     side = max(2, min(round(rules.crop * (window or texture_scale(image).window)), *image.shape))
     normal = (image - image.mean(dtype=np.float64)) / max(float(image.std(dtype=np.float64)), 1e-12)
     normal = normal.astype(np.float32)
-    removed = remove(proposals, rules.removal)
+    small = proposals.on_grid(coarse_grid(proposals.grid, GRID))
+    removed = remove(small, rules.removal)
     left = proposals.chosen(removed.kept)
-    labels, coarse = _numbered(left)
+    labels, coarse = _numbered(left, small.chosen(removed.kept))
     if coarse.any():
         merged = merge(normal, coarse, side=side, pixel_size=pixel_size, rules=rules.merging, labeller=labeller)
         found = partition(normal, labels, merged, side=side, pixel_size=pixel_size, rules=rules.partitioning)
@@ -133,20 +135,19 @@ def boost(
         merged, number = None, np.full(labels.shape, -1)
         found = Partition(np.zeros(image.shape, np.uint16), np.zeros(labels.shape), 0)
     groups = Proposals.of_masks(number == np.unique(number[number >= 0])[:, None, None], shape=proposals.shape)
-    steps = (("proposals", proposals), ("removal", left), ("merging", groups))
-    reference = sampled_masks(proposals, GRID)
+    reference = sampled_masks(small, GRID)
+    among = pairwise_iou(reference, reference)
+    overlaps = (among, among[:, removed.kept], pairwise_iou(reference, sampled_masks(groups, GRID)))
     stages = tuple(
-        Stage(name, step.masks, objective(sampled_masks(step, GRID), reference, trade_off=rules.trade_off))
-        for name, step in steps
+        Stage(name, masks, objective(iou, trade_off=rules.trade_off))
+        for name, masks, iou in zip(STAGES, (proposals.masks, left.masks, groups.masks), overlaps, strict=True)
     )
     return Boosted(stages, removed, merged, found, side)
 
 
-def _numbered(masks: Proposals) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _numbered(masks: Proposals, small: Proposals) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Flatten masks, on their grid and on a coarse one, numbered from 1 without those that others hide."""
-    longest = max(masks.grid)
-    rows, columns = (max(1, side * min(GRID, longest) // longest) for side in masks.grid)
-    coarse = flattened(masks.on_grid((rows, columns)))
+    coarse = flattened(small)
     seen = np.unique(coarse[coarse > 0])
     numbers = np.zeros(len(masks) + 1, dtype=np.int64)
     numbers[seen] = np.arange(1, len(seen) + 1)

@@ -36,10 +36,13 @@ class Objective:
         return self.overlap - self.trade_off * self.cardinality
 
 
-def objective(masks: NDArray[np.bool_], reference: NDArray[np.bool_], *, trade_off: float = TRADE_OFF) -> Objective:
-    """Weigh masks (n, cells) against those that they stand for (m, cells): all that were proposed, or the true ones."""
-    best = pairwise_iou(reference, masks).max(1, initial=0.0)
-    return Objective(float(best.mean()) if len(best) else float("nan"), len(masks), trade_off)
+def objective(iou: NDArray[np.float64], *, trade_off: float = TRADE_OFF) -> Objective:
+    """Weigh masks against those that they stand for, such as all that were proposed, or the true ones.
+
+    `iou` (m, n) is that of each mask of the reference with each of the masks, as `pairwise_iou` says it.
+    """
+    best = iou.max(1, initial=0.0)
+    return Objective(float(best.mean()) if len(best) else float("nan"), iou.shape[1], trade_off)
 
 
 def pairwise_iou(masks: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -96,10 +96,15 @@ def remove(proposals: Proposals, rules: Removal | None = None) -> Removed:
     return Removed(np.flatnonzero(fates == "kept"), tuple(fates.tolist()))
 
 
+def coarse_grid(grid: tuple[int, int], longest: int) -> tuple[int, int]:
+    """Rows and columns in the proportion of a grid, none more than `longest`."""
+    rows, columns = (max(1, side * min(longest, max(grid)) // max(grid)) for side in grid)
+    return rows, columns
+
+
 def sampled_masks(proposals: Proposals, grid: int) -> NDArray[np.bool_]:
     """Masks as rows (n, cells), the longest side of the image at most `grid` cells, each sampled in its middle."""
-    longest = max(proposals.grid)
-    rows, columns = (max(1, side * min(grid, longest) // longest) for side in proposals.grid)
+    rows, columns = coarse_grid(proposals.grid, grid)
     return proposals.on_grid((rows, columns)).masks.reshape(len(proposals), rows * columns)
 
 
