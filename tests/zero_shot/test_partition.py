@@ -17,6 +17,9 @@ class Brightness:
 
     materials: int = 2
 
+    def side(self, pixel_size: float | None) -> None:
+        return None
+
     def label(self, crops: NDArray[np.float32], pixel_size: float | None) -> NDArray[np.int64]:
         return (crops.mean((1, 2)) > 0).astype(np.int64)
 

@@ -102,13 +102,14 @@ def boost(
     proposals
         Masks of it, which may overlap.
     window
-        Pixels that hold some periods of the lattice; default: as `texture_scale` finds them in the image.
+        Pixels that hold some periods of the lattice; default: as `texture_scale` finds them in the image. A labeller
+        may have crops of its own.
     rules
         Default `Booster()`.
     pixel_size
         Å; for textures that need it.
     labeller
-        What knows the materials already (the supervised booster); without one the image's own crops are grouped.
+        What knows the materials already (`known_materials`); without one the image's own crops are grouped.
 
     Raises
     ------
@@ -120,7 +121,9 @@ def boost(
         raise PassbandError(
             f"an image of {image.shape} (y, x) and masks of one of {proposals.shape}; propose masks for this image"
         )
-    side = max(2, min(round(rules.crop * (window or texture_scale(image).window)), *image.shape))
+    side = labeller.side(pixel_size) if labeller is not None else None
+    if side is None:
+        side = max(2, min(round(rules.crop * (window or texture_scale(image).window)), *image.shape))
     normal = (image - image.mean(dtype=np.float64)) / max(float(image.std(dtype=np.float64)), 1e-12)
     normal = normal.astype(np.float32)
     small = proposals.on_grid(coarse_grid(proposals.grid, GRID))

@@ -46,7 +46,7 @@ class Merging(Recipe):
     """
 
     materials: PositiveInt | None = None
-    texture: Annotated[str, AfterValidator(known_texture)] = "spectrum+intensity"
+    texture: Annotated[str, AfterValidator(known_texture)] = "radial+intensity"
     crops: PositiveInt = 20
     whole: Annotated[float, Field(gt=0.0, le=1.0)] = 0.9
     most: PositiveInt = 8
@@ -68,6 +68,9 @@ class TextureGroups:
     def materials(self) -> int:
         """How many groups there are."""
         return len(self.clusters.centres)
+
+    def side(self, pixel_size: float | None) -> None:
+        """Say that crops are as large as they were when the groups were made."""
 
     def label(self, crops: NDArray[np.float32], pixel_size: float | None) -> NDArray[np.int64]:
         """Return the nearest group (n,) of crops (n, y, x)."""

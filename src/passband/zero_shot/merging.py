@@ -24,6 +24,9 @@ class CropLabeller(Protocol):
     def materials(self) -> int:
         """How many it tells apart."""
 
+    def side(self, pixel_size: float | None) -> int | None:
+        """Pixels along the crops that it knows, in an image whose pixels have a size in Å; None: any."""
+
     def label(self, crops: NDArray[np.float32], pixel_size: float | None) -> NDArray[np.int64]:
         """Return the number of the material (n,), from 0, of crops (n, y, x) of an image of mean 0 and deviation 1."""
 

@@ -95,10 +95,7 @@ class SamEmbedding:
                     windows += [crop] * len(masks)
                     done += len(part)
                     bar(done, total)
-        filters = recipe.filters
-        if recipe.ranking == "texture":  # the predicted quality was looked at already
-            filters = filters.model_copy(update={"quality": 0.0})
-        return _within_one(kept(self._joined(found), filters, crops=np.array(windows).reshape(-1, 4)))
+        return _within_one(kept(self._joined(found), recipe.filters, crops=np.array(windows).reshape(-1, 4)))
 
     def answer(self, prompt: Prompt) -> Proposals:
         """Masks for one prompt, the best first; raises PassbandError where it leaves the image.
@@ -114,6 +111,8 @@ class SamEmbedding:
         found = self._asked(
             self.proposer.view((0, 0, *self.shape)), self.whole, np.array([places]), np.array([labels], dtype=np.int64)
         )
+        if self.proposer.recipe.ranking == "texture":
+            found = replace(found, quality=texture_quality(found, self.channels))
         return _within_one(found.chosen(np.argsort(-found.quality, kind="stable")))
 
     def _points(self, crop: Crop, layer: int) -> NDArray[np.float64]:
@@ -145,16 +144,13 @@ class SamEmbedding:
         masks[:, rows, columns] = values > 0.0
         strict, loose = ((values > level).sum((1, 2)) for level in (offset, -offset))
         stability = strict.double() / loose.clamp(min=1)
-        found = Proposals(
+        return Proposals(
             masks.cpu().numpy(),
             quality[sure].double().cpu().numpy(),
             stability.cpu().numpy(),
             (self.proposer.name,) * len(masks),
             self.shape,
         )
-        if self.proposer.recipe.ranking == "predicted":
-            return found
-        return replace(found, quality=texture_quality(found, self.channels))
 
     @cached_property
     def channels(self) -> Channels:

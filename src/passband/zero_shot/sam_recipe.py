@@ -41,8 +41,9 @@ class SamRecipe(Recipe):
     batch
         Prompts that are answered at once; four is best on a CPU.
     ranking
-        What the quality of a mask is: the IoU that the network predicts, or how well the mask follows the texture
-        (`sam_ranking.texture_quality`). Masks of everything must have the predicted quality of `filters` with both.
+        Which mask of a prompt comes first, and what its quality is: the one that follows the texture best
+        (`sam_ranking.texture_quality`), or that of the highest predicted IoU, as Segment Anything has it. Masks of
+        everything are told by their predicted IoU.
     filters
         What masks of everything must fulfil.
     """
@@ -55,7 +56,7 @@ class SamRecipe(Recipe):
     stability_offset: PositiveFloat = 1.0
     grid: Annotated[int, Field(ge=1, le=FINEST_GRID)] = 512
     batch: PositiveInt = 4
-    ranking: Literal["predicted", "texture"] = "predicted"
+    ranking: Literal["texture", "predicted"] = "texture"
     filters: MaskFilters = MaskFilters()
 
 
