@@ -1,6 +1,7 @@
 """Segment Anything by transformers: official weights give the official masks, and what is no such file is one line."""
 
 import io
+import json
 import pickle
 import sys
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from safetensors.torch import save_file
+from tests.fixtures.command_line import Run
 from tests.fixtures.official_sam import EVERY, SIDE, drawn_pixels, drawn_state, official
 
 from passband.recipe import PassbandError
@@ -121,6 +124,22 @@ def test_a_tiny_network_proposes_from_end_to_end(checkpoint: Path) -> None:
     assert set(found.source) <= {"sam"}
     assert len(seen.answer(Prompt(points=((3.0, 80.0),)))) == 3
     assert len(seen.answer(Prompt(points=((3.0, 80.0),), avoid=((9.0, 9.0),), box=(0.0, 50.0, 60.0, 90.0)))) == 1
+
+
+def test_the_command_takes_a_tiny_network(run: Run, checkpoint: Path, tmp_path: Path) -> None:
+    image = tmp_path / "image.tif"
+    tifffile.imwrite(image, np.random.default_rng(3).normal(size=(70, 90)).astype(np.float32))
+    asked = ("zeroshot", image, "-o", tmp_path / "out", "--proposals", "sam", "--device", "cpu", "-q", "--weights")
+    told = run(*asked, checkpoint, "--json")
+    assert told.code == 0, told.err
+    (row,) = json.loads(told.out)["images"]
+    assert tifffile.imread(row["labels"]).shape == (70, 90)
+    damaged = tmp_path / "damaged.pth"
+    damaged.write_bytes(checkpoint.read_bytes()[:1000])
+    refused = run(*asked, damaged)
+    assert refused.code == 2
+    assert len(refused.err.splitlines()) == 1
+    assert "is no checkpoint, or damaged" in refused.error_lines[0]
 
 
 def test_neither_torchvision_nor_timm_is_imported(network: TorchSam) -> None:
