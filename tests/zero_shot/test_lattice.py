@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 from passband.recipe import PassbandError
 from passband.zero_shot.fringes import strongest_period
 from passband.zero_shot.lattice import LatticeEmbedding, LatticeProposer, grown
+from passband.zero_shot.lattice_features import without_slow_changes
 from passband.zero_shot.lattice_scale import texture_scale
 from passband.zero_shot.prompts import Prompt
 from passband.zero_shot.proposals import Proposals
@@ -98,6 +99,15 @@ def test_a_gradient_of_brightness_does_not_split_a_lattice() -> None:
     image = fringes(10.0) + noise(0.7) + np.linspace(0.0, 1.0, SIDE, dtype=np.float32)
     found = LatticeProposer().embed(image).answer(Prompt(points=((128.0, 128.0),)))
     assert found.areas[0] > 0.8
+
+
+def test_slow_changes_go_and_steps_stay() -> None:
+    x = np.arange(60) * np.ones((50, 1))
+    field = 0.02 * x + np.where(x < 25, 0.0, 1.0) + np.random.default_rng(0).normal(0.0, 0.02, x.shape)
+    found = without_slow_changes(field.astype(np.float32))
+    assert np.ptp(found[:, :24]) < 0.1 * 24 * 0.02 + 0.1  # the slope alone was 0.5
+    assert found[:, 30:].mean() - found[:, :20].mean() == pytest.approx(1.0, abs=0.1)
+    assert abs(found.mean()) < 1e-5
 
 
 def test_the_period_is_that_of_the_strongest_fringes() -> None:

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.fft import rfft2
+from scipy.fft import dctn, idctn, rfft2
 from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter
 
 from passband.zero_shot.lattice_scale import TextureScale
@@ -21,6 +21,8 @@ PLAIN_TEXTURE = 0.3  # weight where there is no lattice: what is small beside a 
 BLUR = 0.75  # periods, or cells, standard deviation of the local mean
 QUANTILE, GAUSSIAN = 0.25, 0.3186  # of differences that are noise alone, and what it is of a normal deviate
 NEARER = 0.02  # of a change, for each cell of distance: of like places the nearer one counts
+SLOW = 8.0  # the same: what changes slowly by less is left in
+UNUSUAL = 2.5  # deviations of the differences of neighbouring cells: larger ones are steps
 STEADY = 0.03  # of a feature's spread: its noise is at least that, so that a slow gradient is no boundary
 
 
@@ -46,6 +48,8 @@ def cell_features(image: Array, scale: TextureScale, *, mean_weight: float) -> A
     blur = BLUR * (scale.cell if scale.period is None else scale.period)
     smooth = gaussian_filter(image, blur, mode="nearest", truncate=3.0)
     mean = map_coordinates(smooth, np.meshgrid(*centres, indexing="ij"), order=1, mode="nearest")
+    if scale.period is not None:
+        mean, contrast = without_slow_changes(mean), without_slow_changes(contrast)
     lag, near = _steps(scale.window, scale), _steps(3.0 * blur, scale)
     texture = _in_noise(np.concatenate([_components(spectra), contrast[..., None]], axis=2), lag)
     texture = _steadied(texture, _steps(scale.window / 2, scale))
@@ -114,6 +118,27 @@ def _in_noise(values: Array, lag: int) -> Array:
     noise = np.maximum(noise, STEADY * spread) + 1e-12
     told = np.clip(1.0 - (noise / np.maximum(spread, 1e-12)) ** 2, 0.0, 1.0)
     return np.asarray((values - values.mean((0, 1))) * (told / noise), dtype=np.float32)
+
+
+def without_slow_changes(values: Array) -> Array:
+    """Values (rows, columns) without what changes slowly, as over a wedge, where that is much; steps stay.
+
+    Differences of neighbours that are no larger than usual are set to zero, and the field is put together again that
+    has the others, by least squares (Retinex after Horn, Computer Graphics and Image Processing 3 (1974) 277).
+    """
+    steps = [np.diff(values.astype(np.float64), axis=axis) for axis in (0, 1)]
+    usual = float(np.median(np.abs(np.concatenate([step.ravel() for step in steps])))) / 0.6745
+    divergence = np.zeros(values.shape)
+    for axis, step in enumerate(steps):
+        kept = np.where(np.abs(step) > UNUSUAL * usual, step, 0.0)
+        pad = [(1, 1) if other == axis else (0, 0) for other in (0, 1)]
+        divergence += np.diff(np.pad(kept, pad), axis=axis)
+    waves = [2.0 * np.cos(np.pi * np.arange(length) / length) - 2.0 for length in values.shape]
+    laplacian = waves[0][:, None] + waves[1]
+    laplacian[0, 0] = 1.0  # the mean is free
+    steep = np.asarray(idctn(dctn(divergence, type=2) / laplacian, type=2), dtype=np.float32)
+    slow = values - values.mean() - steep
+    return steep if slow.std() > SLOW * usual else values
 
 
 def local_change(values: Array) -> Array:
