@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from passband.recipe import PassbandError
 from passband.scores.microstructure import score_masks
 from passband.zero_shot.booster import Boosted, boost
+from passband.zero_shot.flattening import flattened
 from passband.zero_shot.proposals import Proposals
 from passband.zero_shot.proposers import find_proposer
 from studies.zero_shot.benchmark import LabelledImage, labelled_image
@@ -21,7 +22,8 @@ from studies.zero_shot.retrieval import retrieved
 from studies.zero_shot.study import Ablations, Prompted, Retrieval, Task, Variant
 
 Row = dict[str, Any]
-STAGES = ("proposals", "removal", "merging")
+#: "flattened" are proposals of which each cell belongs to the smallest, as `passband.dedupe` has it without removal.
+STAGES = ("proposals", "flattened", "removal", "merging")
 
 
 def measured(task: Task, work: Path) -> list[Row]:
@@ -67,16 +69,22 @@ def _of_variant(shown: LabelledImage, proposals: Proposals, variant: Variant, gr
     stages = _masks(found, grid)
     worth = {stage.name: stage.objective.value for stage in found.stages}
     return [
-        common | {"stage": name, "worth": worth[name]} | asdict(score_masks(stages[name], truth)) for name in STAGES
+        common | {"stage": name, "worth": worth.get(name)} | asdict(score_masks(stages[name], truth)) for name in STAGES
     ]
 
 
 def _masks(found: Boosted, grid: int) -> Mapping[str, NDArray[np.bool_]]:
     """Masks of each stage; of the last one those of the map of materials that is written for the user."""
-    labels = sampled(found.partition.labels[None], grid)[0]
-    last = labels[None] == np.arange(1, found.partition.materials + 1)[:, None, None]
+    last = _masks_of(sampled(found.partition.labels[None], grid)[0])
     earlier = {stage.name: _at_most(stage.masks, last.shape[1:]) for stage in found.stages}
-    return earlier | {STAGES[-1]: last[last.any((1, 2))]}
+    flat = _masks_of(flattened(Proposals.of_masks(earlier["proposals"])))
+    return earlier | {"flattened": flat, "merging": last}
+
+
+def _masks_of(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Masks (n, y, x) of labels (y, x); 0 is none."""
+    found: NDArray[np.bool_] = labels[None] == np.unique(labels[labels > 0])[:, None, None]
+    return found
 
 
 def _at_most(masks: NDArray[np.bool_], grid: tuple[int, ...]) -> NDArray[np.bool_]:

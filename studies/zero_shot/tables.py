@@ -73,16 +73,16 @@ def _cell(found: Interval, percent: bool, *, signed: bool = False) -> str:
     return f"{mean} ({low} to {high})"
 
 
-def gain_table(rows: Sequence[Row], *, draws: int, seed: int) -> list[str]:
-    """Gains of merging over proposals for each proposer and class, beside the paper, and whether it was beaten."""
+def gain_table(rows: Sequence[Row], *, before: str, draws: int, seed: int) -> list[str]:
+    """Gains of merging over an earlier stage by proposer and class, beside the paper, and whether it was beaten."""
     lines = []
     for proposer in dict.fromkeys(row["proposer"] for row in rows):
         own = [row for row in rows if row["proposer"] == proposer]
-        before, after = staged(own, STAGES[0]), staged(own, STAGES[-1])
+        earlier, after = staged(own, before), staged(own, STAGES[-1])
         for name in CLASSES:
-            chosen = [key for key, row in after.items() if row["class"] == name and key in before]
+            chosen = [key for key, row in after.items() if row["class"] == name and key in earlier]
             if chosen:
-                one, other = ([scores_of(stage[key]) for key in chosen] for stage in (after, before))
+                one, other = ([scores_of(stage[key]) for key in chosen] for stage in (after, earlier))
                 gains = means_over_images(one, before=other, draws=draws, seed=seed)
                 cells = [_beside_paper(gains[score], score, name) for score in PAPER]
                 lines.append([proposer, name, str(len(chosen)), *(cell for pair in cells for cell in pair)])
@@ -101,7 +101,7 @@ def ablation_table(rows: Sequence[Row], *, draws: int, seed: int) -> list[str]:
     lines = []
     for variant in dict.fromkeys(row["variant"] for row in rows):
         own = [row for row in rows if row["variant"] == variant]
-        after, removal = staged(own, STAGES[-1]), staged(own, STAGES[1])
+        after, removal = staged(own, STAGES[-1]), staged(own, "removal")
         problems = sum("problem" in row for row in own)
         if not after:
             lines.append([variant, "0", *[""] * 4, str(problems)])

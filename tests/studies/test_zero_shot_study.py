@@ -32,7 +32,7 @@ def test_gains_are_paired_by_image_and_set_beside_the_paper() -> None:
     rows = [row("proposals", 0.5, fpr=0.2), row("merging", 0.6, fpr=0.1)]
     rows += [row("proposals", 0.1, fpr=0.0, image="b"), row("merging", 0.1, fpr=0.0, image="b")]
     rows += [row("merging", 0.9, image="c")]  # its proposals are not there: it has no gain
-    (line,) = gain_table(rows, draws=100, seed=0)[2:-1]
+    (line,) = gain_table(rows, before="proposals", draws=100, seed=0)[2:-1]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[:3] == ["p", "hard", "2"]
     assert cells[3].startswith("+5.0")
@@ -182,7 +182,7 @@ def test_every_stage_of_every_variant_is_scored_on_one_grid(monkeypatch: pytest.
     (task,) = tasks(StudyPlan(ablations=one, grid=64))
     rows = measure.measured(task, tmp_path)
     found = {entry["stage"]: entry for entry in rows if entry["variant"] == "default"}
-    assert [found[stage]["masks"] for stage in measure.STAGES] == [3, 3, 2]
+    assert [found[stage]["masks"] for stage in measure.STAGES] == [3, 3, 3, 2]
     assert found["merging"]["miou"] > 0.9 > found["removal"]["miou"]
     assert found["merging"]["fpr"] == 0.0
     assert found["removal"]["fpr"] == pytest.approx(1 / 3 / 2)
