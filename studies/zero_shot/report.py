@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from studies.real_gold.report import by_hand
 from studies.zero_shot.measure import Row
 from studies.zero_shot.run import finished, kept, run, write_rows
 from studies.zero_shot.study import StudyPlan, read_study, tasks
@@ -31,8 +32,8 @@ RESULTS = Path(__file__).with_name("results")
 PARTS = ("benchmark", "retrieval", "ablations", "conditions", "prompts")
 
 
-def report(plan: StudyPlan, rows: Sequence[Row], about: Sequence[str]) -> str:
-    """Text of the report."""
+def report(plan: StudyPlan, rows: Sequence[Row], about: Sequence[str], notes: Sequence[str] = ()) -> str:
+    """Text of the report; `about` comes first, `notes` last."""
     of = {part: [row for row in rows if row["part"] == part] for part in PARTS}
     rules = sorted({row["rule"] for row in rows if "rule" in row})
     draws = {"draws": plan.resamples, "seed": plan.seed}
@@ -102,6 +103,7 @@ def report(plan: StudyPlan, rows: Sequence[Row], about: Sequence[str]) -> str:
         "doped films, which is what often shows them in real images.",
         "* Doped titanates differ by some percent in the brightness of their columns and by nothing else: some pairs "
         "of the hard class cannot be told apart by anyone.",
+        *notes,
         "",
     ]
     return "\n".join(lines)
@@ -140,7 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         own = [row for row in rows if row["part"] == part]
         if own:
             write_rows(own, given.results / f"{part}.csv")
-    given.output.write_text(report(plan, rows, provenance(plan, given.plan, given.work, rows)), encoding="utf-8")
+    text = report(plan, rows, provenance(plan, given.plan, given.work, rows), by_hand(given.results))
+    given.output.write_text(text, encoding="utf-8")
     sys.stdout.write(f"{given.output}\n")
 
 
