@@ -24,8 +24,9 @@ WHOLE = 0.95  # of a window in one material, for the window to be of it
 FEWEST = 12  # windows of a material; where there are not as many whole ones, those that are most of it
 JOINED = 2.25  # frequencies
 TOUCHING = 0.05  # of the shorter border: less common border than that makes no neighbours
-#: Distances below the first are hard and above the second easy: round numbers near the thirds of the benchmark.
-HARD, EASY = 4.0, 10.0
+#: Distances below the first are hard and above the second easy. Round numbers, chosen by the distances of the set for
+#: tuning and of a quarter of the benchmark, before any method was looked at by class.
+HARD, EASY = 6.0, 40.0
 
 Array = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from passband.zero_shot.flattening import flattened
 from passband.zero_shot.proposals import Proposals
 from passband.zero_shot.proposers import find_proposer
 from studies.zero_shot.benchmark import LabelledImage, labelled_image
-from studies.zero_shot.difficulty import difficulty, nearest_neighbours
+from studies.zero_shot.difficulty import nearest_neighbours
 from studies.zero_shot.prompting import prompted
 from studies.zero_shot.retrieval import retrieved
 from studies.zero_shot.study import Ablations, Prompted, Retrieval, Task, Variant
@@ -38,7 +38,6 @@ def measured(task: Task, work: Path) -> list[Row]:
         "materials": len(shown.materials),
         "distance": distance,
         "neighbours": "|".join(pair),
-        "class": difficulty(distance),
         "proposer": task.compared.proposer,
         "condition": task.condition,
     }

@@ -11,6 +11,7 @@ import torch
 
 from passband.durable import write_atomically
 from passband.processes import leave_with_parent
+from studies.zero_shot.difficulty import difficulty
 from studies.zero_shot.measure import Row, measured
 from studies.zero_shot.study import StudyPlan, Task, tasks
 
@@ -53,7 +54,8 @@ def finished(plan: StudyPlan, work: Path) -> Iterator[Row]:
     """Yield the rows of all tasks of a plan that are finished, in the order of the plan."""
     for task in tasks(plan):
         if kept(task, work).exists():
-            yield from json.loads(kept(task, work).read_bytes())
+            for row in json.loads(kept(task, work).read_bytes()):
+                yield row | {"class": difficulty(row["distance"])}
 
 
 def write_rows(rows: Sequence[Row], file: Path) -> None:

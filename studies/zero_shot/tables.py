@@ -7,7 +7,7 @@ from statistics import median
 import numpy as np
 
 from passband.scores.microstructure import AVERAGED, Interval, MicrostructureScores, means_over_images
-from studies.real_gold.report import table
+from studies.real_gold.report import table as any_table
 from studies.zero_shot.measure import STAGES, Row
 
 CLASSES = ("easy", "medium", "hard")
@@ -17,6 +17,12 @@ PAPER = {
     "fpr": dict(zip(CLASSES, (-9.91, -18.42, -4.06), strict=True)),
 }
 PERCENT = AVERAGED[:-1]
+FEW = 10  # images: an interval of fewer says too little
+
+
+def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    """Markdown of a table, or that nothing was run."""
+    return any_table(header, lines) if lines else ["Not run.", ""]
 
 
 def scores_of(row: Row) -> MicrostructureScores:
@@ -70,7 +76,7 @@ def class_table(rows: Sequence[Row], *, draws: int, seed: int) -> list[str]:
 def _cell(found: Interval, percent: bool, *, signed: bool = False) -> str:
     factor, sign = (100.0 if percent else 1.0), ("+" if signed else "")
     mean, low, high = (f"{factor * one:{sign}.1f}" for one in (found.mean, found.low, found.high))
-    return f"{mean} ({low} to {high})"
+    return mean if low == high else f"{mean} ({low} to {high})"
 
 
 def gain_table(rows: Sequence[Row], *, before: str, draws: int, seed: int) -> list[str]:
@@ -84,16 +90,19 @@ def gain_table(rows: Sequence[Row], *, before: str, draws: int, seed: int) -> li
             if chosen:
                 one, other = ([scores_of(stage[key]) for key in chosen] for stage in (after, earlier))
                 gains = means_over_images(one, before=other, draws=draws, seed=seed)
-                cells = [_beside_paper(gains[score], score, name) for score in PAPER]
+                cells = [_beside_paper(gains[score], score, name, len(chosen)) for score in PAPER]
                 lines.append([proposer, name, str(len(chosen)), *(cell for pair in cells for cell in pair)])
     titles = [f"{text}{end}" for text in ("mIoU", "FPR") for end in ("", ", paper", ", mark")]
     return table(["proposals", "class", "images", *titles], lines)
 
 
-def _beside_paper(gain: Interval, score: str, name: str) -> tuple[str, str, str]:
+def _beside_paper(gain: Interval, score: str, name: str, images: int) -> tuple[str, str, str]:
+    """Gain, that of the paper, and which is better: told by the interval, and of few images not at all."""
     paper = PAPER[score][name]
-    beaten = 100.0 * gain.mean > paper if score == "miou" else 100.0 * gain.mean < paper
-    return _cell(gain, True, signed=True), f"{paper:+.2f}", "beaten" if beaten else "missed"
+    low, high = 100.0 * gain.low, 100.0 * gain.high
+    better, worse = (low > paper, high < paper) if score == "miou" else (high < paper, low > paper)
+    said = "too few" if images < FEW else "beaten" if better else "missed" if worse else "not told apart"
+    return _cell(gain, True, signed=True), f"{paper:+.2f}", said
 
 
 def ablation_table(rows: Sequence[Row], *, draws: int, seed: int) -> list[str]:

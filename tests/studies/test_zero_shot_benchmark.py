@@ -128,7 +128,7 @@ def test_neighbours_that_do_not_touch_are_not_compared() -> None:
 
 
 def test_classes_are_in_order() -> None:
-    assert [difficulty(one) for one in (0.1, 6.0, 100.0)] == ["hard", "medium", "easy"]
+    assert [difficulty(one) for one in (0.1, 16.0, 100.0)] == ["hard", "medium", "easy"]
 
 
 def test_an_image_of_one_material_is_refused(tiny: Path, tmp_path: Path) -> None:

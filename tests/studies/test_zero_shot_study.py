@@ -28,17 +28,39 @@ def row(stage: str, miou: float, *, fpr: float = 0.0, **more: object) -> dict[st
     return {**about, **named, **scores, **more}
 
 
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
 def test_gains_are_paired_by_image_and_set_beside_the_paper() -> None:
     rows = [row("proposals", 0.5, fpr=0.2), row("merging", 0.6, fpr=0.1)]
     rows += [row("proposals", 0.1, fpr=0.0, image="b"), row("merging", 0.1, fpr=0.0, image="b")]
     rows += [row("merging", 0.9, image="c")]  # its proposals are not there: it has no gain
     (line,) = gain_table(rows, before="proposals", draws=100, seed=0)[2:-1]
-    cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells[:3] == ["p", "hard", "2"]
-    assert cells[3].startswith("+5.0")
-    assert cells[4:6] == ["+5.27", "missed"]
-    assert cells[6].startswith("-5.0")
-    assert cells[7:] == ["-4.06", "beaten"]
+    found = cells(line)
+    assert found[:3] == ["p", "hard", "2"]
+    assert found[3].startswith("+5.0")
+    assert found[4:6] == ["+5.27", "too few"]
+    assert found[6].startswith("-5.0")
+
+
+@pytest.mark.parametrize(
+    ("gains", "fpr", "said"),
+    [
+        ((0.2, 0.2), -0.2, ["beaten"] * 2),
+        ((0.0, 0.0), 0.0, ["missed"] * 2),
+        ((0.0, 0.12), -0.03, ["not told apart", "missed"]),
+    ],
+)
+def test_the_mark_is_beaten_or_missed_by_the_interval(gains: tuple[float, float], fpr: float, said: list[str]) -> None:
+    rows = []
+    for k in range(12):
+        rows += [
+            row("flattened", 0.5, fpr=0.5, image=str(k)),
+            row("merging", 0.5 + gains[k % 2], fpr=0.5 + fpr, image=str(k)),
+        ]
+    (line,) = gain_table(rows, before="flattened", draws=500, seed=0)[2:-1]
+    assert [cells(line)[5], cells(line)[8]] == said
 
 
 def test_refused_images_and_wrong_numbers_are_counted() -> None:
