@@ -10,7 +10,8 @@ from passband.checks.table import CHECKS, calibrated_checks, measured_checks
 
 
 def measured(image: np.ndarray, pixel_size: float | tuple[float, float] = PIXEL) -> dict[str, float]:
-    return measured_checks(Subject(rule(darkness, stride=32), image, pixel_size, side=64), CHECKS.values())
+    model = rule(darkness, stride=32, finds="column")  # whose images all checks look at
+    return measured_checks(Subject(model, image, pixel_size, side=64), CHECKS.values())
 
 
 def test_the_eight_orientations_of_an_image_have_the_same_values() -> None:

@@ -103,8 +103,7 @@ def _begins(rows: NDArray[Any], level: Any) -> bool:
 def saturated_share(image: ArrayLike) -> float:
     """Fraction of the pixels of an image (y, x) that are at its lowest or highest value because the range ended there.
 
-    Pixels at an extreme count where they are more than all those at the next three of 256 levels, and then all of them.
-    A border of one grey level is left out.
+    The sum of `clipped_shares`.
 
     Raises
     ------
@@ -117,14 +116,28 @@ def saturated_share(image: ArrayLike) -> float:
     >>> saturated_share(image), round(saturated_share(np.clip(image, -3.0, 1.0)), 2)
     (0.0, 0.16)
     """
+    return sum(clipped_shares(image))
+
+
+def clipped_shares(image: ArrayLike) -> tuple[float, float]:
+    """Fractions of the pixels of an image (y, x) at its lowest and at its highest value as the range ended there.
+
+    Pixels at an extreme count where they are more than all those at the next three of 256 levels, and then all of them.
+    A border of one grey level is left out.
+
+    Raises
+    ------
+    PassbandError
+        As `black_border`.
+    """
     pixels = check_image(image)
     inside = black_border(pixels).inside(pixels)
     low, high = float(inside.min()), float(inside.max())
     if not low < high:
-        return 0.0
+        return 0.0, 0.0
     values = inside[:: max(1, inside.size // MOST_COUNTED)].astype(np.float64)
     unit = (values - low) / (high - low)
-    return (_piled_up(unit) + _piled_up(1.0 - unit)) / unit.size
+    return _piled_up(1.0 - unit) / unit.size, _piled_up(unit) / unit.size
 
 
 def _piled_up(values: NDArray[np.float64]) -> int:

@@ -68,6 +68,7 @@ DARK_GRAIN = Check(
     calibrated=False,
 )
 FOLLOWS_GREY = Check(
+    modes=("TEM", "SEM"),
     name="follows_grey",
     word="unstable contrast",
     text="the mask of its negative is quite another one, so the network follows grey levels and no structure: look at "

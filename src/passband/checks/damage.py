@@ -1,6 +1,6 @@
 """Was the image damaged after it was recorded: grey levels that are full, a border without image, a burned-in scale."""
 
-from passband.camera.artefacts import black_border, saturated_share
+from passband.camera.artefacts import black_border, clipped_shares, saturated_share
 from passband.camera.burned_in import scale_bar
 from passband.checks.check import Check
 from passband.checks.subject import Subject
@@ -19,12 +19,24 @@ def _bar_area(subject: Subject) -> float:
 
 
 SATURATED_PIXELS = Check(
+    modes=("TEM", "SEM"),
     name="saturated",
     word="saturated",
     text="more than 5 % of its pixels have the darkest or the brightest level there is: expose less, or save it "
     "without clipping the contrast",
     level=1,
     measure=lambda subject: saturated_share(subject.recorded),
+    least=SATURATED,
+    calibrated=False,
+)
+CLIPPED_COLUMNS = Check(
+    modes=("STEM",),
+    name="clipped",
+    word="saturated",
+    text="more than 5 % of its pixels have the brightest level there is: columns are found where they are, but heights "
+    "are too small; lower the gain of the detector",
+    level=0,  # networks learn from such scans; and where no electron came, many pixels have the darkest level
+    measure=lambda subject: clipped_shares(subject.recorded)[1],
     least=SATURATED,
     calibrated=False,
 )

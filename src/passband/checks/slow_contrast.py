@@ -28,6 +28,7 @@ def slowness(subject: Subject) -> float:
 
 
 SLOW_CONTRAST = Check(
+    modes=("TEM",),
     name="slow_contrast",
     word="slow contrast",
     text="nearly all contrast is slow, as of mass and thickness, and the film has no grain: if this is STEM, SEM or an "

@@ -51,6 +51,7 @@ UNSTABLE_SCALE = Check(
     measure=_scale,
 )
 UNSTABLE_BLUR = Check(
+    modes=("TEM", "SEM"),
     name="unstable_blur",
     word="unstable blur",
     text=f"the mask is another one after a blur of one pixel: {LOOK}",

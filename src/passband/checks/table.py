@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 
 from passband.checks.check import Check
+from passband.checks.columns import NO_COLUMNS, WIDE_COLUMNS
 from passband.checks.contrast import BRIGHT_PARTICLES, DARK_GRAIN, FOLLOWS_GREY
-from passband.checks.damage import BLACK_BORDER, BURNED_SCALE, SATURATED_PIXELS
+from passband.checks.damage import BLACK_BORDER, BURNED_SCALE, CLIPPED_COLUMNS, SATURATED_PIXELS
+from passband.checks.dark_field import DARK_COLUMNS, NO_DARK_FIELD
 from passband.checks.gradient import GRADIENT
 from passband.checks.lattice import STRANGE_FRINGES
 from passband.checks.no_signal import NO_SIGNAL
@@ -22,6 +24,10 @@ CHECKS: Entries[Check] = Entries(
         BRIGHT_PARTICLES,
         DARK_GRAIN,
         FOLLOWS_GREY,
+        DARK_COLUMNS,
+        NO_DARK_FIELD,
+        NO_COLUMNS,
+        WIDE_COLUMNS,
         UNSTABLE_SCALE,
         UNSTABLE_BLUR,
         UNSTABLE_NOISE,
@@ -30,6 +36,7 @@ CHECKS: Entries[Check] = Entries(
         GRADIENT,
         SLOW_CONTRAST,
         SATURATED_PIXELS,
+        CLIPPED_COLUMNS,
         BLACK_BORDER,
         BURNED_SCALE,
     ),

@@ -1,7 +1,7 @@
 """A network under many conditions: settings in and beyond its training, micrographs of unseen structures, scores."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from passband.dataset.acquisition import Acquisition
 from passband.dataset.beam_paths import imaging_on_card
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
+from passband.files.micrograph import Micrograph
 from passband.microscope.instrument import Setting
 from passband.microscope.instruments import instrument_of, validate_distribution
 from passband.patches.resampling import resample_classes, resample_to_pixel
@@ -31,7 +32,7 @@ Rows = list[dict[str, Any]]
 
 KEPT_IMAGES = 3  # of each data set, which go on the card one by one
 PILOT = (8, 6)  # data sets and images that the temperature is found on
-MEASURED = "single images, checks, cameras"  # what parts hold, so that those of before are measured again
+MEASURED = "single images, checks of recordings, cameras"  # what parts hold, so that those of before are measured again
 
 
 class ConditionSweep:
@@ -90,19 +91,33 @@ class ConditionSweep:
 
         They are recorded with the cameras of the training, or with those of another distribution.
         """
+        images, masks = [], []
+        for recorded, mask in self.recordings(setting, pixel_size, seed=seed, count=count, camera=camera):
+            image, truth = self.at_network(recorded, mask)
+            images.append(image)
+            masks.append(truth)
+        return np.stack(images), np.stack(masks)
+
+    def recordings(
+        self, setting: Setting, pixel_size: float, *, seed: int, count: int, camera: AnyCamera | None = None
+    ) -> Iterator[tuple[Micrograph, NDArray[np.int64]]]:
+        """Micrographs with the masks (y, x) of `micrographs`, both at the pixels of the camera."""
         under = self.imaging.under(self.instrument.exactly(setting), camera)
         imaging = under.at_pixel(pixel_size, self._camera_side(pixel_size))
         drawing = Acquisition(self.store, imaging, indices=self.indices, seed=seed, device=self.model.device)
-        images, masks = [], []
         for k in range(count):
             row = drawing.row(0, k, count)
             image, mask = self._camera.image_from_row(row)
-            at_network = resample_to_pixel(image.cpu().numpy(), row["pixel_size"], self.model.card.pixel_size)
-            shape = (at_network.shape[0], at_network.shape[1])
-            truth = resample_classes(mask.cpu().numpy(), shape, classes=len(self.store.recipe.classes))
-            images.append(standardised(at_network[: self.side, : self.side]))
-            masks.append(truth[: self.side, : self.side])
-        return np.stack(images), np.stack(masks)
+            yield Micrograph(image.cpu().numpy(), pixel_size=(row["pixel_size"],) * 2), mask.cpu().numpy()
+
+    def at_network(
+        self, recorded: Micrograph, mask: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Image (y, x), standardised, and mask (y, x) of a recording, at the network's pixel size."""
+        image = resample_to_pixel(recorded.array, recorded.known_pixel_size, self.model.card.pixel_size)
+        shape = (image.shape[0], image.shape[1])
+        truth = resample_classes(mask, shape, classes=len(self.store.recipe.classes))
+        return standardised(image[: self.side, : self.side]), truth[: self.side, : self.side]
 
     def _camera_side(self, pixel_size: float) -> int:
         """Camera pixels that make a square of `side` network pixels, with some to spare."""
@@ -130,15 +145,18 @@ class ConditionSweep:
         """Error area, loss, overlap and what the network shows on every image of one data set; checks of the first."""
         camera, _ = self.camera(number)
         seed = _seed_of(self.recipe.seed, number)
-        images, masks = self.micrographs(setting, pixel_size, seed=seed, count=self.recipe.images, camera=camera)
         reference = SignalReference(temperature=temperature)
+        checks = calibrated_checks(self.model.card.mode)
         rows: Rows = []
-        for image, mask in zip(images, masks, strict=True):
+        drawn = self.recordings(setting, pixel_size, seed=seed, count=self.recipe.images, camera=camera)
+        for recorded, truth in drawn:
+            image, mask = self.at_network(recorded, truth)
             seen = examine(self.model, image, self.model.card.pixel_size, reference=reference)
-            rows.append({"set": number, **scores_of_mask(seen.segmentation, mask, self.model.card), **_shown(seen)})
-        for row, image in zip(rows, images[:KEPT_IMAGES], strict=False):
-            subject = Subject(self.model, image, self.model.card.pixel_size, side=self.side)
-            row.update(measured_checks(subject, calibrated_checks(self.model.card.mode)))
+            row = {"set": number, **scores_of_mask(seen.segmentation, mask, self.model.card), **_shown(seen)}
+            if len(rows) < KEPT_IMAGES:
+                subject = Subject(self.model, recorded.array, recorded.known_pixel_size, side=self.side)
+                row.update(measured_checks(subject, checks))
+            rows.append(row)
         return rows
 
 

@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.checks.subject import Subject
-from passband.checks.table import CHECKS, checks_of, measured_checks
+from passband.checks.table import calibrated_checks, checks_of, measured_checks
 from passband.files.micrograph import Micrograph
+from passband.microscope.instruments import instrument_named
 from passband.performance.table import PerformanceTable
 from passband.segmentation.model import Model
 from passband.verdict.evidence import Flag
@@ -49,7 +50,8 @@ def thresholds(table: PerformanceTable) -> dict[str, float]:
     speak of at most `FALSE_ALARMS`: checks that speak of the same images share their alarms (the smallest p-value of
     dependent tests; Westfall & Young, Resampling-Based Multiple Testing (1993), section 2.3).
     """
-    checks = [check for check in CHECKS.values() if check.calibrated and check.name in table.images]
+    mode = instrument_named(table.instrument).MODE
+    checks = [check for check in calibrated_checks(mode) if check.name in table.images]
     sets = np.asarray(table.images.get("set", ()), dtype=np.int64)
     inside = table.inside[sets] if len(sets) else np.zeros(0, dtype=bool)
     count = int(inside.sum())
