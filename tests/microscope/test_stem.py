@@ -122,3 +122,14 @@ def test_what_is_known_of_a_setting():
     assert known == {"C10": 0.0, "focal_spread": 0.0, "source_size": 0.8, "dose": 90.0}
     assert STEM.unit("phi12") == "rad"
     assert STEM.quantity("C12").azimuth == ("phi12", 2)
+
+
+def test_a_dose_is_what_is_set_from_image_to_image():
+    """Rejects doses below 0, as of a lens that is focused to both sides, and advice on a defocus."""
+    reachable = STEM.reachable((1e3, 1e6))
+    assert (reachable[0], reachable[-1]) == pytest.approx((1e3, 1e6))
+    assert np.diff(np.log(reachable)) == pytest.approx(np.log(1e3) / 30)
+    setting = ScanConditions(dose=2.5e4)
+    assert STEM.said(setting, advice=True) == "a dose of 2.5e+04 e⁻/Å²"
+    assert STEM.axis_label("dose") == (1.0, "dose (e⁻/Å²)")
+    assert STEM.axis_label("C10") == (10.0, "C10 = −defocus (nm)")

@@ -7,6 +7,7 @@ from tests.description.column_scenes import draw, nearest, square
 from passband.files.micrograph import Micrograph
 from passband.recipe import PassbandError
 from passband.segmentation.model import Model
+from passband.verdict.assessment import Assessor
 from passband.verdict.finding import ColumnFinder
 
 
@@ -54,7 +55,7 @@ def test_classes_of_the_network_are_those_of_the_columns(column_network) -> None
     finder = ColumnFinder(column_network)
     columns, _ = finder.find(scene(0.2)[0])
     assert columns.classes == ("column",)
-    assert 0.5 <= columns.confidence.min() <= columns.confidence.max() <= 1.0
+    assert 0.9 < columns.confidence.min() <= columns.confidence.max() <= 1.0  # sure of itself, and free of noise
 
 
 def test_an_image_of_another_microscope_is_said_to_be_one(column_network, shipped_columns: str) -> None:
@@ -78,6 +79,26 @@ def test_the_verdict_is_that_of_the_calibrated_network_and_only_where_it_is_aske
     unjudged = finder.view(micrograph, judged=False)
     assert unjudged.verdict == "not calibrated"
     assert unjudged.segmentation is not None
+
+
+def test_what_the_verdict_rests_on_is_handed_on(monkeypatch) -> None:
+    """Rejects a verdict without its reason, and settings that were given and are forgotten."""
+    asked = []
+
+    class Judge(Assessor):
+        def assess(self, micrograph, *, given=None, **options):
+            asked.append(given)
+            return super().assess(micrograph, given=given, **options)
+
+    monkeypatch.setattr("passband.verdict.finding.Assessor", Judge)
+    finder = ColumnFinder("haadf_atoms", given={"dose": 1e4})
+    noise = Micrograph(np.random.default_rng(0).normal(size=(150, 150)), pixel_size=0.15)
+    view = finder.view(noise)
+    assert asked == [{"dose": 1e4}]
+    assert view.verdict in ("doubtful", "outside")
+    assert view.reason
+    assert "no signal" in view.flags
+    assert view.f1 is None or view.f1.value < 0.5
 
 
 def test_a_network_is_loaded_once(shipped_columns: str, monkeypatch) -> None:

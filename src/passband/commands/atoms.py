@@ -14,8 +14,10 @@ from passband.commands.terminal.options import (
     ALL_FRAMES,
     AsJson,
     Device,
+    Dose,
     MovieFrame,
     PixelSize,
+    Quantities,
     Quiet,
     parse_frame,
     parse_pixel_size,
@@ -41,6 +43,7 @@ passband atoms session/ 'more/*.tif' --pixel-size 9.3pm -o columns --json
 passband atoms abf.tif --dark -o columns                       (columns are darker than what is between them)
 passband atoms movie.tif -o columns                            (all frames, linked; --frame 3: that one alone)
 passband atoms frames/ --frame all -o columns                  (the images of a folder are the frames)
+passband atoms image.dm4 --dose 1e4 --set source_size=0.8 -o columns    (what is known informs the verdict)
 passband atoms image.tif --model out/model -o columns          (a network of your own; none: the image alone)
 """,
 )
@@ -60,6 +63,8 @@ def atoms(
         ),
     ] = None,
     dark: Annotated[bool, typer.Option("--dark", help="Columns are dark, as in (annular) bright field.")] = False,
+    dose: Dose = None,
+    quantity: Quantities = None,
     device: Device = "auto",
     workers: Annotated[
         int | None,
@@ -85,11 +90,13 @@ def atoms(
     stems = name_outputs(paths, ".atoms.csv")
     opening = partial(_opened, pixel_size=parse_pixel_size(pixel_size), frame=parse_frame(frame), whole=whole)
     with loading():
+        from passband.commands.terminal.quantities import quantity_values
         from passband.description.selection import ColumnFinding
         from passband.verdict.finding import ColumnFinder
 
+        given = quantity_values([*(quantity or []), *([] if dose is None else [f"dose={dose}"])])
         finding = ColumnFinding(contrast="dark" if dark else "bright")
-        finder = ColumnFinder(model, device=resolve_device(device), finding=finding)
+        finder = ColumnFinder(model, device=resolve_device(device), finding=finding, given=given)
     output.mkdir(parents=True, exist_ok=True)
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
@@ -164,7 +171,8 @@ def _tell(done: list[dict[str, Any]], failed: list[dict[str, str]], *, quiet: bo
         typer.echo(json_text({"images": done, "failed": failed}))
     elif not quiet:
         for row in done:
-            by = f"; by {row['model']}: {row['verdict']}" if row["model"] else ""
+            because = f" ({row['reason']})" if row.get("reason") else ""
+            by = f"; by {row['model']}: {row['verdict']}{because}" if row["model"] else ""
             typer.echo(printable(f"{row['outputs']['table']}: {_number(row)}{_words(row)}{by}"))
         if any(row["model"] is None for row in done):
             typer.echo("found in the image alone; no network was asked" + _which(done))

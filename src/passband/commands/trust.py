@@ -14,9 +14,11 @@ from passband.commands.terminal.loading import loading
 from passband.commands.terminal.options import (
     AsJson,
     Device,
+    Dose,
     Frame,
     ModelPath,
     PixelSize,
+    Quantities,
     parse_pixel_size,
 )
 from passband.devices import resolve_device
@@ -40,6 +42,7 @@ Length = Annotated[str | None, typer.Option(metavar="LENGTH", help="Å, or with 
 passband trust micrograph.dm4
 passband trust image.png --pixel-size 0.5 --c10 -80 --dose 400 --figure trust.png
 passband trust image.tif --model run/model --cs 1.2mm --report trust.html --json
+passband trust scan.dm4 --model haadf_atoms --dose 1e4 --set source_size=0.8
 passband trust session/ --model run/model                     (each, and the mean over all)
 """,
 )
@@ -58,11 +61,12 @@ def trust(
         str | None, typer.Option(metavar="LENGTH", help="Standard deviation of the defocus.")
     ] = None,
     angular_spread: Annotated[str | None, typer.Option(metavar="ANGLE", help="rad, or 0.1mrad.")] = None,
-    dose: Annotated[float | None, typer.Option(metavar="E", help="e⁻/Å² at the specimen.")] = None,
+    dose: Dose = None,
     aberration: Annotated[
         list[str] | None, typer.Option("--aberration", "-a", metavar="NAME=VALUE", help="Any other; may be repeated.")
     ] = None,
-    no_fit: Annotated[bool, typer.Option("--no-fit", help="Do not read the conditions from Thon rings.")] = False,
+    quantity: Quantities = None,
+    no_fit: Annotated[bool, typer.Option("--no-fit", help="Fit no conditions (Thon rings, jitter) to it.")] = False,
     level: Annotated[float, typer.Option(metavar="P", help="Nominal coverage of the intervals.")] = 0.8,
     figure: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Draw doubtful places, transfer and signals.")
@@ -73,7 +77,8 @@ def trust(
 ) -> None:
     """Say how far to trust a network's mask: no objection, doubtful or outside, and the error area to expect.
 
-    Conditions are taken from these options, else fitted to the Thon rings; what stays unknown is taken as in training.
+    Conditions are taken from these options, else fitted to the image (to Thon rings, and the jitter of a scan); what
+    stays unknown is taken as in training.
     Of a folder, every image is assessed, and the mean error area of all has an interval of its own.
     """
     from passband.files.own_files import refuse_foreign
@@ -87,6 +92,7 @@ def trust(
     micrograph = None if many else opening(image)
     lens = {"c10": c10, "defocus": defocus, "c12": c12, "cs": cs}
     given = given_values(lens, aberration or [], focal_spread=focal_spread, angular_spread=angular_spread, dose=dose)
+    given |= _others(quantity or [], given)
     with loading():
         from passband.segmentation.model import load_model
         from passband.verdict.assessment import Assessor
@@ -157,6 +163,17 @@ def _each(
         typer.echo(printable(f"error: {row['image']}: {row['error']}"), err=True)
     if failed:
         raise typer.Exit(2)
+
+
+def _others(texts: Sequence[str], given: Mapping[str, float]) -> dict[str, float]:
+    """Quantities that `--set` gives and no other option."""
+    from passband.commands.terminal.quantities import quantity_values
+
+    values = quantity_values(texts)
+    twice = sorted(values.keys() & given.keys())
+    if twice:
+        raise PassbandError(f"{twice[0]} is given by --set and by an option of its own; write it once")
+    return values
 
 
 def given_values(

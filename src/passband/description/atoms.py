@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from passband.description.blobs import find_blobs
 from passband.description.columns import AtomColumns
+from passband.description.confidence import column_confidence
 from passband.description.probabilities import Candidates, checked_maps, find_candidates
 from passband.description.refinement import HEIGHTS_ALONE, ColumnFit, RefinedColumns, refine
 from passband.description.selection import (
@@ -83,7 +84,11 @@ def find_columns(
     fit, origin, empty = _settled(
         binned(data, factor), pair[0] / pair[1], coarse, how, network=probabilities is not None
     )
-    sure = noise_confidence(fit, empty) if probabilities is None else found.probability[origin]
+    sure = (
+        noise_confidence(fit, empty)
+        if probabilities is None
+        else column_confidence(found.probability[origin], fit.score)
+    )
     order = np.lexsort((fit.parameters[:, 0], np.rint(fit.parameters[:, 1])))
     x, y, height, log_sigma = fit.parameters[order].T
     x, y = (factor * place + 0.5 * (factor - 1) for place in (x, y))

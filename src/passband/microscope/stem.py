@@ -1,7 +1,7 @@
 """The scanning microscope as an instrument: its settings, their distributions, and its quantities.
 
-A setting is the probe, the dark-field detector, and how many electrons fall on the specimen how steadily. Nothing is
-fitted to an image yet.
+A setting is the probe, the dark-field detector, and how many electrons fall on the specimen how steadily. What an image
+tells of it is how steadily (`verdict.scan_fit`).
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from passband.microscope.conditions import (
     number_or_none,
     resolved_aberrations,
 )
-from passband.microscope.instrument import INSTRUMENTS, Quantity, Setting, SettingDistribution
+from passband.microscope.instrument import INSTRUMENTS, Array, Quantity, Setting, SettingDistribution
 from passband.microscope.lens_instrument import LensInstrument, aberration, own
 from passband.microscope.probe import Probe
 from passband.recipe import PassbandError
@@ -230,9 +230,23 @@ class ScanningMicroscope(LensInstrument):
     LEADING: ClassVar[str] = "dose"
     FIXED: ClassVar[tuple[str, ...]] = ()
     NOT_FITTED: ClassVar[str] = "the setting of the scan was not given"
-    HINT: ClassVar[str] = "give what you know, for example --dose 1e4: it informs the prediction"
+    HINT: ClassVar[str] = "give what you know, for example --dose 1e4 --set source_size=0.8: it informs the prediction"
 
     kind: Literal["stem"] = Field(default="stem", repr=False)
+
+    def reachable(self, trained: tuple[float, float]) -> Array:
+        """Doses of the training, evenly in decades."""
+        return np.geomspace(*trained, 31)
+
+    def said(self, setting: Setting, *, advice: bool = False) -> str:
+        """Dose in e⁻/Å²."""
+        value = own(setting, ScanConditions, self.WORDS).dose
+        return f"{'a ' * advice}dose of {value or float('inf'):.3g} e⁻/Å²"
+
+    def axis_label(self, name: str) -> tuple[float, str]:
+        """Coefficients as of any lens, the other quantities by their words."""
+        found = self.quantity(name)
+        return (1.0, f"{found.words} ({found.unit})") if found and name in self.NUMBERS else super().axis_label(name)
 
     def exactly(self, setting: Setting) -> SettingDistribution:
         """Return the distribution whose every draw is a setting."""

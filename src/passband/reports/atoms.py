@@ -28,12 +28,16 @@ def write_atoms(micrograph: Micrograph, finder: ColumnFinder, path: Path, output
     files = {**write_columns(found, output, stem=stem, report=report), "picture": picture}
     write_atomically(picture, columns_picture(micrograph.array, found, lattice=lattice))
     none = "" if len(found) else no_columns_remark(micrograph.array)
-    said = [text for text in (view.warning, none) if text]
+    distrust = f"do not trust these columns: {view.reason}" if view.verdict == "outside" else ""
+    said = [text for text in (view.warning, distrust, none) if text]
     return {
         "image": str(path),
         "columns": report["columns"],
         **lattice_row(report),
         "verdict": view.verdict,
+        "reason": view.reason,
+        "flags": list(view.flags),
+        "predicted_f1": None if view.f1 is None else view.f1.as_dict(),
         "model": view.network,
         "warning": f"{path}: {'; '.join(said)}" if said else "",
         "pixel_size_A": list(micrograph.known_pixel_size),

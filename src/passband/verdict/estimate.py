@@ -1,20 +1,22 @@
 """The conditions of one micrograph as far as they are known: from the user, from its file or fitted to the image."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import ValidationError
 
 from passband.files.micrograph import Micrograph
-from passband.microscope.instrument import Setting, SettingDistribution
+from passband.microscope.instrument import FittedSetting, Setting, SettingDistribution
 from passband.microscope.instruments import instrument_of
 from passband.performance.widening import trained_energies, trained_range
 from passband.recipe import PassbandError
 from passband.validation import error_lines
+from passband.verdict.scan_fit import JITTER, fit_scan
 
 Origin = Literal["given", "file", "fitted", "unknown"]
+SCAN = "stem"  # kind of the instrument whose images tell their jitter
 DRAWS = 16  # settings that stand for the quantities that are not known
 
 
@@ -92,7 +94,7 @@ def estimate_conditions(
 
     What the user or the file gives is believed; where it lacks the quantity that is set from image to image (in TEM the
     defocus), the image is fitted, with the middle of the training as one of the values that an unknown may have (in
-    TEM the Cs).
+    TEM the Cs). A scan tells its jitter alone, whatever else was given.
 
     Parameters
     ----------
@@ -117,11 +119,14 @@ def estimate_conditions(
     if micrograph.conditions is not None and micrograph.conditions.kind == trained.kind:
         values = {**instrument.known_values(micrograph.conditions), **given}
         return ConditionEstimate("file", values, note="the file carries its conditions")
-    if instrument.LEADING in given:
-        return ConditionEstimate("given", dict(given), note="what was not given is taken as in training")
-    alone = ConditionEstimate("given" if given else "unknown", dict(given), note=instrument.NOT_FITTED)
-    if not fit or micrograph.pixel_size is None:
+    leading = instrument.LEADING in given
+    note = "what was not given is taken as in training" if leading else instrument.NOT_FITTED
+    alone = ConditionEstimate("given" if given else "unknown", dict(given), note=note)
+    scan = trained.kind == SCAN
+    if not fit or micrograph.pixel_size is None or (JITTER in given if scan else leading):
         return alone
+    if scan:
+        return _with_fit(alone, fit_scan(micrograph.array), leading=leading)
     told = {"C30": micrograph.cs} if micrograph.cs is not None and instrument.quantity("C30") is not None else {}
     found = instrument.fit(
         micrograph.array,
@@ -130,9 +135,14 @@ def estimate_conditions(
         given={**told, **given},
         middle={name: float(np.mean(pair)) for name, pair in trained_range(trained).items()},
     )
+    return _with_fit(alone, found, leading=leading)
+
+
+def _with_fit(alone: ConditionEstimate, found: FittedSetting | str, *, leading: bool) -> ConditionEstimate:
+    """Return what was given with what was fitted; where that was refused, with the reason if it matters."""
     if isinstance(found, str):
-        return ConditionEstimate(alone.source, alone.values, note=f"no fit: {found}")
-    values = {**found.values, **given}
+        return alone if leading else replace(alone, note=f"no fit: {found}")
+    values = {**found.values, **alone.values}
     return ConditionEstimate(
         "fitted", values, found.alternatives, found.intervals, found.note, found.others, found.guessed
     )

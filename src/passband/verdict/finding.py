@@ -1,5 +1,6 @@
 """Atom columns of one micrograph after another: where a network says, or in the image alone; and the verdict on it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +17,9 @@ from passband.segmentation.segmenter import Segmentation
 from passband.segmentation.weights import ModelError
 from passband.verdict.assessment import Assessor
 from passband.verdict.evidence import file_reasons
+from passband.verdict.verdict import PredictionInterval
 
-NOT_CALIBRATED = "not calibrated"
+NOT_CALIBRATED, FINE = "not calibrated", "no objection"
 NO_NETWORK = "none"  # instead of a name: the image alone
 _MODE = "STEM"  # of the images whose columns are found without a network
 
@@ -35,12 +37,21 @@ class NetworkView(NamedTuple):
         As of `verdict.Verdict.outcome`.
     warning
         Why image and network do not belong together, and which network is for such an image; or nothing.
+    reason
+        Of a verdict that is not "no objection".
+    flags
+        As of `verdict.Verdict.flags`.
+    f1
+        As of `verdict.Verdict.f1`.
     """
 
     segmentation: Segmentation | None = None
     network: str | None = None
     verdict: str = NOT_CALIBRATED
     warning: str = ""
+    reason: str = ""
+    flags: tuple[str, ...] = ()
+    f1: PredictionInterval | None = None
 
     def maps(self) -> dict[str, Any]:
         """Return probabilities and classes, as `find_columns` takes them; nothing where there are none."""
@@ -60,6 +71,8 @@ class ColumnFinder:
         Of the network.
     finding
         How columns are found.
+    given
+        What is known of the settings of the scans, by name, such as `dose` in e⁻/Å²: it informs the verdict.
 
     Raises
     ------
@@ -68,9 +81,14 @@ class ColumnFinder:
     """
 
     def __init__(
-        self, model: str | Path | None = None, *, device: str = "cpu", finding: ColumnFinding | None = None
+        self,
+        model: str | Path | None = None,
+        *,
+        device: str = "cpu",
+        finding: ColumnFinding | None = None,
+        given: Mapping[str, float] | None = None,
     ) -> None:
-        self.device, self.finding = device, finding or ColumnFinding()
+        self.device, self.finding, self.given = device, finding or ColumnFinding(), given or {}
         self._loaded: dict[str, Model] = {}
         self._chosen = model is None
         self._named = None if model is None or str(model) == NO_NETWORK else self._model(str(model))
@@ -98,8 +116,10 @@ class ColumnFinder:
             return NetworkView(warning=_of_no_scan(micrograph))
         warning = "; ".join([*_not_columns(model), *(one.text for one in file_reasons(model.card, micrograph))])
         if judged and model.card.calibration:
-            verdict = Assessor(model).assess(micrograph, quick=True)
-            return NetworkView(verdict.segmentation, model.card.name, verdict.outcome, warning)
+            verdict = Assessor(model).assess(micrograph, given=self.given, quick=True)
+            reason = "" if verdict.outcome == FINE else verdict.reasons[0]
+            told = verdict.outcome, warning, reason, verdict.flags, verdict.f1
+            return NetworkView(verdict.segmentation, model.card.name, *told)
         found = model.segment(micrograph.array, micrograph.known_pixel_size)
         return NetworkView(found, model.card.name, warning=warning)
 

@@ -58,6 +58,13 @@ PixelSize = Annotated[
         "--pixel-size", metavar="LENGTH", help="Å per pixel, instead of what the file says: 0.776, 77.6pm, 0.0776nm."
     ),
 ]
+Dose = Annotated[float | None, typer.Option("--dose", metavar="E", help="e⁻/Å² at the specimen.")]
+Quantities = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Another quantity of the setting: source_size=0.8, jitter=0.3 (pixels)."
+    ),
+]
 CampaignFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")]
 Frame = Annotated[int | None, typer.Option("--frame", metavar="N", min=0, help="Which image of a stack, from 0.")]
 

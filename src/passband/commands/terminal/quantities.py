@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from passband.files.lengths import parse_length
 from passband.microscope.aberrations import resolve_name, resolve_values
@@ -104,6 +104,43 @@ def aberration_values(pairs: Iterable[tuple[str, str]]) -> dict[str, float]:
             raise PassbandError(f"{name}={text} gives {symbol} a second time; write it once")
         values[symbol] = value
     return values
+
+
+def quantity_values(texts: Iterable[str]) -> dict[str, float]:
+    """Quantities of a setting by name, from `source_size=0.8,jitter=0.3`: aberrations too, lengths in Å or with a unit.
+
+    Raises
+    ------
+    PassbandError
+        A value is not understood, or one is given twice.
+
+    Examples
+    --------
+    >>> quantity_values(["source_size=80pm", "jitter=0.3,dose=1e4,defocus=5nm"])
+    {'C10': -50.0, 'source_size': 0.8, 'jitter': 0.3, 'dose': 10000.0}
+    """
+    own, lens = list[tuple[str, str]](), list[tuple[str, str]]()
+    for name, value in assignments(texts):
+        (own if name in _OWN else lens).append((name, value))
+    values = aberration_values(lens)
+    for name, text in own:
+        if name in values:
+            raise PassbandError(f"{name}={text} gives {name} a second time; write it once")
+        values[name] = _OWN[name](text, name)
+    return values
+
+
+def _plain(text: str, name: str) -> float:
+    return _scaled(text, name, {"": 1.0}, "write a number")
+
+
+_OWN: dict[str, Callable[[str, str], float]] = {
+    "source_size": signed_length,
+    "focal_spread": signed_length,
+    "angular_spread": angle,
+    "dose": _plain,
+    "jitter": _plain,
+}
 
 
 def changed_conditions(conditions: Conditions, text: str) -> Conditions:
