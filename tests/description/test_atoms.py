@@ -192,7 +192,7 @@ def test_a_network_says_which_and_how_many():
     distance, number = nearest(np.stack([columns.x, columns.y], 1), places[seen])
     assert distance.max() < 0.6  # the flanks of those it does not see are in the way
     assert [columns.names[k] for k in number] == ["heavy" if h == 150.0 else "light" for h in heights[seen]]
-    assert columns.confidence == pytest.approx(0.95, abs=0.05)
+    assert np.all((columns.confidence > 0.75) & (columns.confidence < 0.95))  # a probability of 0.95 claims more
 
 
 def test_blobs_that_touch_and_plateaus_are_counted_right():

@@ -19,6 +19,7 @@ def _gradient(subject: Subject) -> float:
 
 
 GRADIENT = Check(
+    modes=("TEM", "SEM"),
     name="gradient",
     word="gradient",
     text="a slow gradient is a large part of its contrast: take it away by a flat-field correction or a fit",

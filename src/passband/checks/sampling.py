@@ -22,6 +22,7 @@ def _empty_magnification(subject: Subject) -> float:
 
 
 EMPTY_MAGNIFICATION = Check(
+    modes=("TEM", "SEM"),
     name="empty_magnification",
     word="empty magnification",
     text="it holds no detail as fine as the network expects, so it was enlarged or its pixel size is wrong by a factor "

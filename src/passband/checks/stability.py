@@ -44,6 +44,7 @@ def _scale(subject: Subject) -> float:
 LOOK = "look at the mask before using it"
 
 UNSTABLE_SCALE = Check(
+    modes=("TEM", "SEM"),
     name="unstable_scale",
     word="unstable scale",
     text=f"the mask is another one for a pixel size that is 20 % larger or smaller: check the pixel size, and {LOOK}",

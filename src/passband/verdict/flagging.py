@@ -13,6 +13,7 @@ from passband.verdict.evidence import Flag
 
 #: Over all calibrated checks together, on micrographs inside: a verdict has other ways to doubt one of them.
 FALSE_ALARMS = 0.03
+RIGHT = 0.5  # F1
 SIDE = 128  # pixels, of the squares where no table says it
 
 
@@ -48,12 +49,15 @@ def thresholds(table: PerformanceTable) -> dict[str, float]:
 
     Every check speaks of an equal share of the images inside the training, the largest with which all of them together
     speak of at most `FALSE_ALARMS`: checks that speak of the same images share their alarms (the smallest p-value of
-    dependent tests; Westfall & Young, Resampling-Based Multiple Testing (1993), section 2.3).
+    dependent tests; Westfall & Young, Resampling-Based Multiple Testing (1993), section 2.3). Of networks that find
+    columns, images with an F1 below `RIGHT` do not count: an objection to them is no false alarm.
     """
     mode = instrument_named(table.instrument).MODE
     checks = [check for check in calibrated_checks(mode) if check.name in table.images]
     sets = np.asarray(table.images.get("set", ()), dtype=np.int64)
     inside = table.inside[sets] if len(sets) else np.zeros(0, dtype=bool)
+    if "f1" in table.images:
+        inside = inside & (np.asarray(table.images["f1"], dtype=np.float64) >= RIGHT)
     count = int(inside.sum())
     if not checks or len(checks) / (count + 1) > FALSE_ALARMS:
         return {}
