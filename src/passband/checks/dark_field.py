@@ -54,11 +54,11 @@ def _dark_columns(subject: Subject) -> float | None:
 def _no_dark_field(subject: Subject) -> float | None:
     """About 0 where neither fine detail nor what columns leave unexplained grows with the brightness.
 
-    Of an image that is clipped, which takes the noise of bright places away, nothing is said.
+    Nothing is said of an even image, nor of one that is clipped, which takes the noise of bright places away.
     """
     if not finds_columns(subject.model.card):
         return None
-    if clipped_shares(subject.recorded)[1] > CLIPPED:
+    if not np.ptp(subject.recorded) or clipped_shares(subject.recorded)[1] > CLIPPED:
         return GROWS
     misfit = float(np.median([one.bright_misfit for one in subject.columns]))
     return -max(detail_with_level(subject.image), misfit + MISFIT)
