@@ -8,7 +8,7 @@ from passband.checks.subject import Subject
 from passband.description.blobs import column_width, wiener_filtered
 from passband.segmentation.catalogue import finds_columns
 
-USUAL = 0.0  # about the usual logarithm of width times distance in Å²: less is never spoken of
+USUAL = 1.0  # of the logarithm of width times distance in Å²: twice a usual pixel size makes 1.5, less is not spoken of
 EXPLAINED = 0.05  # of the contrast that is about as large as columns
 
 
