@@ -21,7 +21,7 @@ THIN = 3  # of the pixels one in so many is ranked: neighbours are alike
 FULL, TOP = 0.05, 0.999  # what is nearer to the top of the range of levels may be clipped, and the quantile of the top
 
 
-class ColumnFit(NamedTuple):
+class ColumnEvidence(NamedTuple):
     """What a fit says of one square.
 
     Attributes
@@ -42,18 +42,18 @@ class ColumnFit(NamedTuple):
     spacing: float | None
 
 
-def fit_columns(square: Array, probability: Array) -> ColumnFit:
+def fit_columns(square: Array, probability: Array) -> ColumnEvidence:
     """Fit the columns that a network sees with a `probability` (y, x) in a square (y, x)."""
     found = find_candidates(np.stack([1.0 - probability, probability]))
     total = float(square.var())
     if not len(found.places) or not total > 0.0:
         residual = square - gaussian_filter(square, BAND[1])
-        return ColumnFit(1.0, 0.0, rank_correlation(square - residual, np.abs(residual)), None)
+        return ColumnEvidence(1.0, 0.0, rank_correlation(square - residual, np.abs(residual)), None)
     start = np.column_stack([found.places, np.full(len(found.places), found.sigma)])
     fit = refine(square, start, refinement=STEPS)
     columns = fit.parameters[fit.parameters[:, 2] > 0.0]
     distances = nearest_distances(found.places)
-    return ColumnFit(
+    return ColumnEvidence(
         unexplained=float(fit.residual.var()) / total,
         explained=_explained(square, _drawn(columns, square.shape)),
         bright_misfit=rank_correlation(square - fit.residual, np.abs(fit.residual)),

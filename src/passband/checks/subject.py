@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.fft import dct, idct
 from scipy.ndimage import median_filter
 
-from passband.checks.column_fit import ColumnFit, fit_columns
+from passband.checks.column_fit import ColumnEvidence, fit_columns
 from passband.patches.preparing import NORMAL
 from passband.patches.standardising import check_image
 from passband.patches.symmetry import turned, turned_pair, upright
@@ -77,13 +77,13 @@ class Subject:
         return self.segmented(-self.squares)
 
     @cached_property
-    def columns(self) -> tuple[ColumnFit, ...]:
+    def columns(self) -> tuple[ColumnEvidence, ...]:
         """How well columns explain each of the `squares`."""
         pairs = zip(self.squares.astype(np.float64), self.foreground, strict=True)
         return tuple(fit_columns(square, seen) for square, seen in pairs)
 
     @cached_property
-    def columns_of_negative(self) -> tuple[ColumnFit, ...]:
+    def columns_of_negative(self) -> tuple[ColumnEvidence, ...]:
         """The same of their negatives."""
         pairs = zip(-self.squares.astype(np.float64), self.negative, strict=True)
         return tuple(fit_columns(square, seen) for square, seen in pairs)
