@@ -230,7 +230,9 @@ class ScanningMicroscope(LensInstrument):
     LEADING: ClassVar[str] = "dose"
     FIXED: ClassVar[tuple[str, ...]] = ()
     NOT_FITTED: ClassVar[str] = "the setting of the scan was not given"
-    HINT: ClassVar[str] = "give what you know, for example --dose 1e4 --set source_size=0.8: it informs the prediction"
+    HINT: ClassVar[str] = (
+        "give what you know, for example --dose 1e4 --set source_size=0.8: it may be beyond what was calibrated"
+    )
 
     kind: Literal["stem"] = Field(default="stem", repr=False)
 
