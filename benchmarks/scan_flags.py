@@ -16,8 +16,7 @@ Remarks
 -------
 Which quantities are looked at was chosen on 70 frames drawn as these are with another seed, not on real files; after a
 first run of this the least value of `magnification` was set to 1, for it had spoken of 3 of 29 good frames. That a step
-is told half as large cannot be seen: columns may be as narrow, and as near to each other, as those then seem. What is a
-lattice and no more in a noise of the same spectrum is one to any filter; half of such images are taken for scans.
+is told half as large cannot be seen: columns may be as narrow, and as near to each other, as those then seem.
 """
 
 import argparse
