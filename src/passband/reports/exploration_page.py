@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from passband.description.lattice import nearest_distances
 from passband.figures.latent import (
     bic_figure,
     components_figure,
@@ -16,16 +17,19 @@ from passband.figures.latent import (
 )
 from passband.figures.motion import (
     angles_figure,
+    births_figure,
     course_figure,
     density_figure,
+    paths_figure,
     ring_course_figure,
     transitions_figure,
 )
 from passband.figures.style import to_png
 from passband.latent.angles import angle_course
 from passband.latent.collecting import AtomFrame, Collected
+from passband.latent.cutting import AtomWindow
 from passband.latent.exploration import Explored
-from passband.latent.motion import density_course, latent_course, ring_course
+from passband.latent.motion import atom_paths, density_course, latent_course, ring_course
 from passband.latent.principal import principal_components
 from passband.latent.transitions import births, transitions
 from passband.reports.page import Page, folded, image, paragraph, table
@@ -40,6 +44,7 @@ _COLUMNS = {
 }
 _PERFECT = "6-6-6"  # rings of an atom of graphene
 _SHOWN = 40  # births in the table
+_BORDER = 3.0  # distances of neighbours from the border within which rings may be cut
 
 
 def exploration_page(found: Sequence[Explored], atoms: Collected, frame: AtomFrame, row: dict[str, Any]) -> Page:
@@ -68,7 +73,7 @@ def exploration_page(found: Sequence[Explored], atoms: Collected, frame: AtomFra
     page.section("Windows", table(row["windows"], _COLUMNS), *said)
     for one in found:
         page.section(f"Window of {one.patches.window.side:.3g} Å", *_window(one, frame))
-    page.section("Rings against time", *_rings(atoms))
+    page.section("Rings against time", *_rings(atoms, frame))
     page.section("How it was made", folded("all numbers of this report", _plain(row)))
     return page
 
@@ -101,6 +106,10 @@ def _window(one: Explored, first: AtomFrame) -> Iterator[str]:
             density = density_course(patches.frame, values)
             yield _drawn(density_figure(density, name), f"Density of {name} in each frame.")
             yield _drawn(course_figure(latent_course(patches.frame, values), name), f"Median and quartiles of {name}.")
+    if latents.content.shape[1] > 1 and (patches.atom >= 0).any():
+        paths = atom_paths(patches.frame, patches.atom, latents.content)
+        if paths:
+            yield _drawn(paths_figure(paths), "Atoms that are seen longest, through the first two content latents.")
     yield from _kinds(one)
 
 
@@ -125,15 +134,27 @@ def _kinds(one: Explored) -> Iterator[str]:
     )
 
 
-def _rings(atoms: Collected) -> Iterator[str]:
+def _rings(atoms: Collected, first: AtomFrame) -> Iterator[str]:
     course = ring_course(atoms.frame, atoms.positions)
     yield _drawn(ring_course_figure(course), "Rings that are closed, in each frame.")
     if not (atoms.atom >= 0).any():
         return
-    found = births(atoms.frame, atoms.atom, course.membership, atoms.places, perfect=_PERFECT)
-    yield paragraph(f"{len(found)} atoms of three six-fold rings leave that state for good.")
+    every = births(atoms.frame, atoms.atom, course.membership, atoms.places, perfect=_PERFECT)
+    far = _BORDER * float(np.median(nearest_distances(first.columns.positions)))
+    within = AtomWindow(side=2.0 * far).inside
+    columns = first.columns
+    inside = within([(one.y_px, one.x_px) for one in every], columns.shape, columns.pixel_size)
+    found = [one for one, whole in zip(every, inside, strict=True) if whole]
+    yield paragraph(
+        f"{len(found)} atoms of three six-fold rings leave that state for good; within {far:.2g} Å of the border, "
+        "which may cut their rings, none is counted."
+    )
     if found:
         heads = {"frame": "frame", "track": "atom", "y_px": "y (px)", "x_px": "x (px)", "after": "rings afterwards"}
+        yield _drawn(
+            births_figure(_frame_image(first), found, first.columns.pixel_size),
+            "Where they did, on the first frame.",
+        )
         yield table([one._asdict() for one in found[:_SHOWN]], heads)
 
 

@@ -1,0 +1,118 @@
+"""A movie of damaged graphene with silicon: frames, the atoms that are found in them, and the truth of each."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tifffile
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from passband.camera.scan_path import scan_path
+from passband.camera.scan_readout import scan_frames
+from passband.camera.scanner import Scanner
+from passband.files.movie import open_movie
+from passband.latent.collecting import AtomFrame
+from passband.microscope.annular import Annulus, Detectors
+from passband.microscope.columns import Incoherent
+from passband.microscope.probe import Probe
+from passband.microscope.scan import Scan
+from passband.microscope.scanning import scan_image
+from passband.recipe import Recipe
+from passband.reports.atom_frames import found_columns, frames_of_movie
+from passband.specimen.graphene import Graphene
+from passband.specimen.sheet import BondedAtoms
+from passband.specimen.sheet_damage import BeamDamage, damage_movie
+from passband.specimen.sheet_defects import PointDefects
+from passband.verdict.finding import ColumnFinder
+
+NEAR = 0.6  # Å between an atom that is found and the true one
+_LARGEST = 9  # atoms of a ring
+
+
+class MovieRecipe(Recipe):
+    """What is filmed: `frames` of `side`² positions of `pixel` Å, under `current` A of 60 keV."""
+
+    frames: int = 16
+    side: int = 256
+    pixel: float = 0.2
+    field: float = 70.0
+    current: float = 100e-12
+    seed: int = 1
+    damage: BeamDamage = BeamDamage(knock_on_edge=0.08, rotation=1e-4)
+
+
+class Truth(NamedTuple):
+    """Of the atoms of one frame, n of them.
+
+    `positions` (n, 2) x, y in Å of the frame; `order` (n,), how many of its rings are six-fold, less those that are
+    not; `edge` (n,) Å; `angle` (n,) rad, of its bonds, modulo 2π/3; `silicon` (n,); `rings`, how many of each size.
+    """
+
+    positions: NDArray[np.float64]
+    order: NDArray[np.float64]
+    edge: NDArray[np.float64]
+    angle: NDArray[np.float64]
+    silicon: NDArray[np.bool_]
+    rings: dict[int, int]
+
+
+def filmed(recipe: MovieRecipe, path: Path) -> list[Truth]:
+    """Write the movie as TIFF; return the truth of each frame."""
+    sheet = Graphene(
+        field=recipe.field, orientation=0.2, periodic=False, holes=1, hole_diameter=12.0,
+        defects=PointDefects(silicon_3=12),
+    )  # fmt: skip
+    damage = recipe.damage.model_copy(update={"frames": recipe.frames})
+    scanner = Scanner(dwell_time=30e-6, beam_current=recipe.current, jitter=0.15, flyback_time=1e-4, bits=16)
+    probe = Probe(energy=60e3, semi_angle=32e-3, source_size=0.8)
+    detectors = Detectors(annuli={"ADF": Annulus(inner=60e-3, outer=200e-3)})
+    size = round(recipe.field / recipe.pixel)
+    scan = Scan(probe=probe, detectors=detectors, shape=(size, size), pixel_size=recipe.field / size)
+    rng, generator = np.random.default_rng(recipe.seed), torch.Generator().manual_seed(recipe.seed)
+    images, truth = [], []
+    for atoms in damage_movie(sheet, damage, rng=np.random.default_rng(recipe.seed)):
+        image = scan_image(atoms.atoms, scan, model=Incoherent())
+        way = scan_path(scanner, (recipe.side, recipe.side), pixel_size=recipe.pixel, rng=rng, origin=(9.0, 9.0))
+        [frame] = scan_frames(image, [way], pixel_size=recipe.field / size, generators=[generator])
+        images.append(frame.image.numpy().astype(np.uint16))
+        truth.append(truth_of(atoms, 9.0))
+    tifffile.imwrite(path, np.stack(images), imagej=True, metadata={"axes": "TYX"})
+    return truth
+
+
+def truth_of(atoms: BondedAtoms, origin: float) -> Truth:
+    """Take from a sheet what the study compares with; `origin` is where the frame begins, Å along x and y."""
+    positions = atoms.atoms.positions[:, :2]
+    sizes = np.repeat(atoms.ring_sizes, atoms.ring_sizes)
+    order = np.bincount(atoms.ring_atoms, weights=np.where(sizes == 6, 1.0, -1.0), minlength=len(positions))
+    ends = np.concatenate([atoms.bonds, atoms.bonds[:, ::-1]])
+    along = positions[ends[:, 1]] - positions[ends[:, 0]]
+    phase = np.exp(3j * np.arctan2(along[:, 1], along[:, 0]))
+    summed = np.bincount(ends[:, 0], weights=phase.real, minlength=len(positions)) + 1j * np.bincount(
+        ends[:, 0], weights=phase.imag, minlength=len(positions)
+    )
+    return Truth(
+        positions - origin,
+        order.astype(np.float64),
+        atoms.edge_distance,
+        np.angle(summed) / 3.0,
+        atoms.atoms.numbers == 14,
+        dict(Counter(size for size in atoms.ring_sizes.tolist() if size <= _LARGEST)),
+    )
+
+
+def found(path: Path, recipe: MovieRecipe, work: Path) -> Iterator[AtomFrame]:
+    """Find and link the atoms of the movie, as `passband explore --model none` does."""
+    movie = open_movie(path, pixel_size=recipe.pixel)
+    record = found_columns(movie, ColumnFinder("none"), work / "atoms.partial", workers=2)
+    return frames_of_movie(movie, record)
+
+
+def matched(truth: Truth, positions: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the true atom of each that was found (n,); −1 where none is near."""
+    distance, nearest = (np.asarray(part) for part in cKDTree(truth.positions).query(positions))
+    return np.where(distance < NEAR, nearest, -1)
