@@ -71,7 +71,8 @@ PUBLIC = "import passband; assert all(getattr(passband, name) for name in passba
 READ_CIF = "from passband.specimen.crystal import read_cif, unit_cell; assert len(unit_cell(read_cif('si.cif'))) == 8"
 SET = " ".join(f"--set {key}={value}" for key, value in MICRO.items())
 SUBCOMMANDS = (
-    "advise calibrate campaign cite demo evaluate fit information inspect segment simulate train trust weights zeroshot"
+    "advise calibrate campaign cite classify demo evaluate fit information inspect segment simulate train trust weights "
+    "zeroshot"
 )
 # command, and the files that it has to leave
 STEPS: list[tuple[str, list[str]]] = [
@@ -86,6 +87,7 @@ STEPS: list[tuple[str, list[str]]] = [
     (f"evaluate run demo --store store -q {SET} --json", []),
     ("segment image.tif --model run -o own -q", ["own/image.mask.tif", "own/image.particles.csv"]),
     ("segment image.tif -o masks -q", ["masks/image.mask.tif", "masks/image.overlay.png"]),
+    ("classify image.tif -o classes -q", ["classes/image.classes.csv"]),
     ("trust image.tif --c10 -80 --figure trust.png --json", ["trust.png"]),
     ("fit image.tif --energy 300e3 --cs 0 --json", []),
     ("information --energy 300e3 --focal-spread 10 --c10 -80 --c30 2.5e5 --against c10=-250,c30=2.5e5", []),

@@ -53,6 +53,16 @@ def test_a_fault_draws_the_reflection_out() -> None:
     assert faulted["streak"] > 1.3 * whole["streak"]
 
 
+def test_the_reflections_that_a_fault_leaves_do_not_hide_the_others() -> None:
+    # rejects the length of the strongest reflection alone: that of planes that cross the fault unbroken
+    faulted, labels = drawn(fringes=0.4, noise=0.05, jump=np.pi)
+    y, _ = (np.mgrid[:160, :160] - 80.0) * STEP
+    image = faulted + 0.6 * labels * np.cos(2.0 * np.pi * y / 2.7)
+    assert features(image, labels)["streak"] > 1.3
+    whole, _ = drawn(fringes=0.4, noise=0.05)
+    assert features(whole + 0.6 * labels * np.cos(2.0 * np.pi * y / 2.7), labels)["streak"] < 1.2
+
+
 def test_grey_values_count_in_deviations_of_the_background() -> None:
     image, labels = drawn(fringes=0.3)
     found = features(image, labels)

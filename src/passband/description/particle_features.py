@@ -2,7 +2,7 @@
 
 After Groschner, Choi & Scott (Microsc. Microanal. 27, 2021): mean, standard deviation and centre of mass of the power
 spectrum averaged over annuli, mean and standard deviation of the image. Two are added here: how far the strongest
-reflection stands out, and how long it is drawn; a fault draws reflections out along its normal.
+reflection stands out, and how long the longest of the three strongest is; a fault draws some out along its normal.
 """
 
 from typing import NamedTuple
@@ -23,7 +23,8 @@ _BAND = (0.15, 0.6)  # Å⁻¹: where fringes are looked for
 _STEP = 0.02  # Å⁻¹: width of an annulus
 _TAPER = 5.0  # Å: over which a particle fades out at its outline
 _FINE = 0.01  # Å⁻¹: bins of the spectrum are no wider
-_AROUND = 0.08  # Å⁻¹: of the strongest reflection, whose length is measured there
+_AROUND = 0.08  # Å⁻¹: of a reflection, whose length is measured there
+_REFLECTIONS, _STRONG = 3, 0.1  # that are looked at, at most; of the height of the strongest, at least
 
 
 class ParticleFeatures(NamedTuple):
@@ -89,21 +90,39 @@ def _of_particle(grey: Array, inside: NDArray[np.bool_], step: tuple[float, floa
     profile = np.bincount(ring[band], power[band], minlength=rings) / np.bincount(ring[band], minlength=rings)
     middles = _BAND[0] + _STEP * (np.arange(rings) + 0.5)
     medians = np.array([np.median(power[ring == number]) for number in range(rings)])
-    height = np.where(band, power / np.maximum(medians[np.clip(ring, 0, rings - 1)], 1e-12), 0.0)
-    top = np.unravel_index(int(height.argmax()), height.shape)
+    usual = np.maximum(medians[np.clip(ring, 0, rings - 1)], 1e-12)
+    height = np.where(band, power / usual, 0.0)
+    amplitude = np.sqrt(height.max())
     return [
         float(profile.mean()),
         float(profile.std()),
         float((profile * middles).sum() / max(float(profile.sum()), 1e-12)),
         mean,
         float(grey[inside].std()),
-        float(np.sqrt(height[top])),
-        _length(power, q_y, q_x, (int(top[0]), int(top[1]))),
+        float(amplitude),
+        _longest(np.maximum(power - usual / np.log(2.0), 0.0), height, (q_y, q_x)),
     ]
 
 
+def _longest(power: Array, height: Array, q: tuple[Array, Array]) -> float:
+    """Length over width of the longest of the strongest reflections; a fault leaves some of them as they are."""
+    q_y, q_x = q
+    left, lengths = height.copy(), []
+    for _ in range(_REFLECTIONS):
+        top = np.unravel_index(int(left.argmax()), left.shape)
+        if lengths and left[top] < _STRONG * height.max():
+            break
+        lengths.append(_length(power, q_y, q_x, (int(top[0]), int(top[1]))))
+        for sign in (1.0, -1.0):  # the spectrum of an image has each reflection twice
+            left[np.hypot(q_y[:, None] - sign * q_y[top[0]], q_x - sign * q_x[top[1]]) < _AROUND] = 0.0
+    return max(lengths)
+
+
 def _length(power: Array, q_y: Array, q_x: Array, top: tuple[int, int]) -> float:
-    """Length over width of the reflection at a place of the spectrum: √ of the ratio of the second moments of power."""
+    """Length over width of the reflection at a place of the spectrum: √ of the ratio of the second moments of `power`.
+
+    That is the power above the mean of noise, which is its median over ln 2.
+    """
     along_y, along_x = q_y[:, None] - q_y[top[0]], q_x - q_x[top[1]]
     near = np.hypot(along_y, along_x) < _AROUND
     weight = power[near]

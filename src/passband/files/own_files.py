@@ -23,6 +23,8 @@ ENDINGS: Mapping[str, str] = {
     "particles": ".particles.csv",
     "mask": ".mask.tif",
 }
+#: A table of the classes of particles.
+CLASSES_ENDING = ".classes.csv"
 #: The same for the columns of an image or a movie; the picture is written last.
 ATOM_ENDINGS: Mapping[str, str] = {
     "table": ".atoms.csv",
@@ -40,7 +42,7 @@ MATERIAL_ENDINGS: Mapping[str, str] = {
     "stages": ".stages.png",
     "asked": ".materials.json",
 }
-_ALL_ENDINGS = (*ENDINGS.values(), *ATOM_ENDINGS.values(), *MATERIAL_ENDINGS.values())
+_ALL_ENDINGS = (*ENDINGS.values(), *ATOM_ENDINGS.values(), *MATERIAL_ENDINGS.values(), CLASSES_ENDING)
 TABLES = ("summary.csv", "summary.json")  # of all images of a command
 _HEAD = 4096  # bytes that hold the mark of a file, for it is written before the pixels
 
