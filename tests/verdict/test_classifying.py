@@ -18,15 +18,16 @@ from passband.verdict.classifying import FileClassifier
 from passband.verdict.segmenting import FileSegmenter, Segmented
 
 STEP = 0.5  # Å
+TOUCHING = 62.0  # Å: discs of two materials
 
 
-def drawn(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """A disc with fringes to the left and one without to the right, and a speck; their mask."""
+def drawn(seed: int = 0, right: float = 96.0) -> tuple[np.ndarray, np.ndarray]:
+    """A disc with fringes to the left and one without at `right`, and a speck; their mask."""
     y, x = np.mgrid[:128, :256] * STEP
-    left, right = np.hypot(y - 32.0, x - 32.0) < 16.0, np.hypot(y - 32.0, x - 96.0) < 16.0
-    speck = np.hypot(y - 6.0, x - 64.0) < 3.0
+    left, other = np.hypot(y - 32.0, x - 32.0) < 16.0, np.hypot(y - 32.0, x - right) < 16.0
+    speck = np.hypot(y - 6.0, x - 112.0) < 3.0
     image = np.random.default_rng(seed).normal(0.0, 0.3, y.shape) + left * np.cos(2.0 * np.pi * x / 3.5)
-    return image, (left | right | speck).astype(np.uint8)
+    return image, (left | other | speck).astype(np.uint8)
 
 
 class _Segmenter:
@@ -36,9 +37,9 @@ class _Segmenter:
         self.classes = classes
 
     def segmented(self, micrograph: Micrograph) -> Segmented:
-        _, mask = drawn()
+        _, mask = drawn(right=TOUCHING if len(self.classes) > 2 else 96.0)
         if len(self.classes) > 2:
-            mask = mask * (1 + (np.arange(256) > 150)).astype(np.uint8)
+            mask = mask * (1 + (np.arange(256) >= 94)).astype(np.uint8)
         found = Segmentation(mask, self.classes, (STEP, STEP))
         rows = measure_particles(mask, STEP, classes=self.classes)
         return Segmented(found, rows, cast(Any, SimpleNamespace(outcome="no objection", reasons=())))
@@ -46,7 +47,7 @@ class _Segmenter:
 
 @pytest.mark.parametrize("classes", [("background", "particle"), ("background", "Au", "C")])
 def test_each_particle_gets_its_own_class(tmp_path: Path, classes: tuple[str, ...]) -> None:
-    # rejects rows that are joined by their order (the speck comes first), and a material in place of the class
+    # rejects rows joined by their order (the speck comes first), a material for a class, two materials in one particle
     values, label = [], []
     for seed in range(1, 13):
         image, mask = drawn(seed)
@@ -54,7 +55,8 @@ def test_each_particle_gets_its_own_class(tmp_path: Path, classes: tuple[str, ..
         values.append(particle_features(image, numbers, STEP).values)
         label += [0, 1]
     forest = grow_forest(np.concatenate(values), label, FEATURES, classes=("lattice", "none"), trees=50)
-    image, _ = drawn()
+    place = 96.0 if len(classes) == 2 else TOUCHING
+    image, _ = drawn(right=place)
     sorter = FileClassifier(cast(FileSegmenter, _Segmenter(classes)), forest)
     micrograph = Micrograph(image, pixel_size=(STEP, STEP))
     row = sorter.write(micrograph, Path("drawn.tif"), tmp_path, stem="drawn")
@@ -62,10 +64,14 @@ def test_each_particle_gets_its_own_class(tmp_path: Path, classes: tuple[str, ..
     assert (row["particles"], row["warning"], row["verdict"]) == (3, "", "no objection")
     with Path(row["table"]).open(newline="") as file:
         rows = {round(float(one["centroid_x_nm"])): one for one in csv.DictReader(file)}
-    assert {place: one[CLASS] for place, one in rows.items()} == {3: "lattice", 10: "none", 6: ""}
+    assert {place: one[CLASS] for place, one in rows.items()} == {
+        3: "lattice",
+        round(place / 10.0): "none",
+        11: "",
+    }
     assert float(rows[3]["probability lattice"]) > 0.5
-    assert float(rows[3]["peak"]) > 2.0 * float(rows[10]["peak"])
-    assert rows[6]["peak"] == ""
+    assert float(rows[3]["peak"]) > 2.0 * float(rows[round(place / 10.0)]["peak"])
+    assert rows[11]["peak"] == ""
     assert rows[3].get("class") == (None if len(classes) == 2 else "Au")
     assert (tmp_path / "drawn.mask.tif").exists()
 

@@ -107,7 +107,7 @@ def _of_particle(grey: Array, inside: NDArray[np.bool_], step: tuple[float, floa
 def _longest(power: Array, height: Array, q: tuple[Array, Array]) -> float:
     """Length over width of the longest of the strongest reflections; a fault leaves some of them as they are."""
     q_y, q_x = q
-    left, lengths = height.copy(), []
+    left, lengths = height.copy(), list[float]()
     for _ in range(_REFLECTIONS):
         top = np.unravel_index(int(left.argmax()), left.shape)
         if lengths and left[top] < _STRONG * height.max():
