@@ -58,7 +58,7 @@ def _no_dark_field(subject: Subject) -> float | None:
     """
     if not finds_columns(subject.model.card):
         return None
-    if not np.ptp(subject.recorded) or clipped_shares(subject.recorded)[1] > CLIPPED:
+    if subject.recorded.min() == subject.recorded.max() or clipped_shares(subject.recorded)[1] > CLIPPED:
         return GROWS
     misfit = float(np.median([one.bright_misfit for one in subject.columns]))
     return -max(detail_with_level(subject.image), misfit + MISFIT)
