@@ -25,7 +25,7 @@ FEWEST = 12  # windows of a material; where there are not as many whole ones, th
 JOINED = 2.25  # frequencies
 TOUCHING = 0.05  # of the shorter border: less common border than that makes no neighbours
 #: Distances below the first are hard and above the second easy. Round numbers, chosen by the distances of the set for
-#: tuning and of a quarter of the benchmark, before any method was looked at by class.
+#: tuning and of a quarter of the benchmark, after a look at an early table of scores by class.
 HARD, EASY = 6.0, 40.0
 
 Array = NDArray[np.float64]
