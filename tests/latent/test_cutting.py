@@ -70,3 +70,13 @@ def test_the_symmetry_is_that_of_the_object(noise: float) -> None:
 
     assert rotational_symmetry(patches_of(four, angle, noise=noise)) == 4
     assert rotational_symmetry(np.random.default_rng(1).normal(size=(200, 24, 24))) == 1
+
+
+def test_a_symmetry_is_that_of_the_middle() -> None:
+    # rejects looking at corners, and at what is beyond the reach
+    def with_an_edge(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return three_fold(2.0 * x, 2.0 * y) + 3.0 * (x > 0.6)
+
+    patches = patches_of(with_an_edge, np.zeros(100), side=32)
+    assert rotational_symmetry(patches) == 1
+    assert rotational_symmetry(patches, reach=0.5) == 3

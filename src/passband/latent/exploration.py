@@ -23,6 +23,7 @@ from passband.recipe import Recipe
 from passband.training import TrainingProgress
 
 WINDOW = 5.0  # distances to the nearest atom: 7 Å of graphene, that of Kalinin et al. (Sci. Adv. 2021)
+NEAR = 2.5  # distances to the nearest atom within which a symmetry is that of the atom's own surroundings
 _FEWEST, _MOST = 16, 32  # pixels a side
 _STEPS = 6000  # of a training whose epochs are not told
 _EPOCHS = (4, 60)
@@ -90,7 +91,7 @@ def explore(
     PassbandError
         Patches are fewer than 2, or all alike.
     """
-    symmetry = recipe.symmetry or rotational_symmetry(patches.images)
+    symmetry = recipe.symmetry or rotational_symmetry(patches.images, reach=min(1.0, 2.0 * NEAR / patches.across))
     network = RotationInvariantVAE(
         content=recipe.content,
         angle=UniformAngle(symmetry=symmetry),

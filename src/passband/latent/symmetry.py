@@ -11,7 +11,7 @@ SHARE = 0.8  # of the angular power that a symmetry must hold
 _ANGLES, _MOST = 48, 2000
 
 
-def rotational_symmetry(images: ArrayLike, *, share: float = SHARE) -> int:
+def rotational_symmetry(images: ArrayLike, *, share: float = SHARE, reach: float = 1.0) -> int:
     """Return the highest n of 6, 4, 3, 2 for which patches look alike after 1/n of a turn; 1 where there is none.
 
     Of an object of n-fold symmetry, only every n-th Fourier component along the angle is there. The share of the power
@@ -23,10 +23,14 @@ def rotational_symmetry(images: ArrayLike, *, share: float = SHARE) -> int:
         (n, h, w); 2,000 of them, evenly spread, are looked at.
     share
         That must be in those components.
+    reach
+        Part of the half window that is looked at, from the middle: further out patches show edges and other grains.
     """
     patches = checked(images)
     some = patches[:: max(1, len(patches) // _MOST)]
-    weights = polar_weights((some.shape[1], some.shape[2]), max(4, min(some.shape[1:]) // 2), _ANGLES).numpy()
+    radii = max(4, min(some.shape[1:]) // 2)
+    within = _ANGLES * min(radii, max(3, round(reach * radii)))
+    weights = polar_weights((some.shape[1], some.shape[2]), radii, _ANGLES).numpy()[:, :within]
     power = np.median(_angular_power(some.reshape(len(some), -1) @ weights), axis=0)  # few at a hole decide nothing
     white = _angular_power(weights).sum(0)  # of independent pixels: interpolation makes neighbours alike
     high = slice(_ANGLES // 4, None)
