@@ -30,7 +30,7 @@ PLANS = {"demo": "small", "cdse": "paper"}
 # Identity, and SHA-256 of the JSON, as calibrated; another network or table has others.
 SHIPPED = {
     "au_hrtem": ("17a67b226fab5709", "d3ab3b8f178eb41b10e685289cdc100213a4f707f54038ae5bc127cee5256b15"),
-    "haadf_atoms": ("a7b04b6447e82647", "62f9364c37cac326f7e47b8f901d64298df284fcadfd6f753b48a74ec590cdf7"),
+    "haadf_atoms": ("00ee81a3c0b377c1", "efef4f2b876417769b961022201321355a2c1e51dbdcd9185f5c2081601bae0c"),
     "hrtem_particles": ("99042110eea40529", "03fbdd2655b4fd42dea5d965203b37bb991da17902e0f81e35724e64958c8e5f"),
 }
 
