@@ -171,7 +171,7 @@ def report(results: Sequence[Result], departures: str) -> str:
         [
             "# Which measure forecasts where a network fails: the registered comparison",
             "",
-            "[plan.md](plan.md) was written and committed before anything of this was run; hypotheses, measures, "
+            "`plan.md` in this folder was written and committed before anything of this was run; hypotheses, measures, "
             "statistics and what is left out are those of that page.",
             "",
             *(provenance(result) for result in results),

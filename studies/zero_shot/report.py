@@ -26,6 +26,7 @@ from studies.zero_shot.tables import (
     number_found,
     prompt_table,
     retrieval_table,
+    without_map,
 )
 
 RESULTS = Path(__file__).with_name("results")
@@ -61,7 +62,7 @@ def report(plan: StudyPlan, rows: Sequence[Row], about: Sequence[str], notes: Se
     ]
     for proposer in proposers:
         own = [row for row in of["benchmark"] if row["proposer"] == proposer]
-        lines += [f"### {proposer}", "", *class_table(own, **draws)] if own else [f"### {proposer}", "", "Not run.", ""]
+        lines += [f"### {proposer}", "", *(class_table(own, **draws) if own else ["Not run.", ""]), *without_map(own)]
     lines += [
         "## What the booster brings, beside the paper",
         "",

@@ -73,6 +73,16 @@ def class_table(rows: Sequence[Row], *, draws: int, seed: int) -> list[str]:
     return table(["class", "images", "stage", "masks", *titles], lines)
 
 
+def without_map(rows: Sequence[Row]) -> list[str]:
+    """Say on how many images a proposer gave fewer masks than there are materials, so that nothing could be merged."""
+    every = {row["image"] for row in rows}
+    without = sorted({row["image"] for row in rows if "problem" in row})
+    if not without:
+        return []
+    named = ", ".join(without)
+    return [f"On {len(without)} of {len(every)} images there were fewer masks than materials, and no map: {named}.", ""]
+
+
 def _cell(found: Interval, percent: bool, *, signed: bool = False) -> str:
     factor, sign = (100.0 if percent else 1.0), ("+" if signed else "")
     mean, low, high = (f"{factor * one:{sign}.1f}" for one in (found.mean, found.low, found.high))

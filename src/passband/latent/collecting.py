@@ -53,7 +53,7 @@ class AtomPatches:
     frame: NDArray[np.int64]
     atom: NDArray[np.int64]
     places: NDArray[np.float64]
-    kinds: NDArray[np.str_]
+    kinds: NDArray[Any]
     left_out: int
     across: float
 

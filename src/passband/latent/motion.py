@@ -1,6 +1,7 @@
 """Against time: how a latent is distributed in each frame of a movie, the paths of atoms, and the rings of a sheet."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -74,7 +75,7 @@ class RingCourse:
     frames: Whole
     counts: dict[int, Whole]
     holes: Whole
-    membership: NDArray[np.str_]
+    membership: NDArray[Any]
 
 
 def latent_course(frame: ArrayLike, values: ArrayLike) -> Course:
