@@ -7,8 +7,6 @@ Micrographs
     `inspect`, `read_micrograph`, `Micrograph`
 Segmentation
     `load_model`, `Model`, `segment`, `Segmentation`, `measure_particles`
-Materials without training
-    `find_materials`, `Microstructure`, `measure_regions`, `dedupe`
 How far to trust a mask
     `assess`, `Verdict`
 A network of one's own

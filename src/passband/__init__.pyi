@@ -4,7 +4,6 @@ from .dataset.simulate import simulate
 from .dataset.simulation import Simulation
 from .dataset.store import WaveStore
 from .description.particles import measure_particles
-from .description.regions import measure_regions
 from .experiment.plan import Plan, load_plan
 from .experiment.study import TrainedStudy, evaluate, train
 from .files.fitting import fit_conditions
@@ -24,8 +23,6 @@ from .segmentation.segment import segment
 from .segmentation.segmenter import Segmentation
 from .verdict.assessment import assess
 from .verdict.verdict import Verdict
-from .zero_shot.flattening import dedupe
-from .zero_shot.microstructure import Microstructure, find_materials
 
 __version__: str
 __all__ = [
@@ -35,7 +32,6 @@ __all__ = [
     "Conditions",
     "Imaging",
     "Micrograph",
-    "Microstructure",
     "Model",
     "PassbandError",
     "Plan",
@@ -47,10 +43,8 @@ __all__ = [
     "assess",
     "compare_information",
     "contrast_transfer",
-    "dedupe",
     "evaluate",
     "exit_waves",
-    "find_materials",
     "fit_conditions",
     "form_images",
     "inspect",
@@ -58,7 +52,6 @@ __all__ = [
     "load_plan",
     "measure_particles",
     "measure_performance",
-    "measure_regions",
     "read_micrograph",
     "segment",
     "simulate",

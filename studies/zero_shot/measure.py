@@ -22,7 +22,7 @@ from studies.zero_shot.retrieval import retrieved
 from studies.zero_shot.study import Ablations, Prompted, Retrieval, Task, Variant
 
 Row = dict[str, Any]
-#: "flattened" are proposals of which each cell belongs to the smallest, as `passband.dedupe` has it without removal.
+#: "flattened" are proposals of which each cell belongs to the smallest, as `dedupe` has it without removal.
 STAGES = ("proposals", "flattened", "removal", "merging")
 
 
