@@ -1,0 +1,1 @@
+"""Networks that draw micrographs, or change them from one domain to another."""

@@ -1,0 +1,74 @@
+"""What the recipe of a generator says of it, so that commands and cards need not know which network draws."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Protocol
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from passband.kinds import Kinds
+from passband.recipe import PassbandError, Recipe
+
+SIZES = (32, 64, 128, 256, 512)
+
+
+class Generator(Protocol):
+    """A network that draws micrographs; in evaluation mode it is a function of the latents alone."""
+
+    def __call__(self, latents: Tensor, *, truncation: float = 1.0) -> Tensor:
+        """Return images (n, 1, size, size), about −1 to 1, from latents (n, latent) of a standard normal distribution.
+
+        `truncation` below 1 draws latents towards their mean where a network has such a mean.
+        """
+
+
+class ImageGenerator(Recipe, ABC):
+    """Recipe of a generator of square micrographs of one channel.
+
+    Attributes
+    ----------
+    kind
+        Name of the network on cards.
+    size
+        Pixels of a side: 32, 64, 128, 256 or 512.
+    """
+
+    kind: str
+    size: int = Field(default=64)
+
+    @property
+    @abstractmethod
+    def latents(self) -> int:
+        """How many numbers, drawn from a standard normal distribution, an image is made of."""
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """Build the generator, a `Generator`; its random start comes from torch's global generator."""
+
+    def build_meta(self) -> nn.Module:
+        """Build it without the numbers of its tensors."""
+        return self.build().to("meta")
+
+    def may_have(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        """Whether tensors of these shapes can be its own."""
+        del shapes
+        return self.size <= SIZES[-1]
+
+
+#: Every generator of micrographs by its kind.
+GENERATORS: Kinds[ImageGenerator] = Kinds("generator")
+
+
+def checked_size(size: int) -> int:
+    """Return a size that a generator can have.
+
+    Raises
+    ------
+    PassbandError
+        It is none of 32, 64, 128, 256, 512.
+    """
+    if size not in SIZES:
+        near = min(SIZES, key=lambda one: abs(one - size))
+        raise PassbandError(f"size={size} is not one of {', '.join(map(str, SIZES))} pixels; use {near}")
+    return size
