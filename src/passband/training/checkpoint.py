@@ -112,7 +112,7 @@ def refuse_other_run(path: Path, recipe: TrainingRecipe, identity: str) -> None:
         raise TrainingError(
             f"{directory} holds a checkpoint but no readable {path.name}; use another directory"
         ) from error
-    if new.schedule != "cosine" and old.epochs <= new.epochs:
+    if new.schedule not in ("cosine", "linear_tail") and old.epochs <= new.epochs:
         old = old.model_copy(update={"epochs": new.epochs})  # nothing before them would have differed
     there, now = old.decisive(), new.decisive()
     differing = [name for name in {**now, **there} if there.get(name) != now.get(name)]

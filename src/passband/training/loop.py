@@ -17,6 +17,7 @@ from passband.training.history import History
 from passband.training.optimising import copy_into, learning_rate, set_rate
 from passband.training.recipe import Batches, Learner, TrainingRecipe
 from passband.training.state import TrainingState
+from passband.training.turns import Followed, Player, Players
 
 GPU_REPORT_EVERY = 16  # reading the loss makes the CPU wait for the GPU, so it is not read at every step there
 
@@ -62,7 +63,7 @@ class FitOptions:
 
 
 def fit(
-    learner: Learner,
+    learner: Learner | Players,
     batches: Batches,
     validation: Mapping[str, Iterable[Any]],
     recipe: TrainingRecipe,
@@ -76,7 +77,8 @@ def fit(
     Parameters
     ----------
     learner
-        Ends with the trained weights, in evaluation mode.
+        Ends with the trained weights, in evaluation mode. One of several players (`passband.training.Players`) is asked
+        for the loss of each turn; what must survive a kill is a parameter or a buffer of it.
     batches
         `batches(step, size)` returns the batch of a step, counted from 0 over all epochs; equal steps give equal
         batches.
@@ -153,43 +155,60 @@ class _TrainingLoop:
     ) -> None:
         self.state, self.validation, self.options = state, validation, options
         self.train_loss = float("nan")
+        self.losses: dict[str, float] = {}  # of the turns, where there are several players
 
     def train_epoch(self, source: Callable[[int], Any]) -> None:
         """Take the steps of one epoch."""
         state, recipe, started = self.state, self.state.recipe, time.perf_counter()
         state.learner.train(True)
-        total = torch.zeros((), device=state.device, dtype=torch.float64)
+        totals = torch.zeros(len(state.players), device=state.device, dtype=torch.float64)
         every = GPU_REPORT_EVERY if state.device.type == "cuda" else 1
         for number in range(recipe.steps_per_epoch):
             step = state.epoch * recipe.steps_per_epoch + number
             rate = learning_rate(recipe, step)
-            loss = self._step(source(step), step, rate)
-            total += loss.double()
+            losses = self._step(source(step), step, rate)
+            totals += losses.double()
             if (number + 1) % every == 0 or number + 1 == recipe.steps_per_epoch:
-                value = self._checked(float(loss), float(total), step)
+                value = self._checked(float(losses.sum()), float(totals.sum()), step)
                 if self.options.progress is not None:
                     speed = (number + 1) / (time.perf_counter() - started)
                     self.options.progress(self._progress(step + 1, value, speed))
         if not all_finite(tensor for tensor in state.learner.state_dict().values() if tensor.is_floating_point()):
             self._checked(float("nan"), float("nan"), step)
-        self.train_loss = float(total) / recipe.steps_per_epoch
+        means = (totals / recipe.steps_per_epoch).tolist()
+        self.train_loss = sum(means)
+        self.losses = {
+            f"loss_{player.turn}": mean for player, mean in zip(state.players, means, strict=True) if player.turn
+        }
         state.epoch += 1
         state.seconds += time.perf_counter() - started
 
     def _step(self, batch: Any, step: int, rate: float) -> Tensor:
+        """Let every player take its turn; return their losses, (turns,)."""
         state = self.state
-        set_rate(state.optimiser, rate)
-        state.optimiser.zero_grad(set_to_none=True)
-        with state.autocast():
-            loss = state.learner.loss(batch, step=step)
-        state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        if state.recipe.clip_norm is not None:
-            state.scaler.unscale_(state.optimiser)
-            torch.nn.utils.clip_grad_norm_(state.learner.parameters(), state.recipe.clip_norm)
-        state.scaler.step(state.optimiser)
-        state.scaler.update()
+        losses = torch.stack([self._turn(player, batch, step, rate) for player in state.players])
+        if isinstance(state.learner, Followed):
+            with torch.no_grad():
+                state.learner.stepped(step)
         if state.average is not None:
             state.average.update(state.learner)
+        return losses
+
+    def _turn(self, player: Player, batch: Any, step: int, rate: float) -> Tensor:
+        state = self.state
+        set_rate(player.optimiser, rate * player.rate)
+        player.optimiser.zero_grad(set_to_none=True)
+        with player.alone():
+            with state.autocast():
+                loss = player.loss(state.learner, batch, step)
+            if loss is None:
+                return torch.zeros((), device=state.device)
+            state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        if state.recipe.clip_norm is not None:
+            state.scaler.unscale_(player.optimiser)
+            torch.nn.utils.clip_grad_norm_(player.parameters, state.recipe.clip_norm)
+        state.scaler.step(player.optimiser)
+        state.scaler.update()
         return loss.detach()
 
     def _checked(self, loss: float, total: float, step: int) -> float:
@@ -219,8 +238,12 @@ class _TrainingLoop:
             step = state.epoch * state.recipe.steps_per_epoch
             rate = learning_rate(state.recipe, step - 1)
             common = {"epoch": state.epoch, "step": step, "learning_rate": rate, "train_loss": self.train_loss}
+            common |= self.losses
             state.rows += [common | {"set": name} | row for name, row in scores.items()] or [common | {"set": ""}]
-            self._decide(_monitored(state.recipe, scores, self.train_loss))
+            several = (
+                isinstance(state.learner, Players) and not state.recipe.is_monitored
+            )  # no one loss tells how they do
+            self._decide(_monitored(state.recipe, {} if several else scores, self.train_loss))
             if self.options.validated is not None:
                 self.options.validated(state.epoch)
         state.seconds += time.perf_counter() - started

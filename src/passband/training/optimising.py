@@ -7,19 +7,21 @@ from math import cos, pi
 import torch
 from torch import Tensor, nn
 
-from passband.training.recipe import Learner, TrainingRecipe
+from passband.training.recipe import Trainable, TrainingRecipe
 
 
-def make_optimiser(recipe: TrainingRecipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """Return the optimiser of a recipe."""
+def make_optimiser(
+    recipe: TrainingRecipe, parameters: Iterable[nn.Parameter], *, betas: tuple[float, float] = (0.9, 0.999)
+) -> torch.optim.Optimizer:
+    """Return the optimiser of a recipe; `betas` are Adam's."""
     rate, decay = recipe.learning_rate, recipe.weight_decay
     match recipe.optimiser:
         case "sgd":
             return torch.optim.SGD(parameters, lr=rate, momentum=recipe.momentum, weight_decay=decay)
         case "adam":
-            return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)
+            return torch.optim.Adam(parameters, lr=rate, betas=betas, weight_decay=decay)
         case "adamw":
-            return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+            return torch.optim.AdamW(parameters, lr=rate, betas=betas, weight_decay=decay)
 
 
 def learning_rate(recipe: TrainingRecipe, step: int) -> float:
@@ -39,6 +41,9 @@ def learning_rate(recipe: TrainingRecipe, step: int) -> float:
             factor = recipe.gamma ** (step // recipe.steps_per_epoch)
         case "cosine":
             factor = 0.5 + 0.5 * cos(pi * step / (recipe.epochs * recipe.steps_per_epoch))
+        case "linear_tail":
+            left = 1.0 - step / (recipe.epochs * recipe.steps_per_epoch)
+            factor = min(1.0, 2.0 * left)
     return recipe.learning_rate * warm * factor
 
 
@@ -54,13 +59,13 @@ class WeightAverage:
     The decay starts small, min(decay, (1 + t)/(10 + t)), so that the random start is soon forgotten.
     """
 
-    def __init__(self, learner: Learner, decay: float) -> None:
+    def __init__(self, learner: Trainable, decay: float) -> None:
         self.decay = decay
         self.updates = 0
         self.tensors = snapshot(learner)
 
     @torch.no_grad()
-    def update(self, learner: Learner) -> None:
+    def update(self, learner: Trainable) -> None:
         """Take one step towards the learner's present weights; whole numbers are copied."""
         decay = min(self.decay, (1.0 + self.updates) / (10.0 + self.updates))
         self.updates += 1
@@ -71,7 +76,7 @@ class WeightAverage:
                 self.tensors[name].copy_(tensor)
 
     @contextmanager
-    def applied(self, learner: Learner) -> Iterator[None]:
+    def applied(self, learner: Trainable) -> Iterator[None]:
         """Lend the averaged weights to the learner."""
         raw = snapshot(learner)
         learner.load_state_dict(self.tensors)
@@ -81,7 +86,7 @@ class WeightAverage:
             learner.load_state_dict(raw)
 
 
-def snapshot(learner: Learner) -> dict[str, Tensor]:
+def snapshot(learner: Trainable) -> dict[str, Tensor]:
     """Return a copy of the learner's tensors, in their memory layout."""
     return {name: tensor.detach().clone() for name, tensor in learner.state_dict().items()}
 

@@ -13,11 +13,8 @@ Batches = Callable[[int, int], Any]
 """`batches(step, size)`: the batch of a step, the same one each time it is asked for."""
 
 
-class Learner(Protocol):
-    """What the loop asks of a learner; any `torch.nn.Module` with `loss` and `validate` is one."""
-
-    def loss(self, batch: Any, *, step: int) -> Tensor:
-        """Return the scalar to descend; what is random in it follows from `step`."""
+class Trainable(Protocol):
+    """What the loop asks of whatever it trains, beside its loss."""
 
     def validate(self, name: str, batches: Iterable[Any]) -> Mapping[str, float]:
         """Return scores on one named set, `training_loss` among them; called in evaluation mode without gradients."""
@@ -38,6 +35,13 @@ class Learner(Protocol):
         """Switch between training and evaluation."""
 
 
+class Learner(Trainable, Protocol):
+    """What the loop asks of a learner; any `torch.nn.Module` with `loss` and `validate` is one."""
+
+    def loss(self, batch: Any, *, step: int) -> Tensor:
+        """Return the scalar to descend; what is random in it follows from `step`."""
+
+
 class TrainingRecipe(Recipe):
     """Protocol of a training; the defaults suit a small network on a CPU.
 
@@ -50,7 +54,7 @@ class TrainingRecipe(Recipe):
     batch_size
         Images of a step.
     optimiser
-        Adam and AdamW with their usual β = (0.9, 0.999).
+        Adam and AdamW with their usual β = (0.9, 0.999), unless a turn of a learner has its own.
     learning_rate
         At its highest; arXiv 2512.09067 trains at 2.3e-3 and 1e-2.
     momentum
@@ -58,7 +62,8 @@ class TrainingRecipe(Recipe):
     weight_decay
         Of every optimiser; decoupled from the gradient in AdamW.
     schedule
-        "step": the rate shrinks by `gamma` after every epoch; "cosine": to 0 at the last step; "constant".
+        "step": the rate shrinks by `gamma` after every epoch; "cosine": to 0 at the last step; "constant";
+        "linear_tail": constant for the first half of the steps, then linearly to 0.
     gamma
         Of the schedule "step": 0.98 with SGD and 0.99 with Adam in arXiv 2512.09067.
     warmup_steps
@@ -93,7 +98,7 @@ class TrainingRecipe(Recipe):
     learning_rate: float = Field(default=2.3e-3, gt=0.0)
     momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
     weight_decay: float = Field(default=0.0, ge=0.0)
-    schedule: Literal["constant", "step", "cosine"] = "step"
+    schedule: Literal["constant", "step", "cosine", "linear_tail"] = "step"
     gamma: float = Field(default=0.98, gt=0.0, le=1.0)
     warmup_steps: int = Field(default=0, ge=0)
     clip_norm: float | None = Field(default=None, gt=0.0)

@@ -20,9 +20,11 @@ from passband.training.checkpoint import (
     write_checkpoint,
 )
 from passband.training.history import History, to_parquet, with_present_names
-from passband.training.optimising import WeightAverage, copy_into, make_optimiser, snapshot
+from passband.training.optimising import WeightAverage, copy_into, snapshot
 from passband.training.recipe import Learner, TrainingRecipe
+from passband.training.turns import Players, players_of
 
+COMMON = ("epoch", "step", "learning_rate", "train_loss")  # to the rows of all sets of an epoch, beside loss_<turn>
 CHECKPOINT, HISTORY, RECIPE, COST = "checkpoint.safetensors", "history.parquet", "training.json", "cost.json"
 
 
@@ -39,7 +41,7 @@ class TrainingState:
 
     def __init__(
         self,
-        learner: Learner,
+        learner: Learner | Players,
         recipe: TrainingRecipe,
         directory: Path,
         *,
@@ -51,7 +53,7 @@ class TrainingState:
         if recipe.precision == "float16" and self.device.type != "cuda":
             raise TrainingError(f"precision='float16' needs a CUDA device, not {self.device}; use bfloat16 or float32")
         learner.to(self.device)
-        self.optimiser = make_optimiser(recipe, learner.parameters())
+        self.players = players_of(learner, recipe)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "float16")
         self.average = WeightAverage(learner, recipe.average) if recipe.average else None
         self.best = snapshot(learner) if recipe.keep == "best" else {}
@@ -84,7 +86,8 @@ class TrainingState:
         tensors, state = read_checkpoint(path)
         try:
             self.learner.load_state_dict(without_prefix("learner", tensors))
-            restore_optimiser(self.optimiser, without_prefix("optimiser", tensors))
+            for name, optimiser in self.optimisers().items():
+                restore_optimiser(optimiser, without_prefix(name, tensors))
             if self.average is not None:
                 copy_into(self.average.tensors, without_prefix("average", tensors))
                 self.average.updates = state["average_updates"]
@@ -106,7 +109,8 @@ class TrainingState:
     def save(self) -> None:
         """Keep the epoch: the checkpoint is the truth in one file, the other files follow from it."""
         tensors = prefixed("learner", self.learner.state_dict()) | prefixed("best", self.best)
-        tensors |= prefixed("optimiser", optimiser_tensors(self.optimiser))
+        for name, optimiser in self.optimisers().items():
+            tensors |= prefixed(name, optimiser_tensors(optimiser))
         if self.average is not None:
             tensors |= prefixed("average", self.average.tensors)
         state = {
@@ -122,6 +126,14 @@ class TrainingState:
         write_checkpoint(self.directory / CHECKPOINT, tensors, state)
         self._write(HISTORY, to_parquet(self.rows))
         self._write(COST, json_text({"seconds": round(self.seconds, 3)}).encode())
+
+    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        """Return the optimisers by their names in a checkpoint, each once; several turns may share one."""
+        named: dict[str, torch.optim.Optimizer] = {}
+        for player in self.players:
+            if player.optimiser not in named.values():
+                named[f"optimiser_{player.turn}" if player.turn else "optimiser"] = player.optimiser
+        return named
 
     def take_final_weights(self) -> None:
         """Leave the learner, in evaluation mode, with the weights that the recipe keeps."""
@@ -140,7 +152,7 @@ class TrainingState:
         epoch = self.best_epoch if self.recipe.keep == "best" else self.epoch
         kept = [row for row in self.rows if not (row["epoch"] == epoch and row["set"] in (*scores, ""))]
         like = next(row for row in self.rows if row["epoch"] == epoch)
-        common = {name: like[name] for name in ("epoch", "step", "learning_rate", "train_loss")}
+        common = {name: like[name] for name in like if name in COMMON or name.startswith("loss_")}
         added = [common | {"set": name} | dict(row) for name, row in scores.items()]
         self.rows = sorted(kept + added, key=lambda row: int(row["epoch"]))
         self.measured |= {name: self.sets[name] for name in scores}
