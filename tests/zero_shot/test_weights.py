@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from tests.fixtures.command_line import Run
 
+from passband.cache import cache_folder
 from passband.zero_shot import weights_fetching
-from passband.zero_shot.weights_cache import WeightsError, cache_folder, find_weights, read_checked, weights_folder
+from passband.zero_shot.weights_cache import WeightsError, find_weights, read_checked, weights_folder
 from passband.zero_shot.weights_catalogue import WEIGHTS, Weights, WeightsFile
 from passband.zero_shot.weights_fetching import fetch, open_url
 

@@ -1,11 +1,11 @@
 """Where weights of others lie on this machine, and whether each file is the publisher's."""
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from passband.cache import cache_folder
 from passband.recipe import PassbandError
 from passband.zero_shot.weights_catalogue import Weights, WeightsFile
 
@@ -15,16 +15,6 @@ _AGAIN = "get it again with passband weights fetch"
 
 class WeightsError(PassbandError):
     """Weights that are missing, cannot be had, or are not what they are called."""
-
-
-def cache_folder(*parts: str) -> Path:
-    """Return a folder of what can be had or made again: in $PASSBAND_CACHE, else where XDG puts caches."""
-    named = os.environ.get("PASSBAND_CACHE")
-    if named:
-        return Path(named).joinpath(*parts)
-    above = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(above) if os.path.isabs(above) else Path.home() / ".cache"  # XDG: relative ones are to be ignored
-    return root.joinpath("passband", *parts)
 
 
 def weights_folder(weights: Weights) -> Path:
