@@ -16,7 +16,7 @@ from passband.recipe import PassbandError, Recipe
 from passband.specimen.scanned import AnySpecimens
 
 #: What the pixels of the masks tell apart.
-Truth = Literal["column", "kind", "material"]
+Truth = Literal["column", "kind", "material", "defect"]
 
 PER_COLUMN = 13  # bytes of the table of columns
 DENSEST_COLUMNS = 2.0  # for each Å² of a thick specimen, those of amorphous layers included
@@ -83,7 +83,7 @@ class ScanSimulation(SimulationRecipe):
         Every structure draws from its own generators, seeded by this number and its own.
     truth
         What masks tell apart: "column" from background, where the image resolves it (`dataset.resolved_columns`);
-        the "kind" of atoms or columns; or the "material" of regions.
+        the "kind" of atoms or columns; the "material" of regions; or each kind of "defect", all else being background.
     channelling
         How much the atoms of a specimen count that is thicker than the linear model holds for (10 Å).
     displacement
@@ -125,6 +125,11 @@ class ScanSimulation(SimulationRecipe):
             raise PassbandError(
                 f"truth='material' of {self.specimens.kind} has no regions to tell apart; write 'column' or 'kind'"
             )
+        if self.truth == "defect" and not self.specimens.defects:
+            raise PassbandError(
+                f"truth='defect' of {self.specimens.kind} has no defects to tell apart; use dichalcogenides, or a "
+                "mixture whose members have the same defects"
+            )
         return self
 
     @property
@@ -132,6 +137,8 @@ class ScanSimulation(SimulationRecipe):
         """What the pixels of the masks mean, by their number."""
         if self.truth == "material":
             return self.specimens.region_names
+        if self.truth == "defect":
+            return ("background", *self.specimens.defects)
         return ("background", *(("column",) if self.truth == "column" else self.specimens.kinds))
 
     @property

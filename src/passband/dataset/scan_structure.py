@@ -111,6 +111,9 @@ def _law(
 
 def _truth(recipe: ScanSimulation, made: ScanSpecimen, columns: Columns) -> tuple[Array, NDArray[np.int64]]:
     """Places (m, 2) y, x in Å and classes (m,) of the points that masks show."""
+    if recipe.truth == "defect":
+        kind = np.zeros(len(made.points), dtype=np.int64) if made.defect is None else made.defect
+        return made.points[kind > 0], kind[kind > 0]
     if recipe.truth != "column":
         return made.points, made.kind + 1
     signal = _signal_at(made.points, columns)

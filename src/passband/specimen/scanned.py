@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -61,6 +61,8 @@ class ScanSpecimen:
         None where there are none.
     parameters
         Plain JSON values.
+    defect
+        (m,) of each, 1 more than an index into the `defects` of the recipe; 0 of what is none. None where nothing is.
     """
 
     content: Atoms | LoneColumns
@@ -69,6 +71,7 @@ class ScanSpecimen:
     kind: IntArray
     regions: Regions | None
     parameters: dict[str, Any]
+    defect: IntArray | None = None
 
 
 class ScannedSpecimens(Recipe, ABC):
@@ -86,6 +89,11 @@ class ScannedSpecimens(Recipe, ABC):
     @abstractmethod
     def kinds(self) -> tuple[str, ...]:
         """What its points may be."""
+
+    @property
+    def defects(self) -> tuple[str, ...]:
+        """Kinds of point defects that its points may be; none where they are not told."""
+        return ()
 
     @property
     def region_names(self) -> tuple[str, ...]:
@@ -192,6 +200,11 @@ class DichalcogenideSheets(Dichalcogenide, ScannedSpecimens):
         return COLUMN_LABELS
 
     @property
+    def defects(self) -> tuple[str, ...]:
+        """Vacancies and substitutions."""
+        return COLUMN_LABELS[1:]
+
+    @property
     def extent(self) -> float:
         """Side of the field, Å."""
         return self.field
@@ -199,7 +212,8 @@ class DichalcogenideSheets(Dichalcogenide, ScannedSpecimens):
     def draw(self, *, seed: int, index: int) -> ScanSpecimen:
         """Layer `index`."""
         made = dichalcogenide(self, rng=generator(seed, index))
-        return _of_sheet(made.atoms, made.columns, made.column_label.astype(np.int64), made.parameters)
+        label = made.column_label.astype(np.int64)
+        return replace(_of_sheet(made.atoms, made.columns, label, made.parameters), defect=label)
 
 
 def _of_sheet(atoms: Atoms, places: FloatArray, kind: IntArray, parameters: dict[str, Any]) -> ScanSpecimen:
@@ -262,6 +276,12 @@ class MixedSpecimens(ScannedSpecimens):
         return ("column",)
 
     @property
+    def defects(self) -> tuple[str, ...]:
+        """Those that its members have in common; members that tell of none do not count."""
+        told = {one.defects for one in self.among if one.defects}
+        return told.pop() if len(told) == 1 else ()
+
+    @property
     def specimens(self) -> tuple[str, ...]:
         """Those of its members, each once."""
         return tuple(dict.fromkeys(one.kind for one in self.among))
@@ -284,4 +304,5 @@ class MixedSpecimens(ScannedSpecimens):
             np.zeros(len(made.points), np.int64),
             made.regions,
             {"kind": self.among[chosen].kind, **made.parameters},
+            made.defect,
         )
