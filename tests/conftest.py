@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fixtures.campaigns",
     "tests.fixtures.models",
     "tests.fixtures.column_networks",
+    "tests.fixtures.defect_networks",
 ]
 torch.set_num_threads(min(2, os.cpu_count() or 1, int(os.environ.get("OMP_NUM_THREADS", "2") or 2)))
 

@@ -33,12 +33,13 @@ def write_csv(
         writer.writerows({key: _short(value, digits) for key, value in row.items()} for row in rows)
 
 
-def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as one Parquet file."""
+def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
+    """Write rows as one Parquet file; `columns` names its columns where there may be no rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), path)
+    table = pa.Table.from_pylist([dict(row) for row in rows]) if rows else pa.table({name: [] for name in columns})
+    pq.write_table(table, path)
 
 
 def _short(value: Any, digits: int) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passband.scores.detection import f1, matches
+from passband.scores.detection import detection_scores, f1, matches
 
 
 def most_pairs(close):
@@ -66,3 +66,25 @@ def test_f1_is_the_harmonic_mean_of_precision_and_recall():
     precision, recall = 1 / 2, 1 / 3
     assert f1(found, true, within=0.5) == pytest.approx(2 * precision * recall / (precision + recall))
     assert f1(found, true, within=0.2) == 0.0
+
+
+def test_a_point_of_another_class_is_not_the_one_that_was_there():
+    # rejects scores that pair across classes, and precision for recall
+    found, true = [[0.0, 0.0], [5.0, 5.0], [9.0, 9.0]], [[0.0, 0.1], [5.0, 5.1]]
+    one, other = detection_scores(found, [0, 1, 0], true, [0, 0], within=0.5, classes=2)
+    assert (one.true, one.found, one.matched) == (2, 2, 1)
+    assert (other.true, other.found, other.matched) == (0, 1, 0)
+    assert (one.precision, one.recall, one.f1) == (0.5, 0.5, 0.5)
+    assert other.precision == 0.0
+    assert isnan(other.recall)
+    both = one.with_another(other)
+    assert (both.precision, both.recall) == (pytest.approx(1 / 3), 0.5)
+    assert both.f1 == pytest.approx(2 / (1 / 0.5 + 3))
+
+
+def test_nothing_found_has_no_precision_and_nothing_there_no_recall():
+    (none,) = detection_scores([], [], [[1.0, 1.0]], [0], within=0.5, classes=1)
+    assert isnan(none.precision)
+    assert (none.recall, none.f1) == (0.0, 0.0)
+    (empty,) = detection_scores([], [], [], [], within=0.5, classes=1)
+    assert isnan(empty.f1)

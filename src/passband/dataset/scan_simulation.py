@@ -125,7 +125,7 @@ class ScanSimulation(SimulationRecipe):
             raise PassbandError(
                 f"truth='material' of {self.specimens.kind} has no regions to tell apart; write 'column' or 'kind'"
             )
-        if self.truth == "defect" and not self.specimens.defects:
+        if self.truth == "defect" and not self.specimens.defect_kinds:
             raise PassbandError(
                 f"truth='defect' of {self.specimens.kind} has no defects to tell apart; use dichalcogenides, or a "
                 "mixture whose members have the same defects"
@@ -138,7 +138,7 @@ class ScanSimulation(SimulationRecipe):
         if self.truth == "material":
             return self.specimens.region_names
         if self.truth == "defect":
-            return ("background", *self.specimens.defects)
+            return ("background", *self.specimens.defect_kinds)
         return ("background", *(("column",) if self.truth == "column" else self.specimens.kinds))
 
     @property

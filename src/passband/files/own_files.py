@@ -34,6 +34,12 @@ ATOM_ENDINGS: Mapping[str, str] = {
     "counts": ".atoms.frames.png",
     "picture": ".atoms.png",
 }
+#: The same for the point defects of an image.
+DEFECT_ENDINGS: Mapping[str, str] = {
+    "table": ".defects.csv",
+    "parquet": ".defects.parquet",
+    "picture": ".defects.png",
+}
 #: The same for the materials of an image; what was asked is written last.
 MATERIAL_ENDINGS: Mapping[str, str] = {
     "labels": ".labels.tif",
@@ -42,7 +48,13 @@ MATERIAL_ENDINGS: Mapping[str, str] = {
     "stages": ".stages.png",
     "asked": ".materials.json",
 }
-_ALL_ENDINGS = (*ENDINGS.values(), *ATOM_ENDINGS.values(), *MATERIAL_ENDINGS.values(), CLASSES_ENDING)
+_ALL_ENDINGS = (
+    *ENDINGS.values(),
+    *ATOM_ENDINGS.values(),
+    *DEFECT_ENDINGS.values(),
+    *MATERIAL_ENDINGS.values(),
+    CLASSES_ENDING,
+)
 TABLES = ("summary.csv", "summary.json")  # of all images of a command
 _HEAD = 4096  # bytes that hold the mark of a file, for it is written before the pixels
 

@@ -13,6 +13,7 @@ from passband.segmentation.card import ModelCard, read_card
 from passband.segmentation.shipped import DEFAULT, find_model, shipped_models
 
 ATOMS = "atoms"  # task of the networks that find columns
+DEFECTS = "defects"  # and of those that tell point defects apart
 _COLUMN = "column"
 _ENERGY = 0.01  # relative, by which the energy of a beam may be off
 
@@ -27,8 +28,8 @@ class ModelSummary(NamedTuple):
     mode
         Of the microscope: "TEM", "STEM" or "SEM".
     task
-        What it finds: "atoms", if it finds columns (`finds_columns`); else its classes but for the background, such as
-        "particle".
+        What it finds: "atoms", if it finds columns (`finds_columns`); "defects", if kinds of them (`finds_defects`);
+        else its classes but for the background, such as "particle".
     pixel_size_A
         Smallest and largest pixels, Å, of the recordings that it was trained on; finer ones are resampled, and coarser
         ones lack detail.
@@ -65,18 +66,34 @@ def finds_columns(card: ModelCard) -> bool:
     return all(f" {name}".endswith(f" {_COLUMN}") for name in card.classes[1:])
 
 
+def finds_defects(card: ModelCard) -> bool:
+    """Whether the classes of a network beside the background are kinds of point defects, by what it was trained on."""
+    return card.simulation.get("truth") == "defect"
+
+
+def summaries_of(task: str) -> list[ModelSummary]:
+    """Return what the networks inside the package of one task are for."""
+    return [one for one in catalogue() if one.task == task]
+
+
 def summary(name: str, card: ModelCard) -> ModelSummary:
     """Return what a network is for, by its card."""
     low, high = recorded_pixels(card)
     return ModelSummary(
         name,
         card.mode,
-        ATOMS if finds_columns(card) else ", ".join(card.classes[1:]),
+        _task(card),
         (round(low, 3), round(high, 3)),
         _energies(card),
         simulation_on_card(card.simulation).materials if card.simulation else (),
         name == DEFAULT,
     )
+
+
+def _task(card: ModelCard) -> str:
+    if finds_defects(card):
+        return DEFECTS
+    return ATOMS if finds_columns(card) else ", ".join(card.classes[1:])
 
 
 def recorded_pixels(card: ModelCard) -> tuple[float, float]:
@@ -118,7 +135,13 @@ def named_for(micrograph: Micrograph) -> str:
     found = fitting_network(micrograph)
     if found is None or micrograph.mode is None:  # nobody says what kind of image it is
         return ""
-    command = "atoms" if found.task == ATOMS else "segment" if found.default else f"segment --model {found.name}"
+    command = (
+        found.task
+        if found.task in (ATOMS, DEFECTS)
+        else "segment"
+        if found.default
+        else f"segment --model {found.name}"
+    )
     return f"{found.name} is for such images: passband {command}"
 
 

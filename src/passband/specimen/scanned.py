@@ -62,7 +62,7 @@ class ScanSpecimen:
     parameters
         Plain JSON values.
     defect
-        (m,) of each, 1 more than an index into the `defects` of the recipe; 0 of what is none. None where nothing is.
+        (m,) of each, 1 more than an index into the `defect_kinds` of the recipe; 0 of what is none. None: nothing is.
     """
 
     content: Atoms | LoneColumns
@@ -91,7 +91,7 @@ class ScannedSpecimens(Recipe, ABC):
         """What its points may be."""
 
     @property
-    def defects(self) -> tuple[str, ...]:
+    def defect_kinds(self) -> tuple[str, ...]:
         """Kinds of point defects that its points may be; none where they are not told."""
         return ()
 
@@ -200,7 +200,7 @@ class DichalcogenideSheets(Dichalcogenide, ScannedSpecimens):
         return COLUMN_LABELS
 
     @property
-    def defects(self) -> tuple[str, ...]:
+    def defect_kinds(self) -> tuple[str, ...]:
         """Vacancies and substitutions."""
         return COLUMN_LABELS[1:]
 
@@ -276,9 +276,9 @@ class MixedSpecimens(ScannedSpecimens):
         return ("column",)
 
     @property
-    def defects(self) -> tuple[str, ...]:
+    def defect_kinds(self) -> tuple[str, ...]:
         """Those that its members have in common; members that tell of none do not count."""
-        told = {one.defects for one in self.among if one.defects}
+        told = {one.defect_kinds for one in self.among if one.defect_kinds}
         return told.pop() if len(told) == 1 else ()
 
     @property

@@ -1,0 +1,126 @@
+"""`passband defects`: scanning micrographs become tables and pictures of vacancies and substitutions."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from passband.commands.terminal.entry import IMAGES, command
+from passband.commands.terminal.errors import printable
+from passband.commands.terminal.loading import loading
+from passband.commands.terminal.many_images import name_outputs, tried, without_results
+from passband.commands.terminal.options import (
+    AsJson,
+    Device,
+    Dose,
+    Frame,
+    PixelSize,
+    Quantities,
+    Quiet,
+    parse_pixel_size,
+)
+from passband.commands.terminal.progress import ProgressBars
+from passband.devices import resolve_device
+from passband.documents import json_text
+
+if TYPE_CHECKING:
+    from passband.files.micrograph import Micrograph
+    from passband.verdict.defect_finding import DefectFinder
+
+
+@command(
+    group=IMAGES,
+    order=4,
+    summary="Vacancies and substitutions in scanning micrographs.",
+    examples="""
+passband defects wse2.dm4 -o defects
+passband defects session/ 'more/*.tif' --pixel-size 20.74pm -o defects --json --tta
+passband defects image.tif --model mos2_run -o defects         (a network of your own: passband train wse2_defects …)
+""",
+)
+def defects(
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Micrographs, folders of them, or patterns.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    pixel_size: PixelSize = None,
+    frame: Frame = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-M",
+            metavar="MODEL",
+            help="Network that tells kinds of defects apart: a folder, or a shipped one. Default: of WSe2−2xTe2x.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(metavar="P", help="Probability from which on something is a defect; 0 to 1.")
+    ] = 0.5,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average over the eight rotations and reflections; 8 × slower.")
+    ] = False,
+    dose: Dose = None,
+    quantity: Quantities = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find point defects in scanning micrographs: place, kind and confidence of each.
+
+    Kinds are those of the network, by default single and double vacancies and substitutions of the chalcogen, and
+    vacancies and substitutions of the metal. Writes for each image a table (CSV and Parquet) and a picture to look at.
+    An image without any detection is warned of: a network that was trained on another session may see nothing. A file
+    that cannot be read is reported on one line; the others are still looked at, and the exit code is 2.
+    """
+    from passband.files.listing import find_images
+    from passband.files.reading import open_micrograph
+
+    paths = without_results(find_images(images))
+    stems = name_outputs(paths, ".defects.csv")
+    opening = partial(open_micrograph, pixel_size=parse_pixel_size(pixel_size), frame=frame)
+    with loading():
+        from passband.commands.terminal.quantities import quantity_values
+        from passband.verdict.defect_finding import DefectFinder
+
+        given = quantity_values([*(quantity or []), *([] if dose is None else [f"dose={dose}"])])
+        finder = DefectFinder(
+            model, device=resolve_device(device), symmetries=8 if tta else 1, threshold=threshold, given=given
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    done: list[dict[str, Any]] = []
+    failed: list[dict[str, str]] = []
+    with ProgressBars(quiet=quiet) as bars, bars.bar("defects", unit="images") as bar:
+        for number, (path, stem) in enumerate(zip(paths, stems, strict=True)):
+            bar(number, len(paths), note=path.name)
+            opened = tried(partial(opening, path), path, failed)
+            writing = partial(_write, path=path, finder=finder, output=output, stem=stem)
+            row = None if opened is None else tried(partial(writing, opened), path, failed)
+            if row is None:
+                continue
+            done.append(row)
+            if row["warning"]:
+                bars.warn(f"warning: {row['warning']}")
+        bar(len(paths), len(paths))
+    _tell(done, failed, quiet=quiet, as_json=as_json)
+
+
+def _write(opened: "Micrograph", *, path: Path, finder: "DefectFinder", output: Path, stem: str) -> dict[str, Any]:
+    from passband.reports.defects import write_defects
+
+    return write_defects(opened, finder, path, output, stem=stem)
+
+
+def _tell(done: list[dict[str, Any]], failed: list[dict[str, str]], *, quiet: bool, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json_text({"images": done, "failed": failed}))
+    elif not quiet:
+        for row in done:
+            kinds = ", ".join(f"{count} {name}" for name, count in row["counts"].items() if count)
+            because = f" ({row['reason']})" if row["reason"] else ""
+            number = f"{len(row['defects'])} defects{': ' * bool(kinds)}{kinds}"
+            by = f"by {row['model']}: {row['verdict']}{because}"
+            typer.echo(printable(f"{row['outputs']['table']}: {number}; {by}"))
+    for row in failed:
+        typer.echo(printable(f"error: {row['error']}"), err=True)
+    if failed:
+        raise typer.Exit(2)

@@ -1,0 +1,118 @@
+"""Point defects of one micrograph after another by a network, and whether the network may be asked about it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from passband.description.defects import THRESHOLD, Defects, find_defects
+from passband.files.micrograph import Micrograph
+from passband.recipe import PassbandError
+from passband.segmentation.catalogue import DEFECTS, finds_defects, summaries_of
+from passband.segmentation.model import load_model
+from passband.verdict.assessment import Assessor
+from passband.verdict.evidence import file_reasons
+from passband.verdict.finding import FINE, NOT_CALIBRATED
+
+#: Network that is asked where none is named.
+DEFAULT_DEFECTS = "wse2_defects"
+
+
+class DefectView(NamedTuple):
+    """Defects of a micrograph, and what speaks against them.
+
+    Attributes
+    ----------
+    defects
+        At the pixels of the image.
+    network
+        Name of the network.
+    verdict
+        As of `verdict.Verdict.outcome`; "not calibrated" of a network without a calibration.
+    reason
+        Of a verdict that is not "no objection".
+    flags
+        As of `verdict.Verdict.flags`.
+    warnings
+        Why the answer is doubtful, one line each: file and network do not belong together, nothing was detected.
+    """
+
+    defects: Defects
+    network: str
+    verdict: str
+    reason: str
+    flags: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+class DefectFinder:
+    """Finds the point defects of micrographs with one network.
+
+    Parameters
+    ----------
+    model
+        Folder or name of a network that finds defects, as `load_model` takes it; None: the one inside the package.
+    device
+        Of the network.
+    symmetries
+        How many of the square's eight its probabilities are the mean of.
+    threshold
+        Of the probability of anything but the background.
+    given
+        What is known of the settings of the scans, by name, such as `dose` in e⁻/Å²: it informs the verdict.
+
+    Raises
+    ------
+    PassbandError
+        There is no such network, or it finds no defects.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        device: str = "cpu",
+        symmetries: int = 1,
+        threshold: float = THRESHOLD,
+        given: Mapping[str, float] | None = None,
+    ) -> None:
+        self.model = load_model(DEFAULT_DEFECTS if model is None else model, device=device)
+        if not finds_defects(self.model.card):
+            others = ", ".join(one.name for one in summaries_of(DEFECTS)) or "none"
+            raise PassbandError(
+                f"{self.model.card.name} finds {', '.join(self.model.card.classes[1:])} and not defects; name a "
+                f"network that does (with passband: {others}), or train one: passband train {DEFAULT_DEFECTS}"
+            )
+        self.symmetries, self.threshold, self.given = symmetries, threshold, given or {}
+        self._assessor = Assessor(self.model, symmetries=symmetries) if self.model.card.calibration else None
+
+    def find(self, micrograph: Micrograph) -> DefectView:
+        """Return the defects of a micrograph of known pixel size.
+
+        Raises
+        ------
+        PassbandError
+            The network cannot look at it.
+        """
+        card, pixel_size = self.model.card, micrograph.known_pixel_size
+        verdict = None
+        if self._assessor is not None:
+            verdict = self._assessor.assess(micrograph, given=self.given, quick=True)
+        found = verdict.segmentation if verdict is not None else None
+        if found is None:
+            found = self.model.segment(micrograph.array, pixel_size, symmetries=self.symmetries)
+        assert found.probabilities is not None  # networks know them
+        defects = find_defects(found.probabilities, found.classes, pixel_size, threshold=self.threshold)
+        outcome = NOT_CALIBRATED if verdict is None else verdict.outcome
+        reason = "" if verdict is None or outcome == FINE else verdict.reasons[0]
+        said = [one.text for one in file_reasons(card, micrograph)]
+        if outcome == "outside":
+            said.append(f"do not trust these defects: {reason}")
+        if not len(defects):
+            said.append(_NOTHING)
+        return DefectView(defects, card.name, outcome, reason, () if verdict is None else verdict.flags, tuple(said))
+
+
+_NOTHING = (
+    "no defect detected: that may be the network and not the specimen; networks detect nothing on images of another "
+    "session or material than their training's, so train one for this session (passband train; docs/defects.md)"
+)

@@ -1,0 +1,45 @@
+"""Point defects in maps and in label images: places, kinds, order, and what is refused."""
+
+import numpy as np
+import pytest
+
+from passband.dataset.scan_masks import disc_mask
+from passband.description.defects import find_defects
+from passband.recipe import PassbandError
+
+CLASSES = ("background", "vacancy", "substitution")
+
+
+def maps(mask):
+    """Maps (3, y, x) of a label image: 0 and 1."""
+    return np.stack([(mask == number).astype(float) for number in range(3)])
+
+
+def test_of_a_label_image_they_are_its_discs() -> None:
+    # rejects x for y, one pixel too far, kinds that count the background, and neighbours that become one
+    places = np.array([[8.0, 30.0], [30.2, 9.6], [30.2, 18.2]])
+    mask = disc_mask(places, np.array([2, 1, 2]), (40, 44), radius=4.0)
+    found = find_defects(maps(mask), CLASSES, (0.2, 0.3))
+    assert found.names == ["substitution", "vacancy", "substitution"]
+    np.testing.assert_allclose(np.stack([found.y, found.x], 1), places, atol=0.35)
+    np.testing.assert_allclose(found.positions, np.stack([found.y * 0.2, found.x * 0.3], 1))
+    assert found.confidence.tolist() == [1.0, 1.0, 1.0]
+    assert found.counts() == {"vacancy": 1, "substitution": 2}
+
+
+def test_confidence_is_the_probability_of_the_kind_and_the_threshold_of_any() -> None:
+    mask = disc_mask(np.array([[20.0, 20.0]]), np.array([1]), (40, 40), radius=4.0)
+    there = mask > 0
+    seen = np.stack([np.where(there, 0.3, 1.0), np.where(there, 0.2, 0.0), np.where(there, 0.5, 0.0)])
+    found = find_defects(seen, CLASSES, 0.2)
+    assert (found.names, found.confidence.tolist()) == (["substitution"], [0.5])
+    assert len(find_defects(seen, CLASSES, 0.2, threshold=0.8)) == 0
+
+
+def test_maps_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(PassbandError, match=r"threshold=0 is outside 0 to 1"):
+        find_defects(np.zeros((3, 8, 8)), CLASSES, 0.2, threshold=0.0)
+    with pytest.raises(PassbandError, match=r"must be \(classes, y, x\)"):
+        find_defects(np.zeros((8, 8)), CLASSES, 0.2)
+    with pytest.raises(PassbandError, match="with a name for each"):
+        find_defects(np.zeros((2, 8, 8)), CLASSES, 0.2)
