@@ -90,6 +90,17 @@ def estimate_scan(image: ArrayLike) -> ScanEstimate:
     )
 
 
+def shift_products(image: FloatArray) -> FloatArray:
+    """Say of each row of an image (y, x) what it tells of δ², (rows, 2): its variance is the ratio of the sums."""
+    compared = _compared((image - image.mean()) / image.std())
+    return np.stack([compared.moved.prod(axis=1), compared.steepness.prod(axis=1)], axis=1)
+
+
+def noise_products(image: FloatArray) -> FloatArray:
+    """Say of each row of an image (y, x) what it tells of its noise, (rows, 2): the ratio of the sums is `along`."""
+    return _noise_products(_compared((image - image.mean()) / image.std()))
+
+
 class _Compared(NamedTuple):
     """Rows against their neighbours: d and ½(g⁻ + g⁺), (rows, columns), and both sums over both halves, (rows, 2)."""
 
@@ -126,9 +137,14 @@ def _shift_variance(rows: _Compared) -> tuple[float, float]:
 
 def _correlation(rows: _Compared) -> float:
     """Autocorrelation at one pixel of what the shifts of the rows do not explain."""
+    product, power = _noise_products(rows).sum(axis=0)
+    return float(product / power) if power > 0.0 else 0.0
+
+
+def _noise_products(rows: _Compared) -> FloatArray:
+    """Mean products of what the shifts do not explain, with the next pixel and with itself, (rows, 2)."""
     steepness = rows.steepness.sum(axis=1)
     steep = steepness > _STEEP * float(np.median(np.abs(steepness)))
     shift = np.where(steep, rows.moved.sum(axis=1) / np.where(steep, steepness, 1.0), 0.0)
     noise = rows.difference - np.clip(shift, -_FARTHEST, _FARTHEST)[:, None] * rows.derivative
-    power = float(np.mean(np.square(noise)))
-    return float(np.mean(noise[:, 1:] * noise[:, :-1])) / power if power > 0.0 else 0.0
+    return np.stack([np.mean(noise[:, 1:] * noise[:, :-1], axis=1), np.mean(np.square(noise), axis=1)], axis=1)
