@@ -9,22 +9,23 @@ import typer
 from passband.commands.terminal.entry import IMAGES, command
 from passband.commands.terminal.errors import printable
 from passband.commands.terminal.loading import loading
-from passband.commands.terminal.many_images import name_outputs, tried, without_results
+from passband.commands.terminal.many_images import Outcome, every_image, name_outputs, without_results
 from passband.commands.terminal.options import (
     ALL_FRAMES,
     AsJson,
     Device,
     Dose,
+    Images,
     MovieFrame,
     PixelSize,
     Quantities,
     Quiet,
+    ResultsFolder,
     parse_frame,
     parse_pixel_size,
 )
 from passband.commands.terminal.progress import ProgressBars
 from passband.devices import processors, resolve_device
-from passband.documents import json_text
 from passband.recipe import PassbandError
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ passband atoms image.tif --model out/model -o columns          (a network of you
 """,
 )
 def atoms(
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Micrographs, folders of them, or patterns.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    images: Images,
+    output: ResultsFolder,
     pixel_size: PixelSize = None,
     frame: MovieFrame = None,
     model: Annotated[
@@ -87,7 +88,7 @@ def atoms(
     """
     whole = frame == ALL_FRAMES
     paths = _paths(images, whole=whole)
-    stems = name_outputs(paths, ".atoms.csv")
+    stems = dict(zip(paths, name_outputs(paths, ".atoms.csv"), strict=True))
     opening = partial(_opened, pixel_size=parse_pixel_size(pixel_size), frame=parse_frame(frame), whole=whole)
     with loading():
         from passband.commands.terminal.quantities import quantity_values
@@ -98,23 +99,10 @@ def atoms(
         finding = ColumnFinding(contrast="dark" if dark else "bright")
         finder = ColumnFinder(model, device=resolve_device(device), finding=finding, given=given)
     output.mkdir(parents=True, exist_ok=True)
-    done: list[dict[str, Any]] = []
-    failed: list[dict[str, str]] = []
-    with ProgressBars(quiet=quiet) as bars, bars.bar("atoms", unit="images") as bar:
+    with ProgressBars(quiet=quiet) as bars:
         writing = partial(_write, finder=finder, output=output, workers=workers or processors(), bars=bars)
-        for number, (path, stem) in enumerate(zip(paths, stems, strict=True)):
-            bar(number, len(paths), note=path.name)
-            opened = tried(partial(opening, path), path, failed)
-            row = None if opened is None else tried(partial(writing, opened, path, stem=stem), path, failed)
-            if row is None:
-                continue
-            failed += row.pop("failed", [])
-            done.append(row)
-            for text in (row["warning"], *row.get("remarks", ())):
-                if text:
-                    bars.warn(f"warning: {text}")
-        bar(len(paths), len(paths))
-    _tell(done, failed, quiet=quiet, as_json=as_json)
+        outcome = every_image("atoms", stems, opening, writing, bars)
+    _tell(outcome, quiet=quiet, as_json=as_json)
 
 
 def _paths(images: list[str], *, whole: bool) -> list[Path]:
@@ -148,10 +136,10 @@ def _opened(path: Path, *, pixel_size: float | None, frame: int | None, whole: b
 def _write(
     opened: "Micrograph | Movie",
     path: Path,
+    stem: str,
     *,
     finder: "ColumnFinder",
     output: Path,
-    stem: str,
     workers: int,
     bars: ProgressBars,
 ) -> dict[str, Any]:
@@ -166,9 +154,10 @@ def _write(
         return write_movie(opened, finder, output, stem=stem, workers=workers, bar=bar)
 
 
-def _tell(done: list[dict[str, Any]], failed: list[dict[str, str]], *, quiet: bool, as_json: bool) -> None:
+def _tell(outcome: Outcome, *, quiet: bool, as_json: bool) -> None:
+    done = outcome.done
     if as_json:
-        typer.echo(json_text({"images": done, "failed": failed}))
+        typer.echo(outcome.as_json())
     elif not quiet:
         for row in done:
             because = f" ({row['reason']})" if row.get("reason") else ""
@@ -176,10 +165,7 @@ def _tell(done: list[dict[str, Any]], failed: list[dict[str, str]], *, quiet: bo
             typer.echo(printable(f"{row['outputs']['table']}: {_number(row)}{_words(row)}{by}"))
         if any(row["model"] is None for row in done):
             typer.echo("found in the image alone; no network was asked" + _which(done))
-    for row in failed:
-        typer.echo(printable(f"error: {row['error']}"), err=True)
-    if failed:
-        raise typer.Exit(2)
+    outcome.end()
 
 
 def _which(done: list[dict[str, Any]]) -> str:

@@ -1,6 +1,6 @@
 """`passband classify`: the particles of micrographs become classes: without fringes, with fringes, faulted."""
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,22 +9,25 @@ import typer
 from passband.commands.terminal.entry import IMAGES, command
 from passband.commands.terminal.errors import printable
 from passband.commands.terminal.loading import loading
-from passband.commands.terminal.many_images import name_outputs, tried, without_results
+from passband.commands.terminal.many_images import Outcome, every_image, named_images
 from passband.commands.terminal.options import (
     AsJson,
     Device,
     Frame,
+    Images,
     ModelPath,
     PixelSize,
     Quiet,
+    ResultsFolder,
     parse_pixel_size,
 )
 from passband.commands.terminal.progress import ProgressBars
 from passband.devices import resolve_device
-from passband.documents import json_text
 from passband.segmentation.shipped import find_model
 
 if TYPE_CHECKING:
+    from passband.description.particle_classes import ForestCard
+    from passband.files.micrograph import Micrograph
     from passband.verdict.classifying import FileClassifier
 
 
@@ -39,8 +42,8 @@ passband classify new.dm4 --known old/image.classes.csv -o new (a table whose pa
 """,
 )
 def classify(
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Micrographs, folders of them, or patterns.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    images: Images,
+    output: ResultsFolder,
     known: Annotated[
         list[Path] | None,
         typer.Option("--known", metavar="TABLE", help="Particles whose classes are known, instead of simulated ones."),
@@ -58,62 +61,40 @@ def classify(
     A random forest looks at the spectrum and the grey values of each particle. DIR/<stem>.classes.csv has them, the
     class and the probability of each. A file that cannot be read is told on one line, and the exit code is 2.
     """
-    from passband.files.listing import find_images
     from passband.files.reading import open_micrograph
 
-    paths = without_results(find_images(images))
-    stems = name_outputs(paths, ".classes.csv")
-    size, folder = parse_pixel_size(pixel_size), find_model(model)
-    done: list[dict[str, Any]] = []
-    failed: list[dict[str, str]] = []
-    classifier: FileClassifier | None = None
+    stems = named_images(images, ".classes.csv")
+    opening = partial(open_micrograph, pixel_size=parse_pixel_size(pixel_size), frame=frame)
+    folder = find_model(model)
+
+    @cache
+    def classifier() -> "FileClassifier":
+        with loading():
+            from passband.description.known_particles import forest_of
+            from passband.verdict.classifying import FileClassifier
+            from passband.verdict.segmenting import FileSegmenter
+
+            forest = forest_of(known or [], seed=seed)
+            return FileClassifier(FileSegmenter(folder, device=resolve_device(device)), forest)
+
+    def write(micrograph: "Micrograph", path: Path, stem: str) -> dict[str, Any]:
+        return classifier().write(micrograph, path, output, stem=stem)
+
     output.mkdir(parents=True, exist_ok=True)
-    with ProgressBars(quiet=quiet) as bars, bars.bar("classify", unit="images") as bar:
-        for number, (path, stem) in enumerate(zip(paths, stems, strict=True)):
-            bar(number, len(paths), note=path.name)
-            micrograph = tried(partial(open_micrograph, path, pixel_size=size, frame=frame), path, failed)
-            if micrograph is None:
-                continue
-            classifier = classifier or _load(folder, known or [], seed, device)
-            row = tried(partial(classifier.write, micrograph, path, output, stem=stem), path, failed)
-            if row is not None:
-                done.append(row)
-        bar(len(paths), len(paths))
-    _finish(done, failed, classifier, quiet=quiet, as_json=as_json)
+    with ProgressBars(quiet=quiet) as bars:
+        outcome = every_image("classify", stems, opening, write, bars)
+    card = classifier().classifier.card if outcome.done else None
+    _tell(outcome, card, quiet=quiet, as_json=as_json)
 
 
-def _load(folder: Path, known: list[Path], seed: int, device: str) -> "FileClassifier":
-    with loading():
-        from passband.description.known_particles import forest_of
-        from passband.verdict.classifying import FileClassifier
-        from passband.verdict.segmenting import FileSegmenter
-
-        forest = forest_of(known, seed=seed)
-        return FileClassifier(FileSegmenter(folder, device=resolve_device(device)), forest)
-
-
-def _finish(
-    done: list[dict[str, Any]],
-    failed: list[dict[str, str]],
-    classifier: "FileClassifier | None",
-    *,
-    quiet: bool,
-    as_json: bool,
-) -> None:
-    card = None if classifier is None else classifier.classifier.card
+def _tell(outcome: Outcome, card: "ForestCard | None", *, quiet: bool, as_json: bool) -> None:
     if as_json:
         forest = None if card is None else {"out_of_bag": card.out_of_bag, "particles": card.particles}
-        typer.echo(json_text({"images": done, "failed": failed, "forest": forest}))
+        typer.echo(outcome.as_json(forest=forest))
     elif not quiet and card is not None:
-        for row in done:
+        for row in outcome.done:
             counts = ", ".join(f"{number} {name}" for name, number in row["classes"].items() if number)
             typer.echo(printable(f"{row['table']}: {counts or 'no particles'}"))
         total = sum(card.particles.values())
         typer.echo(f"forest: {100.0 * card.out_of_bag:.0f} % right out of bag, of {total} particles")
-    for row in done if not as_json and not quiet else []:
-        if row["warning"]:
-            typer.echo(printable(f"warning: {row['warning']}"), err=True)
-    for row in failed:
-        typer.echo(printable(f"error: {row['error']}"), err=True)
-    if failed:
-        raise typer.Exit(2)
+    outcome.end()

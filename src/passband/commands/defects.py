@@ -9,20 +9,21 @@ import typer
 from passband.commands.terminal.entry import IMAGES, command
 from passband.commands.terminal.errors import printable
 from passband.commands.terminal.loading import loading
-from passband.commands.terminal.many_images import name_outputs, tried, without_results
+from passband.commands.terminal.many_images import Outcome, every_image, named_images
 from passband.commands.terminal.options import (
     AsJson,
     Device,
     Dose,
     Frame,
+    Images,
     PixelSize,
     Quantities,
     Quiet,
+    ResultsFolder,
     parse_pixel_size,
 )
 from passband.commands.terminal.progress import ProgressBars
 from passband.devices import resolve_device
-from passband.documents import json_text
 
 if TYPE_CHECKING:
     from passband.files.micrograph import Micrograph
@@ -40,8 +41,8 @@ passband defects image.tif --model mos2_run -o defects         (a network of you
 """,
 )
 def defects(
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Micrographs, folders of them, or patterns.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    images: Images,
+    output: ResultsFolder,
     pixel_size: PixelSize = None,
     frame: Frame = None,
     model: Annotated[
@@ -72,11 +73,9 @@ def defects(
     An image without any detection is warned of: a network that was trained on another session may see nothing. A file
     that cannot be read is reported on one line; the others are still looked at, and the exit code is 2.
     """
-    from passband.files.listing import find_images
     from passband.files.reading import open_micrograph
 
-    paths = without_results(find_images(images))
-    stems = name_outputs(paths, ".defects.csv")
+    stems = named_images(images, ".defects.csv")
     opening = partial(open_micrograph, pixel_size=parse_pixel_size(pixel_size), frame=frame)
     with loading():
         from passband.commands.terminal.quantities import quantity_values
@@ -87,40 +86,26 @@ def defects(
             model, device=resolve_device(device), symmetries=8 if tta else 1, threshold=threshold, given=given
         )
     output.mkdir(parents=True, exist_ok=True)
-    done: list[dict[str, Any]] = []
-    failed: list[dict[str, str]] = []
-    with ProgressBars(quiet=quiet) as bars, bars.bar("defects", unit="images") as bar:
-        for number, (path, stem) in enumerate(zip(paths, stems, strict=True)):
-            bar(number, len(paths), note=path.name)
-            opened = tried(partial(opening, path), path, failed)
-            writing = partial(_write, path=path, finder=finder, output=output, stem=stem)
-            row = None if opened is None else tried(partial(writing, opened), path, failed)
-            if row is None:
-                continue
-            done.append(row)
-            if row["warning"]:
-                bars.warn(f"warning: {row['warning']}")
-        bar(len(paths), len(paths))
-    _tell(done, failed, quiet=quiet, as_json=as_json)
+    writing = partial(_write, finder=finder, output=output)
+    with ProgressBars(quiet=quiet) as bars:
+        outcome = every_image("defects", stems, opening, writing, bars)
+    _tell(outcome, quiet=quiet, as_json=as_json)
 
 
-def _write(opened: "Micrograph", *, path: Path, finder: "DefectFinder", output: Path, stem: str) -> dict[str, Any]:
+def _write(opened: "Micrograph", path: Path, stem: str, *, finder: "DefectFinder", output: Path) -> dict[str, Any]:
     from passband.reports.defects import write_defects
 
     return write_defects(opened, finder, path, output, stem=stem)
 
 
-def _tell(done: list[dict[str, Any]], failed: list[dict[str, str]], *, quiet: bool, as_json: bool) -> None:
+def _tell(outcome: Outcome, *, quiet: bool, as_json: bool) -> None:
     if as_json:
-        typer.echo(json_text({"images": done, "failed": failed}))
+        typer.echo(outcome.as_json())
     elif not quiet:
-        for row in done:
+        for row in outcome.done:
             kinds = ", ".join(f"{count} {name}" for name, count in row["counts"].items() if count)
             because = f" ({row['reason']})" if row["reason"] else ""
             number = f"{len(row['defects'])} defects{': ' * bool(kinds)}{kinds}"
             by = f"by {row['model']}: {row['verdict']}{because}"
             typer.echo(printable(f"{row['outputs']['table']}: {number}; {by}"))
-    for row in failed:
-        typer.echo(printable(f"error: {row['error']}"), err=True)
-    if failed:
-        raise typer.Exit(2)
+    outcome.end()

@@ -9,7 +9,7 @@ import typer
 from passband.commands.terminal.entry import IMAGES, command
 from passband.commands.terminal.errors import printable
 from passband.commands.terminal.loading import loading
-from passband.commands.terminal.options import AsJson, Device, PixelSize, Quiet, parse_pixel_size
+from passband.commands.terminal.options import AsJson, Device, PixelSize, Quiet, ResultsFolder, parse_pixel_size
 from passband.commands.terminal.progress import ProgressBars
 from passband.devices import processors, resolve_device
 from passband.documents import json_text
@@ -34,7 +34,7 @@ def explore(
     movies: Annotated[
         list[str], typer.Argument(metavar="MOVIE...", help="Stacks, images, folders of frames, or tables of atoms.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    output: ResultsFolder,
     window: Annotated[
         list[str] | None,
         typer.Option(

@@ -1,7 +1,7 @@
 """`passband segment`: micrographs become masks, probabilities, overlays and tables of particles."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,19 +10,20 @@ import typer
 from passband.commands.terminal.entry import IMAGES, command
 from passband.commands.terminal.errors import printable
 from passband.commands.terminal.loading import loading
-from passband.commands.terminal.many_images import name_outputs, tried, without_results
+from passband.commands.terminal.many_images import Outcome, every_image, named_images
 from passband.commands.terminal.options import (
     AsJson,
     Device,
     Frame,
+    Images,
     ModelPath,
     PixelSize,
     Quiet,
+    ResultsFolder,
     parse_pixel_size,
 )
 from passband.commands.terminal.progress import ProgressBars
 from passband.devices import resolve_device
-from passband.documents import json_text
 from passband.segmentation.shipped import find_model
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ passband segment stack.mrc --frame 3 -o masks --json
 """,
 )
 def segment(
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Micrographs, folders of them, or patterns.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    images: Images,
+    output: ResultsFolder,
     model: ModelPath = None,
     pixel_size: PixelSize = None,
     frame: Frame = None,
@@ -61,56 +62,26 @@ def segment(
 
     A file that cannot be read is reported on one line; the others are still segmented, and the exit code is 2.
     """
-    from passband.files.listing import find_images
     from passband.files.reading import open_micrograph
 
-    paths = without_results(find_images(images))
-    stems = name_outputs(paths, ".mask.tif")
-    size = parse_pixel_size(pixel_size)
+    stems = named_images(images, ".mask.tif")
+    opening = partial(open_micrograph, pixel_size=parse_pixel_size(pixel_size), frame=frame)
     folder = find_model(model)
 
-    def load() -> "FileSegmenter":
+    @cache
+    def segmenter() -> "FileSegmenter":
         with loading():
             from passband.verdict.segmenting import FileSegmenter
 
             return FileSegmenter(folder, device=resolve_device(device), tta=tta, minimum_area_nm2=min_area)
 
+    def write(micrograph: "Micrograph", path: Path, stem: str) -> dict[str, Any]:
+        return segmenter().write(micrograph, path, output, stem=stem)
+
     output.mkdir(parents=True, exist_ok=True)
     with ProgressBars(quiet=quiet) as bars:
-        opening = partial(open_micrograph, pixel_size=size, frame=frame)
-        done, failed = segment_each(dict(zip(paths, stems, strict=True)), opening, load, output, bars)
-    _finish(done, failed, output, quiet=quiet, as_json=as_json)
-
-
-def segment_each(
-    stems: Mapping[Path, str],
-    opening: Callable[[Path], "Micrograph"],
-    load: Callable[[], "FileSegmenter"],
-    output: Path,
-    bars: ProgressBars,
-) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """Segment files one after the other; return a row for each, and for those that cannot be segmented the reason.
-
-    The network is loaded when the first file was read, so that a wrong path is told at once.
-    """
-    done: list[dict[str, Any]] = []
-    failed: list[dict[str, str]] = []
-    segmenter: FileSegmenter | None = None
-    with bars.bar("segment", unit="images") as bar:
-        for number, (path, stem) in enumerate(stems.items()):
-            bar(number, len(stems), note=path.name)
-            micrograph = tried(partial(opening, path), path, failed)
-            if micrograph is None:
-                continue
-            segmenter = segmenter or load()
-            row = tried(partial(segmenter.write, micrograph, path, output, stem=stem), path, failed)
-            if row is None:
-                continue
-            done.append(row)
-            if row["warning"]:
-                bars.warn(f"warning: {row['warning']}")
-        bar(len(stems), len(stems))
-    return done, failed
+        outcome = every_image("segment", stems, opening, write, bars)
+    _finish(outcome, output, quiet=quiet, as_json=as_json)
 
 
 def flat(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,22 +96,17 @@ def flat(row: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _finish(
-    done: list[dict[str, Any]], failed: list[dict[str, str]], output: Path, *, quiet: bool, as_json: bool
-) -> None:
+def _finish(outcome: Outcome, output: Path, *, quiet: bool, as_json: bool) -> None:
     from passband.tabular import write_csv
 
+    done = outcome.done
     if done:
         write_csv(output / "summary.csv", [flat(row) for row in done])
-    text = json_text({"images": done, "failed": failed}, indent=2)
-    (output / "summary.json").write_text(f"{text}\n", encoding="utf-8")
+    (output / "summary.json").write_text(f"{outcome.as_json(indent=2)}\n", encoding="utf-8")
     if as_json:
-        typer.echo(json_text({"images": done, "failed": failed}))
+        typer.echo(outcome.as_json())
     elif not quiet:
         for row in done:
             typer.echo(f"{printable(row['mask'])}: {row['particles']} particles, {100 * row['coverage']:.1f} % covered")
             typer.echo(printable(f"  {row['trust']}"))
-    for row in failed:
-        typer.echo(printable(f"error: {row['error']}"), err=True)
-    if failed:
-        raise typer.Exit(2)
+    outcome.end()

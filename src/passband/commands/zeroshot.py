@@ -9,16 +9,25 @@ import typer
 from passband.commands.terminal.entry import IMAGES, command
 from passband.commands.terminal.errors import printable
 from passband.commands.terminal.loading import loading
-from passband.commands.terminal.many_images import name_outputs, tried, without_results
-from passband.commands.terminal.options import AsJson, Device, Frame, PixelSize, Quiet, parse_pixel_size
+from passband.commands.terminal.many_images import Outcome, every_image, named_images
+from passband.commands.terminal.options import (
+    AsJson,
+    Device,
+    Frame,
+    Images,
+    PixelSize,
+    Quiet,
+    ResultsFolder,
+    parse_pixel_size,
+)
 from passband.commands.terminal.progress import ProgressBars
 from passband.devices import resolve_device
-from passband.documents import json_text
 from passband.recipe import PassbandError
 
 WITHOUT = "lattice"  # proposes without weights, and without torch
 
 if TYPE_CHECKING:
+    from passband.files.micrograph import Micrograph
     from passband.zero_shot.prompts import Proposer
 
 
@@ -34,8 +43,8 @@ passband zeroshot image.tif -o materials --proposals lattice+mobile-sam      (pa
 """,
 )
 def zeroshot(
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Micrographs, folders of them, or patterns.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    images: Images,
+    output: ResultsFolder,
     materials: Annotated[
         int | None,
         typer.Option(
@@ -80,11 +89,9 @@ def zeroshot(
     need not be known; without it lengths are in pixels. What is there already for the same question is not found
     again. A file that cannot be read is reported on one line; the others are still done, and the exit code is 2.
     """
-    from passband.files.listing import find_images
     from passband.files.reading import open_micrograph
 
-    paths = without_results(find_images(images))
-    stems = name_outputs(paths, ".labels.tif")
+    stems = named_images(images, ".labels.tif")
     points = tuple(parse_point(text) for text in point or ())
     opening = partial(open_micrograph, pixel_size=parse_pixel_size(pixel_size), frame=frame, need_pixel_size=False)
     with loading():
@@ -94,20 +101,14 @@ def zeroshot(
         proposer = _proposer(proposals, weights, device)
         own = None if weights is None else str(weights.resolve())
         asked = ZeroShot(proposals=proposer.name, weights=own, materials=materials, points=points, cover=cover)
+
+    def write(micrograph: "Micrograph", path: Path, stem: str) -> dict[str, Any]:
+        return write_materials(micrograph, proposer, asked, path, output, stem=stem)
+
     output.mkdir(parents=True, exist_ok=True)
-    done: list[dict[str, Any]] = []
-    failed: list[dict[str, str]] = []
-    with ProgressBars(quiet=quiet) as bars, bars.bar("zeroshot", unit="images") as bar:
-        for number, (path, stem) in enumerate(zip(paths, stems, strict=True)):
-            bar(number, len(paths), note=path.name)
-            micrograph = tried(partial(opening, path), path, failed)
-            if micrograph is None:
-                continue
-            writing = partial(write_materials, micrograph, proposer, asked, path, output, stem=stem)
-            row = tried(writing, path, failed)
-            done += [] if row is None else [row]
-        bar(len(paths), len(paths))
-    _tell(done, failed, quiet=quiet, as_json=as_json)
+    with ProgressBars(quiet=quiet) as bars:
+        outcome = every_image("zeroshot", stems, opening, write, bars)
+    _tell(outcome, quiet=quiet, as_json=as_json)
 
 
 def parse_point(text: str) -> tuple[float, float]:
@@ -132,16 +133,13 @@ def _proposer(name: str, weights: Path | None, device: str) -> "Proposer":
     return find_proposer(name, options)
 
 
-def _tell(done: list[dict[str, Any]], failed: list[dict[str, str]], *, quiet: bool, as_json: bool) -> None:
+def _tell(outcome: Outcome, *, quiet: bool, as_json: bool) -> None:
     if as_json:
-        typer.echo(json_text({"images": done, "failed": failed}))
+        typer.echo(outcome.as_json())
     elif not quiet:
-        for row in done:
+        for row in outcome.done:
             materials = f"{row['materials']} material{'s' * (row['materials'] != 1)}"
             regions = f"{row['regions']} region{'s' * (row['regions'] != 1)}"
             rest = f"{100 * row['unassigned']:.1f} % not assigned; confidence {row['confidence']:.2f}"
             typer.echo(printable(f"{row['labels']}: {materials} in {regions}, {rest}"))
-    for row in failed:
-        typer.echo(printable(f"error: {row['error']}"), err=True)
-    if failed:
-        raise typer.Exit(2)
+    outcome.end()

@@ -38,6 +38,8 @@ Workers = Annotated[
     int,
     typer.Option("--workers", metavar="N", min=1, help="Processes that simulate; the result is the same."),
 ]
+Images = Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Micrographs, folders of them, or patterns.")]
+ResultsFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary; errors still show.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 ModelPath = Annotated[
