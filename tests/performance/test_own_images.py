@@ -8,8 +8,9 @@ import pytest
 from skimage.io import imsave
 from tests.fixtures.models import card, lively_network
 
+from passband.files.labelled import labelled_files, read_label
 from passband.performance.error_model import ErrorModel
-from passband.performance.own_images import labelled_files, left_out, read_label, with_laboratory
+from passband.performance.own_images import left_out, with_laboratory
 from passband.performance.table import PerformanceError, PerformanceTable
 from passband.recipe import PassbandError
 from passband.segmentation.model import Model
@@ -58,7 +59,7 @@ def test_fewer_than_five_are_refused(own: Path) -> None:
     for number in (0, 1):
         (own / "labels" / f"s{number}.png").unlink()
     with pytest.raises(PassbandError, match=r"4 images of .* have a mask in .*, and 5 or more are needed"):
-        labelled_files(own / "images", own / "labels")
+        labelled_files(own / "images", own / "labels", fewest=5)
     with pytest.raises(PassbandError, match="is no folder"):
         labelled_files(own / "images", own / "nowhere")
 

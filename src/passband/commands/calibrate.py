@@ -142,8 +142,10 @@ def _corrected(
     network: "Model", images: Path, labels: Path, pixel_size: float | None, *, quiet: bool
 ) -> tuple["PerformanceTable", dict[str, Any]]:
     """Table with the laboratory's own images, and what they say."""
+    from passband.files.labelled import labelled_files
     from passband.performance.error_model import LEVEL, ErrorModel
-    from passband.performance.own_images import labelled_files, left_out, with_laboratory
+    from passband.performance.laboratory import FEWEST
+    from passband.performance.own_images import left_out, with_laboratory
     from passband.performance.table import measured_performance
     from passband.segmentation.card import ModelCard
 
@@ -152,7 +154,7 @@ def _corrected(
         raise PassbandError(
             f"{network.card.name} was never calibrated; name exit waves to measure it on with --store DIR"
         )
-    files = labelled_files(images, labels)
+    files = labelled_files(images, labels, fewest=FEWEST)
     with ProgressBars(quiet=quiet) as bars, bars.bar("calibrate", unit="images") as bar:
         found = with_laboratory(network, table, files, pixel_size=pixel_size, progress=bar)
     card: ModelCard = network.card.model_copy(update={"calibration": found.model_dump(mode="json")})

@@ -12,6 +12,7 @@ from safetensors.torch import save
 from torch import nn
 
 from passband.dataset.acquisition import Acquisition
+from passband.dataset.beam_path import ImagingRecipe
 from passband.dataset.beam_paths import AnyImaging, AnySimulation
 from passband.dataset.imaging_pool import ImagingPool
 from passband.dataset.store import WaveStore
@@ -69,11 +70,15 @@ class NetworkTraining(Recipe):
 
 
 class TrainedNetworks(NamedTuple):
-    """Networks in the order of their seeds, how their training went, and on what."""
+    """Networks in the order of their seeds, how their training went, and on what device.
+
+    `given` names the images they were trained on, where these were not simulated for it.
+    """
 
     networks: Sequence[nn.Module]
     history: History
     device: str
+    given: str = ""
 
 
 class BesideTraining(NamedTuple):
@@ -165,7 +170,7 @@ def train_networks(
 
     options = FitOptions(
         device=device,
-        progress=_shown(progress),
+        progress=shown(progress),
         identity=_identity(experiment),
         prefetch=imaging.thread,
         validated=keep if experiment.curves else None,
@@ -204,7 +209,7 @@ def final_epoch(experiment: Experiment, history: History) -> int:
     return history.best_epoch if experiment.training.keep == "best" else int(history.rows[-1]["epoch"])
 
 
-def _shown(progress: ProgressCallback | None) -> Callable[[TrainingProgress], None] | None:
+def shown(progress: ProgressCallback | None) -> Callable[[TrainingProgress], None] | None:
     """Return what tells `progress` of a training's steps, with the last Dice of its first validation beside."""
     if progress is None:
         return None
@@ -221,28 +226,39 @@ def _shown(progress: ProgressCallback | None) -> Callable[[TrainingProgress], No
 
 
 def _card(experiment: Experiment, trained: TrainedNetworks, number: int) -> ModelCard:
-    imaging = experiment.imaging
-    low, high = limits(imaging.pixel_size)
-    seed = experiment.seeds[number]
+    imaging, seed = experiment.imaging, experiment.seeds[number]
+    training = {**experiment.training.model_dump(mode="json"), "loss": experiment.loss.model_dump(mode="json")}
+    if trained.given:
+        training["images"] = trained.given
     cost = {"seconds": round(trained.history.seconds, 1), "device": trained.device, "threads": torch.get_num_threads()}
     return ModelCard(
         name=experiment.trained_on if experiment.validation else f"{experiment.trained_on} seed {seed}",
         architecture=experiment.network,
         mode=instrument_of(imaging.conditions).MODE,
         classes=experiment.simulation.classes,
-        pixel_size=sqrt(low * high),
+        pixel_size=network_pixel(imaging),
         conditions=imaging.conditions.model_dump(mode="json"),
         simulation=experiment.simulation.model_dump(mode="json"),
         imaging=imaging.model_dump(mode="json"),
-        training={**experiment.training.model_dump(mode="json"), "loss": experiment.loss.model_dump(mode="json")},
+        training=training,
         scores=_card_scores(
             trained.history, final_epoch(experiment, trained.history), f".{number}" if len(experiment.seeds) > 1 else ""
         ),
         seed=seed,
         cost=cost,
         citation=CITATIONS.get(imaging.kind, ""),
-        notes="Dice and IoU are of the validation structures, areas summed over all images of a named condition.",
+        notes=_NOTES + (_GIVEN if trained.given else ""),
     )
+
+
+_NOTES = "Dice and IoU are of the validation structures, areas summed over all images of a named condition."
+_GIVEN = " The training saw the images that it names, and none of the simulation and the imaging on this card."
+
+
+def network_pixel(imaging: ImagingRecipe) -> float:
+    """Pixel size, Å, at which a network sees that is trained on micrographs taken so."""
+    low, high = limits(imaging.pixel_size)
+    return sqrt(low * high)
 
 
 def _card_scores(history: History, epoch: int, network: str) -> dict[str, JsonValue]:
