@@ -13,7 +13,12 @@ from passband.zero_shot.microstructure import Microstructure
 
 _SIDE = 480  # pixels of a panel, at most
 _TINT = 0.55
-_NAMES = {"proposals": "proposed", "removal": "after removal", "merging": "after merging", "points": "of the points"}
+_NAMES = {
+    "proposals": "proposed",
+    "removal": "after removal",
+    "merging": "after merging",
+    "prompts": "of what was pointed at",
+}
 
 
 def stages_picture(image: NDArray[Any], found: Microstructure) -> bytes:
