@@ -63,8 +63,8 @@ plt.show()
 # %%
 # Mode collapse
 # -------------
-# Eight Gaussians on a ring, and a generator with hidden layers. With much momentum (β₁ = 0.9) and nothing that keeps the
-# discriminator smooth, the generator runs from one place to the next, each time to where the discriminator is fooled:
+# Eight Gaussians on a ring, and a generator with hidden layers. With momentum (β₁ = 0.9) and nothing that keeps the
+# discriminator smooth the generator runs from one place to the next, each time to where the discriminator is fooled:
 # most modes are missed. With β₁ = 0.5 and R1, a penalty on the gradient of the discriminator at real points, all
 # are drawn.
 
