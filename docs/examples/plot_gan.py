@@ -19,11 +19,11 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from passband.generation.gan import TRAINING, PointGAN, train_points
-from passband.generation.moments import Moments, count_modes, moment_errors
+from passband.generation.moments import PointMoments, count_modes, moment_errors
 from passband.training.history import read_history
 
 matrix, mean = np.array([[1.0, 2.0], [-0.1, 0.5]]), np.array([1.0, 2.0])
-true = Moments(mean, matrix.T @ matrix)
+true = PointMoments(mean, matrix.T @ matrix)
 
 
 def trained(points, recipe, **changes):

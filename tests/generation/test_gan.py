@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from passband.generation.gan import TRAINING, PointCard, PointGAN, PointModel, load_points, train_points
-from passband.generation.moments import Moments, moment_errors, moments
+from passband.generation.moments import PointMoments, moment_errors, moments
 from passband.recipe import PassbandError
 from passband.segmentation.weights import ModelError
 
 MATRIX, MEAN = np.array([[1.0, 2.0], [-0.1, 0.5]]), np.array([1.0, 2.0])
-TRUE = Moments(MEAN, MATRIX.T @ MATRIX)
+TRUE = PointMoments(MEAN, MATRIX.T @ MATRIX)
 SHORT = TRAINING.model_copy(update={"epochs": 2, "steps_per_epoch": 5, "batch_size": 32, "schedule": "constant"})
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from passband.generation.moments import Moments, count_modes, moment_errors
+from passband.generation.moments import PointMoments, count_modes, moment_errors
 from passband.recipe import PassbandError
 
 CENTRES = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
@@ -48,7 +48,7 @@ def test_what_cannot_be_told(points: np.ndarray, deviation: float, words: str) -
 
 
 def test_errors_of_moments() -> None:
-    true = Moments(np.zeros(2), np.diag([3.0, 1.0]))
-    found = moment_errors(Moments(np.array([1.0, 0.0]), np.diag([3.0, 2.0])), true)
+    true = PointMoments(np.zeros(2), np.diag([3.0, 1.0]))
+    found = moment_errors(PointMoments(np.array([1.0, 0.0]), np.diag([3.0, 2.0])), true)
     assert found.mean == pytest.approx(0.5)  # of √4
     assert found.covariance == pytest.approx(1 / np.sqrt(10.0))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from passband.generation.crops import Crops
+from passband.generation.crops import TrainingCrops
 from passband.generation.near_copies import correlations, near_copies
 from passband.recipe import PassbandError
 
@@ -15,10 +15,10 @@ def smooth(count: int, seed: int, size: int = 32) -> np.ndarray:
     return (images / np.abs(images).max()).astype(np.float32)
 
 
-def crops(images: np.ndarray) -> Crops:
+def crops(images: np.ndarray) -> TrainingCrops:
     count = len(images)
     paths = tuple(Path(f"{number}.tif") for number in range(count))
-    return Crops(images, np.arange(count), np.zeros((count, 2), dtype=np.int64), paths, None)
+    return TrainingCrops(images, np.arange(count), np.zeros((count, 2), dtype=np.int64), paths, None)
 
 
 def mean_and_deviation(images: torch.Tensor) -> torch.Tensor:
@@ -46,7 +46,7 @@ def test_training_images_that_overlap_are_not_compared() -> None:
     field = smooth(1, 0, 96)[0]
     corners = [(y, x) for y in range(0, 65, 16) for x in range(0, 65, 16)]
     images = np.stack([field[y : y + 32, x : x + 32] for y, x in corners])
-    overlapping = Crops(images, np.zeros(25, dtype=np.int64), np.asarray(corners), (Path("a.tif"),), None)
+    overlapping = TrainingCrops(images, np.zeros(25, dtype=np.int64), np.asarray(corners), (Path("a.tif"),), None)
     assert near_copies(images[:4], overlapping).copies.all()  # overlapping neighbours would be as near as copies
     assert near_copies(images[:4], overlapping).most < 0.95
 

@@ -22,7 +22,7 @@ COARSEST = 2.0  # times the finest pixel size: what is coarser is refused rather
 
 
 @dataclass(frozen=True)
-class Crops:
+class TrainingCrops:
     """Square crops of micrographs, on one scale of values and of one pixel size.
 
     Attributes
@@ -68,7 +68,7 @@ class _Read:
     notes: tuple[str, ...]
 
 
-def read_crops(files: Sequence[str], *, size: int = 64, pixel_size: float | None = None) -> Crops:
+def read_crops(files: Sequence[str], *, size: int = 64, pixel_size: float | None = None) -> TrainingCrops:
     """Read micrographs and cut them into crops that cover them, the last ones of a row overlapping where need be.
 
     Pixels are kept as they are where all micrographs have the same pixel size. Where they have not, but none is more
@@ -113,7 +113,9 @@ def read_crops(files: Sequence[str], *, size: int = 64, pixel_size: float | None
     images = np.stack([scaled[y : y + size, x : x + size] for _, scaled, corners, *_ in parts for y, x in corners])
     offset, gain = (float(np.median([part[place] for part in parts])) for place in (3, 4))
     table = np.asarray(places, dtype=np.int64)
-    return Crops(images, table[:, 0], table[:, 1:], tuple(one.path for one in read), common, offset, gain, tuple(notes))
+    return TrainingCrops(
+        images, table[:, 0], table[:, 1:], tuple(one.path for one in read), common, offset, gain, tuple(notes)
+    )
 
 
 def _read(path: Path, pixel_size: float | None) -> _Read:

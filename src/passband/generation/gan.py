@@ -12,7 +12,7 @@ from pydantic import Field, JsonValue
 from torch import Tensor, nn
 
 from passband.generation.losses import discriminator_loss, generator_loss, r1_penalty
-from passband.generation.moments import Moments, moment_errors, moments
+from passband.generation.moments import PointMoments, moment_errors, moments
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.saving import load_network, read_card_as, save_network
 from passband.training import FitOptions, TrainingProgress, TrainingRecipe, Turn, fit
@@ -155,7 +155,7 @@ class PointModel:
         scaled: Points = np.asarray(self.card.offset) + np.asarray(self.card.gain) * drawn
         return scaled
 
-    def moments(self) -> Moments:
+    def moments(self) -> PointMoments:
         """Return mean and covariance of all that an affine generator draws, Ax + b: b and AAᵀ.
 
         Raises
@@ -167,7 +167,7 @@ class PointModel:
             raise PassbandError("a generator with hidden layers has no moments in closed form; use moments(sample(n))")
         gain, state = np.asarray(self.card.gain), self.network.state_dict()
         matrix = gain[:, None] * state["0.weight"].double().cpu().numpy()
-        return Moments(self.card.offset + gain * state["0.bias"].double().cpu().numpy(), matrix @ matrix.T)
+        return PointMoments(self.card.offset + gain * state["0.bias"].double().cpu().numpy(), matrix @ matrix.T)
 
 
 def load_points(directory: str | Path) -> PointModel:

@@ -13,7 +13,7 @@ WITHIN = 5.0  # standard deviations of a mode: in two dimensions 4e-6 of its poi
 FEWEST = 0.25  # of the points that a mode should have; with fewer it was missed
 
 
-class Moments(NamedTuple):
+class PointMoments(NamedTuple):
     """Mean (2,) and covariance (2, 2) of points."""
 
     mean: Points
@@ -32,12 +32,12 @@ class MomentErrors(NamedTuple):
     covariance: float
 
 
-def moments(points: Points) -> Moments:
+def moments(points: Points) -> PointMoments:
     """Return mean and covariance of points (n, 2)."""
-    return Moments(points.mean(0), np.cov(points.T))
+    return PointMoments(points.mean(0), np.cov(points.T))
 
 
-def moment_errors(found: Moments, true: Moments) -> MomentErrors:
+def moment_errors(found: PointMoments, true: PointMoments) -> MomentErrors:
     """Return how far moments are from the true ones."""
     mean = float(np.linalg.norm(found.mean - true.mean) / np.sqrt(np.trace(true.covariance)))
     difference = np.linalg.norm(found.covariance - true.covariance)

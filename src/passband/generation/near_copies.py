@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from passband.generation.crops import Crops, Images
+from passband.generation.crops import Images, TrainingCrops
 from passband.recipe import PassbandError
 
 Floats = NDArray[np.float64]
@@ -72,7 +72,9 @@ class NearCopies:
         )
 
 
-def near_copies(samples: Images, crops: Crops, *, features: Features | None = None, device: str = "cpu") -> NearCopies:
+def near_copies(
+    samples: Images, crops: TrainingCrops, *, features: Features | None = None, device: str = "cpu"
+) -> NearCopies:
     """Find the nearest training image of each sample, and how near training images are to one another.
 
     Parameters
@@ -158,7 +160,7 @@ def _reduced(images: Tensor) -> Tensor:
     return F.interpolate(images[:, None], size=shape, mode="bicubic", antialias=True, align_corners=False)[:, 0]
 
 
-def _apart(crops: Crops, probes: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _apart(crops: TrainingCrops, probes: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether each training image (columns) shows nothing of a probe (rows)."""
     size = crops.images.shape[-1]
     other = crops.micrograph[probes][:, None] != crops.micrograph[None]
