@@ -1,0 +1,104 @@
+"""What a translation between two domains is made of, as one value: method, networks, crops, noise and alarms."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from passband.generation.alarms import AlarmLimits
+from passband.generation.paired_crops import Symmetries
+from passband.generation.patch_discriminator import PatchDiscriminator
+from passband.generation.translator_resnet import ResNetTranslator
+from passband.generation.translator_unet import UNetTranslator
+from passband.recipe import Recipe
+
+AnyTranslator = Annotated[UNetTranslator | ResNetTranslator, Field(discriminator="kind")]
+
+
+class CycleGAN(Recipe):
+    """Two generators, there and back (Zhu et al., arXiv 1703.10593).
+
+    Attributes
+    ----------
+    cycle_weight
+        Weight of the mean absolute difference between an image and itself after there and back.
+    identity_weight
+        Weight of that between an image of the goal's domain and what the generator makes of it: it keeps grey values
+        and the sign of the contrast.
+    replay
+        Generated images that discriminators are shown again.
+    """
+
+    kind: Literal["cyclegan"] = "cyclegan"
+    cycle_weight: float = Field(default=10.0, ge=0.0)
+    identity_weight: float = Field(default=5.0, ge=0.0)
+    replay: int = Field(default=50, ge=0, le=10_000)
+
+
+class Contrastive(Recipe):
+    """One generator; patches before and after must be told from other patches (CUT, Park et al., arXiv 2007.15651).
+
+    Attributes
+    ----------
+    contrast_weight
+        Weight of the contrastive loss of simulated images.
+    identity_weight
+        Weight of that of real images, which the generator is to leave alone.
+    patches
+        That are compared in each image, at each depth of the generator: from atoms and their surroundings, or where the
+        image varies.
+    projection
+        Numbers that a patch becomes.
+    temperature
+        Of the softmax over patches.
+    """
+
+    kind: Literal["contrastive"] = "contrastive"
+    contrast_weight: float = Field(default=1.0, ge=0.0)
+    identity_weight: float = Field(default=1.0, ge=0.0)
+    patches: int = Field(default=128, ge=2, le=4096)
+    projection: int = Field(default=64, ge=2, le=1024)
+    temperature: float = Field(default=0.07, gt=0.0)
+
+
+Method = Annotated[CycleGAN | Contrastive, Field(discriminator="kind")]
+
+
+class TranslationRecipe(Recipe):
+    """Recipe of a translation; the defaults train on two cores.
+
+    Attributes
+    ----------
+    method
+        CycleGAN or contrastive.
+    generator
+        U-Net or residual network.
+    discriminator
+        PatchGAN of images and of spectra; it has fewer halvings where crops are small.
+    spectrum
+        Whether spectra have a discriminator, beside images.
+    size
+        Pixels of a crop.
+    noise
+        Standard deviation of white noise that simulated images get before they are translated, on the scale −1 to 1:
+        one simulation then gives many images. Khan et al. take 0.1 to 0.2.
+    symmetries
+        By which real crops are turned and mirrored; "mirrors" keep the direction of the scan.
+    alarms
+        When columns have moved or contrast is inverted, and what follows.
+    """
+
+    method: Method = CycleGAN()
+    generator: AnyTranslator = ResNetTranslator(width=16, blocks=4)
+    discriminator: PatchDiscriminator = PatchDiscriminator(width=16)
+    spectrum: bool = True
+    size: int = Field(default=64, ge=16, le=1024)
+    noise: float = Field(default=0.15, ge=0.0, le=1.0)
+    symmetries: Symmetries = "mirrors"
+    alarms: AlarmLimits = AlarmLimits()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        stride = self.generator.stride
+        if self.size % stride or self.size % 2:
+            raise ValueError(f"size={self.size} is no multiple of {stride}, the stride of the generator; change one")
+        return self
