@@ -1,95 +1,117 @@
-"""`passband translate fit-noise`: what scripts rely on, and what is refused."""
+"""`passband translate train | apply`: pictures, curves and TIFFs with a pixel size, and one line for each mistake."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
-from tests.fixtures.command_line import Run
+from tests.generation.lattices import lattices, recorded
 
-from passband.camera.fitted_noise import FittedNoise
+from passband.files.reading import read_micrograph
+from passband.files.writing import write_image_tiff
 
-KEYS = ("dose", "gain", "read_noise", "row_jitter_px", "source_size_A")
-
-
-def scan(seed: int = 0, side: int = 192) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    place = np.arange(side) * 2.0 * np.pi / 16.0
-    counts = rng.poisson(20.0 + 8.0 * (np.cos(place)[:, None] + np.cos(place)[None, :]))
-    return np.asarray(12 * counts + 300, dtype=np.uint16)
+Run = Callable[..., Any]  # the fixture `run`, see conftest
 
 
-@pytest.fixture
-def session(tmp_path: Path) -> Path:
-    folder = tmp_path / "session"
-    folder.mkdir()
-    for number in range(3):
-        tifffile.imwrite(folder / f"{number}.tif", scan(number))
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sets")
+    for name, images in (
+        ("simulated", lattices(2, 48)),
+        ("real", [recorded(image, seed) for seed, image in enumerate(lattices(2, 40, 1))]),
+    ):
+        (folder / name).mkdir()
+        for number, image in enumerate(images):
+            write_image_tiff(folder / name / f"{name[0]}{number}.tif", image, (0.2, 0.2))
+    (folder / "empty").mkdir()
     return folder
 
 
-def test_keys_of_the_json_and_the_file_that_is_written(run: Run, session: Path, tmp_path: Path) -> None:
-    output = tmp_path / "noise.json"
-    done = run("translate", "fit-noise", session, "-o", output, "--offset", "300", "--pixel-size", "0.2", "--json")
-    assert done.code == 0, done.err
-    found = json.loads(done.out)
-    for key in KEYS:
-        assert set(found[key]) == {"value", "interval", "limits", "unit", "note"}
-        assert (found[key]["value"] is None) == (found[key]["interval"] is None)
-    assert found["gain"]["interval"][0] < 12.0 < found["gain"]["interval"][1]
-    assert found["dose"]["interval"][0] < 20.0 / 0.04 < found["dose"]["interval"][1]
-    written = FittedNoise.read(output)
-    assert written.model_dump(mode="json") == {key: value for key, value in found.items() if key != "output"}
+SHORT = ("--steps", "2", "--epochs", "1", "--size", "32", "--batch", "1")
 
 
-def test_what_is_not_told_says_why(run: Run, session: Path, tmp_path: Path) -> None:
-    done = run("translate", "fit-noise", session, "-o", tmp_path / "noise.json")
-    assert done.code == 0, done.err
-    lines = {line.split()[0]: line for line in done.out.splitlines()}
-    assert "not told: the level of no electrons is not known: give it (--offset)" in lines["read_noise"]
-    assert "at most" in lines["read_noise"]
-    assert "pixel size is not known" in lines["dose"]
-    assert "levels/e- (" in lines["gain"]
-    assert "wrote" in done.out
+@pytest.mark.parametrize("kind", ["contrastive", "cyclegan"])
+def test_a_translation_is_trained_and_applied(run: Run, sets: Path, tmp_path: Path, kind: str) -> None:
+    model = tmp_path / "model"
+    command = ("translate", "train", str(sets / "simulated"), str(sets / "real"), "-o", str(model), "--kind", kind)
+    outcome = run(*command, *SHORT, "--json", "--quiet")
+    assert outcome.code == 0, outcome.err
+    told = json.loads(outcome.out)
+    assert told["model"] == str(model)
+    assert {"alarms", "remarks", "scores"} <= set(told)
+    for name in ("weights.safetensors", "card.json", "history.parquet", "samples.png", "curves.png"):
+        assert (model / name).is_file()
+
+    outcome = run("translate", "apply", str(model), str(sets / "simulated"), "-o", str(tmp_path / "out"), "--json")
+    assert outcome.code == 0, outcome.err
+    rows = json.loads(outcome.out)["images"]
+    assert [Path(row["translated"]).name for row in rows] == ["s0.translated.tif", "s1.translated.tif"]
+    first = read_micrograph(rows[0]["translated"])
+    assert first.array.shape == (48, 48)
+    assert first.array.dtype == np.float32
+    assert first.pixel_size == (0.2, 0.2)
+
+    back = run("translate", "apply", str(model), str(sets / "real"), "-o", str(tmp_path / "back"), "--reverse", "-q")
+    if kind == "cyclegan":
+        assert back.code == 0, back.err
+        assert read_micrograph(tmp_path / "back" / "r0.translated.tif").array.shape == (40, 40)
+    else:
+        assert (back.code, len(back.err.splitlines())) == (2, 2)  # one line for each image
+        assert "no way back" in back.err
 
 
-def test_one_image_is_enough(run: Run, session: Path, tmp_path: Path) -> None:
-    done = run("translate", "fit-noise", session / "0.tif", "-o", tmp_path / "noise.json", "--json")
-    assert json.loads(done.out)["gain"]["value"] == pytest.approx(12.0, rel=0.1)
+def test_noise_differs_from_image_to_image_and_comes_from_the_seed(run: Run, sets: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    run("translate", "train", str(sets / "simulated"), str(sets / "real"), "-o", str(model), *SHORT, "--quiet")
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for name in ("a", "b"):
+        write_image_tiff(flat / f"{name}.tif", lattices(1, 32)[0], (0.2, 0.2))
 
+    def applied(seed: int, folder: str) -> list[np.ndarray]:
+        out = tmp_path / folder
+        assert run("translate", "apply", str(model), str(flat), "-o", str(out), "--seed", str(seed), "-q").code == 0
+        return [read_micrograph(path, keep_outliers=True).array for path in sorted(out.iterdir())]
 
-def test_mixed_depths_and_constant_images_and_empty_folders_are_one_line(
-    run: Run, session: Path, tmp_path: Path
-) -> None:
-    tifffile.imwrite(session / "3.tif", (scan() // 16).astype(np.uint8))
-    tifffile.imwrite(tmp_path / "flat.tif", np.ones((128, 128), np.uint8))
-    (tmp_path / "empty").mkdir()
-    for images, said in (
-        (session, "images of uint16, uint8"),
-        (tmp_path / "flat.tif", "tells no noise"),
-        (tmp_path / "empty", "holds no micrograph"),
-    ):
-        done = run("translate", "fit-noise", images, "-o", tmp_path / "noise.json")
-        assert done.code == 2
-        assert len(done.error_lines) == 1
-        assert said in done.err
-    assert not (tmp_path / "noise.json").exists()
+    first, again, other = applied(0, "x"), applied(0, "y"), applied(1, "z")
+    assert (first[0] != first[1]).mean() > 0.9
+    np.testing.assert_array_equal(first, again)
+    assert (first[0] != other[0]).mean() > 0.9
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "said"),
+    ("simulated", "real", "more", "said"),
     [
-        ("--lattice", "1", "no ratio and angle"),
-        ("--lattice", "1,30deg", "no pair of shortest vectors"),
-        ("--semi-angle", "30", "semi_angle"),
-        ("--energy", "80", "energy"),
+        ("simulated", "empty", (), "empty holds no micrograph"),
+        ("simulated", "nothing", (), "nothing"),
+        ("simulated", "simulated", (), "all 2 simulated images are among the real ones"),
+        ("simulated", "real", ("--size", "44"), "fits in none of the 2 real images"),
+        ("simulated", "real", ("--size", "33"), "size=33 is no multiple of 4; use 32"),
+        ("simulated", "real", ("--steps", "2", "--epochs", "3"), "less than a step each"),
     ],
 )
-def test_options_that_mean_nothing_are_refused(
-    run: Run, session: Path, tmp_path: Path, option: str, value: str, said: str
+def test_what_cannot_be_used_is_one_line(
+    run: Run, sets: Path, tmp_path: Path, simulated: str, real: str, more: tuple[str, ...], said: str
 ) -> None:
-    done = run("translate", "fit-noise", session, "-o", tmp_path / "noise.json", option, value)
-    assert done.code == 2
-    assert len(done.error_lines) == 1
-    assert said in done.err
+    outcome = run(
+        "translate", "train", str(sets / simulated), str(sets / real), "-o", str(tmp_path / "m"), *SHORT, *more, "-q"
+    )
+    assert outcome.code == 2
+    assert len(outcome.err.splitlines()) == 1
+    assert said in outcome.err
+
+
+def test_swapped_sets_are_warned_of(run: Run, sets: Path, tmp_path: Path) -> None:
+    outcome = run(
+        "translate", "train", str(sets / "real"), str(sets / "simulated"), "-o", str(tmp_path / "m"), *SHORT, "-q"
+    )
+    assert outcome.code == 0
+    assert "were they swapped?" in outcome.err
+
+
+def test_a_folder_that_is_no_translation_is_one_line(run: Run, sets: Path, tmp_path: Path) -> None:
+    outcome = run("translate", "apply", str(tmp_path), str(sets / "simulated"), "-o", str(tmp_path / "o"))
+    assert (outcome.code, len(outcome.err.splitlines())) == (2, 1)
+    assert "card.json" in outcome.err

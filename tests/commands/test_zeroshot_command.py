@@ -91,25 +91,6 @@ def test_points_are_materials(run: Run, two, tmp_path: Path) -> None:
         assert said in outcome.error_lines[0]
 
 
-def test_boxes_are_materials_and_places_are_avoided(run: Run, two, tmp_path: Path) -> None:
-    write_image_tiff(tmp_path / "one.tif", two)
-    arguments = ("zeroshot", tmp_path / "one.tif", "-o", tmp_path / "out")
-    assert run(*arguments, "--box", "2,84,118,158", "--avoid", "60,20").code == 0
-    labels = tifffile.imread(tmp_path / "out" / "one.labels.tif")
-    assert (labels[60, 20], labels[60, 120]) == (0, 1)
-    assert np.mean(labels[:, 84:] == 1) > 0.9
-    for more, said in (
-        (("--box", "2,84,118"), "write y0,x0,y1,x1 in pixels"),
-        (("--box", "118,84,2,158"), "is empty"),
-        (("--box", "2,84,118,900"), "leaves the image of 120 × 160"),
-        (("--avoid", "60,20"), "without a point or a box"),
-        (("--box", "2,84,118,158", "--materials", "2"), "materials=2 beside 1 points or boxes"),
-    ):
-        outcome = run(*arguments, *more)
-        assert (outcome.code, len(outcome.error_lines)) == (2, 1)
-        assert said in outcome.error_lines[0]
-
-
 def test_files_that_cannot_be_used_stop_no_other(run: Run, two, tmp_path: Path) -> None:
     write_image_tiff(tmp_path / "good.tif", two)
     write_image_tiff(tmp_path / "thin.tif", two[:5])

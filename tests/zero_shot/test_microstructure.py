@@ -8,7 +8,6 @@ from passband.files.micrograph import Micrograph
 from passband.files.writing import write_image_tiff
 from passband.recipe import PassbandError
 from passband.zero_shot.microstructure import find_materials
-from passband.zero_shot.prompts import one_for_each
 
 SHAPE = (260, 320)
 
@@ -56,12 +55,12 @@ def test_materials_of_a_known_number_are_found(image: NDArray[np.uint16], truth:
 
 
 def test_a_point_in_each_material_gives_its_mask(image: NDArray[np.uint16], truth: NDArray[np.int64]) -> None:
-    found = find_materials(image, prompts=one_for_each(points=[(220, 160), (120, 60), (40, 160)]))
+    found = find_materials(image, points=[(220, 160), (120, 60), (40, 160)])
     assert found.materials == 3
     for material in (1, 2, 3):  # in the order of the points
         of, true = found.labels == material, truth == material
         assert (of & true).sum() / (of | true).sum() > 0.85
-    two = find_materials(image, prompts=one_for_each(points=[(220, 160), (40, 160)]), cover=True)
+    two = find_materials(image, points=[(220, 160), (40, 160)], cover=True)
     assert set(np.unique(two.labels)) == {1, 2}
 
 
@@ -81,9 +80,9 @@ def test_one_material_is_an_answer(image: NDArray[np.uint16]) -> None:
 
 def test_what_cannot_be_asked_is_refused_with_the_cure(image: NDArray[np.uint16], tmp_path) -> None:
     with pytest.raises(PassbandError, match=r"the point 300,10 \(y, x\) is outside the image of 260 × 320"):
-        find_materials(image, prompts=one_for_each(points=[(300, 10)]))
-    with pytest.raises(PassbandError, match="materials=2 beside 1 points or boxes: each is a material"):
-        find_materials(image, prompts=one_for_each(points=[(30, 10)]), materials=2)
+        find_materials(image, points=[(300, 10)])
+    with pytest.raises(PassbandError, match="each point is a material; leave one out"):
+        find_materials(image, points=[(30, 10)], materials=2)
     with pytest.raises(PassbandError, match="materials=200 but"):
         find_materials(image, materials=200)
     with pytest.raises(PassbandError, match="smaller than a window"):

@@ -11,6 +11,8 @@ from passband.commands.terminal.entry import NETWORKS, command
     summary="Simulations that look like a microscope's own images.",
     examples="""
 passband translate fit-noise session/*.dm4 -o noise.json
+passband translate train simulated/ session/ -o bridge
+passband translate apply bridge simulated/ -o translated
 """,
 )
 def translate(context: typer.Context) -> None:

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,11 +24,11 @@ from passband.commands.terminal.progress import ProgressBars
 from passband.devices import resolve_device
 from passband.recipe import PassbandError
 
-_EXAMPLE = {"y,x": "120,300", "y0,x0,y1,x1": "100,250,180,400"}
 WITHOUT = "lattice"  # proposes without weights, and without torch
 
 if TYPE_CHECKING:
     from passband.files.micrograph import Micrograph
+    from passband.zero_shot.prompts import Proposer
 
 
 @command(
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 passband zeroshot cross_section.dm4 -o materials
 passband zeroshot session/ 'more/*.tif' -o materials --materials 3 --json
 passband zeroshot image.tif -o materials --point 120,300 --point 700,310     (y,x in pixels, one in each material)
-passband zeroshot image.tif -o materials --box 100,250,180,400 --avoid 90,20 (a box about a layer, and where it is not)
 passband zeroshot image.tif -o materials --proposals lattice+mobile-sam      (passband weights fetch mobile-sam)
 """,
 )
@@ -70,18 +69,6 @@ def zeroshot(
             "--point", metavar="Y,X", help="A place in a material that is wanted, pixels; may be repeated, one in each."
         ),
     ] = None,
-    box: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--box", metavar="Y0,X0,Y1,X1", help="A box about a material that is wanted, pixels; may be repeated."
-        ),
-    ] = None,
-    avoid: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--avoid", metavar="Y,X", help="A place in none of the wanted materials, pixels; may be repeated."
-        ),
-    ] = None,
     cover: Annotated[
         bool, typer.Option("--cover", help="Give every pixel to a material, also where no mask says which.")
     ] = False,
@@ -89,10 +76,6 @@ def zeroshot(
         Path | None,
         typer.Option("--weights", metavar="PATH", help="Weights of your own for a network that proposes."),
     ] = None,
-    precision: Annotated[
-        Literal["float32", "bfloat16"],
-        typer.Option("--precision", help="Of Segment Anything; bfloat16 is for a GPU."),
-    ] = "float32",
     pixel_size: PixelSize = None,
     frame: Frame = None,
     device: Device = "auto",
@@ -109,36 +92,27 @@ def zeroshot(
     from passband.files.reading import open_micrograph
 
     stems = named_images(images, ".labels.tif")
+    points = tuple(parse_point(text) for text in point or ())
     opening = partial(open_micrograph, pixel_size=parse_pixel_size(pixel_size), frame=frame, need_pixel_size=False)
-    bars = ProgressBars(quiet=quiet)
     with loading():
         from passband.reports.microstructure import write_materials
         from passband.zero_shot.microstructure import ZeroShot
-        from passband.zero_shot.prompts import one_for_each
-        from passband.zero_shot.proposers import ProposerOptions, find_proposer
 
-        prompts = one_for_each(
-            points=[parse_place("--point", "y,x", text) for text in point or ()],
-            boxes=[parse_place("--box", "y0,x0,y1,x1", text) for text in box or ()],
-            avoid=[parse_place("--avoid", "y,x", text) for text in avoid or ()],
-        )
-        computed = "cpu" if proposals == WITHOUT else resolve_device(device)
-        options = ProposerOptions(weights=weights, device=computed, precision=precision, stages=bars)
-        proposer = find_proposer(proposals, options)
+        proposer = _proposer(proposals, weights, device)
         own = None if weights is None else str(weights.resolve())
-        asked = ZeroShot(proposals=proposer.name, weights=own, materials=materials, prompts=prompts, cover=cover)
+        asked = ZeroShot(proposals=proposer.name, weights=own, materials=materials, points=points, cover=cover)
 
     def write(micrograph: "Micrograph", path: Path, stem: str) -> dict[str, Any]:
         return write_materials(micrograph, proposer, asked, path, output, stem=stem)
 
     output.mkdir(parents=True, exist_ok=True)
-    with bars:
+    with ProgressBars(quiet=quiet) as bars:
         outcome = every_image("zeroshot", stems, opening, write, bars)
     _tell(outcome, quiet=quiet, as_json=as_json)
 
 
-def parse_place(option: str, form: str, text: str) -> Any:
-    """Return the numbers of a text such as "120,300", as many as the form "y,x" has.
+def parse_point(text: str) -> tuple[float, float]:
+    """Return y and x of a text such as "120,300".
 
     Raises
     ------
@@ -146,13 +120,17 @@ def parse_place(option: str, form: str, text: str) -> Any:
         It is no such text.
     """
     try:
-        place = tuple(float(part) for part in text.split(","))
+        y, x = (float(part) for part in text.split(","))
     except ValueError:
-        place = ()
-    if len(place) != len(form.split(",")):
-        example = _EXAMPLE[form]
-        raise PassbandError(f"{option} {text!r:.40} is no place; write {form} in pixels, such as {option} {example}")
-    return place
+        raise PassbandError(f"--point {text!r:.40} is no place; write y,x in pixels, such as --point 120,300") from None
+    return y, x
+
+
+def _proposer(name: str, weights: Path | None, device: str) -> "Proposer":
+    from passband.zero_shot.proposers import ProposerOptions, find_proposer
+
+    options = ProposerOptions(weights=weights, device="cpu" if name == WITHOUT else resolve_device(device))
+    return find_proposer(name, options)
 
 
 def _tell(outcome: Outcome, *, quiet: bool, as_json: bool) -> None:

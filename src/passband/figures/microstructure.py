@@ -13,12 +13,7 @@ from passband.zero_shot.microstructure import Microstructure
 
 _SIDE = 480  # pixels of a panel, at most
 _TINT = 0.55
-_NAMES = {
-    "proposals": "proposed",
-    "removal": "after removal",
-    "merging": "after merging",
-    "prompts": "of what was pointed at",
-}
+_NAMES = {"proposals": "proposed", "removal": "after removal", "merging": "after merging", "points": "of the points"}
 
 
 def stages_picture(image: NDArray[Any], found: Microstructure) -> bytes:

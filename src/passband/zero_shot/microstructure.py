@@ -21,6 +21,7 @@ from passband.zero_shot.proposals import Proposals
 from passband.zero_shot.proposers import find_proposer
 from passband.zero_shot.removal import Removal
 
+Point = tuple[float, float]
 #: Without a lattice what is small is a precipitate or a pore, and no piece of one that its spectrum missed.
 SMALL_ALLOWED = Removal(tiny_child=0.0, tiny_island=0.0002)
 
@@ -36,8 +37,8 @@ class ZeroShot(Recipe):
         File or folder of the weights of a network that proposes; None: those it is known with.
     materials
         How many there are, vacuum counted as one; None: as many as are clearly apart.
-    prompts
-        One for each material that is wanted, see `prompts.one_for_each`; none: whatever there is.
+    points
+        (y, x) in pixels, one in each material that is wanted; then these are the materials. None: whatever there is.
     cover
         Give every pixel to a material; otherwise those that no mask holds stay unassigned.
     """
@@ -45,7 +46,7 @@ class ZeroShot(Recipe):
     proposals: str = "lattice"
     weights: str | None = None
     materials: PositiveInt | None = None
-    prompts: tuple[Prompt, ...] = ()
+    points: tuple[Point, ...] = ()
     cover: bool = False
 
 
@@ -90,14 +91,14 @@ def find_materials(
     *,
     materials: int | None = None,
     proposals: str | Proposer = "lattice",
-    prompts: Sequence[Prompt] = (),
+    points: Sequence[Point] = (),
     cover: bool = False,
     pixel_size: float | str | tuple[float, float] | None = None,
 ) -> Microstructure:
     """Say which pixels of a micrograph show one material, without training.
 
-    Masks are proposed, those that say nothing new removed, and the others merged by their texture. With prompts,
-    the mask of each is the material.
+    Masks are proposed, those that say nothing new removed, and the others merged by their texture. With points, the
+    mask of each is the material.
 
     Parameters
     ----------
@@ -107,8 +108,8 @@ def find_materials(
         How many there are, vacuum counted as one; None: as many as are clearly apart.
     proposals
         What proposes masks: "lattice" needs no weights; or a proposer, such as `proposers.find_proposer` returns.
-    prompts
-        One for each material that is wanted, see `prompts.one_for_each`.
+    points
+        (y, x) in pixels, one in each material that is wanted.
     cover
         Give every pixel to a material.
     pixel_size
@@ -117,8 +118,8 @@ def find_materials(
     Raises
     ------
     PassbandError
-        The file cannot be read, the image is not finite or smaller than a window, a point or a box is outside of it, or
-        there are fewer masks than materials.
+        The file cannot be read, the image is not finite or smaller than a window, a point is outside of it, or there
+        are fewer masks than materials.
 
     Examples
     --------
@@ -130,51 +131,50 @@ def find_materials(
     """
     seen = as_micrograph(micrograph, pixel_size=pixel_size, need_pixel_size=False)
     proposer = find_proposer(proposals) if isinstance(proposals, str) else proposals
-    asked = ZeroShot(proposals=proposer.name, materials=materials, prompts=tuple(prompts), cover=cover)
+    asked = ZeroShot(proposals=proposer.name, materials=materials, points=tuple(points), cover=cover)
     return materials_of(seen, proposer, asked)
 
 
 def materials_of(micrograph: Micrograph, proposer: Proposer, asked: ZeroShot) -> Microstructure:
     """Find the materials of a micrograph with a proposer that is there already; see `find_materials`."""
-    prompts = asked.prompts
-    if prompts and asked.materials is not None:
+    if asked.points and asked.materials is not None:
         raise PassbandError(
-            f"materials={asked.materials} beside {len(prompts)} points or boxes: each is a material; leave one out"
+            f"materials={asked.materials} beside {len(asked.points)} points: each point is a material; leave one out"
         )
     image = np.asarray(micrograph.array, dtype=np.float32)
     if not np.isfinite(image).all():
         raise PassbandError("the image has pixels that are not finite; replace them first")
     scale = texture_scale(image)
-    for prompt in prompts:
-        prompt.check((image.shape[0], image.shape[1]))
+    for point in asked.points:
+        Prompt(points=(point,)).check(image.shape)
     embedding = proposer.embed(image)
-    if prompts:
-        return _pointed_at(embedding, prompts, micrograph, cover=asked.cover)
+    if asked.points:
+        return _pointed_at(embedding, asked, micrograph)
     return _boosted(image, embedding.everything(), scale, asked, micrograph)
 
 
-def _pointed_at(
-    embedding: Embedding, prompts: Sequence[Prompt], micrograph: Micrograph, *, cover: bool
-) -> Microstructure:
-    """Take the best mask for each prompt; where masks overlap the smaller one counts."""
-    found = [embedding.answer(prompt) for prompt in prompts]
+def _pointed_at(embedding: Embedding, asked: ZeroShot, micrograph: Micrograph) -> Microstructure:
+    """Take the mask of each point, the others being places to avoid; where masks overlap the smaller one counts."""
+    found = [
+        embedding.answer(Prompt(points=(point,), avoid=tuple(other for other in asked.points if other != point)))
+        for point in asked.points
+    ]
     best = [one.chosen([0]) for one in found if len(one)]
     if len(best) < len(found):
-        prompt = prompts[[len(one) for one in found].index(0)]
-        where = f"in the box {prompt.box}" if prompt.box is not None else f"at the point {prompt.points[0]}"
         raise PassbandError(
-            f"nothing is found {where}; it looks the same where another point is, or a place to avoid; leave one out"
+            f"nothing is found at the point {asked.points[[len(one) for one in found].index(0)]}; "
+            "it lies where two points look the same; leave one of them out"
         )
     masks = best[0]
     for one in best[1:]:
         masks = masks.beside(one)
     labels = flattened(masks)
     quality = np.concatenate([[0.0], masks.quality])[labels]
-    if cover:
+    if asked.cover:
         labels = _nearest(labels)
     shape = (micrograph.array.shape[0], micrograph.array.shape[1])
     everything = sum(len(one) for one in found)
-    stages = (("proposals", _all(found)), ("prompts", masks.masks))
+    stages = (("proposals", _all(found)), ("points", masks.masks))
     return Microstructure(enlarged(labels, shape, smooth=0.7), quality, everything, stages, micrograph.pixel_size)
 
 

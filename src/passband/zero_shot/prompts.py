@@ -1,6 +1,5 @@
 """What a person points at: places in a material, places that are not of it, and boxes about it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,9 +8,6 @@ from numpy.typing import NDArray
 
 from passband.recipe import PassbandError
 from passband.zero_shot.proposals import Proposals
-
-Point = tuple[float, float]
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -28,9 +24,9 @@ class Prompt:
         (y0, x0, y1, x1), pixels; the end is not of it. None: anywhere.
     """
 
-    points: tuple[Point, ...] = ()
-    avoid: tuple[Point, ...] = ()
-    box: Box | None = None
+    points: tuple[tuple[float, float], ...] = ()
+    avoid: tuple[tuple[float, float], ...] = ()
+    box: tuple[float, float, float, float] | None = None
 
     def __post_init__(self) -> None:
         if not self.points and self.box is None:
@@ -52,30 +48,6 @@ class Prompt:
                 raise PassbandError(
                     f"the box {self.box} (y0, x0, y1, x1) leaves the image of {shape[0]} × {shape[1]} pixels; cut it"
                 )
-
-
-def one_for_each(
-    *, points: Sequence[Point] = (), boxes: Sequence[Box] = (), avoid: Sequence[Point] = ()
-) -> tuple[Prompt, ...]:
-    """Return a prompt for each point and each box, one in or about each material that is wanted.
-
-    Points in other materials are places to avoid, and so are those of `avoid`, which are in none.
-
-    Raises
-    ------
-    PassbandError
-        A box is empty, or places are to be avoided by nothing.
-
-    Examples
-    --------
-    >>> first, second = one_for_each(points=[(20, 30)], boxes=[(0, 0, 40, 20)], avoid=[(90, 90)])
-    >>> first.avoid, second.avoid
-    (((90, 90),), ((20, 30), (90, 90)))
-    """
-    if avoid and not points and not boxes:
-        raise PassbandError(f"avoid={avoid[0]} without a point or a box: say what is wanted, too")
-    pointed = [Prompt(points=(one,), avoid=(*(other for other in points if other != one), *avoid)) for one in points]
-    return (*pointed, *(Prompt(box=box, avoid=(*points, *avoid)) for box in boxes))
 
 
 class Proposer(Protocol):
