@@ -11,9 +11,9 @@ from passband.generation.alarms import AlarmLimits
 from passband.generation.domain import Domain
 from passband.generation.patch_discriminator import PatchDiscriminator
 from passband.generation.translation import Translation, TranslationCard, load_translation
-from passband.generation.translation_examination import TranslationAlarmError
 from passband.generation.translation_recipe import Contrastive, CycleGAN, Method, TranslationRecipe
 from passband.generation.translation_training import TRAINING, TranslationOptions, default_recipe, train_translation
+from passband.generation.translation_validation import TranslationAlarmError
 from passband.generation.translator_resnet import ResNetTranslator
 from passband.generation.translator_unet import UNetTranslator
 from passband.recipe import PassbandError

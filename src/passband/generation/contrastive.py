@@ -7,15 +7,15 @@ from torch import Tensor, nn
 
 from passband.generation.cyclegan import BETAS, DISCRIMINATORS, GENERATORS
 from passband.generation.domain_discriminators import DomainDiscriminators
-from passband.generation.paired_crops import CropBatch
+from passband.generation.paired_crops import DomainBatch
 from passband.generation.patch_contrast import PatchContrast, place_weights
-from passband.generation.translation_examination import Examination, Samples, Score, noisy, step_generator
 from passband.generation.translation_recipe import Contrastive, TranslationRecipe
+from passband.generation.translation_validation import Samples, Score, TranslationValidation, noisy, step_generator
 from passband.generation.translator import Translator
 from passband.training import Turn
 
 
-class ContrastiveLearner(nn.Module):
+class OneWayLearner(nn.Module):
     """One generator, the heads that compare patches, and the discriminators of the real domain.
 
     Parameters
@@ -44,7 +44,7 @@ class ContrastiveLearner(nn.Module):
             patches=self.method.patches,
             temperature=self.method.temperature,
         )
-        self.examination = Examination(("adversarial", "contrast", "identity"), recipe.alarms, score)
+        self.validation = TranslationValidation(("adversarial", "contrast", "identity"), recipe.alarms, score)
         self.samples: Samples | None = None
         self._drawn: Tensor | None = None  # by the generator in this step
 
@@ -60,9 +60,9 @@ class ContrastiveLearner(nn.Module):
         own = (*self.networks.parameters(), *self.contrast.parameters())
         return Turn(GENERATORS, own, betas=BETAS), Turn(DISCRIMINATORS, tuple(self.real.parameters()), betas=BETAS)
 
-    def loss(self, batch: CropBatch, *, step: int, turn: str) -> Tensor:
+    def loss(self, batch: DomainBatch, *, step: int, turn: str) -> Tensor:
         """Return what a turn descends."""
-        device = self.examination.sums.device
+        device = self.validation.sums.device
         real = batch.real.to(device)
         if turn == DISCRIMINATORS:
             assert self._drawn is not None
@@ -77,7 +77,7 @@ class ContrastiveLearner(nn.Module):
         identity = self._compared(real, same_real, place_weights(real, None), generator)
         adversarial = self.real.fooled(to_real)
         self._drawn = to_real.detach()
-        self.examination.note(adversarial, contrast, identity)
+        self.validation.note(adversarial, contrast, identity)
         return adversarial + self.method.contrast_weight * contrast + self.method.identity_weight * identity
 
     def _compared(self, before: Tensor, after: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
@@ -88,17 +88,17 @@ class ContrastiveLearner(nn.Module):
 
     def translate(self, images: Tensor, seed: int) -> Tensor:
         """Translate simulated images (n, 1, s, s), with the noise of a seed."""
-        device = self.examination.sums.device
+        device = self.validation.sums.device
         out: Tensor = self.generator(
             noisy(images.to(device), self.recipe.noise, step_generator(device, self.seed, 2**32 + seed))
         )
         return out
 
-    def validate(self, name: str, batches: Iterable[CropBatch]) -> dict[str, float]:
+    def validate(self, name: str, batches: Iterable[DomainBatch]) -> dict[str, float]:
         """Return what became of columns and contrast, and the mean parts of the loss since the last validation."""
         del name
-        scores, self.samples = self.examination.examine(batches, self.translate, None)
-        means = self.examination.means()
+        scores, self.samples = self.validation.examine(batches, self.translate, None)
+        means = self.validation.means()
         total = means["adversarial"]
         total += self.method.contrast_weight * means["contrast"] + self.method.identity_weight * means["identity"]
         return {"training_loss": total, **means, **scores}

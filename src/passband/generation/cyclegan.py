@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from passband.generation.domain_discriminators import DomainDiscriminators
-from passband.generation.paired_crops import CropBatch
+from passband.generation.paired_crops import DomainBatch
 from passband.generation.replay_buffer import ReplayBuffer
-from passband.generation.translation_examination import Examination, Samples, Score, noisy, step_generator
 from passband.generation.translation_recipe import CycleGAN, TranslationRecipe
+from passband.generation.translation_validation import Samples, Score, TranslationValidation, noisy, step_generator
 from passband.training import Turn
 
 BETAS = (0.5, 0.999)
@@ -46,7 +46,7 @@ class CycleLearner(nn.Module):
         self.networks = networks
         self.simulated, self.real = DomainDiscriminators(recipe), DomainDiscriminators(recipe)
         self.shown_simulated, self.shown_real = (ReplayBuffer(self.method.replay, recipe.size) for _ in range(2))
-        self.examination = Examination(("adversarial", "cycle", "identity"), recipe.alarms, score)
+        self.validation = TranslationValidation(("adversarial", "cycle", "identity"), recipe.alarms, score)
         self.samples: Samples | None = None
         self._drawn: tuple[Tensor, Tensor] | None = None  # by the generators in this step
 
@@ -58,9 +58,9 @@ class CycleLearner(nn.Module):
             Turn(DISCRIMINATORS, judges, betas=BETAS),
         )
 
-    def loss(self, batch: CropBatch, *, step: int, turn: str) -> Tensor:
+    def loss(self, batch: DomainBatch, *, step: int, turn: str) -> Tensor:
         """Return what a turn descends."""
-        device = self.examination.sums.device
+        device = self.validation.sums.device
         simulated, real = batch.simulated.to(device), batch.real.to(device)
         simulated = noisy(simulated, self.recipe.noise, step_generator(device, self.seed, step))
         return self._generators(simulated, real) if turn == GENERATORS else self._discriminators(simulated, real, step)
@@ -73,7 +73,7 @@ class CycleLearner(nn.Module):
         same = torch.stack([_distance(same_real, real), _distance(same_simulated, simulated)]).sum()
         adversarial = self.real.fooled(to_real) + self.simulated.fooled(to_simulated)
         self._drawn = to_simulated.detach(), to_real.detach()
-        self.examination.note(adversarial, cycled, same)
+        self.validation.note(adversarial, cycled, same)
         return adversarial + self.method.cycle_weight * cycled + self.method.identity_weight * same
 
     def _discriminators(self, simulated: Tensor, real: Tensor, step: int) -> Tensor:
@@ -87,20 +87,20 @@ class CycleLearner(nn.Module):
 
     def translate(self, images: Tensor, seed: int) -> Tensor:
         """Translate simulated images (n, 1, s, s), with the noise of a seed."""
-        device = self.examination.sums.device
+        device = self.validation.sums.device
         out: Tensor = self.networks["there"](
             noisy(images.to(device), self.recipe.noise, step_generator(device, self.seed, 2**32 + seed))
         )
         return out
 
-    def validate(self, name: str, batches: Iterable[CropBatch]) -> dict[str, float]:
+    def validate(self, name: str, batches: Iterable[DomainBatch]) -> dict[str, float]:
         """Return what became of columns and contrast, and the mean parts of the loss since the last validation."""
         del name
-        device = self.examination.sums.device
-        scores, self.samples = self.examination.examine(
+        device = self.validation.sums.device
+        scores, self.samples = self.validation.examine(
             batches, self.translate, lambda images: self.networks["back"](images.to(device))
         )
-        means = self.examination.means()
+        means = self.validation.means()
         total = (
             means["adversarial"]
             + self.method.cycle_weight * means["cycle"]

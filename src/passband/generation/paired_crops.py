@@ -16,7 +16,7 @@ SYMMETRIES = {"none": (0,), "mirrors": (0, 2, 4, 6), "square": tuple(range(8))}
 Symmetries = Literal["none", "mirrors", "square"]
 
 
-class CropBatch(NamedTuple):
+class DomainBatch(NamedTuple):
     """Crops (n, 1, s, s) of simulated and real images, −1 to 1, and where the atoms of the simulated ones are.
 
     `weights` (n, 1, s, s) are 0 and above; None where nobody says.
@@ -27,7 +27,7 @@ class CropBatch(NamedTuple):
     weights: Tensor | None
 
 
-class _Crops:
+class _DrawnCrops:
     """Draws crops of one domain, from every image as often as its area says."""
 
     def __init__(self, domain: Domain, size: int, symmetries: Symmetries) -> None:
@@ -68,22 +68,22 @@ class PairedCrops:
 
     def __init__(self, simulated: Domain, real: Domain, *, size: int, seed: int, symmetries: Symmetries) -> None:
         free: Symmetries = "none" if symmetries == "none" else "square"
-        self.simulated, self.real = _Crops(simulated, size, free), _Crops(real, size, symmetries)
+        self.simulated, self.real = _DrawnCrops(simulated, size, free), _DrawnCrops(real, size, symmetries)
         self.seed = seed
 
-    def __call__(self, step: int, size: int) -> CropBatch:
+    def __call__(self, step: int, size: int) -> DomainBatch:
         """Return the batch of a step."""
         return self._batch(size, (0, step))
 
-    def held(self, count: int, size: int, purpose: int) -> Iterator[CropBatch]:
+    def held(self, count: int, size: int, purpose: int) -> Iterator[DomainBatch]:
         """Yield at least `count` pairs of crops in batches that no step sees; `purpose` 1 and 2 give others."""
         return (self._batch(size, (purpose, number)) for number in range(-(-count // size)))
 
-    def _batch(self, size: int, stream: tuple[int, int]) -> CropBatch:
+    def _batch(self, size: int, stream: tuple[int, int]) -> DomainBatch:
         rng = np.random.default_rng([self.seed, *stream])
         simulated, weights = self.simulated.drawn(size, rng)
         real, _ = self.real.drawn(size, rng)
-        return CropBatch(
+        return DomainBatch(
             torch.from_numpy(simulated),
             torch.from_numpy(real),
             None if weights is None else torch.from_numpy(weights),

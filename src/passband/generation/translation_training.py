@@ -10,15 +10,15 @@ import torch
 
 from passband.durable import write_atomically
 from passband.generation.alarms import AlarmLimits
-from passband.generation.contrastive import ContrastiveLearner
+from passband.generation.contrastive import OneWayLearner
 from passband.generation.cyclegan import CycleLearner
 from passband.generation.paired_crops import PairedCrops
 from passband.generation.patch_discriminator import PatchDiscriminator
 from passband.generation.sample_grid import write_grid
 from passband.generation.translation import DomainCard, Translation, TranslationCard, TranslationNetworks
 from passband.generation.translation_domains import Given, ReadyDomains, ready_domains
-from passband.generation.translation_examination import Score
 from passband.generation.translation_recipe import Contrastive, CycleGAN, TranslationRecipe
+from passband.generation.translation_validation import Score
 from passband.generation.translator_resnet import ResNetTranslator
 from passband.recipe import PassbandError
 from passband.training import FitOptions, TrainingProgress, TrainingRecipe, fit
@@ -155,7 +155,7 @@ def train_translation(
         real=DomainCard.of(domains.real),
         training=training.model_dump(mode="json"),
         scores=_last_scores(history.rows[-1]),
-        alarms=tuple(learner.examination.found),
+        alarms=tuple(learner.validation.found),
         remarks=domains.remarks,
         seconds=history.seconds,
     )
@@ -164,9 +164,9 @@ def train_translation(
 
 def _learner(
     recipe: TranslationRecipe, architecture: TranslationNetworks, crops: PairedCrops, seed: int, score: Score | None
-) -> CycleLearner | ContrastiveLearner:
+) -> CycleLearner | OneWayLearner:
     """Return the learner with its random start and the statistics of spectra."""
-    kind = CycleLearner if isinstance(recipe.method, CycleGAN) else ContrastiveLearner
+    kind = CycleLearner if isinstance(recipe.method, CycleGAN) else OneWayLearner
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         learner = kind(recipe, architecture.build(), seed=seed, score=score)
@@ -177,7 +177,7 @@ def _learner(
     return learner
 
 
-def _write_samples(learner: CycleLearner | ContrastiveLearner, folder: Path, epoch: int) -> None:
+def _write_samples(learner: CycleLearner | OneWayLearner, folder: Path, epoch: int) -> None:
     if learner.samples is None:
         return
     columns = {name: images.numpy() for name, images in learner.samples._asdict().items() if images is not None}

@@ -65,7 +65,7 @@ class _Convolution(nn.Module):
         return F.instance_norm(self.convolution(with_borders(x, self.padding)))
 
 
-class _Block(nn.Module):
+class _ResidualPair(nn.Module):
     """Two convolutions beside the identity."""
 
     def __init__(self, width: int) -> None:
@@ -87,7 +87,7 @@ class ResNetTranslation(Translator):
         levels = [recipe.width * 2**level for level in range(recipe.depth + 1)]
         self.stem = _Convolution(1, levels[0], 7)
         self.down = nn.ModuleList(_Convolution(*pair) for pair in pairwise(levels))
-        self.blocks = nn.ModuleList(_Block(levels[-1]) for _ in range(recipe.blocks))
+        self.blocks = nn.ModuleList(_ResidualPair(levels[-1]) for _ in range(recipe.blocks))
         self.up = nn.ModuleList(_Convolution(*pair) for pair in pairwise(levels[::-1]))
         self.head = nn.Conv2d(levels[0], 1, 7)
         initialised(self)

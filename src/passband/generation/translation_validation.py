@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from passband.generation.alarms import AlarmLimits, preservation
-from passband.generation.paired_crops import CropBatch
+from passband.generation.paired_crops import DomainBatch
 from passband.recipe import PassbandError
 
 #: Of images (n, y, x) on the scale −1 to 1, generated and real: columns of the history by their names.
@@ -31,7 +31,7 @@ class Samples(NamedTuple):
     real: Tensor
 
 
-class Examination(nn.Module):
+class TranslationValidation(nn.Module):
     """Means of the parts of the loss, and alarms in a row, as buffers: they survive a kill.
 
     Parameters
@@ -70,7 +70,7 @@ class Examination(nn.Module):
         return dict(zip(self.parts, means, strict=True))
 
     def examine(
-        self, batches: Iterable[CropBatch], translate: Translate, back: Callable[[Tensor], Tensor] | None
+        self, batches: Iterable[DomainBatch], translate: Translate, back: Callable[[Tensor], Tensor] | None
     ) -> tuple[dict[str, float], Samples]:
         """Translate simulated crops twice, with other noise, and say what became of them.
 
