@@ -24,7 +24,7 @@ import numpy as np
 from film_images import Shot, astigmatism_error, micrograph
 
 from passband.files.fitting import fit_conditions
-from passband.microscope.ring_result import Fit
+from passband.microscope.rings.result import Fit
 
 GROSS = 10.0  # Å
 CRYO = {

@@ -36,7 +36,7 @@ from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
 from passband.microscope.imaging import form_images
 from passband.microscope.multislice import exit_waves
-from passband.microscope.ring_result import Fit, Refusal
+from passband.microscope.rings.result import Fit, Refusal
 from passband.specimen.sampling import SceneDistribution, sample_scene
 
 WAVE_PIXEL, ENERGY, SPREAD, DOSE = 0.25, 300e3, 10.0, 400.0

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from passband.files.fitting import fit_conditions
 from passband.files.reading import read_micrograph
-from passband.microscope.ring_result import Refusal
+from passband.microscope.rings.result import Refusal
 
 DATA = Path(os.environ.get("PASSBAND_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 # file, pixel size (Å), energy (eV), Cs (Å); the microscope of the soot is not known

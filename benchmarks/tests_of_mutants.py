@@ -16,7 +16,7 @@ camera/recording                              | camera/test_exposure camera/test
 camera/resampling
 microscope/contrast
 microscope/detector                           | camera/test_recording camera/test_exposure
-microscope/fitting
+microscope/rings/fitting
 microscope/form_factors                       | microscope/test_potential
 microscope/frequencies
 microscope/imaging                            | dataset/test_acquisition
@@ -26,10 +26,10 @@ microscope/overlaps                           | microscope/test_information
 microscope/phase_polynomial                   | microscope/test_imaging microscope/test_multislice
 microscope/polar                              | microscope/test_information
 microscope/potential
-microscope/power_spectrum                     | microscope/test_fitting
-microscope/ring_fit                           | microscope/test_fitting
-microscope/ring_model                         | microscope/test_fitting
-microscope/ring_search                        | microscope/test_fitting
+microscope/power_spectrum                     | microscope/rings/test_fitting
+microscope/rings/fit                          | microscope/rings/test_fitting
+microscope/rings/model                        | microscope/rings/test_fitting
+microscope/rings/search                       | microscope/rings/test_fitting
 microscope/transfer
 specimen/arrangement                          | specimen/test_sampling
 specimen/crystal

@@ -78,8 +78,12 @@ def layers(project: Path) -> tuple[list[str], list[str]]:
 def room_page(room: str) -> str:
     """Page of a room: what it is for, and every module that it is made of."""
     package = importlib.import_module(f"passband.{room}")
-    found = pkgutil.walk_packages(package.__path__, f"{room}.")
-    modules = [one.name for one in found if not one.ispkg and "._" not in one.name and ".readers." not in one.name]
+    found = pkgutil.walk_packages(package.__path__, f"passband.{room}.")
+    modules = [
+        one.name.removeprefix("passband.")
+        for one in found
+        if not one.ispkg and "._" not in one.name and ".readers." not in one.name
+    ]
     return f"# {room}\n\n{inspect.getdoc(package)}\n\n" + "\n".join(section(module) for module in modules)
 
 

@@ -8,7 +8,7 @@ import tifffile
 
 from passband.files.fitting import fit_conditions
 from passband.files.micrograph import Micrograph
-from passband.microscope.ring_result import Refusal
+from passband.microscope.rings.result import Refusal
 from passband.recipe import PassbandError
 
 NOISE = np.random.default_rng(0).normal(size=(96, 96)).astype(np.float32)

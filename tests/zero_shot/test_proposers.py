@@ -10,8 +10,8 @@ from tests.fixtures.sam_stub import StubNetwork
 from passband.recipe import PassbandError
 from passband.zero_shot.prompts import Prompt
 from passband.zero_shot.proposers import PROPOSERS, ProposerEntry, ProposerOptions, find_proposer
-from passband.zero_shot.sam_generator import SamProposer
-from passband.zero_shot.sam_recipe import SamRecipe
+from passband.zero_shot.sam.generator import SamProposer
+from passband.zero_shot.sam.recipe import SamRecipe
 
 IMAGE = np.zeros((64, 64), dtype=np.float32)
 IMAGE[20:40, 10:30] = 1.0

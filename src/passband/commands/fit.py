@@ -14,7 +14,7 @@ from passband.recipe import PassbandError
 
 if TYPE_CHECKING:
     from passband.files.micrograph import Micrograph
-    from passband.microscope.ring_result import Fit, Refusal
+    from passband.microscope.rings.result import Fit, Refusal
 
 
 @command(
@@ -68,8 +68,8 @@ def fit(
     micrograph = open_micrograph(image, pixel_size=parse_pixel_size(pixel_size), frame=frame)
     from passband.commands.terminal import quantities
     from passband.files.fitting import fit_conditions
-    from passband.microscope.fitting import FitRecipe
-    from passband.microscope.ring_result import Fit
+    from passband.microscope.rings.fitting import FitRecipe
+    from passband.microscope.rings.result import Fit
 
     recipe = FitRecipe.model_validate(
         {
@@ -112,7 +112,7 @@ def known_energy(path: Path, micrograph: "Micrograph", given: float | None) -> f
 
 def as_values(found: "Fit | Refusal") -> dict[str, Any]:
     """Plain values for JSON: what was used, and the fit or `refused` with the reason (null where there is a fit)."""
-    from passband.microscope.ring_result import Refusal
+    from passband.microscope.rings.result import Refusal
 
     used = {"energy_eV": found.energy, "cs_A": found.cs, "pixel_size_A": list(found.pixel_size)}
     if isinstance(found, Refusal):
@@ -157,7 +157,7 @@ def report(found: "Fit | Refusal") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from passband.microscope.ring_result import Refusal
+    from passband.microscope.rings.result import Refusal
 
     console = Console(highlight=False)
     if isinstance(found, Refusal):

@@ -12,10 +12,10 @@ from passband.commands.terminal.options import AsJson, Quiet
 from passband.commands.terminal.progress import ProgressBars
 from passband.documents import json_text
 from passband.recipe import PassbandError
-from passband.zero_shot.weights_catalogue import WEIGHTS
+from passband.zero_shot.weights.catalogue import WEIGHTS
 
 if TYPE_CHECKING:
-    from passband.zero_shot.weights_catalogue import Weights
+    from passband.zero_shot.weights.catalogue import Weights
 
 
 @command(
@@ -49,7 +49,7 @@ passband weights list --json
 )
 def list_weights(as_json: AsJson = False) -> None:
     """Print the weights that --proposals knows: what they are, address, licence, size, and whether here."""
-    from passband.zero_shot.weights_cache import is_there, weights_folder
+    from passband.zero_shot.weights.cache import is_there, weights_folder
 
     rows = [
         {
@@ -96,7 +96,7 @@ def fetch_weights(
 
     Nothing gets its name in the cache whose size and SHA-256 are not the publisher's.
     """
-    from passband.zero_shot.weights_fetching import fetch
+    from passband.zero_shot.weights.fetching import fetch
 
     wanted = WEIGHTS[name]
     with ProgressBars(quiet=quiet) as bars, bars.bar(name, unit="bytes") as bar:
@@ -127,7 +127,7 @@ def verify_weights(
     as_json: AsJson = False,
 ) -> None:
     """Compare size and SHA-256 of weights in the cache with the publisher's; exit code 2 where one differs."""
-    from passband.zero_shot.weights_cache import is_there
+    from passband.zero_shot.weights.cache import is_there
 
     wanted = [WEIGHTS[name] for name in names or ()] or [one for one in WEIGHTS.values() if is_there(one)]
     found = {one.name: _fault(one) for one in wanted}
@@ -145,7 +145,7 @@ def verify_weights(
 
 def _fault(one: "Weights") -> str:
     """Return what is wrong with weights in the cache; nothing where they are right."""
-    from passband.zero_shot.weights_cache import check_file, find_weights
+    from passband.zero_shot.weights.cache import check_file, find_weights
 
     try:
         for path, file in zip(find_weights(one), one.files, strict=True):

@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from passband.figures.style import BLUE, ORANGE, SHADE, Array, draw_grid, label_axes, signed
-from passband.microscope.ring_result import Fit
-from passband.microscope.ring_spectrum import RingSpectrum
+from passband.microscope.rings.result import Fit
+from passband.microscope.rings.spectrum import RingSpectrum
 
 _MEASURED, _FITTED = BLUE, ORANGE
 _MOST_RINGS = 20  # in the average; beyond, they are finer than a line

@@ -6,8 +6,8 @@ from numpy.typing import ArrayLike
 
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
-from passband.microscope.fitting import FitRecipe, fit_image
-from passband.microscope.ring_result import Fit, Refusal
+from passband.microscope.rings.fitting import FitRecipe, fit_image
+from passband.microscope.rings.result import Fit, Refusal
 from passband.recipe import PassbandError
 
 

@@ -14,7 +14,6 @@ from pydantic import Field
 from passband.microscope.conditions import ConditionDistribution, Conditions, validate_conditions
 from passband.microscope.curves import radial_transfer
 from passband.microscope.distance import transfer_distances
-from passband.microscope.fitting import PLAUSIBLE_CS, FitRecipe, fit_image
 from passband.microscope.instrument import (
     INSTRUMENTS,
     Array,
@@ -25,7 +24,8 @@ from passband.microscope.instrument import (
     SettingDistribution,
 )
 from passband.microscope.lens_instrument import LensInstrument, aberration
-from passband.microscope.ring_result import Fit, Lens, Refusal
+from passband.microscope.rings.fitting import PLAUSIBLE_CS, FitRecipe, fit_image
+from passband.microscope.rings.result import Fit, Lens, Refusal
 
 
 def _lens_values(lens: Fit | Lens) -> dict[str, float]:

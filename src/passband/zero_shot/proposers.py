@@ -16,7 +16,7 @@ from passband.zero_shot.lattice import NAME as LATTICE
 from passband.zero_shot.lattice import LatticeProposer
 from passband.zero_shot.prompts import Embedding, Prompt, Proposer
 from passband.zero_shot.proposals import Proposals
-from passband.zero_shot.sam_recipe import SamRecipe
+from passband.zero_shot.sam.recipe import SamRecipe
 
 _AND = "+"
 
@@ -32,7 +32,7 @@ class ProposerOptions:
     weights
         File or folder of weights, instead of those in the cache.
     device, precision
-        Of torch, where networks compute that can; see `sam.TorchSam`.
+        Of torch, where networks compute that can; see `sam.torch_sam.TorchSam`.
     stages
         Told how far proposing is.
     """
@@ -64,8 +64,8 @@ class ProposerEntry:
 
 
 def _mobile_sam(options: ProposerOptions) -> Proposer:
-    from passband.zero_shot.sam_generator import SamProposer
-    from passband.zero_shot.sam_onnx import OnnxSam
+    from passband.zero_shot.sam.generator import SamProposer
+    from passband.zero_shot.sam.onnx import OnnxSam
 
     if options.weights is not None:
         raise PassbandError(
@@ -76,8 +76,8 @@ def _mobile_sam(options: ProposerOptions) -> Proposer:
 
 def _sam(name: str, text: str) -> ProposerEntry:
     def build(options: ProposerOptions) -> Proposer:
-        from passband.zero_shot.sam import load_sam
-        from passband.zero_shot.sam_generator import SamProposer
+        from passband.zero_shot.sam.generator import SamProposer
+        from passband.zero_shot.sam.torch_sam import load_sam
 
         network = load_sam(name, options.weights, device=options.device, precision=options.precision)
         return SamProposer(network, options.sam, options.stages)

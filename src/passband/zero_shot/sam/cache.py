@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from passband.cache import cache_folder, kept_array
-from passband.zero_shot.sam_network import MaskNetwork
-from passband.zero_shot.sam_view import View
+from passband.zero_shot.sam.network import MaskNetwork
+from passband.zero_shot.sam.view import View
 
 #: Embeddings that are kept, of about 4 MB each; the one used longest ago goes.
 MOST = 256

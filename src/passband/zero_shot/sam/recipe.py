@@ -26,7 +26,7 @@ class SamRecipe(Recipe):
         booster 16.
     places
         Whether the points stand in that grid, or, at most as many, amid one texture each
-        (`sam_ranking.homogeneous_places`).
+        (`sam.ranking.homogeneous_places`).
     crop_layers
         Layer i, from 1, has 4**i crops that are asked on their own; 0: the image alone.
     crop_overlap
@@ -42,7 +42,7 @@ class SamRecipe(Recipe):
         Prompts that are answered at once; four is best on a CPU.
     ranking
         Which mask of a prompt comes first, and what its quality is: the one that follows the texture best
-        (`sam_ranking.texture_quality`), or that of the highest predicted IoU, as Segment Anything has it. Masks of
+        (`sam.ranking.texture_quality`), or that of the highest predicted IoU, as Segment Anything has it. Masks of
         everything are told by their predicted IoU.
     filters
         What masks of everything must fulfil.

@@ -4,8 +4,8 @@ from math import pi
 
 import numpy as np
 
-from passband.microscope.ring_fit import Pattern, RingFit, radial_misfit
-from passband.microscope.ring_model import RingSetting
+from passband.microscope.rings.fit import Pattern, RingFit, radial_misfit
+from passband.microscope.rings.model import RingSetting
 
 LEAST_EVIDENCE = 50.0  # twice a log likelihood ratio; smooth spectra without rings gave up to 10
 LEAST_AGREEMENT = 4.0  # standard errors by which the mean gain of the sectors of azimuth exceeds 0

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from passband.recipe import PassbandError
-from passband.zero_shot.sam_recipe import Crop
+from passband.zero_shot.sam.recipe import Crop
 
 #: Mean and standard deviation of red, green and blue, 0 to 255, that the networks were trained with (Kirillov et al.,
 #: arXiv 2304.02643, as published with the weights).

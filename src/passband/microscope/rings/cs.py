@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import torch
 
-from passband.microscope.ring_doubt import CLEAR
-from passband.microscope.ring_fit import FEW, Pattern, RingFit, from_start, judged, radial_misfit
-from passband.microscope.ring_model import C30, C30_UNIT, RingSetting, refine, ring_model
-from passband.microscope.ring_starts import find_starts, usual_fit
+from passband.microscope.rings.doubt import CLEAR
+from passband.microscope.rings.fit import FEW, Pattern, RingFit, from_start, judged, radial_misfit
+from passband.microscope.rings.model import C30, C30_UNIT, RingSetting, refine, ring_model
+from passband.microscope.rings.starts import find_starts, usual_fit
 
 TIE = 0.5  # twice a log likelihood ratio below which underfocus goes first
 GOOD_MISFIT = 0.01  # right ones left 0.000; one ring too many or too few 0.013 to 0.08

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 from passband.durable import written_atomically
 from passband.locking import exclusive_in_turn
 from passband.progress import ProgressCallback
-from passband.zero_shot.weights_cache import WeightsError, check_file, checked_pieces, weights_folder
-from passband.zero_shot.weights_catalogue import Weights, WeightsFile
+from passband.zero_shot.weights.cache import WeightsError, check_file, checked_pieces, weights_folder
+from passband.zero_shot.weights.catalogue import Weights, WeightsFile
 
 _PIECE = 1 << 18  # bytes
 _FROM_THERE, _NO_SUCH_RANGE = 206, 416  # what a server answers to a range

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from passband.microscope.form_factors import scattering_factor
 from passband.microscope.power_spectrum import Cells, FloatArray
-from passband.microscope.ring_drift import drift_derivatives, drift_power, drift_squared, sinc
+from passband.microscope.rings.drift import drift_derivatives, drift_power, drift_squared, sinc
 
 SPLINES = 7
 LENS = 3  # the first parameters: C10, C12 cos 2φ12, C12 sin 2φ12, in Å

@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from passband.recipe import PassbandError
-from passband.zero_shot.sam_view import View, grey_levels
+from passband.zero_shot.sam.view import View, grey_levels
 
 RNG = np.random.default_rng
 

@@ -18,16 +18,16 @@ from tests.fixtures.official_sam import EVERY, SIDE, drawn_pixels, drawn_state, 
 from passband.recipe import PassbandError
 from passband.zero_shot.prompts import Prompt
 from passband.zero_shot.proposers import ProposerOptions, find_proposer
-from passband.zero_shot.sam_generator import SamProposer
-from passband.zero_shot.sam_recipe import SamRecipe
-from passband.zero_shot.weights_cache import WeightsError
-from passband.zero_shot.weights_catalogue import WEIGHTS
+from passband.zero_shot.sam.generator import SamProposer
+from passband.zero_shot.sam.recipe import SamRecipe
+from passband.zero_shot.weights.cache import WeightsError
+from passband.zero_shot.weights.catalogue import WEIGHTS
 
 pytest.importorskip("transformers", reason="the extra sam is not installed")
 
 import transformers
 
-from passband.zero_shot.sam import TorchSam, load_sam
+from passband.zero_shot.sam.torch_sam import TorchSam, load_sam
 
 SHAPES: dict[str, list[int]] = official()["shapes"]
 PROMPTS = {

@@ -11,8 +11,8 @@ from passband.microscope.conditions import Conditions
 from passband.microscope.form_factors import scattering_factor
 from passband.microscope.frequencies import spatial_frequencies
 from passband.microscope.power_spectrum import Periodogram, averaged_periodogram
-from passband.microscope.ring_fit import RADII, SECTORS, RingFit, expected_power, fit_rings, radial_misfit
-from passband.microscope.ring_model import RingSetting
+from passband.microscope.rings.fit import RADII, SECTORS, RingFit, expected_power, fit_rings, radial_misfit
+from passband.microscope.rings.model import RingSetting
 from passband.microscope.transfer import contrast_transfer
 
 SIDE, PIXEL = 160, 0.5

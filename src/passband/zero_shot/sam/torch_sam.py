@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from passband.recipe import PassbandError
-from passband.zero_shot.sam_checkpoint import SIZES, encoder_of, read_folder, read_official
-from passband.zero_shot.sam_network import Label
-from passband.zero_shot.weights_cache import WeightsError, find_weights
-from passband.zero_shot.weights_catalogue import WEIGHTS
+from passband.zero_shot.sam.checkpoint import SIZES, encoder_of, read_folder, read_official
+from passband.zero_shot.sam.network import Label
+from passband.zero_shot.weights.cache import WeightsError, find_weights
+from passband.zero_shot.weights.catalogue import WEIGHTS
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -23,14 +23,14 @@ _EPSILON = 1e-5
 
 
 class TorchSam:
-    """A network of transformers; see `sam_network.MaskNetwork`.
+    """A network of transformers; see `sam.network.MaskNetwork`.
 
     Parameters
     ----------
     model
         A `SamModel` or `Sam2Model` of transformers.
     name, identity
-        See `sam_network.MaskNetwork`.
+        See `sam.network.MaskNetwork`.
     device
         Of torch.
     precision

@@ -7,11 +7,11 @@ import pytest
 from tests.fixtures.sam_stub import StubNetwork
 
 from passband.recipe import PassbandError
-from passband.zero_shot import sam_cache
 from passband.zero_shot.filters import MaskFilters
 from passband.zero_shot.prompts import Prompt
-from passband.zero_shot.sam_generator import SamProposer
-from passband.zero_shot.sam_recipe import SamRecipe, crop_layers, point_grid
+from passband.zero_shot.sam import cache as embeddings
+from passband.zero_shot.sam.generator import SamProposer
+from passband.zero_shot.sam.recipe import SamRecipe, crop_layers, point_grid
 
 SHAPE = (96, 128)
 
@@ -214,7 +214,7 @@ def test_a_damaged_embedding_is_made_again(cache: Path, content: bytes) -> None:
 def test_the_cache_is_bounded_and_need_not_be_there(
     cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sam_cache, "MOST", 2)
+    monkeypatch.setattr(embeddings, "MOST", 2)
     network = StubNetwork()
     for number in range(4):
         proposer(network).embed(IMAGE + number * IMAGE.T.reshape(SHAPE))

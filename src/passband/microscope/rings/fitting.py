@@ -27,12 +27,12 @@ from pydantic import Field, model_validator
 from passband.electron import check_energy, wavelength
 from passband.microscope.aberrations import check_coefficient
 from passband.microscope.power_spectrum import Periodogram, averaged_periodogram
-from passband.microscope.ring_cs import CsFit, agreeing, gain_of_other
-from passband.microscope.ring_doubt import CLEAR, doubt
-from passband.microscope.ring_fit import RingFit, fit_rings
-from passband.microscope.ring_model import RingSetting
-from passband.microscope.ring_result import Fit, Lens, Refusal, ring_result
-from passband.microscope.ring_spectrum import ring_spectrum
+from passband.microscope.rings.cs import CsFit, agreeing, gain_of_other
+from passband.microscope.rings.doubt import CLEAR, doubt
+from passband.microscope.rings.fit import RingFit, fit_rings
+from passband.microscope.rings.model import RingSetting
+from passband.microscope.rings.result import Fit, Lens, Refusal, ring_result
+from passband.microscope.rings.spectrum import ring_spectrum
 from passband.pixels import pixel_pair
 from passband.recipe import PassbandError, Recipe
 

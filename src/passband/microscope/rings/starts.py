@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from passband.microscope.power_spectrum import Cells, FloatArray
-from passband.microscope.ring_model import (
+from passband.microscope.rings.model import (
     ABSORPTION,
     C30,
     C30_UNIT,
@@ -22,7 +22,7 @@ from passband.microscope.ring_model import (
     deviance,
     refine,
 )
-from passband.microscope.ring_search import (
+from passband.microscope.rings.search import (
     Candidate,
     FocusSpectra,
     Residual,

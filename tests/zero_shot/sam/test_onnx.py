@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from passband.zero_shot.prompts import Prompt
-from passband.zero_shot.sam_generator import SamProposer
-from passband.zero_shot.sam_recipe import SamRecipe
-from passband.zero_shot.weights_cache import WeightsError, find_weights, weights_folder
-from passband.zero_shot.weights_catalogue import WEIGHTS
+from passband.zero_shot.sam.generator import SamProposer
+from passband.zero_shot.sam.recipe import SamRecipe
+from passband.zero_shot.weights.cache import WeightsError, find_weights, weights_folder
+from passband.zero_shot.weights.catalogue import WEIGHTS
 
 pytest.importorskip("onnxruntime", reason="the extra sam-onnx is not installed")
 
-from passband.zero_shot import sam_onnx
-from passband.zero_shot.sam_onnx import OnnxSam
+from passband.zero_shot.sam import onnx
+from passband.zero_shot.sam.onnx import OnnxSam
 
 
 @pytest.fixture(scope="module")
@@ -30,36 +30,36 @@ def tiny_model() -> bytes:
     """ONNX for y = -relu(x) of three numbers, in which r = relu(x) is an inner result."""
 
     def text(number: int, value: str) -> bytes:
-        return sam_onnx._field(number, value.encode())
+        return onnx._field(number, value.encode())
 
     def node(kind: str, source: str, result: str) -> bytes:
-        return sam_onnx._field(1, text(1, source) + text(2, result) + text(4, kind))
+        return onnx._field(1, text(1, source) + text(2, result) + text(4, kind))
 
-    shape = sam_onnx._field(2, sam_onnx._field(1, b"\x08\x03"))  # one dimension of 3
-    tensor = sam_onnx._field(1, b"\x08\x01" + shape)  # of float32
+    shape = onnx._field(2, onnx._field(1, b"\x08\x03"))  # one dimension of 3
+    tensor = onnx._field(1, b"\x08\x01" + shape)  # of float32
     graph = node("Relu", "x", "r") + node("Neg", "r", "y") + text(2, "tiny")
-    graph += sam_onnx._field(11, text(1, "x") + sam_onnx._field(2, tensor))
-    graph += sam_onnx._field(12, text(1, "y") + sam_onnx._field(2, tensor))
-    return b"\x08\x08" + sam_onnx._field(8, b"\x10\x11") + sam_onnx._field(7, graph)  # IR 8, operators 17
+    graph += onnx._field(11, text(1, "x") + onnx._field(2, tensor))
+    graph += onnx._field(12, text(1, "y") + onnx._field(2, tensor))
+    return b"\x08\x08" + onnx._field(8, b"\x10\x11") + onnx._field(7, graph)  # IR 8, operators 17
 
 
 def test_inner_results_are_offered_beside_the_others() -> None:
     x = np.array([-1.0, 0.0, 2.0], dtype=np.float32)
-    session = sam_onnx._session(sam_onnx._with_outputs(tiny_model(), ("r",)))
+    session = onnx._session(onnx._with_outputs(tiny_model(), ("r",)))
     assert [one.name for one in session.get_outputs()] == ["y", "r"]
-    r, y = session.run(["r", "y"], {"x": x}, sam_onnx._asked_alone())
+    r, y = session.run(["r", "y"], {"x": x}, onnx._asked_alone())
     assert r.tolist() == [0.0, 0.0, 2.0]
     assert (-r == y).all()
 
 
 def test_lengths_beyond_one_byte_are_written_in_groups_of_seven_bits() -> None:
-    assert sam_onnx._field(7, b"a" * 300)[:3] == bytes([0x3A, 0xAC, 0x02])  # 300 = 2 · 128 + 44
-    assert sam_onnx._field(1, b"")[:2] == bytes([0x0A, 0x00])
+    assert onnx._field(7, b"a" * 300)[:3] == bytes([0x3A, 0xAC, 0x02])  # 300 = 2 · 128 + 44
+    assert onnx._field(1, b"")[:2] == bytes([0x0A, 0x00])
 
 
 def test_a_file_that_is_not_the_publishers_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSBAND_CACHE", str(tmp_path))
-    monkeypatch.setattr(sam_onnx, "_session", lambda model: pytest.fail("was opened"))
+    monkeypatch.setattr(onnx, "_session", lambda model: pytest.fail("was opened"))
     weights = WEIGHTS["mobile-sam"]
     weights_folder(weights).mkdir(parents=True)
     for file in weights.files:

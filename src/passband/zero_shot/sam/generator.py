@@ -12,16 +12,16 @@ from passband.progress import SilentStages, Stages
 from passband.zero_shot.filters import kept
 from passband.zero_shot.prompts import Prompt
 from passband.zero_shot.proposals import Proposals
-from passband.zero_shot.sam_cache import embedded
-from passband.zero_shot.sam_network import Label, MaskNetwork
-from passband.zero_shot.sam_ranking import (
+from passband.zero_shot.sam.cache import embedded
+from passband.zero_shot.sam.network import Label, MaskNetwork
+from passband.zero_shot.sam.ranking import (
     Channels,
     homogeneous_places,
     texture_channels,
     texture_quality,
 )
-from passband.zero_shot.sam_recipe import Crop, SamRecipe, crop_layers, point_grid
-from passband.zero_shot.sam_view import View, grey_levels
+from passband.zero_shot.sam.recipe import Crop, SamRecipe, crop_layers, point_grid
+from passband.zero_shot.sam.view import View, grey_levels
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class SamProposer:
         return self.network.name
 
     def embed(self, image: NDArray[np.float32]) -> "SamEmbedding":
-        """Look at an image (y, x); errors as `sam_view.grey_levels`."""
+        """Look at an image (y, x); errors as `sam.view.grey_levels`."""
         levels = grey_levels(image)
         view = self.view((0, 0, levels.shape[0], levels.shape[1]))
         return SamEmbedding(self, levels, embedded(self.network, view, levels))
@@ -154,7 +154,7 @@ class SamEmbedding:
 
     @cached_property
     def channels(self) -> Channels:
-        """Brightness and texture of the image, see `sam_ranking.texture_channels`."""
+        """Brightness and texture of the image, see `sam.ranking.texture_channels`."""
         return texture_channels(self.levels)
 
     def _joined(self, found: list[Proposals]) -> Proposals:

@@ -6,9 +6,9 @@ from math import atan2, hypot, pi, sqrt
 import numpy as np
 from scipy.special import ndtr
 
-from passband.microscope.ring_cs import CsFit
-from passband.microscope.ring_fit import Pattern
-from passband.microscope.ring_model import C30, C30_UNIT, DRIFT
+from passband.microscope.rings.cs import CsFit
+from passband.microscope.rings.fit import Pattern
+from passband.microscope.rings.model import C30, C30_UNIT, DRIFT
 
 Interval = tuple[float, float]
 

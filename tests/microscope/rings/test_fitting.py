@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from passband.electron import wavelength
 from passband.microscope.aberrations import Aberrations, phase_aberration
 from passband.microscope.conditions import Conditions
-from passband.microscope.fitting import FitRecipe, fit_image
 from passband.microscope.form_factors import scattering_factor
 from passband.microscope.frequencies import spatial_frequencies
-from passband.microscope.ring_result import Fit, Refusal
+from passband.microscope.rings.fitting import FitRecipe, fit_image
+from passband.microscope.rings.result import Fit, Refusal
 from passband.microscope.transfer import contrast_transfer, temporal_envelope
 from passband.recipe import PassbandError
 

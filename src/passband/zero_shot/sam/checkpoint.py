@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from passband.documents import DocumentError, parse_json, read_document
-from passband.zero_shot.weights_cache import WeightsError, check_open
-from passband.zero_shot.weights_catalogue import WEIGHTS
+from passband.zero_shot.weights.cache import WeightsError, check_open
+from passband.zero_shot.weights.catalogue import WEIGHTS
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
 _LARGEST = 1 << 32  # bytes of weights; ViT-H has 2.6e9

@@ -7,7 +7,7 @@ import pytest
 
 from passband.electron import wavelength
 from passband.microscope.power_spectrum import Cells
-from passband.microscope.ring_search import (
+from passband.microscope.rings.search import (
     FOCUS_STEP,
     Candidate,
     Residual,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from passband.zero_shot.proposals import Proposals
-from passband.zero_shot.sam_ranking import homogeneous_places, texture_channels, texture_quality
+from passband.zero_shot.sam.ranking import homogeneous_places, texture_channels, texture_quality
 
 Y, X = np.mgrid[:240, :320]
 DISC = np.hypot(Y - 120, X - 160) < 50

@@ -11,7 +11,7 @@ from passband.electron import wavelength
 from passband.microscope.aberrations import phase_aberration
 from passband.microscope.form_factors import scattering_factor
 from passband.microscope.power_spectrum import Cells, averaged_periodogram, gather, usable_bins
-from passband.microscope.ring_model import (
+from passband.microscope.rings.model import (
     ABSORPTION,
     C30,
     C30_UNIT,
@@ -29,7 +29,7 @@ from passband.microscope.ring_model import (
     refine,
     ring_model,
 )
-from passband.microscope.ring_model import with_derivatives as found_derivatives
+from passband.microscope.rings.model import with_derivatives as found_derivatives
 from passband.microscope.transfer import temporal_envelope
 
 LENGTH = wavelength(300e3)

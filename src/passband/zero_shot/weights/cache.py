@@ -7,7 +7,7 @@ from typing import IO, BinaryIO
 
 from passband.cache import cache_folder
 from passband.recipe import PassbandError
-from passband.zero_shot.weights_catalogue import Weights, WeightsFile
+from passband.zero_shot.weights.catalogue import Weights, WeightsFile
 
 _PIECE = 1 << 20  # bytes
 _AGAIN = "get it again with passband weights fetch"

@@ -10,10 +10,10 @@ from scipy.special import ndtri
 
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
-from passband.microscope.ring_cs import CsFit
-from passband.microscope.ring_doubt import CLEAR, zeros
-from passband.microscope.ring_fit import RingFit
-from passband.microscope.ring_intervals import (
+from passband.microscope.rings.cs import CsFit
+from passband.microscope.rings.doubt import CLEAR, zeros
+from passband.microscope.rings.fit import RingFit
+from passband.microscope.rings.intervals import (
     Interval,
     astigmatism_intervals,
     cs_interval,
@@ -23,8 +23,8 @@ from passband.microscope.ring_intervals import (
     interval,
     polar,
 )
-from passband.microscope.ring_model import ABSORPTION, SPREAD, THICKNESS, RingSetting
-from passband.microscope.ring_spectrum import RingSpectrum
+from passband.microscope.rings.model import ABSORPTION, SPREAD, THICKNESS, RingSetting
+from passband.microscope.rings.spectrum import RingSpectrum
 
 # e-folds, standard deviation, by which the shape of the scattering moves an envelope: those of films of carbon with a
 # focal spread of 10 Å were 13 to 27 Å, with intervals that took the shape for known.

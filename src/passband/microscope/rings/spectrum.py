@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from passband.microscope.power_spectrum import FloatArray, Periodogram
-from passband.microscope.ring_fit import Pattern, RingFit, expected_power
-from passband.microscope.ring_model import RingSetting
+from passband.microscope.rings.fit import Pattern, RingFit, expected_power
+from passband.microscope.rings.model import RingSetting
 
 
 class RingSpectrum(NamedTuple):

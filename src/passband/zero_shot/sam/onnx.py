@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from passband.recipe import PassbandError
-from passband.zero_shot.sam_network import Label
-from passband.zero_shot.weights_cache import find_weights, read_checked
-from passband.zero_shot.weights_catalogue import WEIGHTS
+from passband.zero_shot.sam.network import Label
+from passband.zero_shot.weights.cache import find_weights, read_checked
+from passband.zero_shot.weights.catalogue import WEIGHTS
 
 _LOW = 256  # rows and columns of a mask from the decoder
 
@@ -28,7 +28,7 @@ _PROFILES = {"mobile-sam": _Profile("/Reshape_9_output_0", "/iou_prediction_head
 
 
 class OnnxSam:
-    """A network of two ONNX files, on the CPU; see `sam_network.MaskNetwork`.
+    """A network of two ONNX files, on the CPU; see `sam.network.MaskNetwork`.
 
     Parameters
     ----------

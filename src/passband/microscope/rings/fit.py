@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from passband.microscope.power_spectrum import Cells, FloatArray, Periodogram, as_cells, gather, spot_bins, usable_bins
-from passband.microscope.ring_model import (
+from passband.microscope.rings.model import (
     C30,
     C30_UNIT,
     DEPTH,
@@ -27,7 +27,7 @@ from passband.microscope.ring_model import (
     ring_model,
     with_derivatives,
 )
-from passband.microscope.ring_starts import Start, find_starts, usual_fit
+from passband.microscope.rings.starts import Start, find_starts, usual_fit
 
 LOWEST_CS = -1e6  # Å, that a corrector is set to: some −15 µm
 FEW = 12  # steps that bring a start near its optimum

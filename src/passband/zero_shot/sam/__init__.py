@@ -1,0 +1,1 @@
+"""Masks by Segment Anything and its kind: networks, prompts and automatic grids."""
