@@ -6,10 +6,12 @@ import torch
 from numpy.typing import NDArray
 
 from passband.generation.ada import AdaptiveAugmentation
+from passband.generation.image_batches import ImageBatches
+from passband.generation.image_model import ImageModel, load_generator, slerp
+from passband.generation.image_training import train_generator
 from passband.generation.stylegan2 import StyleGAN2
 from passband.generation.stylegan2_learner import StyleGAN2Learner
-from passband.generation.stylegan2_model import StyleGAN2Model, load_stylegan2, slerp
-from passband.generation.stylegan2_training import StyleGAN2Training, _Crops, train_stylegan2
+from passband.generation.stylegan2_training import StyleGAN2Training
 from passband.recipe import PassbandError
 from passband.segmentation.weights import ModelError
 from passband.training import FitOptions, TrainingError
@@ -33,9 +35,9 @@ def crops(count: int = 6, size: int = 32) -> NDArray[np.float64]:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StyleGAN2Model]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ImageModel]:
     folder = tmp_path_factory.mktemp("stylegan2")
-    return folder, train_stylegan2(
+    return folder, train_generator(
         crops(),
         RECIPE,
         folder,
@@ -44,7 +46,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StyleGAN2Mo
     )
 
 
-def test_history_has_what_scripts_rely_on(trained: tuple[Path, StyleGAN2Model]) -> None:
+def test_history_has_what_scripts_rely_on(trained: tuple[Path, ImageModel]) -> None:
     rows = read_history(trained[0] / "history.parquet")
     assert [row["kimg"] for row in rows] == [0.016, 0.032]
     assert [row["step"] for row in rows] == [4, 8]
@@ -55,20 +57,20 @@ def test_history_has_what_scripts_rely_on(trained: tuple[Path, StyleGAN2Model]) 
     assert abs(rows[0]["frechet"] - 300.0) < 150.0  # fakes are told in the units of the crops
 
 
-def test_model_is_weights_and_card(trained: tuple[Path, StyleGAN2Model]) -> None:
+def test_model_is_weights_and_card(trained: tuple[Path, ImageModel]) -> None:
     folder, model = trained
-    again = load_stylegan2(folder)
+    again = load_generator(folder)
     assert again.card == model.card
     assert (again.card.pixel_size, again.card.images, again.card.kimg) == (2.5, 6, 0.032)
     assert np.array_equal(again.sample(3, seed=5), model.sample(3, seed=5))
     assert not list(folder.glob("*.pt")) + list(folder.glob("*.pkl"))
     (folder / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes()[:-1] + b"x")
     with pytest.raises(ModelError, match="SHA-256"):
-        load_stylegan2(folder)
+        load_generator(folder)
     model.save(folder)
 
 
-def test_samples_follow_from_the_seed(trained: tuple[Path, StyleGAN2Model]) -> None:
+def test_samples_follow_from_the_seed(trained: tuple[Path, ImageModel]) -> None:
     model = trained[1]
     images = model.sample(5, seed=1)
     assert images.shape == (5, 32, 32)
@@ -85,7 +87,7 @@ def test_samples_follow_from_the_seed(trained: tuple[Path, StyleGAN2Model]) -> N
             model.sample(*wrong)
 
 
-def test_interpolation_goes_from_seed_to_seed(trained: tuple[Path, StyleGAN2Model]) -> None:
+def test_interpolation_goes_from_seed_to_seed(trained: tuple[Path, ImageModel]) -> None:
     model = trained[1]
     frames = model.interpolate([3, 4, 5], 9)
     assert frames.shape == (9, 32, 32)
@@ -108,7 +110,7 @@ def test_slerp_stays_on_the_sphere() -> None:
     assert torch.isfinite(slerp(first, -first, 0.5)).all()
 
 
-def test_a_killed_training_ends_with_the_same_bits(trained: tuple[Path, StyleGAN2Model], tmp_path: Path) -> None:
+def test_a_killed_training_ends_with_the_same_bits(trained: tuple[Path, ImageModel], tmp_path: Path) -> None:
     class KilledError(Exception):
         pass
 
@@ -120,41 +122,41 @@ def test_a_killed_training_ends_with_the_same_bits(trained: tuple[Path, StyleGAN
         return {"frechet": float(fakes.mean()), "recall": float(len(fakes))}
 
     with pytest.raises(KilledError):
-        train_stylegan2(crops(), RECIPE, tmp_path, score=score, options=FitOptions(validated=kill))
+        train_generator(crops(), RECIPE, tmp_path, score=score, options=FitOptions(validated=kill))
     torch.manual_seed(99)
-    model = train_stylegan2(crops(), RECIPE, tmp_path, score=score)
+    model = train_generator(crops(), RECIPE, tmp_path, score=score)
     assert model.card.weights_sha256 == trained[1].card.weights_sha256
     theirs = read_history(trained[0] / "history.parquet")
     assert read_history(tmp_path / "history.parquet") == theirs
 
 
-def test_a_longer_training_goes_on(trained: tuple[Path, StyleGAN2Model], tmp_path: Path) -> None:
+def test_a_longer_training_goes_on(trained: tuple[Path, ImageModel], tmp_path: Path) -> None:
     short = RECIPE.model_copy(update={"kimg": 0.016})
-    assert train_stylegan2(crops(), short, tmp_path).card.kimg == 0.016
-    model = train_stylegan2(crops(), RECIPE, tmp_path)
+    assert train_generator(crops(), short, tmp_path).card.kimg == 0.016
+    model = train_generator(crops(), RECIPE, tmp_path)
     assert model.card.weights_sha256 == trained[1].card.weights_sha256
     for update in ({"seed": 1}, {"network": RECIPE.network.model_copy(update={"capacity": 64})}):
         with pytest.raises(TrainingError, match="other values"):
-            train_stylegan2(crops(), RECIPE.model_copy(update=update), tmp_path)
+            train_generator(crops(), RECIPE.model_copy(update=update), tmp_path)
     with pytest.raises(TrainingError, match="identity"):
-        train_stylegan2(crops() + 1.0, RECIPE, tmp_path)
+        train_generator(crops() + 1.0, RECIPE, tmp_path)
 
 
 def test_training_without_augmentation_has_p_zero(tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(update={"augmentation": None, "kimg": 0.016})
-    assert train_stylegan2(crops(2), recipe, tmp_path).card.p == 0.0
+    assert train_generator(crops(2), recipe, tmp_path).card.p == 0.0
     assert "nan" in {str(row["frechet"]) for row in read_history(tmp_path / "history.parquet")}
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_what_was_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_stylegan2(crops(), RECIPE.model_copy(update={"kimg": 0.016}), tmp_path)
+    train_generator(crops(), RECIPE.model_copy(update={"kimg": 0.016}), tmp_path)
     kept = (tmp_path / "checkpoint.safetensors").read_bytes()
     before = StyleGAN2Learner.judged
     monkeypatch.setattr(StyleGAN2Learner, "judged", lambda *of: before(*of) * float("nan"))
     with pytest.raises(TrainingError, match="diverged"):
-        train_stylegan2(crops(), RECIPE, tmp_path)
+        train_generator(crops(), RECIPE, tmp_path)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == kept
 
 
@@ -169,15 +171,15 @@ def test_crops_that_cannot_be_learnt_from_are_refused(tmp_path: Path) -> None:
         (spoilt, "crop 2 holds NaN"),
     ):
         with pytest.raises(PassbandError, match=match):
-            train_stylegan2(images, RECIPE, tmp_path)
+            train_generator(images, RECIPE, tmp_path)
 
 
 def test_each_crop_is_shown_as_often_as_the_others() -> None:
     images = np.arange(6, dtype=np.float32)[:, None, None] * np.ones((1, 4, 4), np.float32)
-    batches = _Crops(images, seed=0)
+    batches = ImageBatches(images, seed=0)
     shown = torch.cat([batches(step, 4) for step in range(6)])[:, 0, 0, 0]
     for turn in shown.reshape(4, 6):
         assert sorted(turn.tolist()) == [0, 1, 2, 3, 4, 5]
     assert not torch.equal(shown[:6], shown[6:12])
-    assert torch.equal(batches(3, 4), _Crops(images, seed=0)(3, 4))
-    assert _Crops(images[:2], seed=0)(0, 16).shape == (16, 1, 4, 4)
+    assert torch.equal(batches(3, 4), ImageBatches(images, seed=0)(3, 4))
+    assert ImageBatches(images[:2], seed=0)(0, 16).shape == (16, 1, 4, 4)

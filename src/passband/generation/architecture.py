@@ -2,25 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Protocol
 
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
 from passband.kinds import Kinds
 from passband.recipe import PassbandError, Recipe
 
 SIZES = (32, 64, 128, 256, 512)
-
-
-class Generator(Protocol):
-    """A network that draws micrographs; in evaluation mode it is a function of the latents alone."""
-
-    def __call__(self, latents: Tensor, *, truncation: float = 1.0) -> Tensor:
-        """Return images (n, 1, size, size), about −1 to 1, from latents (n, latent) of a standard normal distribution.
-
-        `truncation` below 1 draws latents towards their mean where a network has such a mean.
-        """
 
 
 class ImageGenerator(Recipe, ABC):
@@ -44,7 +33,12 @@ class ImageGenerator(Recipe, ABC):
 
     @abstractmethod
     def build(self) -> nn.Module:
-        """Build the generator, a `Generator`; its random start comes from torch's global generator."""
+        """Build the generator; its random start comes from torch's global generator.
+
+        Called with latents (n, latents) of a standard normal distribution, and `truncation`, below 1 of which images
+        are nearer to the mean one, it returns images (n, 1, size, size) of about −1 to 1. In evaluation mode it is a
+        function of these alone.
+        """
 
     def build_meta(self) -> nn.Module:
         """Build it without the numbers of its tensors."""

@@ -179,7 +179,7 @@ class Discriminator(nn.Module):
         super().__init__()
         channels = [recipe.channels(side) for side in reversed(recipe.sides)]
         self.from_image = EqualConvolution(1, channels[0], 1)
-        self.blocks = nn.ModuleList(_ResidualBlock(before, after) for before, after in pairwise(channels))
+        self.blocks = nn.ModuleList(DiscriminatorBlock(before, after) for before, after in pairwise(channels))
         last = channels[-1]
         self.last = EqualConvolution(last + 1, last, 3)
         self.dense = EqualLinear(last * LOWEST**2, last, activated=True)
@@ -195,7 +195,7 @@ class Discriminator(nn.Module):
         return logits
 
 
-class _ResidualBlock(nn.Module):
+class DiscriminatorBlock(nn.Module):
     """Two convolutions, the second halving, beside a short way; their sum over √2."""
 
     def __init__(self, inputs: int, outputs: int) -> None:

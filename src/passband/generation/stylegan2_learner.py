@@ -6,8 +6,7 @@ of k.
 """
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
-from math import nan
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -15,14 +14,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from passband.generation.ada import AdaptiveAugmentation, AugmentationControl
+from passband.generation.image_learner import Scoring
 from passband.generation.losses import discriminator_loss, generator_loss, r1_penalty
 from passband.generation.stylegan2 import Discriminator, Generator, StyleGAN2
 from passband.generation.stylegan2_losses import path_lengths, path_penalty
 from passband.recipe import Recipe
 from passband.training import Turn
-
-Score = Callable[[Tensor], Mapping[str, float]]
-"""Scores of generated images (n, 1, size, size) in the units of the training images: `frechet`, `recall`, …"""
 
 BETA = 0.99  # the second β of Adam; the first is 0
 W_DECAY = 0.995  # of the running mean of w, a step
@@ -106,8 +103,16 @@ class StyleGAN2Learner(nn.Module):
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
         self.path_mean: Tensor
         self.seen: Tensor
-        self.scoring: tuple[Score, int] | None = None  # and of how many images
-        self.to_units: Callable[[Tensor], Tensor] = lambda images: images
+        self.scoring = Scoring()
+
+    @property
+    def p(self) -> float:
+        """Probability of augmentation."""
+        return self.control.p
+
+    def kept(self) -> Mapping[str, Tensor]:
+        """Return the tensors of the average generator."""
+        return self.average.state_dict()
 
     def turns(self) -> tuple[Turn, ...]:
         """Return the turns of a step: each network descends its loss, then its regularisation where that is due."""
@@ -215,11 +220,7 @@ class StyleGAN2Learner(nn.Module):
         """Return how far the training is, and what its average scores: `kimg`, `p`, `r_t`, `frechet`, `recall`."""
         del name, batches
         found = {"kimg": float(self.seen) / 1000.0, "p": self.control.p, "r_t": float(self.control.r)}
-        scores = {"frechet": nan, "recall": nan, "path_length": float(self.path_mean)}
-        if self.scoring is not None:
-            score, count = self.scoring
-            scores |= score(self.to_units(self.generated(count)))
-        return found | scores
+        return found | {"path_length": float(self.path_mean)} | self.scoring.of(self.generated)
 
     @torch.no_grad()
     def generated(self, count: int) -> Tensor:

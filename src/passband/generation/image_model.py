@@ -1,24 +1,26 @@
-"""A trained StyleGAN2 with its card: kept in a folder without pickle, drawn from by a seed, walked through."""
+"""A trained generator with its card: kept in a folder without pickle, drawn from by a seed, walked through."""
 
 from collections.abc import Sequence
 from math import acos, sin
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, JsonValue
-from torch import Tensor
+from pydantic import BeforeValidator, Field, JsonValue, SerializeAsAny
+from torch import Tensor, nn
 
-from passband.generation.stylegan2 import Generator, StyleGAN2
+import passband.generation.dcgan
+import passband.generation.stylegan2  # noqa: F401  registers its kind
+from passband.generation.architecture import GENERATORS, ImageGenerator
 from passband.recipe import PassbandError, Recipe
 from passband.segmentation.saving import load_network, read_card_as, save_network
 
 AT_ONCE = 16  # images that are drawn together
 
 
-class StyleGAN2Card(Recipe):
+class ImageCard(Recipe):
     """What must be known of a trained generator.
 
     Attributes
@@ -29,6 +31,8 @@ class StyleGAN2Card(Recipe):
         An image is value · gain + offset of what the network draws, in the units of the training images.
     pixel_size
         Of images, Å; None where it is not known.
+    normalisation
+        What was done to the values of micrographs before, in words.
     training
         Recipe of its training, as plain values.
     images
@@ -37,31 +41,36 @@ class StyleGAN2Card(Recipe):
         Thousands of real images that it was shown.
     p
         Probability of augmentation at the end; above 0.8 the changes may have been learnt too.
+    near_copies
+        Share of samples that were near copies of training images; None where nobody looked.
     seconds
         That the training took.
     """
 
-    network: StyleGAN2
+    network: Annotated[SerializeAsAny[ImageGenerator], BeforeValidator(GENERATORS.validate)]
     offset: float = 0.0
     gain: float = Field(default=1.0, gt=0.0)
     pixel_size: float | None = None
+    normalisation: str = ""
     training: dict[str, JsonValue] = Field(default={})
     images: int = 0
     kimg: float = 0.0
     p: float = 0.0
+    near_copies: float | None = None
     seconds: float = 0.0
     weights_sha256: str = ""
 
 
-class StyleGAN2Model:
+class ImageModel:
     """A generator, ready to be asked, and its card."""
 
-    def __init__(self, network: Generator, card: StyleGAN2Card) -> None:
+    def __init__(self, network: nn.Module, card: ImageCard) -> None:
         self.network, self.card = network.eval().requires_grad_(False), card
 
     def save(self, directory: str | Path) -> Self:
         """Write weights and card into a folder."""
-        return type(self)(self.network, save_network(directory, self.network, self.card.network, self.card))
+        card = save_network(directory, self.network, self.card.network, self.card)
+        return type(self)(self.network, card)
 
     def latents(self, count: int, seed: int) -> Tensor:
         """Return the normal numbers of images, (count, recipe.latents); those of image k follow from the seed and k."""
@@ -71,7 +80,7 @@ class StyleGAN2Model:
 
     def drawn(self, latents: Tensor, *, truncation: float = 1.0) -> NDArray[np.float32]:
         """Return images (n, size, size) of latents (n, recipe.latents), in the units of the training images."""
-        device = self.network.mapping.mean.device
+        device = next(iter(self.network.state_dict().values())).device
         parts = [
             self.network(part.to(device), truncation=truncation)[:, 0].cpu() for part in torch.split(latents, AT_ONCE)
         ]
@@ -128,9 +137,8 @@ def slerp(first: Tensor, second: Tensor, part: float) -> Tensor:
     return length * (sin((1.0 - part) * angle) * a + sin(part * angle) * b) / sin(angle)
 
 
-def load_stylegan2(directory: str | Path) -> StyleGAN2Model:
-    """Read a model that `StyleGAN2Model.save` wrote; ModelError where a file is missing, altered or another one."""
-    card = read_card_as(StyleGAN2Card, directory)
+def load_generator(directory: str | Path) -> ImageModel:
+    """Read a model that `ImageModel.save` wrote; ModelError where a file is missing, altered or another one."""
+    card = read_card_as(ImageCard, directory)
     network = load_network(directory, card.network, card.weights_sha256)
-    assert isinstance(network, Generator)
-    return StyleGAN2Model(network, card)
+    return ImageModel(network, card)
