@@ -28,13 +28,13 @@ def test_generator_still_learns_from_a_sure_discriminator() -> None:
 def test_r1_of_a_linear_discriminator() -> None:
     weights = torch.tensor([3.0, 4.0])
     inputs = torch.randn(7, 2, generator=torch.Generator().manual_seed(1), requires_grad=True)
-    assert float(r1_penalty(inputs @ weights, inputs, 0.8)) == pytest.approx(0.5 * 0.8 * 25.0)
+    assert r1_penalty(inputs @ weights, inputs, 0.8).item() == pytest.approx(0.5 * 0.8 * 25.0)
 
 
 def test_r1_is_of_single_images_and_can_be_descended() -> None:
     weights = torch.nn.Parameter(torch.tensor(2.0))
     inputs = torch.tensor([[1.0], [2.0]], requires_grad=True)
     penalty = r1_penalty(weights * inputs.square().sum(1), inputs, 1.0)  # gradients 2wx: 4, 8
-    assert float(penalty) == pytest.approx(0.5 * (16 + 64) / 2)
+    assert penalty.item() == pytest.approx(0.5 * (16 + 64) / 2)
     penalty.backward()
     assert float(weights.grad) == pytest.approx(0.5 * 2 * 2.0 * (4 + 16) / 2)

@@ -21,10 +21,13 @@ class ImageGenerator(Recipe, ABC):
         Name of the network on cards.
     size
         Pixels of a side: 32, 64, 128, 256 or 512.
+    latent
+        The first of the numbers that an image is made of, which interpolation changes; the others are noise.
     """
 
     kind: str
     size: int = Field(default=64)
+    latent: int = Field(default=64, ge=2, le=4096)
 
     @property
     @abstractmethod
