@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     examples="""
 passband defects wse2.dm4 -o defects
 passband defects session/ 'more/*.tif' --pixel-size 20.74pm -o defects --json --tta
+passband defects image.dm4 --translate bridge -o defects       (through passband translate train --kind cyclegan)
 passband defects image.tif --model mos2_run -o defects         (a network of your own: passband train wse2_defects …)
 """,
 )
@@ -52,6 +53,14 @@ def defects(
             "-M",
             metavar="MODEL",
             help="Network that tells kinds of defects apart: a folder, or a shipped one. Default: of WSe2−2xTe2x.",
+        ),
+    ] = None,
+    translate: Annotated[
+        str | None,
+        typer.Option(
+            "--translate",
+            metavar="MODEL",
+            help="Bring images to the domain of simulations first: folder of a translation of --kind cyclegan.",
         ),
     ] = None,
     threshold: Annotated[
@@ -83,7 +92,12 @@ def defects(
 
         given = quantity_values([*(quantity or []), *([] if dose is None else [f"dose={dose}"])])
         finder = DefectFinder(
-            model, device=resolve_device(device), symmetries=8 if tta else 1, threshold=threshold, given=given
+            model,
+            device=resolve_device(device),
+            symmetries=8 if tta else 1,
+            threshold=threshold,
+            given=given,
+            translation=translate,
         )
     output.mkdir(parents=True, exist_ok=True)
     writing = partial(_write, finder=finder, output=output)

@@ -1,6 +1,6 @@
 """Point defects as found in one image: where, of which kind, how sure; from the probabilities of a network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,13 @@ class Defects:
     def names(self) -> list[str]:
         """Kind of each defect by its name."""
         return [self.classes[number] for number in self.label]
+
+    def on_pixels(self, shape: tuple[int, int], pixel_size: tuple[float, float]) -> "Defects":
+        """Return them on other pixels, `shape` of them (y, x) over the same field, of a size in Å."""
+        y, x = (
+            (place + 0.5) * new / old - 0.5 for place, new, old in zip((self.y, self.x), shape, self.shape, strict=True)
+        )
+        return replace(self, y=y, x=x, pixel_size=pixel_size, shape=shape)
 
     def counts(self) -> dict[str, int]:
         """How many there are of each kind."""

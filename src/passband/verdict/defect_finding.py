@@ -1,11 +1,13 @@
 """Point defects of one micrograph after another by a network, and whether the network may be asked about it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from passband.description.defects import THRESHOLD, Defects, find_defects
 from passband.files.micrograph import Micrograph
+from passband.generation.translation import load_translation
 from passband.recipe import PassbandError
 from passband.segmentation.catalogue import DEFECTS, finds_defects, summaries_of
 from passband.segmentation.model import load_model
@@ -59,11 +61,14 @@ class DefectFinder:
         Of the probability of anything but the background.
     given
         What is known of the settings of the scans, by name, such as `dose` in e⁻/Å²: it informs the verdict.
+    translation
+        Folder of a translation with a way back, as `passband translate train --kind cyclegan` writes it: micrographs
+        are brought to the domain of its simulations first, and the verdict is on what the network then sees.
 
     Raises
     ------
     PassbandError
-        There is no such network, or it finds no defects.
+        There is no such network or translation, or the network finds no defects.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class DefectFinder:
         symmetries: int = 1,
         threshold: float = THRESHOLD,
         given: Mapping[str, float] | None = None,
+        translation: str | Path | None = None,
     ) -> None:
         self.model = load_model(DEFAULT_DEFECTS if model is None else model, device=device)
         if not finds_defects(self.model.card):
@@ -84,6 +90,7 @@ class DefectFinder:
             )
         self.symmetries, self.threshold, self.given = symmetries, threshold, given or {}
         self._assessor = Assessor(self.model, symmetries=symmetries) if self.model.card.calibration else None
+        self._translation = None if translation is None else load_translation(translation, device=device)
 
     def find(self, micrograph: Micrograph) -> DefectView:
         """Return the defects of a micrograph of known pixel size.
@@ -91,17 +98,20 @@ class DefectFinder:
         Raises
         ------
         PassbandError
-            The network cannot look at it.
+            The network cannot look at it, or the translation has no way back.
         """
-        card, pixel_size = self.model.card, micrograph.known_pixel_size
+        card, seen = self.model.card, self._seen(micrograph)
+        pixel_size = seen.known_pixel_size
         verdict = None
         if self._assessor is not None:
-            verdict = self._assessor.assess(micrograph, given=self.given, quick=True)
+            verdict = self._assessor.assess(seen, given=self.given, quick=True)
         found = verdict.segmentation if verdict is not None else None
         if found is None:
-            found = self.model.segment(micrograph.array, pixel_size, symmetries=self.symmetries)
+            found = self.model.segment(seen.array, pixel_size, symmetries=self.symmetries)
         assert found.probabilities is not None  # networks know them
         defects = find_defects(found.probabilities, found.classes, pixel_size, threshold=self.threshold)
+        height, width = micrograph.array.shape
+        defects = defects.on_pixels((height, width), micrograph.known_pixel_size)
         outcome = NOT_CALIBRATED if verdict is None else verdict.outcome
         reason = "" if verdict is None or outcome == FINE else verdict.reasons[0]
         said = [one.text for one in file_reasons(card, micrograph)]
@@ -110,6 +120,14 @@ class DefectFinder:
         if not len(defects):
             said.append(_NOTHING)
         return DefectView(defects, card.name, outcome, reason, () if verdict is None else verdict.flags, tuple(said))
+
+    def _seen(self, micrograph: Micrograph) -> Micrograph:
+        """Return what the network looks at: the micrograph, or its translation."""
+        if self._translation is None:
+            return micrograph
+        array = self._translation.apply(micrograph.array, micrograph.known_pixel_size, reverse=True)
+        side = self._translation.card.pixel_size
+        return replace(micrograph, array=array, pixel_size=(side, side))
 
 
 _NOTHING = (
