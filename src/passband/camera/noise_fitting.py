@@ -10,8 +10,16 @@ from scipy.ndimage import gaussian_filter
 
 from passband.camera.bootstrap import BootstrapInterval, Solve, ratio, solved
 from passband.camera.fitted_noise import Estimate, FittedNoise, KnownScan
+from passband.camera.lattice_fitting import lattice_estimates
 from passband.camera.noise import middle
-from passband.camera.scan_estimates import INDEPENDENT, LARGEST, SMALLEST, estimate_scan, noise_products, shift_products
+from passband.camera.scan_estimates import (
+    LARGEST,
+    SMALLEST,
+    estimate_scan,
+    jitter_variance,
+    noise_products,
+    shift_products,
+)
 from passband.camera.shot_noise import (
     COUNT,
     SQUARE,
@@ -99,6 +107,7 @@ def fit_noise(images: Sequence[ArrayLike], known: KnownScan | None = None) -> Fi
         "mean": float(np.mean([one.mean() for one in grey])),
         "row_jitter_px": _jitter(grey),
     }
+    found |= lattice_estimates(grey, known, found["row_jitter_px"].value or 0.0)
     slow, fast = ([rise_table(one) for one in images] for images in (grey, [one.T for one in grey]))
     found |= {
         "noise_correlation": _estimate(solved([_summed(noise_products(one)) for one in grey], SHARE)),
@@ -147,7 +156,7 @@ def _darkest(images: Sequence[FloatArray]) -> float:
 def _jitter(images: Sequence[FloatArray]) -> Estimate:
     tables = [_summed(shift_products(one)) for one in images]
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = solved(tables, lambda sums: SHARE(sums) / INDEPENDENT)
+        variance = solved(tables, jitter_variance)
         steep = solved(tables, lambda sums: sums[..., 1])
     if variance is None or steep is None or not steep.beyond():
         return Estimate(unit="px", note="nothing in the images is steep enough along the rows")

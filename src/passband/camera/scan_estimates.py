@@ -4,10 +4,15 @@ A row that is shifted by δ pixels against its neighbours differs from what they
 
     d[y] = I[y] − (4(I[y − 1] + I[y + 1]) − (I[y − 2] + I[y + 2]))/6,
 
-which leaves nothing of a cubic in y, and the derivatives g⁻ and g⁺ along the rows above and below, it is
-δ = Σ d·½(g⁻ + g⁺) / Σ g⁻·g⁺. On average noise adds nothing to these sums: that of different rows is independent, and a
-derivative is not correlated with the value at its place. The variance of δ is the product of what two halves of the row
-say of it, whose noise is independent too. What is left of d without δ is noise, which tells its correlation.
+which leaves nothing of a cubic in y, and the derivatives g along the row and g⁻ and g⁺ above and below, it is
+δ = Σ d·½(g⁻ + g⁺) / Σ g·½(g⁻ + g⁺). On average noise adds nothing to these sums: that of different rows is
+independent, and a derivative is not correlated with the value at its place. The variance of δ is the product of what
+two halves of the row say of it, whose noise is independent too. What is left of d without δ is noise, which tells its
+correlation.
+
+Shifts of the rows around count in d by how alike their derivatives are. With a correlation of q^(k²) at k rows, as of
+Gaussian columns, and t = Σ g⁻·g⁺ / Σ g·½(g⁻ + g⁺) = q³, the variance of δ is that of independent shifts times
+1 + 2·(4/6)²·(½(1 + q⁴)/q)² + 2·(1/6)²·(½(q + q⁹)/q)².
 """
 
 from dataclasses import dataclass
@@ -27,12 +32,13 @@ LARGEST = 1024  # pixels along each side that are looked at
 SMALLEST = 64
 WEIGHTS = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / 6.0  # of five rows in d
 _OVERLAP = np.correlate(WEIGHTS, WEIGHTS, "full")[len(WEIGHTS) - 1 :]  # of d at rows that are 0 to 4 apart
-#: Variance of δ over that of the shifts, where those of the rows are independent.
+#: Variance of δ over that of the shifts, where those of the rows are independent and their derivatives alike.
 INDEPENDENT = float(_OVERLAP[0])
 #: Standard error of a mean over rows in units of that of independent rows: products of δ are correlated by ρ².
 _DEPENDENT = sqrt(1.0 + 2.0 * float(np.sum(np.square(_OVERLAP[1:] / _OVERLAP[0]))))
 SURE = 2.0  # standard errors
 _STEEP = 0.2  # of the median of Σ g⁻·g⁺ over the rows: those of less say nothing of their own shift
+_LEAST_ALIKE = 0.3  # of t: of less alike rows this is taken
 _FARTHEST = 3.0  # pixels, up to which the shift of one row is believed
 
 
@@ -81,9 +87,10 @@ def estimate_scan(image: ArrayLike) -> ScanEstimate:
     rows, columns = _compared(grey), _compared(grey.T)
     variance, error = _shift_variance(rows)
     sure = variance > SURE * error
-    limit = sqrt((max(variance, 0.0) + SURE * error) / INDEPENDENT) if np.isfinite(error) else None
+    share = float(_independent(rows.around.sum(), rows.steepness.sum()))
+    limit = sqrt((max(variance, 0.0) + SURE * error) / share) if np.isfinite(error) else None
     return ScanEstimate(
-        jitter=sqrt(variance / INDEPENDENT) if sure else None,
+        jitter=sqrt(variance / share) if sure else None,
         jitter_limit=limit,
         along=_correlation(rows),
         across=_correlation(columns),
@@ -91,9 +98,25 @@ def estimate_scan(image: ArrayLike) -> ScanEstimate:
 
 
 def shift_products(image: FloatArray) -> FloatArray:
-    """Say of each row of an image (y, x) what it tells of δ², (rows, 2): its variance is the ratio of the sums."""
-    compared = _compared((image - image.mean()) / image.std())
-    return np.stack([compared.moved.prod(axis=1), compared.steepness.prod(axis=1)], axis=1)
+    """Say of each row of an image (y, x) what it tells of the jitter, (rows, 4), for `jitter_variance` of sums."""
+    rows = _compared((image - image.mean()) / image.std())
+    sums = (rows.moved.prod(axis=1), rows.steepness.prod(axis=1), rows.around, rows.steepness.sum(axis=1))
+    return np.stack(sums, axis=1)
+
+
+def jitter_variance(sums: FloatArray) -> FloatArray:
+    """Variance of the shifts that rows do not share, pixels², of sums (..., 4) of `shift_products`."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(sums[..., 0] / sums[..., 1] / _independent(sums[..., 2], sums[..., 3]))
+
+
+def _independent(around: ArrayLike, steepness: ArrayLike) -> FloatArray:
+    """Variance of δ over that of independent shifts, from Σ g⁻·g⁺ and Σ g·½(g⁻ + g⁺)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.nan_to_num(np.divide(around, steepness), nan=1.0)
+    q = np.clip(t, _LEAST_ALIKE, 1.0) ** (1.0 / 3.0)
+    next_to, beyond = 0.5 * (1.0 + q**4) / q, 0.5 * (1.0 + q**8)
+    return np.asarray(1.0 + 2.0 * np.square(WEIGHTS[1] * next_to) + 2.0 * np.square(WEIGHTS[0] * beyond))
 
 
 def noise_products(image: FloatArray) -> FloatArray:
@@ -102,12 +125,16 @@ def noise_products(image: FloatArray) -> FloatArray:
 
 
 class _Compared(NamedTuple):
-    """Rows against their neighbours: d and ½(g⁻ + g⁺), (rows, columns), and both sums over both halves, (rows, 2)."""
+    """Rows against their neighbours.
+
+    d and ½(g⁻ + g⁺), (rows, columns); both sums over both halves, (rows, 2); and Σ g⁻·g⁺, (rows,).
+    """
 
     difference: FloatArray
     derivative: FloatArray
     moved: FloatArray
     steepness: FloatArray
+    around: FloatArray
 
 
 def _compared(image: FloatArray) -> _Compared:
@@ -116,7 +143,8 @@ def _compared(image: FloatArray) -> _Compared:
     slope = (8.0 * (image[:, 3:-1] - image[:, 1:-3]) - (image[:, 4:] - image[:, :-4])) / 12.0
     above, below = slope[1:-3], slope[3:-1]
     derivative = 0.5 * (above + below)
-    return _Compared(difference, derivative, _halves(difference * derivative), _halves(above * below))
+    moved, steepness = (_halves(one * derivative) for one in (difference, slope[2:-2]))
+    return _Compared(difference, derivative, moved, steepness, _halves(above * below).sum(axis=1))
 
 
 def _halves(values: FloatArray) -> FloatArray:
