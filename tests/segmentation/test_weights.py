@@ -14,7 +14,8 @@ from torch import nn
 
 from passband.segmentation.card import ModelCard, read_card
 from passband.segmentation.model import load_model, save_model
-from passband.segmentation.weights import ModelError
+from passband.segmentation.unet import UNetRecipe
+from passband.segmentation.weights import ModelError, read_weights
 
 
 def test_pickles_are_refused_unopened(saved):
@@ -29,6 +30,19 @@ def test_pickles_are_refused_unopened(saved):
     torch.save({"a": torch.zeros(1)}, target)
     with pytest.raises(ModelError, match=r"is a pickle or torch\.save"):
         load_model(saved)
+
+
+def test_header_of_128_bytes_is_no_pickle(tmp_path):
+    for name in ("n" * length for length in range(1, 200)):
+        content = save({name: torch.zeros(2, 3)})
+        if content[:1] == b"\x80":
+            (tmp_path / "weights.safetensors").write_bytes(content)
+            with pytest.raises(ModelError, match="does not fit the architecture"):  # it was read
+                read_weights(
+                    tmp_path / "weights.safetensors", UNetRecipe.preset("tiny"), hashlib.sha256(content).hexdigest()
+                )
+            return
+    pytest.fail("no name gives such a header")
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff" * 64])

@@ -68,7 +68,7 @@ def read_weights(path: Path, architecture: Buildable, sha256: str) -> dict[str, 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Shape of each tensor, from the header alone."""
     head = read_beginning(path, 8 + _LONGEST_HEADER)
-    if head[:2] == b"PK" or head[:1] == b"\x80":
+    if head[:2] == b"PK" or (head[:1] == b"\x80" and head[8:9] != b"{"):  # a header may be 128 or 640 bytes long
         raise DocumentError("is a pickle or torch.save file, which can run code; convert the weights to safetensors")
     (length,) = struct.unpack("<Q", head[:8]) if len(head) >= 8 else (0,)
     if not 2 <= length <= min(_LONGEST_HEADER, len(head) - 8):
