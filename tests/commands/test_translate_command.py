@@ -87,8 +87,8 @@ def test_noise_differs_from_image_to_image_and_comes_from_the_seed(run: Run, set
         ("simulated", "empty", (), "empty holds no micrograph"),
         ("simulated", "nothing", (), "nothing"),
         ("simulated", "simulated", (), "all 2 simulated images are among the real ones"),
-        ("simulated", "real", ("--size", "44"), "fits in none of the 2 real images"),
-        ("simulated", "real", ("--size", "33"), "size=33 is no multiple of 4; use 32"),
+        ("simulated", "real", ("--size", "48"), "fits in none of the 2 real images"),
+        ("simulated", "real", ("--size", "33"), "size=33 is no multiple of 16; use 32"),
         ("simulated", "real", ("--steps", "2", "--epochs", "3"), "less than a step each"),
     ],
 )

@@ -20,17 +20,19 @@ class CycleGAN(Recipe):
     Attributes
     ----------
     cycle_weight
-        Weight of the mean absolute difference between an image and itself after there and back.
+        Weight of the mean absolute difference between an image and itself after there and back; 10 in the papers, whose
+        generators begin with nothing. One that adds to its input begins where this loss is least, and with so much
+        weight stays there.
     identity_weight
-        Weight of that between an image of the goal's domain and what the generator makes of it: it keeps grey values
-        and the sign of the contrast.
+        Weight of that between an image of the goal's domain and what the generator makes of it, which keeps grey values
+        and the sign of the contrast; half of the former as in the papers.
     replay
         Generated images that discriminators are shown again.
     """
 
     kind: Literal["cyclegan"] = "cyclegan"
-    cycle_weight: float = Field(default=10.0, ge=0.0)
-    identity_weight: float = Field(default=5.0, ge=0.0)
+    cycle_weight: float = Field(default=2.0, ge=0.0)
+    identity_weight: float = Field(default=1.0, ge=0.0)
     replay: int = Field(default=50, ge=0, le=10_000)
 
 
@@ -88,7 +90,7 @@ class TranslationRecipe(Recipe):
     """
 
     method: Method = CycleGAN()
-    generator: AnyTranslator = ResNetTranslator(width=16, blocks=4)
+    generator: AnyTranslator = UNetTranslator(width=16, depth=4)
     discriminator: PatchDiscriminator = PatchDiscriminator(width=16)
     spectrum: bool = True
     size: int = Field(default=64, ge=16, le=1024)

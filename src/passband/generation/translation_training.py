@@ -19,7 +19,7 @@ from passband.generation.translation import DomainCard, Translation, Translation
 from passband.generation.translation_domains import Given, ReadyDomains, ready_domains
 from passband.generation.translation_recipe import Contrastive, CycleGAN, TranslationRecipe
 from passband.generation.translation_validation import Score
-from passband.generation.translator_resnet import ResNetTranslator
+from passband.generation.translator_unet import UNetTranslator
 from passband.recipe import PassbandError
 from passband.training import FitOptions, TrainingProgress, TrainingRecipe, fit
 
@@ -79,7 +79,7 @@ def default_recipe(
     method = CycleGAN() if kind == "cyclegan" else Contrastive()
     default = TranslationRecipe(method=method, spectrum=spectrum, alarms=AlarmLimits(action=on_alarm))
     if on_gpu:
-        networks = {"generator": ResNetTranslator(), "discriminator": PatchDiscriminator(), "size": 256}
+        networks = {"generator": UNetTranslator(depth=6), "discriminator": PatchDiscriminator(), "size": 256}
         default = default.model_copy(update=networks)
     if size is not None and size % default.generator.stride:
         near = max(1, round(size / default.generator.stride)) * default.generator.stride

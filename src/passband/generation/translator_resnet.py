@@ -100,7 +100,7 @@ class ResNetTranslation(Translator):
         maps = [images]
         x = F.relu(self.stem(images))  # (n, width, y, x)
         for convolution in self.down:
-            x = halve(F.relu(convolution(x)))
+            x = F.relu(convolution(halve(x)))
             maps.append(x)
         for number, block in enumerate(self.blocks, start=1):
             x = block(x)
