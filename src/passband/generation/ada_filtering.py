@@ -5,14 +5,15 @@ from math import log
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from passband.generation.ada_blitting import chosen
-from passband.generation.resampling import mirrored
+from passband.generation.resampling import along_axes
 
 GAIN = log(2.0)  # standard deviation of the logarithm of a band's gain
 POWER = (10.0 / 13.0, 1.0 / 13.0, 1.0 / 13.0, 1.0 / 13.0)  # of natural images in the bands, from low to high
+HALF_BAND = np.array([-1.0, 0.0, 9.0, 16.0, 9.0, 0.0, -1.0]) / 32.0  # half at half of the Nyquist frequency
 NOISE = 0.1
 HOLE = 0.5  # of a side
 
@@ -21,8 +22,8 @@ def filter_bands(images: Tensor, p: float, generator: torch.Generator) -> Tensor
     """Change the gain of four bands of images (n, 1, h, w), each with probability p, at the same expected power.
 
     The bands end at 1/8, 1/4, 1/2 and all of the Nyquist frequency and sum to the identity; here they are differences
-    of the spline (1, 4, 6, 4, 1) / 16 with holes, where the paper has the wavelet sym2. Gains are log-normal with
-    deviation ln 2; filters run along both axes, borders mirrored.
+    of low-pass filters, (−1, 0, 9, 16, 9, 0, −1) / 32 spread, where the paper has the wavelet sym2. Gains are
+    log-normal with deviation ln 2; filters run along both axes, borders mirrored.
     """
     count, device = len(images), generator.device
     gains, power = torch.ones(count, 4, device=device), torch.tensor(POWER, device=device)
@@ -34,27 +35,32 @@ def filter_bands(images: Tensor, p: float, generator: torch.Generator) -> Tensor
         one = one * torch.rsqrt((one.square() * power).sum(1, keepdim=True))
         gains = torch.where(present[:, None], gains * one, gains)
         changed = changed | present
-    bands = torch.tensor(_bands(), device=device, dtype=images.dtype)
-    kernels = (gains.to(images.dtype) @ bands)[:, None]  # (n, 1, taps)
-    half = kernels.shape[-1] // 2
-    rows = mirrored(images, half).transpose(0, 1)  # (1, n, h, w): each with its own filter
-    filtered = F.conv2d(rows, kernels[:, :, :, None], groups=count)
-    filtered = F.conv2d(filtered, kernels[:, :, None, :], groups=count).transpose(0, 1)
-    return torch.where(changed[:, None, None, None], filtered, images)
+    bands = torch.from_numpy(_matrices(images.shape[-1])).to(images)
+    filters = torch.einsum("nb,bij->nij", gains.to(images.dtype), bands)[:, None]
+    return torch.where(changed[:, None, None, None], along_axes(images, filters), images)
 
 
 @cache
-def _bands() -> tuple[tuple[float, ...], ...]:
-    """Return the filters of the four bands from low to high, whose sum is one tap of 1."""
+def _matrices(side: int) -> NDArray[np.float32]:
+    """Return the filters of the bands from low to high along an axis, (4, side, side); their sum is the identity."""
+    found = np.zeros((4, side, side))
+    middle = len(_bands()[0]) // 2
+    for pixel in range(side):
+        for number, tap in enumerate(zip(*_bands(), strict=True)):
+            place = (pixel + number - middle) % (2 * side)  # mirrored at the outer edge of the last pixel
+            found[:, pixel, min(place, 2 * side - 1 - place)] += tap
+    return found.astype(np.float32)
+
+
+def _bands() -> list[NDArray[np.float64]]:
+    """Return the taps of the four bands from low to high, whose sum is one tap of 1."""
     lows = [np.ones(1)]
     for number in range(3):
-        spline = np.zeros(4 * 2**number + 1)
-        spline[:: 2**number] = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
-        lows.append(np.convolve(lows[-1], spline))
-    longest = len(lows[-1])
-    lows = [np.pad(one, (longest - len(one)) // 2) for one in lows]
-    bands = [lows[3], lows[2] - lows[3], lows[1] - lows[2], lows[0] - lows[1]]
-    return tuple(tuple(band.tolist()) for band in bands)
+        spread = np.zeros(6 * 2**number + 1)
+        spread[:: 2**number] = HALF_BAND
+        lows.append(np.convolve(lows[-1], spread))
+    whole, finer, middle, coarse = (np.pad(one, (len(lows[-1]) - len(one)) // 2) for one in lows)
+    return [coarse, middle - coarse, finer - middle, whole - finer]
 
 
 def noise(images: Tensor, p: float, generator: torch.Generator) -> Tensor:

@@ -3,13 +3,16 @@
 from functools import cache
 from math import log, pi
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from passband.generation.ada_blitting import chosen
-from passband.generation.resampling import mirrored
+from passband.generation.resampling import along_axes
 
+Matrix = NDArray[np.float32]
 SCALE = 0.2 * log(2.0)  # standard deviation of the logarithm
 SHIFT = 0.125  # standard deviation, of a side
 HALF = 6  # taps on either side of the filter for twice and half the pixels
@@ -66,33 +69,37 @@ def resampled(images: Tensor, maps: Tensor) -> Tensor:
     what is drawn smaller from aliasing. (The paper takes the wavelet sym6; this is a sinc under a Kaiser window.)
     """
     side = images.shape[-1]
-    fine = _filtered(_between_zeros(mirrored(images, HALF)), 2.0)[..., HALF + 1 : -HALF, HALF + 1 : -HALF]
-    wide = 2 * side + 2 * (HALF - 1)  # room for the last filter
-    places = (torch.arange(wide, device=images.device) - (HALF - 1) + 0.5) / side - 1.0
+    up, down = (torch.from_numpy(one).to(images) for one in _matrices(side))
+    places = (torch.arange(down.shape[1], device=images.device) - (HALF - 1) + 0.5) / side - 1.0
     y, x = torch.meshgrid(places, places, indexing="ij")
-    grid = torch.stack([x, y, torch.ones_like(x)], dim=-1).to(images.dtype) @ maps[:, None].transpose(-1, -2)
-    seen = F.grid_sample(fine, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    return _filtered(seen, 1.0)[..., ::2, ::2]
+    grid = torch.stack([x, y, torch.ones_like(x)], dim=-1).to(images.dtype).reshape(1, -1, 3) @ maps.mT
+    grid = grid.reshape(len(images), *x.shape, 2)
+    seen = F.grid_sample(along_axes(images, up), grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return along_axes(seen, down)
 
 
 @cache
-def _taps() -> tuple[float, ...]:
+def _matrices(side: int) -> tuple[Matrix, Matrix]:
+    """Return what takes pixels along an axis to twice as many, (2 side, side), and those with 5 more at both ends back.
+
+    Matrices, for on a CPU the gradient of a convolution of one channel takes ten times as long.
+    """
+    taps = _taps()
+    up, down = np.zeros((2 * side, side)), np.zeros((side, 2 * side + 2 * (HALF - 1)))
+    for fine in range(2 * side):
+        for pixel in range(-HALF, side + HALF):
+            if (
+                0 <= (tap := 2 * pixel + HALF - fine) < 2 * HALF
+            ):  # from the middle of a fine pixel to that of a coarse one
+                mirrored = -1 - pixel if pixel < 0 else min(pixel, 2 * side - 1 - pixel)
+                up[fine, mirrored] += 2.0 * taps[tap]
+    for pixel in range(side):
+        down[pixel, 2 * pixel : 2 * pixel + 2 * HALF] = taps
+    return up.astype(np.float32), down.astype(np.float32)
+
+
+def _taps() -> NDArray[np.float64]:
     """Low-pass filter at half the band, 12 taps of sum 1, symmetric: a sinc under a Kaiser window."""
-    places = torch.arange(2 * HALF, dtype=torch.float64) - HALF + 0.5
-    window = torch.kaiser_window(2 * HALF, periodic=False, beta=6.0, dtype=torch.float64)
-    taps = torch.sinc(places / 2.0) * window
-    return tuple((taps / taps.sum()).tolist())
-
-
-def _filtered(images: Tensor, gain: float) -> Tensor:
-    """Return images (n, 1, h, w) under the low-pass filter along each axis, 11 pixels smaller."""
-    taps = gain * torch.tensor(_taps(), device=images.device, dtype=images.dtype)
-    return F.conv2d(F.conv2d(images, taps.reshape(1, 1, -1, 1)), taps.reshape(1, 1, 1, -1))
-
-
-def _between_zeros(images: Tensor) -> Tensor:
-    """Return images (n, 1, 2h, 2w) with a zero before each pixel, along both axes."""
-    count, _, height, width = images.shape
-    spread = images.new_zeros(count, 1, height, 2, width, 2)
-    spread[:, :, :, 1, :, 1] = images
-    return spread.reshape(count, 1, 2 * height, 2 * width)
+    places = np.arange(2 * HALF) - HALF + 0.5
+    taps = np.sinc(places / 2.0) * np.kaiser(2 * HALF, 6.0)
+    return np.asarray(taps / taps.sum())

@@ -36,13 +36,9 @@ def with_borders(images: Tensor, width: int) -> Tensor:
     return images
 
 
-def mirrored(images: Tensor, width: int) -> Tensor:
-    """Continue images (…, h, w) as in a mirror at the outer edge of their last pixels."""
-    for axis in (-1, -2):
-        length = images.shape[axis]
-        first, last = images.narrow(axis, 0, width), images.narrow(axis, length - width, width)
-        images = torch.cat([first.flip(axis), images, last.flip(axis)], dim=axis)
-    return images
+def along_axes(images: Tensor, matrix: Tensor) -> Tensor:
+    """Return images (n, 1, h, w) under a linear map (m, side), or one each (n, 1, m, side), along both axes."""
+    return matrix @ images @ matrix.mT
 
 
 def _kernel(images: Tensor, gain: float) -> Tensor:
