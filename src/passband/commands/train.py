@@ -44,7 +44,8 @@ Store = Annotated[
 passband train demo -o out/run
 passband train cdse --store cdse_store -o cdse_run --device cuda --workers 8
 passband train au_hrtem -o au_run --set training.epochs=5 --set network=tiny
-passband train wse2_defects --images translated --labels simulated -o session      (images that are there, their masks)
+passband train wse2_defects --like session/ -o today           (scanned as these images were: noise, jitter, source)
+passband train wse2_defects --images translated --labels simulated -o session      (images and masks that are there)
 """,
 )
 def train(
@@ -56,6 +57,14 @@ def train(
     ] = None,
     labels: Annotated[
         Path | None, typer.Option("--labels", metavar="DIR", help="Their masks: PNG or TIFF, 0 is background.")
+    ] = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--like",
+            metavar="SCAN",
+            help="Scans of a session, folders, or the JSON of translate fit-noise: simulate noise and scan so.",
+        ),
     ] = None,
     pixel_size: PixelSize = None,
     overrides: Overrides = None,
@@ -71,23 +80,30 @@ def train(
     micrographs. The same command continues a stopped run. A named condition that was added since is measured, and
     nothing is trained for it; another training's folder is refused.
 
-    With --images and --labels the network of the plan is trained on crops of images that are there, such as simulated
-    ones that were translated to look like a microscope's own, or ones that were labelled by hand.
+    With --like the scan and the noise of the plan are those that are fitted to real images: the network of a new
+    session. With --images and --labels the network of the plan is trained on crops of images that are there, such as
+    simulated ones that were translated to look like a microscope's own, or ones that were labelled by hand.
     """
     from passband.experiment.plan import load_plan
 
     if (images is None) != (labels is None) or (images is not None and store is not None):
         raise PassbandError("--images and --labels belong together, and without --store: micrographs and their masks")
-    if images is None and pixel_size is not None:
-        raise PassbandError("--pixel-size is of --images; a plan says its own, change it with --set imaging.pixel_size")
+    if images is not None and like:
+        raise PassbandError("--like is of simulated images, and --images are there already; leave one of them out")
+    if images is None and not like and pixel_size is not None:
+        raise PassbandError(
+            "--pixel-size is of --images or --like; change that of a plan with --set imaging.pixel_size"
+        )
     recipe = load_plan(plan, overrides or (), seed=seed)
     where = resolve_device(device)
     with ProgressBars(quiet=quiet) as bars:
+        size = parse_pixel_size(pixel_size)
         if images is not None and labels is not None:
-            size = parse_pixel_size(pixel_size)
             result = _on_images(recipe, output, LabelledFolders(images, labels, size), device=where, bars=bars)
         else:
-            result = _on_plan(recipe, store or output / "store", output, device=where, workers=workers, bars=bars)
+            place = store or output / "store"
+            recipe = _simulated(recipe, place, Session(like or [], size), device=where, workers=workers, bars=bars)
+            result = _on_plan(recipe, place, output, device=where, workers=workers, bars=bars)
     if as_json:
         typer.echo(json_text({"model": str(result.model), "epochs": result.epochs, "seconds": result.seconds}))
     elif not quiet:
@@ -102,21 +118,45 @@ class LabelledFolders(NamedTuple):
     pixel_size: float | None
 
 
-def _on_plan(
-    recipe: "Plan", place: Path, output: Path, *, device: str, workers: int, bars: ProgressBars
-) -> "TrainedStudy":
-    """Simulate the store of a plan where it is not there, and train on it."""
+class Session(NamedTuple):
+    """Scans of a session, or what was fitted to them; and their pixel size in Å where files do not say it."""
+
+    scans: list[str]
+    pixel_size: float | None
+
+
+def _simulated(
+    recipe: "Plan", place: Path, session: Session, *, device: str, workers: int, bars: ProgressBars
+) -> "Plan":
+    """Simulate the store of a plan where it is not there; return the plan, as a session records it."""
     from passband.dataset.simulate import simulate
-    from passband.experiment import study
 
     short = simulation_shortage(recipe.simulation, place, workers=workers)
     for line in short + (training_shortage(recipe) if device == "cpu" else []):
         bars.warn(f"warning: {line}")
     with bars.bar("simulate", unit="structures") as bar:
         waves = simulate(recipe, place, workers=workers, device=device, progress=bar)
+    if not session.scans:
+        return recipe
+    from passband.dataset.beam_path import of_kind
+    from passband.dataset.scan_imaging import ScanImaging
+    from passband.experiment.session import session_imaging, session_noise
+
+    imaging = of_kind(recipe.imaging, ScanImaging)
+    noise = session_noise(session.scans, imaging, pixel_size=session.pixel_size)
+    fitted = session_imaging(imaging, noise, waves, seed=recipe.simulation.seed)
+    return recipe.model_copy(update={"imaging": fitted})
+
+
+def _on_plan(
+    recipe: "Plan", place: Path, output: Path, *, device: str, workers: int, bars: ProgressBars
+) -> "TrainedStudy":
+    """Train on the store of a plan."""
+    from passband.experiment import study
+
     with bars.bar("train", unit="steps") as bar:
         imaging = workers if device != "cpu" and workers > 1 else 0  # beside a CPU they would only take turns
-        return study.train(recipe, waves, output, device=device, imaging_workers=imaging, progress=bar)
+        return study.train(recipe, place, output, device=device, imaging_workers=imaging, progress=bar)
 
 
 def _on_images(
