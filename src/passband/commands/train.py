@@ -102,7 +102,7 @@ def train(
             result = _on_images(recipe, output, LabelledFolders(images, labels, size), device=where, bars=bars)
         else:
             place = store or output / "store"
-            recipe = _simulated(recipe, place, Session(like or [], size), device=where, workers=workers, bars=bars)
+            recipe = _simulated(recipe, place, RealScans(like or [], size), device=where, workers=workers, bars=bars)
             result = _on_plan(recipe, place, output, device=where, workers=workers, bars=bars)
     if as_json:
         typer.echo(json_text({"model": str(result.model), "epochs": result.epochs, "seconds": result.seconds}))
@@ -118,7 +118,7 @@ class LabelledFolders(NamedTuple):
     pixel_size: float | None
 
 
-class Session(NamedTuple):
+class RealScans(NamedTuple):
     """Scans of a session, or what was fitted to them; and their pixel size in Å where files do not say it."""
 
     scans: list[str]
@@ -126,7 +126,7 @@ class Session(NamedTuple):
 
 
 def _simulated(
-    recipe: "Plan", place: Path, session: Session, *, device: str, workers: int, bars: ProgressBars
+    recipe: "Plan", place: Path, session: RealScans, *, device: str, workers: int, bars: ProgressBars
 ) -> "Plan":
     """Simulate the store of a plan where it is not there; return the plan, as a session records it."""
     from passband.dataset.simulate import simulate
