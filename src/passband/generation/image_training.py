@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from math import ceil
 from pathlib import Path
 
 import torch
@@ -27,7 +26,7 @@ class ImageTraining(Recipe, ABC):
     network
         Recipe of the networks, the size of images in it.
     kimg
-        Length, thousands of real images shown; more may be given later to go on.
+        Length, thousands of real images shown, to the nearest checkpoint; more may be given later to go on.
     batch_size
         Images of a step.
     learning_rate
@@ -56,7 +55,7 @@ class ImageTraining(Recipe, ABC):
         """Return the protocol of the loop; an epoch is `every_kimg`."""
         steps = max(1, round(1000.0 * self.every_kimg / self.batch_size))
         return TrainingRecipe(
-            epochs=ceil(1000.0 * self.kimg / self.batch_size / steps),
+            epochs=max(1, round(1000.0 * self.kimg / self.batch_size / steps)),
             steps_per_epoch=steps,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
