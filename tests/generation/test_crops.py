@@ -34,16 +34,15 @@ def test_any_size_and_bit_depth_become_crops_of_one_size(tmp_path: Path) -> None
     assert found.corner[:6].tolist() == [[y, x] for y in (0, 13) for x in (0, 19, 38)]
     for number in range(3):
         here = found.images[found.micrograph == number]
-        assert (here.min(), here.max()) == (-1.0, 1.0)
+        assert np.quantile(here[:, :32], (0.001, 0.999)) == pytest.approx((-0.8, 0.8), abs=0.05)
     assert found.pixel_size is None
 
 
 def test_values_go_back_to_the_units_of_the_file(tmp_path: Path) -> None:
     image = noise((32, 64)).astype(np.float32)
     found = read(write(tmp_path / "a.tif", image), write(tmp_path / "b.tif", image))
-    inside = np.abs(found.images[0]) < 1.0
-    again = found.images[0] * found.gain + found.offset
-    np.testing.assert_allclose(again[inside], image[:, :32][inside], atol=1e-3)
+    np.testing.assert_allclose(found.in_units()[0], image[:, :32], atol=1e-3)
+    np.testing.assert_allclose(found.scaled(found.in_units()), found.images, atol=1e-5)
     assert found.pixel_size == 2.0
 
 
@@ -96,7 +95,8 @@ def test_bright_points_on_an_even_ground_vary(tmp_path: Path) -> None:
     image[20, 20] = 5.0  # 0.02 % of the pixels
     tifffile.imwrite(tmp_path / "a.tif", (image * 40).astype(np.uint8))
     found = read_crops([str(write(tmp_path / "b.tif", image + noise((64, 64), 1)))], size=32)
-    assert found.images.max() == 1.0
+    assert found.images.max() > 0.5
+    assert np.isfinite(found.images).all()
 
 
 def test_one_crop_is_too_few_and_two_are_enough(tmp_path: Path) -> None:

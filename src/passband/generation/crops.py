@@ -1,6 +1,5 @@
 """Crops of one size for a generator to learn from, out of a folder of micrographs of any size, format and bit depth."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +10,12 @@ from numpy.typing import NDArray
 from passband.files.grey import data_bar_rows
 from passband.files.listing import find_images
 from passband.files.reading import open_micrograph
+from passband.generation.domain import REACH, Levels
 from passband.patches.resampling import resample_to_pixel
 from passband.recipe import PassbandError
 
 Images = NDArray[np.float32]
-QUANTILES = (0.001, 0.999)  # of the values of a micrograph: they become −1 and 1
-NORMALISATION = "0.1 % and 99.9 % of the values of each micrograph become -1 and 1; what is beyond is clipped"
+NORMALISATION = f"of each micrograph, the quantiles of 0.1 % and 99.9 % become -{REACH:g} and {REACH:g}"
 ALIKE = 0.01  # pixel sizes that differ by less are one
 COARSEST = 2.0  # times the finest pixel size: what is coarser is refused rather than blurring all others
 
@@ -28,7 +27,7 @@ class TrainingCrops:
     Attributes
     ----------
     images
-        (n, size, size), −1 to 1; see `NORMALISATION`.
+        (n, size, size), about −1 to 1; see `NORMALISATION`.
     micrograph
         (n,) which file of `paths` each is of.
     corner
@@ -52,10 +51,13 @@ class TrainingCrops:
     gain: float = 1.0
     notes: tuple[str, ...] = field(default=())
 
-    @property
-    def identity(self) -> str:
-        """16 hexadecimal digits that other crops do not have."""
-        return hashlib.sha256(np.ascontiguousarray(self.images).tobytes()).hexdigest()[:16]
+    def in_units(self) -> Images:
+        """Return the crops in the units of the middle micrograph, each with the contrast of the others."""
+        return self.images * np.float32(self.gain) + np.float32(self.offset)
+
+    def scaled(self, images: Images) -> Images:
+        """Return images in these units on the scale of the crops."""
+        return (images - np.float32(self.offset)) / np.float32(self.gain)
 
 
 @dataclass(frozen=True)
@@ -104,14 +106,14 @@ def read_crops(files: Sequence[str], *, size: int = 64, pixel_size: float | None
                 f"{one.path} is {columns} × {rows} pixels, smaller than a crop of {size}; use a smaller --size, "
                 "or leave it out"
             )
-        scaled, offset, gain = _normalised(array, one.path)
+        levels = _levels(array, one.path)
         corners = [(y, x) for y in _starts(array.shape[0], size) for x in _starts(array.shape[1], size)]
-        parts.append((number, scaled, corners, offset, gain))
-    places = [(number, *corner) for number, _, corners, *_ in parts for corner in corners]
+        parts.append((number, levels.scaled(array), corners, levels))
+    places = [(number, *corner) for number, _, corners, _ in parts for corner in corners]
     if len(places) < 2:
         raise PassbandError(f"{read[0].path} gives one crop of {size} pixels, too few to learn from; give more files")
-    images = np.stack([scaled[y : y + size, x : x + size] for _, scaled, corners, *_ in parts for y, x in corners])
-    offset, gain = (float(np.median([part[place] for part in parts])) for place in (3, 4))
+    images = np.stack([scaled[y : y + size, x : x + size] for _, scaled, corners, _ in parts for y, x in corners])
+    offset, gain = np.median([(levels.offset, levels.gain) for *_, levels in parts], axis=0).tolist()
     table = np.asarray(places, dtype=np.int64)
     return TrainingCrops(
         images, table[:, 0], table[:, 1:], tuple(one.path for one in read), common, offset, gain, tuple(notes)
@@ -148,15 +150,11 @@ def _common_pixel_size(read: Sequence[_Read]) -> float | None:
     return coarsest[0]
 
 
-def _normalised(array: Images, path: Path) -> tuple[Images, float, float]:
-    """Values of −1 to 1, and the offset and gain that take them back."""
-    low, high = map(float, np.quantile(array.astype(np.float64), QUANTILES))
-    if high - low <= 1e-6 * max(abs(low), abs(high)):
-        low, high = float(array.min()), float(array.max())  # a few bright points on an even ground
+def _levels(array: Images, path: Path) -> Levels:
+    low, high = float(array.min()), float(array.max())
     if high - low <= 1e-6 * max(abs(low), abs(high)):
         raise PassbandError(f"{path} has the value {low:g} everywhere; leave it out")
-    offset, gain = 0.5 * (low + high), 0.5 * (high - low)
-    return np.clip((array - np.float32(offset)) / np.float32(gain), -1.0, 1.0), offset, gain
+    return Levels.of(array)
 
 
 def _starts(length: int, size: int) -> list[int]:
