@@ -71,8 +71,8 @@ PUBLIC = "import passband; assert all(getattr(passband, name) for name in passba
 READ_CIF = "from passband.specimen.crystal import read_cif, unit_cell; assert len(unit_cell(read_cif('si.cif'))) == 8"
 SET = " ".join(f"--set {key}={value}" for key, value in MICRO.items())
 SUBCOMMANDS = (
-    "advise calibrate campaign cite classify demo evaluate fit information inspect segment simulate train trust "
-    "weights zeroshot"
+    "advise calibrate campaign cite classify demo evaluate fit information inspect realism segment simulate train "
+    "trust weights zeroshot"
 )
 # command, and the files that it has to leave
 STEPS: list[tuple[str, list[str]]] = [

@@ -1,7 +1,7 @@
 """A movie: the images of a stack or of a folder one after the other, each read when it is asked for."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -75,11 +75,26 @@ def open_movie(path: Path, *, pixel_size: float | None = None) -> Movie:
     return Movie(path, tuple(frames), _identity(files, pixel_size))
 
 
-def _frames(path: Path, pixel_size: float | None) -> tuple[Frame, ...]:
+def list_frames(arguments: Sequence[str], *, pixel_size: float | None = None) -> list[Frame]:
+    """Images of paths, folders and patterns, every one of a stack for itself; no pixel is read, or size of one asked.
+
+    What is wrong with one of several files is raised when it is read.
+
+    Raises
+    ------
+    PassbandError
+        A folder holds no micrograph or a pattern matches nothing.
+    """
+    files = find_images(arguments)
+    return [frame for file in files for frame in _frames_or_fault(file, pixel_size, need_pixel_size=False)]
+
+
+def _frames(path: Path, pixel_size: float | None, *, need_pixel_size: bool = True) -> tuple[Frame, ...]:
     source, content = open_file(path, MAX_BYTES)
     if content.frames == 1 or content.frame_names or is_result(path):
-        return (Frame(path, partial(open_micrograph, path, pixel_size=pixel_size)),)
-    if pixel_size is None and content.pixel_size is None:
+        whole = partial(open_micrograph, path, pixel_size=pixel_size, need_pixel_size=need_pixel_size)
+        return (Frame(path, whole),)
+    if need_pixel_size and pixel_size is None and content.pixel_size is None:
         raise source.error(NO_PIXEL_SIZE)
     return tuple(
         Frame(path, partial(read_frame, source, content, number, pixel_size=pixel_size), number)
@@ -87,9 +102,9 @@ def _frames(path: Path, pixel_size: float | None) -> tuple[Frame, ...]:
     )
 
 
-def _frames_or_fault(path: Path, pixel_size: float | None) -> tuple[Frame, ...]:
+def _frames_or_fault(path: Path, pixel_size: float | None, *, need_pixel_size: bool = True) -> tuple[Frame, ...]:
     try:
-        return _frames(path, pixel_size)
+        return _frames(path, pixel_size, need_pixel_size=need_pixel_size)
     except FormatError:  # raised again when the frame is read
         return (Frame(path, partial(open_micrograph, path, pixel_size=pixel_size)),)
 

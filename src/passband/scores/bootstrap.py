@@ -51,4 +51,4 @@ def interval(value: float, resampled: Array, images: int, *, least: float = -np.
     """
     spread = float(resampled.std(ddof=1)) * np.sqrt(images / (images - 1.0))
     half = float(student.ppf(0.5 * (1.0 + LEVEL), images - 1)) * spread
-    return max(least, value - half), min(most, value + half)
+    return float(max(least, value - half)), float(min(most, value + half))

@@ -64,8 +64,8 @@ def every_image(
     with bars.bar(task, unit="images") as bar:
         for number, (path, stem) in enumerate(stems.items()):
             bar(number, len(stems), note=path.name)
-            opened = _tried(partial(opening, path), path, outcome.failed)
-            row = None if opened is None else _tried(partial(writing, opened, path, stem), path, outcome.failed)
+            opened = tried(partial(opening, path), path, outcome.failed)
+            row = None if opened is None else tried(partial(writing, opened, path, stem), path, outcome.failed)
             if row is None:
                 continue
             outcome.failed.extend(row.pop("failed", ()))
@@ -77,7 +77,7 @@ def every_image(
     return outcome
 
 
-def _tried(call: Callable[[], Result], path: Path, failed: list[dict[str, str]]) -> Result | None:
+def tried(call: Callable[[], Result], path: Path, failed: list[dict[str, str]]) -> Result | None:
     """Return what a call returns; what is wrong with the file is noted instead of ending the command."""
     try:
         return call()
