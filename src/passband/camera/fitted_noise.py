@@ -11,6 +11,7 @@ from typing import Self
 
 from pydantic import Field, ValidationError, field_validator
 
+from passband.camera.bootstrap import BootstrapInterval
 from passband.documents import naming, parse_json, read_document
 from passband.recipe import PassbandError, Recipe
 from passband.validation import first_error
@@ -173,3 +174,10 @@ class FittedNoise(Recipe):
             value = getattr(self, name)
             if isinstance(value, Estimate):
                 yield name, value
+
+
+def estimate_of(found: BootstrapInterval | None, unit: str = "", note: str = "") -> Estimate:
+    """Estimate of a value with its interval; without one the images do not tell it."""
+    if found is None:
+        return Estimate(unit=unit, note=note or "the images do not tell it")
+    return Estimate(value=found.value, interval=(found.low, found.high), unit=unit, note=note)

@@ -24,6 +24,7 @@ OUTLYING = 5.0  # median absolute deviations from the median
 WIDTH = sqrt(8.0 * log(2.0))  # full width at half maximum over standard deviation
 #: Å²: by how much s² may be off whatever the dose: the width of what scatters, columns too weak to be seen.
 SYSTEMATIC = 0.02
+STRAIN = 1e-3  # of a lattice: how well it is known, whatever the dose
 NO_LATTICE = "no lattice of a few cells is seen in most of the images"
 NO_PROBE = "the probe is not known: give pixel size, energy and semi-angle (--pixel-size, --energy, --semi-angle)"
 NO_PIXEL = "the pixel size is not known: give it (--pixel-size)"
@@ -129,7 +130,12 @@ def _drift(
             estimates.append(Estimate(unit="px/row", note=NO_LATTICE))
         else:
             estimates.append(
-                Estimate(value=found.value, interval=(found.low, found.high), unit="px/row", note=CALIBRATION)
+                Estimate(
+                    value=found.value,
+                    interval=(found.low - STRAIN, found.high + STRAIN),
+                    unit="px/row",
+                    note=CALIBRATION,
+                )
             )
     return estimates[0], estimates[1]
 

@@ -26,7 +26,6 @@ from passband.recipe import PassbandError
 
 CURRENT = 1e-12  # A: the dwell time follows
 UNTOLD = 0.01  # of the variance of the noise that is counted where the gain is not told: the rest does not grow
-CORRELATED = 0.05  # of the noise from pixel to pixel: less is none
 
 
 class ExpectedSignal:
@@ -142,8 +141,8 @@ def _electrons(noise: FittedNoise, mean: float, shown: float) -> tuple[float, fl
 
 def _lasting(noise: FittedNoise, shot_variance: float, read_variance: float, dwell: float) -> float:
     """Time constant of read noise that makes all noise as correlated along the rows as it is seen, s."""
-    seen = noise.noise_correlation.value or 0.0
-    if seen < CORRELATED or read_variance <= 0.0:
+    seen = _beyond_doubt(noise.noise_correlation)
+    if seen <= 0.0 or read_variance <= 0.0:
         return 0.0
     kept = min(seen * (1.0 + shot_variance / read_variance), 0.95)
     return -dwell / log(kept)

@@ -119,11 +119,6 @@ def _independent(around: ArrayLike, steepness: ArrayLike) -> FloatArray:
     return np.asarray(1.0 + 2.0 * np.square(WEIGHTS[1] * next_to) + 2.0 * np.square(WEIGHTS[0] * beyond))
 
 
-def noise_products(image: FloatArray) -> FloatArray:
-    """Say of each row of an image (y, x) what it tells of its noise, (rows, 2): the ratio of the sums is `along`."""
-    return _noise_products(_compared((image - image.mean()) / image.std()))
-
-
 class _Compared(NamedTuple):
     """Rows against their neighbours.
 
@@ -165,14 +160,9 @@ def _shift_variance(rows: _Compared) -> tuple[float, float]:
 
 def _correlation(rows: _Compared) -> float:
     """Autocorrelation at one pixel of what the shifts of the rows do not explain."""
-    product, power = _noise_products(rows).sum(axis=0)
-    return float(product / power) if power > 0.0 else 0.0
-
-
-def _noise_products(rows: _Compared) -> FloatArray:
-    """Mean products of what the shifts do not explain, with the next pixel and with itself, (rows, 2)."""
     steepness = rows.steepness.sum(axis=1)
     steep = steepness > _STEEP * float(np.median(np.abs(steepness)))
     shift = np.where(steep, rows.moved.sum(axis=1) / np.where(steep, steepness, 1.0), 0.0)
     noise = rows.difference - np.clip(shift, -_FARTHEST, _FARTHEST)[:, None] * rows.derivative
-    return np.stack([np.mean(noise[:, 1:] * noise[:, :-1], axis=1), np.mean(np.square(noise), axis=1)], axis=1)
+    power = float(np.mean(np.square(noise)))
+    return float(np.mean(noise[:, 1:] * noise[:, :-1])) / power if power > 0.0 else 0.0

@@ -9,10 +9,14 @@ do: with a filter h that passes that band alone, and white noise of the variance
 The slope is g, whatever the offset b is. Its regressor M holds the noise of its own row, which would flatten a common
 regression; with those of the two rows around as instruments (Z) the slope is cov(V, Z)/cov(M, Z), which is consistent
 (Wooldridge, Econometric Analysis of Cross Section and Panel Data, 2010, ch. 5).
+
+Noise that is correlated by ρ from one pixel to the next has the power c(1 + 2ρ cos 2πf), to first order, of which c is
+its variance. Two halves of the band tell both.
 """
 
 from collections.abc import Sequence
-from math import pi, sqrt
+from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +35,55 @@ SURE = 4.0  # standard errors of that share
 COARSEST = 0.25  # of the power: where fewer pixels leave the share less sure than that, no band is found
 NEAR = 6  # pixels along the row: most of what the filter sees
 GRID = 8  # blocks along each side of an image
-#: Columns of a table: pixels, V, M, centred products V·Z and M·Z, and squares of what no slow change explains.
-COUNT, VARIANCE, MEAN, VARIANCE_Z, MEAN_Z, SQUARE = range(6)
-#: Grey values per electron; the mean grey value; the variance of noise there, were it white with its power in the band.
-slope, level, in_band_variance = ratio(VARIANCE_Z, MEAN_Z), ratio(MEAN, COUNT), ratio(VARIANCE, COUNT)
+#: Columns of a table: pixels, V, M, centred products V·Z and M·Z, squares of what no slow change explains, V of the
+#: lower and of the upper half of the band.
+COUNT, VARIANCE, MEAN, VARIANCE_Z, MEAN_Z, SQUARE, LOWER, UPPER = range(8)
+#: Grey values per electron; the mean grey value.
+slope, level = ratio(VARIANCE_Z, MEAN_Z), ratio(MEAN, COUNT)
+
+
+class NoiseBand(NamedTuple):
+    """Filters (TAPS,) of a band along the rows and of its halves, and the mean of cos 2πf that the halves pass."""
+
+    whole: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    cosines: tuple[float, float]
+
+    @classmethod
+    def above(cls, end: float) -> "NoiseBand":
+        """Band from `end` cycles per pixel on."""
+        whole = _high_pass(end + EDGE)
+        upper = _high_pass(0.5 * (end + EDGE + 0.5))
+        lower = whole - upper
+        return cls(whole, lower, upper, (_mean_cosine(lower), _mean_cosine(upper)))
+
+    def correlation(self, sums: FloatArray) -> FloatArray:
+        """Correlation ρ of the noise from one pixel to the next, of sums (..., 8)."""
+        one, other = self.cosines
+        with np.errstate(divide="ignore", invalid="ignore"):
+            times = sums[..., LOWER] / sums[..., UPPER]
+            return np.asarray(0.5 * (times - 1.0) / (one - times * other))
+
+    def variance(self, sums: FloatArray) -> FloatArray:
+        """Variance of the noise at the mean grey value, of sums (..., 8)."""
+        one, other = self.cosines
+        total = (sums[..., UPPER] * one - sums[..., LOWER] * other) / (one - other)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(total / sums[..., COUNT])
+
+
+def _high_pass(cutoff: float) -> FloatArray:
+    """Filter (TAPS,) whose edge has its middle at `cutoff` cycles per pixel: a Blackman window times the ideal one."""
+    away = np.arange(TAPS) - TAPS // 2
+    taps = -2.0 * cutoff * np.sinc(2.0 * cutoff * away)
+    taps[TAPS // 2] += 1.0
+    return np.asarray(taps * np.blackman(TAPS))
+
+
+def _mean_cosine(taps: FloatArray) -> float:
+    """Mean of cos 2πf over what a filter passes: the autocorrelation of its taps at 1."""
+    return float(np.sum(taps[1:] * taps[:-1]) / np.sum(np.square(taps)))
 
 
 def band_end(images: Sequence[FloatArray]) -> float | None:
@@ -60,35 +109,28 @@ def band_end(images: Sequence[FloatArray]) -> float | None:
     return end if end + EDGE <= HIGHEST and least <= COARSEST else None
 
 
-def high_pass(end: float) -> FloatArray:
-    """Filter (TAPS,) that stops what is below `end` cycles per pixel: a Blackman window times the ideal one."""
-    away = np.arange(TAPS) - TAPS // 2
-    cutoff = end + EDGE
-    taps = -2.0 * cutoff * np.sinc(2.0 * cutoff * away)
-    taps[TAPS // 2] += 1.0
-    return np.asarray(taps * np.blackman(TAPS))
-
-
-def noise_table(image: FloatArray, end: float) -> FloatArray:
-    """Table (blocks, 6) of an image (y, x) of which what is above `end` cycles per pixel along rows is noise.
+def noise_table(image: FloatArray, band: NoiseBand) -> FloatArray:
+    """Table (blocks, 8) of an image (y, x) that has nothing but noise in a band along the rows.
 
     Pixels beside clipped ones are left out.
     """
-    taps = high_pass(end)
-    energy = float(np.square(taps).sum())
     inside = slice(TAPS // 2, image.shape[1] - TAPS // 2)
-    variance = np.square(convolve1d(image, taps, axis=1)[:, inside]) / energy
-    mean = convolve1d(image, taps**2 / energy, axis=1)[:, inside]
+    whole, lower, upper = (_local_variance(image, taps)[1:-1, inside] for taps in band[:3])
+    mean = convolve1d(image, band.whole**2 / np.square(band.whole).sum(), axis=1)[:, inside]
     use = ~_near_white(image)[1:-1, inside]
-    around = 0.5 * (mean[:-2] + mean[2:])
-    variance, mean = variance[1:-1], mean[1:-1]
     if not use.any():
-        return np.zeros((1, 6))
-    level = around - around[use].mean()
-    terms = (np.ones_like(mean), variance, mean)
+        return np.zeros((1, 8))
+    around, mean = 0.5 * (mean[:-2] + mean[2:]), mean[1:-1]
+    around = around - around[use].mean()
+    products = ((whole - whole[use].mean()) * around, (mean - mean[use].mean()) * around)
     squares = np.square(levelled(image)[1:-1, inside])
-    products = ((variance - variance[use].mean()) * level, (mean - mean[use].mean()) * level, squares)
-    return np.stack([blocks(np.where(use, term, 0.0)) for term in (*terms, *products)], axis=1)
+    terms = (np.ones_like(mean), whole, mean, *products, squares, lower, upper)
+    return np.stack([blocks(np.where(use, term, 0.0)) for term in terms], axis=1)
+
+
+def _local_variance(image: FloatArray, taps: FloatArray) -> FloatArray:
+    """Squares of what a filter leaves along the rows of an image (y, x), of the mean of the variance of white noise."""
+    return np.asarray(np.square(convolve1d(image, taps, axis=1)) / np.square(taps).sum())
 
 
 def levelled(image: FloatArray) -> FloatArray:
@@ -113,14 +155,3 @@ def _near_white(image: FloatArray) -> NDArray[np.bool_]:
     if not high:
         return np.zeros(image.shape, dtype=np.bool_)
     return np.asarray(maximum_filter1d(image >= image.max(), 2 * NEAR + 1, axis=1), dtype=np.bool_)
-
-
-def share_in_band(end: float, along: float) -> float:
-    """Power in the band of noise of unit variance that is correlated by `along` from pixel to pixel, 1 if white.
-
-    The correlation is taken to fall exponentially, as behind an amplifier.
-    """
-    f = np.arange(512) / 1024.0
-    passed = np.square(np.abs(np.fft.rfft(high_pass(end), 1024)[:512]))
-    spectrum = (1.0 - along**2) / (1.0 - 2.0 * along * np.cos(2.0 * pi * f) + along**2)
-    return float(np.sum(passed * spectrum) / np.sum(passed))
