@@ -45,6 +45,10 @@ def test_r1_of_a_linear_discriminator_and_its_lazy_weight() -> None:
     wanted = 16 * 0.5 * 0.6 * number(one.discriminator.weight.square().sum())
     assert number(one.loss(reals(), step=32, turn="r1")) == pytest.approx(wanted, rel=1e-5)
     assert [one.loss(reals(), step=step, turn="r1") for step in (1, 15, 17)] == [None] * 3
+    other = learner()
+    other.discriminator = one.discriminator
+    wanted *= 0.0002 * 32**2 / 4 / 0.6
+    assert number(other.loss(reals(), step=32, turn="r1")) == pytest.approx(wanted, rel=1e-5)
 
 
 def test_weight_of_r1_is_that_of_the_paper() -> None:
@@ -143,8 +147,8 @@ def test_nine_of_ten_images_have_two_styles() -> None:
 
 def test_mean_of_w_follows_the_mapping() -> None:
     one = learner()
-    generator = one.random(0, 0)
-    one.fakes(6, generator)
+    one.loss(reals(6), step=0, turn="generator")
+    one.loss(reals(6), step=0, turn="discriminator")  # once a step
     wanted = one.generator.mapping(torch.randn(6, 8, generator=one.random(0, 0))).mean(0)
     torch.testing.assert_close(one.generator.mapping.mean, 0.005 * wanted)
 

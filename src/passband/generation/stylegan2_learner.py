@@ -134,7 +134,7 @@ class StyleGAN2Learner(nn.Module):
         reals = batch.to(self.path_mean.device)
         generator = self.random(step, TURNS.index(turn))
         if turn == "generator":
-            return generator_loss(self.judged(self.fakes(len(reals), generator), generator))
+            return generator_loss(self.judged(self.fakes(len(reals), generator, follow=True), generator))
         if turn == "discriminator":
             return self._discriminator_loss(reals, generator)
         if turn == "path_length":
@@ -147,12 +147,12 @@ class StyleGAN2Learner(nn.Module):
         generator = torch.Generator(self.path_mean.device)
         return generator.manual_seed(((self.seed * 1_000_003 + step) * 8 + place) % 2**63)
 
-    def fakes(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return generated images (n, 1, size, size), some with two styles; follow the mean of w."""
+    def fakes(self, count: int, generator: torch.Generator, *, follow: bool = False) -> Tensor:
+        """Return generated images (n, 1, size, size), some with two styles; the mean of w may follow them."""
         mapping = self.generator.mapping
         w = mapping(self._normal(count, generator))
-        with torch.no_grad():
-            mapping.mean.lerp_(w.mean(0), 1.0 - W_DECAY)
+        if follow:
+            mapping.mean.lerp_(w.detach().mean(0), 1.0 - W_DECAY)
         w = mixed(
             self.generator.for_all_layers(w), mapping(self._normal(count, generator)), self._crossings(count, generator)
         )
