@@ -69,3 +69,16 @@ def test_pixels_of_another_size_keep_the_field() -> None:
     finer = one.on_pixels((20, 20), (0.2, 0.2))
     assert (finer.y[0], finer.x[0]) == (0.5, 18.5)  # the middle of the two pixels that the first one covers
     np.testing.assert_allclose(finer.positions + 0.1, one.positions + 0.2)  # from the border, which both share
+
+
+def test_more_defects_than_a_sheet_would_bear_are_warned_of(
+    defect_network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # rejects a number of defects that counts whatever the size of the image
+    finder, image = DefectFinder(defect_network), Micrograph(np.tile(scene(), (2, 2)), pixel_size=PIXEL)
+    density = 100.0 * 12 / (PIXEL * 192) ** 2
+    assert finder.find(image).warnings == ()
+    monkeypatch.setattr("passband.verdict.defect_finding.DENSEST", 0.9 * density)
+    view = finder.find(image)
+    assert view.defects.per_nm2 == pytest.approx(density)
+    assert view.warnings[0].startswith(f"{density:.3g} defects per nm² are more than the network was trained on")

@@ -61,6 +61,11 @@ class Defects:
         """Kind of each defect by its name."""
         return [self.classes[number] for number in self.label]
 
+    @property
+    def per_nm2(self) -> float:
+        """How many there are for each nm² of the image."""
+        return 100.0 * len(self) / float(np.prod(self.shape) * np.prod(self.pixel_size))
+
     def on_pixels(self, shape: tuple[int, int], pixel_size: tuple[float, float]) -> "Defects":
         """Return them on other pixels, `shape` of them (y, x) over the same field, of a size in Å."""
         y, x = (

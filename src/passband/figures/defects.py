@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from passband.description.defects import Defects
 from passband.figures.segmentation import draw_micrograph, side_by_side
-from passband.figures.style import COLOURS, draw_legend, label_axes, to_png
+from passband.figures.style import COLOURS, LEGEND, label_axes, to_png
 
 _SHAPES = "osD^vhpP"
 _ACROSS = 2.6  # Å: about the diameter of a mark, a column and its surroundings
@@ -39,7 +39,8 @@ def defects_figure(image: NDArray[Any], defects: Defects) -> Figure:
             markeredgewidth=1.1,
             label=f"{name.replace('_', ' ')} ({count})",
         )
-    draw_legend(right, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+    handles, labels = right.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=3, fontsize=LEGEND, frameon=False)
     return figure
 
 

@@ -29,13 +29,12 @@ def write_defects(
     write_csv(files["table"], rows, COLUMNS, digits=7, line_end="\n")
     write_parquet(files["parquet"], rows, COLUMNS)
     write_atomically(files["picture"], defects_picture(micrograph.array, defects))
-    area = micrograph.array.size * defects.pixel_size[0] * defects.pixel_size[1] / 100.0  # nm²
     told = ("y_px", "x_px", "class", "confidence")
     return {
         "image": str(path),
         "defects": [{name: row[name] for name in told} for row in rows],
         "counts": defects.counts(),
-        "per_nm2": len(defects) / area,
+        "per_nm2": defects.per_nm2,
         "verdict": seen.verdict,
         "reason": seen.reason,
         "flags": list(seen.flags),

@@ -35,7 +35,8 @@ class DefectView(NamedTuple):
     flags
         As of `verdict.Verdict.flags`.
     warnings
-        Why the answer is doubtful, one line each: file and network do not belong together, nothing was detected.
+        Why the answer is doubtful, one line each: file and network do not belong together, nothing was detected, or
+        too much.
     """
 
     defects: Defects
@@ -119,6 +120,8 @@ class DefectFinder:
             said.append(f"do not trust these defects: {reason}")
         if not len(defects):
             said.append(_NOTHING)
+        if defects.per_nm2 > DENSEST:
+            said.append(_MANY.format(defects.per_nm2))
         return DefectView(defects, card.name, outcome, reason, () if verdict is None else verdict.flags, tuple(said))
 
     def _seen(self, micrograph: Micrograph) -> Micrograph:
@@ -130,6 +133,12 @@ class DefectFinder:
         return replace(micrograph, array=array, pixel_size=(side, side))
 
 
+#: Defects per nm², of 21 columns of WSe2: more than its training had, and than a sheet would bear.
+DENSEST = 6.0
+_MANY = (
+    "{:.3g} defects per nm² are more than the network was trained on; it may be another material or session, so train "
+    "a network for it (passband train; docs/defects.md)"
+)
 _NOTHING = (
     "no defect detected: that may be the network and not the specimen; networks detect nothing on images of another "
     "session or material than their training's, so train one for this session (passband train; docs/defects.md)"
