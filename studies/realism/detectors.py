@@ -1,0 +1,64 @@
+"""Detectors of defects that training images make, measured on labelled images of sessions."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from passband.description.defects import MATCHED, Defects, find_defects
+from passband.experiment.labelled_images import LabelledImages
+from passband.experiment.labelled_training import train_labelled
+from passband.experiment.plan import load_plan
+from passband.generation.translation import Translation
+from passband.scores.detection import detection_scores
+from passband.segmentation.model import Model, load_model
+from studies.realism.arms import Imitation
+from studies.realism.images import Imaged, Images
+from studies.realism.study import StudyPlan
+
+Row = dict[str, Any]
+
+
+def detector(plan: StudyPlan, made: Imitation, seed: int, folder: Path) -> Model:
+    """Train a detector on images and masks; stopped, the same call goes on."""
+    changes = (f"imaging.pixel_size={plan.pixel_size}", f"training.seed={seed}", *plan.detector)
+    recipe = load_plan("wse2_defects", changes)
+    labelled = LabelledImages.of_arrays(list(made.images), list(made.masks), plan.pixel_size)
+    return load_model(train_labelled(recipe, labelled, folder).model)
+
+
+def translated_back(translation: Translation, pixel_size: float) -> Callable[[Images], Images]:
+    """Return what brings an image of the session to the domain of the simulation."""
+    return lambda image: translation.apply(image, pixel_size, reverse=True)
+
+
+def measured(
+    model: Model, tested: Imaged, pixel_size: float, before: Callable[[Images], Images] | None = None
+) -> Iterator[Row]:
+    """Yield true, found and matched defects of each class of each image; near the border none counts."""
+    classes = model.card.classes
+    for number, (image, mask) in enumerate(zip(tested.images, tested.masks, strict=True)):
+        seen = image if before is None else before(image)
+        probabilities = model.segment(seen, pixel_size).probabilities
+        assert probabilities is not None
+        hot = (mask == np.arange(len(classes))[:, None, None]).astype(np.float64)
+        found, true = (_inside(find_defects(maps, classes, pixel_size)) for maps in (probabilities, hot))
+        scores = detection_scores(*found, *true, within=MATCHED, classes=len(classes) - 1)
+        for name, one in zip(classes[1:], scores, strict=True):
+            yield {"image": number, "class": name, **one._asdict()}
+
+
+def _inside(defects: Defects) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Places in Å and classes of the defects that are not cut by the border."""
+    height, width = (side * step for side, step in zip(defects.shape, defects.pixel_size, strict=True))
+    y, x = defects.positions.T
+    kept = (y > MATCHED) & (x > MATCHED) & (y < height - MATCHED) & (x < width - MATCHED)
+    return defects.positions[kept], defects.label[kept]
+
+
+def f1(rows: Sequence[Row]) -> float:
+    """F1 over all classes and images of some rows; 0 where nothing was found."""
+    both = sum(row["true"] + row["found"] for row in rows)
+    return 2.0 * sum(row["matched"] for row in rows) / both if both else float("nan")

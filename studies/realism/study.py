@@ -1,0 +1,166 @@
+"""What the study of realism compares, as one value read from a plan."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+from pydantic import Field, ValidationError
+
+from passband.dataset.scan_imaging import ScanImaging
+from passband.experiment.plan_files import PlanError, read_toml
+from passband.generation.translation_recipe import TranslationRecipe
+from passband.generation.translation_training import TRAINING
+from passband.recipe import Recipe
+from passband.specimen.scanned import AnySpecimens
+from passband.training import TrainingRecipe
+from passband.validation import error_lines
+
+#: Ways from a pristine simulation to training images; the last three learn from real images.
+Arm = Literal[
+    "pristine",
+    "manual noise",
+    "fitted physics",
+    "the microscope itself",
+    "contrastive",
+    "cyclegan",
+    "cyclegan without spectra",
+]
+ARMS: tuple[Arm, ...] = get_args(Arm)
+#: Arms without a generator: nothing in them is trained but the detector.
+WITHOUT_TRAINING: tuple[Arm, ...] = ("pristine", "manual noise", "fitted physics", "the microscope itself")
+#: No arm but the most that one could reach: labelled images of the session.
+CEILING: Arm = "the microscope itself"
+BACK = "pristine, images translated back"
+
+
+class Session(Recipe):
+    """One day of a microscope that no arm knows.
+
+    Attributes
+    ----------
+    name
+        In tables.
+    imaging
+        How its images are taken.
+    imitated
+        Arms that imitate it with generators of their own; the others are imitated too, for they cost little.
+    """
+
+    name: str
+    imaging: ScanImaging
+    imitated: tuple[Arm, ...] = ()
+
+
+class RealFile(Recipe):
+    """A real micrograph that sets are scored against; no labels.
+
+    Attributes
+    ----------
+    name
+        In tables.
+    file
+        Below the folder of real micrographs.
+    specimens
+        What is simulated to look like it.
+    energy
+        Of its beam, eV.
+    arms
+        That are scored against it.
+    """
+
+    name: str
+    file: str
+    specimens: AnySpecimens
+    energy: float
+    arms: tuple[Arm, ...] = tuple(arm for arm in ARMS if arm != CEILING)
+
+
+class Translations(Recipe):
+    """Generators of the arms that learn: their recipe, whose method and spectra are those of the arm, and training."""
+
+    recipe: TranslationRecipe = TranslationRecipe()
+    training: TrainingRecipe = TRAINING
+
+
+class StudyPlan(Recipe):
+    """The whole study.
+
+    Attributes
+    ----------
+    seeds
+        Of structures, generators and detectors; one repetition each.
+    pixel_size
+        Å, of all images.
+    side
+        Pixels of each image.
+    simulated, real, tested
+        Images of each set: pristine ones, unlabelled ones of a session, labelled ones of it.
+    specimens
+        What is imaged.
+    pristine
+        How the pristine simulations are taken.
+    sessions
+        The first is the one that detectors are trained for, and the second the other session.
+    real_files
+        Real micrographs.
+    translation
+        Generators.
+    detector
+        Changes to the plan `wse2_defects`, as on the command line.
+    resamples
+        Of the bootstrap.
+    """
+
+    seeds: tuple[int, ...] = Field(min_length=1)
+    pixel_size: float = 0.2074
+    side: int = Field(default=192, ge=64)
+    simulated: int = Field(ge=4)
+    real: int = Field(ge=4)
+    tested: int = Field(ge=1)
+    specimens: AnySpecimens
+    pristine: ScanImaging
+    sessions: tuple[Session, ...] = Field(min_length=2)
+    real_files: tuple[RealFile, ...] = ()
+    translation: Translations = Translations()
+    detector: tuple[str, ...] = ()
+    resamples: int = Field(default=2000, ge=100)
+
+
+class Task(NamedTuple):
+    """One arm that imitates one domain with one seed: its images, their scores, and the detector that they train."""
+
+    domain: str
+    arm: Arm
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of files."""
+        return f"{self.domain}-{self.arm}-{self.seed}".replace(" ", "_")
+
+
+def tasks(plan: StudyPlan) -> Iterator[Task]:
+    """All that is to be done, seed by seed: the session that detectors are trained for, the other; real files once."""
+    for seed in plan.seeds:
+        for number, session in enumerate(plan.sessions):
+            imitated = ARMS if number == 0 else (*WITHOUT_TRAINING[1:], *session.imitated)
+            yield from (Task(session.name, arm, seed) for arm in imitated)
+        if seed == plan.seeds[0]:
+            yield from (Task(one.name, arm, seed) for one in plan.real_files for arm in one.arms)
+
+
+def read_study(file: Path) -> StudyPlan:
+    """Read a plan of the study.
+
+    Raises
+    ------
+    PlanError
+        It is not accepted.
+    """
+    raw: dict[str, Any] = read_toml(file)
+    try:
+        return StudyPlan.model_validate(raw)
+    except ValidationError as error:
+        lines = error_lines(error, model=StudyPlan, data=copy.deepcopy(raw))
+        raise PlanError(*(f"{file.name}: {line}" for line in lines)) from error
