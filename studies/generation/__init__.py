@@ -1,0 +1,1 @@
+"""How few micrographs a generator can learn from, with and without augmentation."""

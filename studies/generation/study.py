@@ -1,0 +1,123 @@
+"""What the study of generated micrographs trains, as one value read from a plan."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import Field, ValidationError
+
+from passband.experiment.plan_files import PlanError, read_toml
+from passband.generation.ada import AdaptiveAugmentation, Group
+from passband.generation.stylegan2_training import StyleGAN2Training
+from passband.recipe import Recipe
+from passband.validation import error_lines
+
+DEFAULT: tuple[Group, ...] = ("blit", "geometric")
+
+
+class Micrographs(Recipe):
+    """Simulated micrographs to learn from, and others to be judged by.
+
+    Attributes
+    ----------
+    plan
+        Of passband, that is simulated.
+    structures
+        Of it; the last quarter is held out.
+    dose
+        e⁻/Å², higher than the plan's, so that crops of few pixels show what is in them.
+    size
+        Pixels of a side.
+    held_out
+        Micrographs of the held-out structures, by which all are judged.
+    seed
+        Of what is drawn for each micrograph.
+    """
+
+    plan: str = "demo"
+    structures: int = Field(default=64, ge=8)
+    dose: float = Field(default=5e3, gt=0.0)
+    size: int = 64
+    held_out: int = Field(default=1000, ge=8)
+    seed: int = 1
+
+
+class StudyPlan(Recipe):
+    """The whole study.
+
+    Attributes
+    ----------
+    threads
+        Of each process.
+    micrographs
+        As above.
+    training
+        StyleGAN2 as it is trained each time, but for its augmentation and its seed.
+    images
+        How many micrographs are learned from; all but the last question are asked of the first number.
+    seeds
+        Of trainings with and without augmentation; the first are those of the other questions.
+    groups
+        Of augmentation, each alone.
+    group_seeds, image_seeds
+        How many seeds each group, and each number of micrographs, is trained with.
+    """
+
+    threads: int = Field(default=1, ge=1)
+    micrographs: Micrographs = Micrographs()
+    training: StyleGAN2Training = StyleGAN2Training()
+    images: tuple[int, ...] = (200, 1000, 3000)
+    seeds: tuple[int, ...] = (1, 2, 3)
+    groups: tuple[Group, ...] = ("blit", "geometric", "colour", "noise", "cutout")
+    group_seeds: int = Field(default=1, ge=1)
+    image_seeds: int = Field(default=1, ge=1)
+
+
+class Task(NamedTuple):
+    """One training: groups of augmentation (none: without), number of micrographs, seed."""
+
+    groups: tuple[Group, ...]
+    images: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{'+'.join(self.groups) or 'none'}-{self.images}-{self.seed}"
+
+    def recipe(self, plan: StudyPlan) -> StyleGAN2Training:
+        """Return the training."""
+        usual = plan.training.augmentation or AdaptiveAugmentation()
+        augmentation = usual.model_copy(update={"groups": self.groups}) if self.groups else None
+        return plan.training.model_copy(update={"augmentation": augmentation, "seed": self.seed})
+
+
+def tasks(plan: StudyPlan) -> Iterator[Task]:
+    """All trainings, each once; those that compare most come first."""
+    first, *others = plan.images
+    wanted = [Task(groups, first, seed) for seed in plan.seeds for groups in (DEFAULT, ())]
+    wanted += [Task((group,), first, seed) for seed in plan.seeds[: plan.group_seeds] for group in plan.groups]
+    wanted += [
+        Task(groups, count, seed)
+        for seed in plan.seeds[: plan.image_seeds]
+        for count in others
+        for groups in (DEFAULT, ())
+    ]
+    return iter(dict.fromkeys(wanted))
+
+
+def read_study(file: Path) -> StudyPlan:
+    """Read a plan of the study.
+
+    Raises
+    ------
+    PlanError
+        It is not accepted.
+    """
+    raw = read_toml(file)
+    try:
+        return StudyPlan.model_validate(raw)
+    except ValidationError as error:
+        lines = error_lines(error, model=StudyPlan, data=copy.deepcopy(raw))
+        raise PlanError(*(f"{file.name}: {line}" for line in lines)) from error
