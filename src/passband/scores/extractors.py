@@ -51,6 +51,18 @@ def _random(seed: str) -> Extractor:
     return random_extractor(int(seed or 0))
 
 
+def _inception(path: str) -> Extractor:
+    from passband.scores.inception_features import inception_extractor
+
+    return inception_extractor(path)
+
+
+def _imagenet(path: str) -> Extractor:
+    from passband.scores.imagenet_features import imagenet_extractor
+
+    return imagenet_extractor(path)
+
+
 #: To add one is to add one entry; options, scores and messages follow.
 EXTRACTORS: Entries[ExtractorKind] = Entries(
     "feature extractor",
@@ -58,6 +70,8 @@ EXTRACTORS: Entries[ExtractorKind] = Entries(
         ExtractorKind(
             "textures", "passband's own encoder of textures, or textures=FOLDER with one of yours", _textures
         ),
+        ExtractorKind("inception", "the network of FID, inception=FILE (SHA-256 6726825d…)", _inception),
+        ExtractorKind("imagenet", "EfficientNet-Lite0, trained on photographs, imagenet=FILE", _imagenet),
         ExtractorKind("random", "a network that learned nothing, random=SEED; for tests and as a baseline", _random),
     ),
 )

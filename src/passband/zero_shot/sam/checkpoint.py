@@ -5,14 +5,11 @@ folders of Hugging Face hold `config.json` and `model.safetensors`.
 """
 
 import hashlib
-import pickle
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -20,6 +17,7 @@ from torch import Tensor
 from passband.documents import DocumentError, parse_json, read_document
 from passband.zero_shot.weights.cache import WeightsError, check_open
 from passband.zero_shot.weights.catalogue import WEIGHTS
+from passband.zero_shot.weights.torch_checkpoint import plain_tensors
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
 _LARGEST = 1 << 32  # bytes of weights; ViT-H has 2.6e9
@@ -88,34 +86,13 @@ def read_official(path: Path) -> tuple[dict[str, Tensor], str]:
         known = {one.name: one for weights in WEIGHTS.values() for one in weights.files}.get(path.name)
         if known is not None:
             check_open(file, known, str(path))
-        size = path.stat().st_size
-        if size > _LARGEST:
-            raise WeightsError(
-                f"{path} has {size:,} bytes, more than any checkpoint of Segment Anything; check the file"
-            )
-        identity = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
-        state = _tensors(file, path)
+        state, identity = plain_tensors(file, path)
+    if not any(name.startswith(_STEM) for name in state):
+        raise WeightsError(f"{path} is no checkpoint of Segment Anything: it has no {_STEM}* tensors")
     state = {renamed(name): tensor for name, tensor in state.items()}
     if _SHARED in state:
         state[_IMAGE_WIDE] = state[_SHARED]
     return state, identity
-
-
-def _tensors(file: BinaryIO, path: Path) -> dict[str, Tensor]:
-    """Tensors of a file of torch.save; nothing in it is run."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of protocols that may not be understood; what is not is refused below
-            state = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise WeightsError(f"{path} is no checkpoint, or damaged ({reason:.80}); get it again") from error
-    if not isinstance(state, Mapping) or not all(isinstance(one, Tensor) for one in state.values()):
-        raise WeightsError(f"{path} holds no plain list of tensors, as official checkpoints of Segment Anything do")
-    if not any(str(name).startswith(_STEM) for name in state):
-        raise WeightsError(f"{path} is no checkpoint of Segment Anything: it has no {_STEM}* tensors")
-    return {str(name): tensor for name, tensor in state.items()}
 
 
 def encoder_of(state: Mapping[str, Tensor], source: str) -> dict[str, Any]:
