@@ -47,7 +47,7 @@ GENERATORS = {"unet": UNetTranslator(width=16, depth=4), "resnet": ResNetTransla
 
 
 def recipe_of(name: str, method: CycleGAN | Contrastive) -> TranslationRecipe:
-    return TranslationRecipe(method=method, generator=GENERATORS[name])
+    return TranslationRecipe(method=method, generator=GENERATORS[name], noise=0.15)
 
 
 def sets() -> tuple[Domain, Domain]:
@@ -74,7 +74,7 @@ def plain(recipe: TranslationRecipe, steps: int) -> None:
     pools: tuple[list[Tensor], list[Tensor]] = ([], [])
     for step in range(steps):
         batch = crops(step, BATCH)
-        x, y = batch.simulated + recipe.noise * torch.randn_like(batch.simulated), batch.real
+        x, y = batch.simulated + (recipe.noise or 0.0) * torch.randn_like(batch.simulated), batch.real
         for parameter in chain(judge_simulated.parameters(), judge_real.parameters()):
             parameter.requires_grad_(False)
         generators.zero_grad()

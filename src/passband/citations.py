@@ -120,6 +120,37 @@ REFERENCES = (
         link="https://arxiv.org/abs/1912.01703",
         parts=("simulation", "imaging", "training", "segmentation"),
     ),
+    Reference(
+        key="Zhu2017",
+        kind="misc",
+        authors="Zhu, Jun-Yan; Park, Taesung; Isola, Phillip; Efros, Alexei A.",
+        title="Unpaired image-to-image translation using cycle-consistent adversarial networks",
+        where="ICCV 2017, 2242-2251",
+        year="2017",
+        link="https://arxiv.org/abs/1703.10593",
+        parts=("translation",),
+    ),
+    Reference(
+        key="Park2020",
+        kind="misc",
+        authors="Park, Taesung; Efros, Alexei A.; Zhang, Richard; Zhu, Jun-Yan",
+        title="Contrastive learning for unpaired image-to-image translation",
+        where="ECCV 2020, LNCS 12354, 319-345",
+        year="2020",
+        link="https://arxiv.org/abs/2007.15651",
+        parts=("translation",),
+    ),
+    Reference(
+        key="Khan2023",
+        kind="article",
+        authors="Khan, Abid; Lee, Chia-Hao; Huang, Pinshane Y.; Clark, Bryan K.",
+        title="Leveraging generative adversarial networks to create realistic scanning transmission electron "
+        "microscopy images",
+        where="npj Computational Materials 9, 85",
+        year="2023",
+        link="https://doi.org/10.1038/s41524-023-01042-3",
+        parts=("translation",),
+    ),
 )
 
 

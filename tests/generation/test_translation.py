@@ -196,6 +196,14 @@ def test_remarks_are_told_before_the_training(tmp_path: Path) -> None:
     assert card.remarks == tuple(told)
 
 
+def test_simulated_images_get_the_noise_of_the_real_set(trained: tuple[Translation, Path]) -> None:
+    # rejects a noise that is not written on the card, which apply needs, and one that replaces the recipe's own
+    assert SMALL.noise is None
+    assert trained[0].card.recipe.noise == pytest.approx(REAL.noise(), abs=1e-4)
+    assert [SMALL.with_noise_of(real).noise for real in (0.001, 0.1, 0.9)] == [0.02, 0.1, 0.2]
+    assert SMALL.model_copy(update={"noise": 0.0}).with_noise_of(0.1).noise == 0.0
+
+
 def test_defaults_grow_on_a_gpu() -> None:
     small, large = (default_recipe("cyclegan", on_gpu=on_gpu) for on_gpu in (False, True))
     assert (small.size, large.size) == (64, 256)

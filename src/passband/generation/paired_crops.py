@@ -62,13 +62,12 @@ class PairedCrops:
     seed
         Of what is drawn.
     symmetries
-        Of the real domain: "mirrors" keep the direction of the scan. The simulated one has no such direction and is
-        turned and mirrored by all of the square's, or not at all.
+        Of both domains, or lattices would lie otherwise in one than in the other: "mirrors" keep the direction of the
+        scan.
     """
 
     def __init__(self, simulated: Domain, real: Domain, *, size: int, seed: int, symmetries: Symmetries) -> None:
-        free: Symmetries = "none" if symmetries == "none" else "square"
-        self.simulated, self.real = _DrawnCrops(simulated, size, free), _DrawnCrops(real, size, symmetries)
+        self.simulated, self.real = (_DrawnCrops(domain, size, symmetries) for domain in (simulated, real))
         self.seed = seed
 
     def __call__(self, step: int, size: int) -> DomainBatch:

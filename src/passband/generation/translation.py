@@ -182,7 +182,8 @@ class Translation:
         scaled = Levels.of(array).scaled(array)
         if not reverse:
             rng = np.random.default_rng(seed)
-            scaled = scaled + np.float32(self.card.recipe.noise) * rng.standard_normal(scaled.shape, dtype=np.float32)
+            noise = rng.standard_normal(scaled.shape, dtype=np.float32)
+            scaled = scaled + np.float32(self.card.recipe.noise or 0.0) * noise
         target = self.card.simulated if reverse else self.card.real
         return target.levels.restored(self.translated(scaled, way, tile=tile))
 

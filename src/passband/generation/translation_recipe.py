@@ -62,6 +62,8 @@ class Contrastive(Recipe):
     temperature: float = Field(default=0.07, gt=0.0)
 
 
+LEAST_NOISE, MOST_NOISE = 0.02, 0.2  # of simulated images, where the recipe leaves it to the real set
+
 Method = Annotated[CycleGAN | Contrastive, Field(discriminator="kind")]
 
 
@@ -82,9 +84,10 @@ class TranslationRecipe(Recipe):
         Pixels of a crop.
     noise
         Standard deviation of white noise that simulated images get before they are translated, on the scale −1 to 1:
-        one simulation then gives many images. Khan et al. take 0.1 to 0.2.
+        one simulation then gives many images. Khan et al. take 0.1 to 0.2. None is the noise of the real set, 0.02 to
+        0.2: it is easier to shape noise than to make or to remove it.
     symmetries
-        By which real crops are turned and mirrored; "mirrors" keep the direction of the scan.
+        By which crops are turned and mirrored; "mirrors" keep the direction of the scan.
     alarms
         When columns have moved or contrast is inverted, and what follows.
     """
@@ -94,9 +97,15 @@ class TranslationRecipe(Recipe):
     discriminator: PatchDiscriminator = PatchDiscriminator(width=16)
     spectrum: bool = True
     size: int = Field(default=64, ge=16, le=1024)
-    noise: float = Field(default=0.15, ge=0.0, le=1.0)
+    noise: float | None = Field(default=None, ge=0.0, le=1.0)
     symmetries: Symmetries = "mirrors"
     alarms: AlarmLimits = AlarmLimits()
+
+    def with_noise_of(self, real: float) -> Self:
+        """Return the recipe with a known noise: its own, or that of the real set, a standard deviation."""
+        if self.noise is not None:
+            return self
+        return self.model_copy(update={"noise": round(min(max(real, LEAST_NOISE), MOST_NOISE), 4)})
 
     @model_validator(mode="after")
     def _check(self) -> Self:

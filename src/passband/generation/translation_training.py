@@ -125,6 +125,7 @@ def train_translation(
     for line in domains.remarks:
         if options.remark is not None:
             options.remark(line)
+    recipe = recipe.with_noise_of(domains.real.noise())
     crops = PairedCrops(
         domains.simulated, domains.real, size=recipe.size, seed=training.seed, symmetries=recipe.symmetries
     )

@@ -113,9 +113,9 @@ def step_generator(device: torch.device, seed: int, step: int) -> torch.Generato
     return torch.Generator(device).manual_seed(stream)
 
 
-def noisy(images: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
-    """Add white noise to images."""
-    if deviation == 0.0:
+def noisy(images: Tensor, deviation: float | None, generator: torch.Generator) -> Tensor:
+    """Add white noise to images; none where there is no deviation."""
+    if not deviation:
         return images
     noise = torch.randn(images.shape, generator=generator, device=images.device, dtype=images.dtype)
     return images + deviation * noise
