@@ -36,6 +36,12 @@ def test_gain_blur_and_noise_raise_no_alarm(deviation: float, smoothing: float) 
     assert found.alarms(LIMITS) == []
 
 
+def test_white_noise_on_one_translation_raises_no_alarm() -> None:
+    # rejects squares of displacements to which noise adds
+    found = preservation(IMAGES, IMAGES + noise(4, 0.3))
+    assert found.displacement_px < 0.1
+
+
 def test_inverted_contrast_is_caught_also_in_some_images() -> None:
     after = IMAGES + noise(1, 0.2)
     after[:2] = 1.0 - after[:2]

@@ -45,7 +45,7 @@ def train(
         int | None, typer.Option("--epochs", metavar="N", min=1, help="Validations, with a picture each.")
     ] = None,
     size: Annotated[
-        int | None, typer.Option("--size", metavar="PX", min=16, help="Of crops; 64, or 256 on a GPU, by default.")
+        int | None, typer.Option("--size", metavar="PX", min=32, help="Of crops; 64, or 256 on a GPU, by default.")
     ] = None,
     batch: Annotated[int | None, typer.Option("--batch", metavar="N", min=1, help="Crops of a step.")] = None,
     pixel_size: PixelSize = None,

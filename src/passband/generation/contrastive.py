@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -64,10 +65,11 @@ class OneWayLearner(nn.Module):
         """Return what a turn descends."""
         device = self.validation.sums.device
         real = batch.real.to(device)
+        rng = np.random.default_rng([self.seed, step, turn == GENERATORS])
         if turn == DISCRIMINATORS:
             assert self._drawn is not None
             drawn, self._drawn = self._drawn, None
-            return self.real.told(real, drawn)
+            return self.real.told(real, drawn, rng)
         generator = step_generator(device, self.seed, step)
         pristine = batch.simulated.to(device)
         simulated = noisy(pristine, self.recipe.noise, generator)
@@ -75,7 +77,7 @@ class OneWayLearner(nn.Module):
         masks = None if batch.weights is None else batch.weights.to(device)
         contrast = self._compared(simulated, to_real, place_weights(pristine, masks), generator)
         identity = self._compared(real, same_real, place_weights(real, None), generator)
-        adversarial = self.real.fooled(to_real)
+        adversarial = self.real.fooled(to_real, rng)
         self._drawn = to_real.detach()
         self.validation.note(adversarial, contrast, identity)
         return adversarial + self.method.contrast_weight * contrast + self.method.identity_weight * identity

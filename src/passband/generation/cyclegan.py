@@ -63,27 +63,28 @@ class CycleLearner(nn.Module):
         device = self.validation.sums.device
         simulated, real = batch.simulated.to(device), batch.real.to(device)
         simulated = noisy(simulated, self.recipe.noise, step_generator(device, self.seed, step))
-        return self._generators(simulated, real) if turn == GENERATORS else self._discriminators(simulated, real, step)
+        rng = np.random.default_rng([self.seed, step, turn == GENERATORS])
+        if turn == GENERATORS:
+            return self._generators(simulated, real, rng)
+        return self._discriminators(simulated, real, step * len(real), rng)
 
-    def _generators(self, simulated: Tensor, real: Tensor) -> Tensor:
+    def _generators(self, simulated: Tensor, real: Tensor, rng: np.random.Generator) -> Tensor:
         there, back = self.networks["there"], self.networks["back"]
         to_real, same_real = there(torch.cat([simulated, real])).chunk(2)  # networks see every image on its own
         to_simulated, same_simulated = back(torch.cat([real, simulated])).chunk(2)
         cycled = torch.stack([_distance(back(to_real), simulated), _distance(there(to_simulated), real)]).sum()
         same = torch.stack([_distance(same_real, real), _distance(same_simulated, simulated)]).sum()
-        adversarial = self.real.fooled(to_real) + self.simulated.fooled(to_simulated)
+        adversarial = self.real.fooled(to_real, rng) + self.simulated.fooled(to_simulated, rng)
         self._drawn = to_simulated.detach(), to_real.detach()
         self.validation.note(adversarial, cycled, same)
         return adversarial + self.method.cycle_weight * cycled + self.method.identity_weight * same
 
-    def _discriminators(self, simulated: Tensor, real: Tensor, step: int) -> Tensor:
+    def _discriminators(self, simulated: Tensor, real: Tensor, seen: int, rng: np.random.Generator) -> Tensor:
         assert self._drawn is not None
         (to_simulated, to_real), self._drawn = self._drawn, None
-        rng = np.random.default_rng([self.seed, step])
-        seen = step * len(real)
         to_simulated = self.shown_simulated.exchanged(to_simulated, seen=seen, rng=rng)
         to_real = self.shown_real.exchanged(to_real, seen=seen, rng=rng)
-        return self.simulated.told(simulated, to_simulated) + self.real.told(real, to_real)
+        return self.simulated.told(simulated, to_simulated, rng) + self.real.told(real, to_real, rng)
 
     def translate(self, images: Tensor, seed: int) -> Tensor:
         """Translate simulated images (n, 1, s, s), with the noise of a seed."""

@@ -48,10 +48,10 @@ class PatchDiscriminator(Recipe):
         fewer = [self.model_copy(update={"halvings": number}) for number in range(self.halvings, 0, -1)]
         return next((one for one in fewer if one.receptive_field <= min(sides)), fewer[-1])
 
-    def build(self) -> nn.Sequential:
-        """Build the network: (n, 1, y, x) → (n, 1, about y/2^halvings, about x/2^halvings), no sigmoid at the end."""
+    def build(self, channels: int = 1) -> nn.Sequential:
+        """Build the network: (n, channels, y, x) → (n, 1, about y/2^halvings, about x/2^halvings), no sigmoid."""
         widths = [self.width * min(2**level, 8) for level in range(self.halvings + 1)]
-        layers: list[nn.Module] = [nn.Conv2d(1, widths[0], 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         for level, (before, after) in enumerate(pairwise(widths), start=1):
             stride = 2 if level < self.halvings else 1
             layers += [

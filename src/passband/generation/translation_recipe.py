@@ -96,7 +96,7 @@ class TranslationRecipe(Recipe):
     generator: AnyTranslator = UNetTranslator(width=16, depth=4)
     discriminator: PatchDiscriminator = PatchDiscriminator(width=16)
     spectrum: bool = True
-    size: int = Field(default=64, ge=16, le=1024)
+    size: int = Field(default=64, ge=32, le=1024)
     noise: float | None = Field(default=None, ge=0.0, le=1.0)
     symmetries: Symmetries = "mirrors"
     alarms: AlarmLimits = AlarmLimits()
@@ -110,6 +110,6 @@ class TranslationRecipe(Recipe):
     @model_validator(mode="after")
     def _check(self) -> Self:
         stride = self.generator.stride
-        if self.size % stride or self.size % 2:
+        if self.size % stride or self.size % 4:
             raise ValueError(f"size={self.size} is no multiple of {stride}, the stride of the generator; change one")
         return self

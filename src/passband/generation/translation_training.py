@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 
 from passband.durable import write_atomically
@@ -172,9 +173,10 @@ def _learner(
         torch.manual_seed(seed)
         learner = kind(recipe, architecture.build(), seed=seed, score=score)
     seen = list(crops.held(MEASURED, 8, 2))
-    learner.real.measure(torch.cat([batch.real for batch in seen]))
+    rng = np.random.default_rng(seed)
+    learner.real.measure(torch.cat([batch.real for batch in seen]), rng)
     if isinstance(learner, CycleLearner):
-        learner.simulated.measure(torch.cat([batch.simulated for batch in seen]))
+        learner.simulated.measure(torch.cat([batch.simulated for batch in seen]), rng)
     return learner
 
 
