@@ -17,6 +17,7 @@ from passband.dataset.store import WaveStore
 from passband.experiment.plan import Plan, load_plan
 from passband.experiment.session import session_imaging, session_noise
 from passband.files.writing import write_image_tiff
+from passband.scores.session_reference import SessionReference
 from passband.segmentation.model import load_model
 
 SMALL = ("simulation.structures=8", "simulation.specimens.field=30.0", "imaging.patch=64")
@@ -87,6 +88,9 @@ def test_one_command_trains_for_a_session(run: Run, store: WaveStore, tmp_path: 
     card: Any = load_model(tmp_path / "run").card
     assert card.conditions["source_size"] == {"uniform": [1.1, 1.3]}
     assert json.loads((tmp_path / "run" / "config.json").read_text())["imaging"]["steps"] == 0.2
+    reference = SessionReference.load(tmp_path / "run" / "model")
+    assert reference is not None  # of the images of the training
+    assert len(reference.features) == 216
     again = run(*arguments)  # without the session it is another training
     assert (again.code, "imaging" in again.err) == (2, True)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from tests.fixtures.defect_networks import BRIGHT, DARK, PIXEL, scene
 
 from passband.description.defects import Defects
@@ -15,6 +16,7 @@ from passband.generation.translation_recipe import Contrastive, CycleGAN, Transl
 from passband.generation.translation_training import TRAINING, train_translation
 from passband.generation.translator_resnet import ResNetTranslator
 from passband.recipe import PassbandError
+from passband.scores.session_reference import SessionReference
 from passband.verdict.defect_finding import DefectFinder
 
 SHORT = TRAINING.model_copy(update={"epochs": 1, "steps_per_epoch": 1, "batch_size": 2})
@@ -69,6 +71,24 @@ def test_pixels_of_another_size_keep_the_field() -> None:
     finer = one.on_pixels((20, 20), (0.2, 0.2))
     assert (finer.y[0], finer.x[0]) == (0.5, 18.5)  # the middle of the two pixels that the first one covers
     np.testing.assert_allclose(finer.positions + 0.1, one.positions + 0.2)  # from the border, which both share
+
+
+def test_an_image_of_another_session_is_warned_of(defect_network: Path) -> None:
+    # rejects a reference that is compared with the image at its own pixels, four times as fine as the network's
+    finder, rng = DefectFinder(defect_network), np.random.default_rng(0)
+    assert finder.find(Micrograph(scene(), pixel_size=PIXEL)).session is None
+    *own, noise = (gaussian_filter(rng.normal(size=(192, 192)), 1.5) for _ in range(17))
+    SessionReference.of_images(own).save(defect_network)
+    finder = DefectFinder(defect_network)
+    for image, size, another in (
+        (noise, PIXEL, False),
+        (np.kron(noise, np.ones((4, 4))), PIXEL / 4, False),
+        (np.tile(scene(), (2, 2)), PIXEL, True),
+    ):
+        view = finder.find(Micrograph(image, pixel_size=size))
+        assert view.session is not None
+        assert view.session.another == another
+        assert any("looks unlike the images of the network's training" in one for one in view.warnings) == another
 
 
 def test_more_defects_than_a_sheet_would_bear_are_warned_of(

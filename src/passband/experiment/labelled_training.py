@@ -11,10 +11,12 @@ import numpy as np
 
 from passband.experiment.labelled_images import LabelledCrops, LabelledImages
 from passband.experiment.plan import Plan
+from passband.experiment.session import FRAMES, wants_session
 from passband.experiment.study import TrainedStudy
 from passband.experiment.training import TrainedNetworks, save_networks, shown, stacked_learner
 from passband.progress import ProgressCallback
 from passband.recipe import PassbandError
+from passband.scores.session_reference import FEWEST, FEWEST_IMAGES, SessionReference, session_crops
 from passband.segmentation.networks import seeded_networks
 from passband.training import FitOptions, fit
 
@@ -79,4 +81,7 @@ def train_labelled(
         learner.separate(), history, device, given=f"{count} labelled images, {labelled.identity}"
     )
     save_networks(experiment, trained, [folder / "model"])
+    fits = [image for image in labelled.images if len(session_crops(image)) >= FEWEST]
+    if wants_session(plan) and len(fits) >= FEWEST_IMAGES:
+        SessionReference.of_images(fits[:FRAMES]).save(folder / "model")
     return TrainedStudy(folder / "model", history, int(history.rows[-1]["epoch"]), history.seconds)

@@ -1,4 +1,4 @@
-"""A plan as one session would record it: its scan and its noise are those of real images."""
+"""A plan as one session would record it, and what its images look like."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,12 +6,32 @@ from pathlib import Path
 import numpy as np
 
 from passband.camera.fitted_noise import FittedNoise, KnownScan
+from passband.dataset.acquisition import Acquisition
 from passband.dataset.fitted_imaging import fitted_imaging
 from passband.dataset.scan_imaging import ScanImaging
+from passband.dataset.scan_simulation import ScanSimulation
 from passband.dataset.store import WaveStore
+from passband.experiment.evaluation import structures
+from passband.experiment.plan import Plan
 from passband.files.listing import find_images
 from passband.files.reading import open_micrograph
 from passband.files.session_noise import fit_session
+from passband.scores.session_reference import SessionReference
+
+FRAMES, FRAME = 48, 192  # images of the training that a network's own are told by, and pixels of them
+
+
+def wants_session(plan: Plan) -> bool:
+    """Whether the network of a plan is to tell images of another session: one that finds defects."""
+    return isinstance(plan.simulation, ScanSimulation) and plan.simulation.truth == "defect"
+
+
+def simulated_session(plan: Plan, store: WaveStore) -> SessionReference:
+    """Return what the images of a plan's training look like."""
+    imaging = plan.imaging.model_copy(update={"patch": FRAME, "patches_per_field": 1})
+    indices = structures(plan.experiment(), store, "train")
+    stream = Acquisition(store, imaging, indices=indices, seed=plan.training.seed)
+    return SessionReference.of_images([stream.batch(step, 1).images[0, 0].numpy() for step in range(FRAMES)])
 
 
 def session_imaging(imaging: ScanImaging, noise: FittedNoise, store: WaveStore, *, seed: int = 0) -> ScanImaging:

@@ -17,6 +17,7 @@ from passband.documents import json_text, parse_json, read_document
 from passband.durable import write_atomically
 from passband.experiment.evaluation import evaluation_set, measure_segmenter
 from passband.experiment.plan import Plan, load_plan
+from passband.experiment.session import simulated_session, wants_session
 from passband.experiment.training import BesideTraining, save_networks, train_networks
 from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import validate_conditions
@@ -93,6 +94,8 @@ def train(
     trained = train_networks(experiment, store, directory, device=device, progress=progress, imaging=imaging)
     write_atomically(directory / CONFIG, json_text(plan.model_dump(mode="json"), indent=1).encode())
     save_networks(experiment, trained, [directory / "model"])
+    if wants_session(plan):
+        simulated_session(plan, store).save(directory / "model")
     history = trained.history
     return TrainedStudy(directory / "model", history, int(history.rows[-1]["epoch"]), history.seconds)
 

@@ -39,6 +39,7 @@ def write_defects(
         "reason": seen.reason,
         "flags": list(seen.flags),
         "model": seen.network,
+        "session": None if seen.session is None else {**seen.session._asdict(), "another": seen.session.another},
         "warning": f"{path}: {'; '.join(seen.warnings)}" if seen.warnings else "",
         "pixel_size_A": list(defects.pixel_size),
         "outputs": {kind: str(file) for kind, file in files.items()},

@@ -9,14 +9,28 @@ from passband.description.defects import THRESHOLD, Defects, find_defects
 from passband.files.micrograph import Micrograph
 from passband.generation.translation import load_translation
 from passband.recipe import PassbandError
+from passband.scores.session_reference import SessionReference
 from passband.segmentation.catalogue import DEFECTS, finds_defects, summaries_of
 from passband.segmentation.model import load_model
+from passband.segmentation.shipped import find_model
 from passband.verdict.assessment import Assessor
 from passband.verdict.evidence import file_reasons
 from passband.verdict.finding import FINE, NOT_CALIBRATED
 
 #: Network that is asked where none is named.
 DEFAULT_DEFECTS = "wse2_defects"
+
+
+class SessionDistance(NamedTuple):
+    """Kernel distance of an image from those of a training, and that from which on it is another session's."""
+
+    distance: float
+    limit: float
+
+    @property
+    def another(self) -> bool:
+        """Whether it is."""
+        return self.distance > self.limit
 
 
 class DefectView(NamedTuple):
@@ -36,7 +50,9 @@ class DefectView(NamedTuple):
         As of `verdict.Verdict.flags`.
     warnings
         Why the answer is doubtful, one line each: file and network do not belong together, nothing was detected, or
-        too much.
+        too much, or the image is of another session than the training's.
+    session
+        How far the image is from those of the training; None where the network does not know, or it is too small.
     """
 
     defects: Defects
@@ -45,6 +61,7 @@ class DefectView(NamedTuple):
     reason: str
     flags: tuple[str, ...]
     warnings: tuple[str, ...]
+    session: SessionDistance | None
 
 
 class DefectFinder:
@@ -82,7 +99,8 @@ class DefectFinder:
         given: Mapping[str, float] | None = None,
         translation: str | Path | None = None,
     ) -> None:
-        self.model = load_model(DEFAULT_DEFECTS if model is None else model, device=device)
+        folder = find_model(DEFAULT_DEFECTS if model is None else model)
+        self.model, self._session = load_model(folder, device=device), SessionReference.load(folder)
         if not finds_defects(self.model.card):
             others = ", ".join(one.name for one in summaries_of(DEFECTS)) or "none"
             raise PassbandError(
@@ -118,11 +136,20 @@ class DefectFinder:
         said = [one.text for one in file_reasons(card, micrograph)]
         if outcome == "outside":
             said.append(f"do not trust these defects: {reason}")
+        session = None if self._session is None else self._session_of(seen, self._session)
+        if session is not None and session.another:
+            said.append(_SESSION.format(session))
         if not len(defects):
             said.append(_NOTHING)
         if defects.per_nm2 > DENSEST:
             said.append(_MANY.format(defects.per_nm2))
-        return DefectView(defects, card.name, outcome, reason, () if verdict is None else verdict.flags, tuple(said))
+        flags = () if verdict is None else verdict.flags
+        return DefectView(defects, card.name, outcome, reason, flags, tuple(said), session)
+
+    def _session_of(self, seen: Micrograph, reference: SessionReference) -> SessionDistance | None:
+        """Return how far an image is from those of the training; None of one that is too small to tell."""
+        distance = reference.distance(self.model.at_network(seen.array, seen.known_pixel_size))
+        return None if distance is None else SessionDistance(distance, reference.limit)
 
     def _seen(self, micrograph: Micrograph) -> Micrograph:
         """Return what the network looks at: the micrograph, or its translation."""
@@ -133,6 +160,10 @@ class DefectFinder:
         return replace(micrograph, array=array, pixel_size=(side, side))
 
 
+_SESSION = (
+    "it looks unlike the images of the network's training (KID-textures {0.distance:.3g}, usual up to {0.limit:.3g}): "
+    "another session or material; train a network for it (passband train --like; docs/defects.md)"
+)
 #: Defects per nm², of 21 columns of WSe2: more than its training had, and than a sheet would bear.
 DENSEST = 6.0
 _MANY = (
