@@ -1,7 +1,6 @@
 """Translation: what an image pair costs in training, beside a plain loop of the same networks, and FLOPs at full size.
 
     OMP_NUM_THREADS=1 python benchmarks/bench_translation.py --threads 1
-    OMP_NUM_THREADS=2 python benchmarks/bench_translation.py --threads 2 --only speed
 
 Speed: 64² pixels, batches of 8, 16 channels, discriminators of images and spectra; noise instead of micrographs, for
 the time does not depend on what is seen. CPU seconds of a training in a process of its own, less those of one with a
