@@ -115,3 +115,10 @@ def test_checkpoint_of_another_size_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PassbandError, match=r"holds a training with other values.*use another directory") as found:
         train_generator(crops(size=64), larger, tmp_path)
     assert "\n" not in str(found.value)
+
+
+def test_a_training_is_as_long_as_it_was_asked_to_be() -> None:
+    short = RECIPE.model_copy(update={"kimg": 0.1, "every_kimg": 4.0}).protocol()
+    assert (short.epochs, short.steps_per_epoch) == (1, 12)  # 0.1 kimg in batches of 8
+    long = RECIPE.model_copy(update={"kimg": 0.1, "every_kimg": 0.032}).protocol()
+    assert (long.epochs, long.steps_per_epoch) == (3, 4)

@@ -32,7 +32,8 @@ class ImageTraining(Recipe, ABC):
     learning_rate
         Of Adam.
     every_kimg
-        A checkpoint is kept, and the history has a row, after so many thousands of images.
+        A checkpoint is kept, and the history has a row, after so many thousands of images, at the end of a training
+        that is shorter.
     scored
         Generated images that are scored then.
     seed
@@ -53,7 +54,7 @@ class ImageTraining(Recipe, ABC):
 
     def protocol(self) -> TrainingRecipe:
         """Return the protocol of the loop; an epoch is `every_kimg`."""
-        steps = max(1, round(1000.0 * self.every_kimg / self.batch_size))
+        steps = max(1, round(1000.0 * min(self.every_kimg, self.kimg) / self.batch_size))
         return TrainingRecipe(
             epochs=max(1, round(1000.0 * self.kimg / self.batch_size / steps)),
             steps_per_epoch=steps,
