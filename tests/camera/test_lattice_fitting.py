@@ -125,6 +125,16 @@ def test_drift_that_sheared_a_known_lattice_is_found(lattice, vectors, drift):
         np.testing.assert_allclose(drift_of(spots.vectors, lattice), drift, atol=5e-4)
 
 
+def test_a_lattice_that_is_not_the_given_one_tells_no_drift():
+    vectors = [(0.0, 18.0), (18.0 * sqrt(2.0), 0.0)]  # a perovskite along [110], said to be along [001]
+    found = lattice_estimates([crystal(vectors, noise=0.1)], KnownScan(lattice=SQUARE), 0.0)
+    for name in ("drift_along_px", "drift_across_px"):
+        assert found[name].value is None
+        assert "not the one that was given" in found[name].note
+    right = lattice_estimates([crystal(vectors, noise=0.1)], KnownScan(lattice=(sqrt(2.0), 0.5 * pi)), 0.0)
+    assert right["drift_across_px"].interval[0] < 0.0 < right["drift_across_px"].interval[1]
+
+
 def test_what_needs_more_to_be_known_says_so():
     image = crystal(HONEYCOMB, basis=TWO_SITES, noise=0.1)
     found = lattice_estimates([image], KnownScan(), 0.0)

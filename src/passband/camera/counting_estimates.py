@@ -77,10 +77,9 @@ def counting_estimates(noise: CountingNoise, known: KnownScan, darkest: float) -
     told["contrast_electrons"] = estimate_of(noise.solve(lambda sums: noise.contrast(sums) / slope(sums)), "e-")
     if correlation is not None and correlation.beyond():
         times = noise.solve(lambda sums: noise.total(sums) * sums[..., COUNT] / sums[..., VARIANCE])
-        factor = "" if times is None else f", by up to {times.value:.2g}"
-        told["gain"] = estimate_of(
-            gain, "levels/e-", f"larger{factor}, if what correlates the noise smoothed counts too"
-        )
+        factor = 1.0 if times is None else max(times.value, 1.0)
+        note = f"up to {factor:.3g} times larger if what correlates the noise smoothed the counts too"
+        told["gain"] = estimate_of(gain, "levels/e-", note)
     told["read_noise"], electrons = (
         _unknown_offset(noise, darkest) if known.offset is None else _known_offset(noise, known.offset)
     )

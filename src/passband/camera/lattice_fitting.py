@@ -25,10 +25,12 @@ WIDTH = sqrt(8.0 * log(2.0))  # full width at half maximum over standard deviati
 #: Å²: by how much s² may be off whatever the dose: the width of what scatters, columns too weak to be seen.
 SYSTEMATIC = 0.02
 STRAIN = 1e-3  # of a lattice: how well it is known, whatever the dose
+FASTEST = 0.1  # pixels a row: a lattice that needs more is another one
 NO_LATTICE = "no lattice of a few cells is seen in most of the images"
 NO_PROBE = "the probe is not known: give pixel size, energy and semi-angle (--pixel-size, --energy, --semi-angle)"
 NO_PIXEL = "the pixel size is not known: give it (--pixel-size)"
 UNKNOWN_LATTICE = "the lattice of the specimen is not known: give it (--lattice)"
+OTHER_LATTICE = "the lattice that is seen is not the one that was given (--lattice): see its zone axis and its pixels"
 CALIBRATION = "a scan whose axes are not calibrated looks the same"
 ABERRATIONS = "source, aberrations and focal spread together"
 
@@ -123,21 +125,16 @@ def _drift(
         none = Estimate(unit="px/row", note=UNKNOWN_LATTICE)
         return none, none
     told = [[drift_of(spots.vectors, lattice) for spots in image] for image in per_image]
-    estimates = []
-    for axis in (1, 0):
-        found = _mean([[one[axis] for one in image] for image in told])
-        if found is None:
-            estimates.append(Estimate(unit="px/row", note=NO_LATTICE))
-        else:
-            estimates.append(
-                Estimate(
-                    value=found.value,
-                    interval=(found.low - STRAIN, found.high + STRAIN),
-                    unit="px/row",
-                    note=CALIBRATION,
-                )
-            )
-    return estimates[0], estimates[1]
+    parts = [_mean([[one[axis] for one in image] for image in told]) for axis in (1, 0)]
+    if any(part is None or abs(part.value) > FASTEST for part in parts):
+        other = Estimate(unit="px/row", note=OTHER_LATTICE)
+        return other, other
+    known = [
+        Estimate(value=part.value, interval=(part.low - STRAIN, part.high + STRAIN), unit="px/row", note=CALIBRATION)
+        for part in parts
+        if part is not None
+    ]
+    return known[0], known[1]
 
 
 def drift_of(vectors: FloatArray, lattice: tuple[float, float]) -> tuple[float, float]:
