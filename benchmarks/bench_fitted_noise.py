@@ -16,8 +16,8 @@ The truth of jitter over several rows is the part that rows do not share. That o
 evenly it lies is drawn for each frame, which the intervals hold only as far as three frames show it. That of the
 contrast is of whole cells, where frames cut columns at their borders: this is a percent or less, and more than the
 narrowest intervals of the noise over it. The source size is 3 % too large in the median, for the columns themselves are
-as wide as atoms scatter; its interval allows for that, and that of drift for a strain of 10⁻³. Both
-allowances were chosen after a look at scans of these specimens.
+as wide as atoms scatter; its interval allows for that, and that of drift for a strain of 10⁻³. Both allowances were
+chosen after a look at scans of these specimens.
 """
 
 import argparse
@@ -29,14 +29,10 @@ import numpy as np
 import torch
 from bench_scanner import seen_jitter
 from numpy.typing import NDArray
-from scanned_columns import DWELL, FINE, Ideal, Scene, ideal_image, scanned_frame, scenes
+from scanned_columns import DWELL, Ideal, Scene, ideal_image, scanned_frame, scenes
 
 from passband.camera.fitted_noise import FittedNoise, KnownScan
 from passband.camera.noise_fitting import fit_noise
-from passband.camera.scan_path import scan_path
-from passband.camera.scan_reading import scanned
-from passband.camera.scanner import Scanner
-from passband.camera.shot_noise import levelled
 
 GAIN, OFFSET = 7.0, 100.0
 DISPLACEMENT = 0.08  # Å rms, of `scanned_columns`
@@ -113,15 +109,10 @@ def session(scene: Scene, ideal: Ideal, kind: Kind, seed: int) -> tuple[list[NDA
 
 
 def _truth(scene: Scene, ideal: Ideal, kind: Kind, gain: float, electrons: float) -> Truth:
-    still = Scanner(dwell_time=DWELL, beam_current=1e-11)
-    path = scan_path(still, (kind.side, kind.side), pixel_size=scene.pixel_size, rng=np.random.default_rng(0))
-    seen = scanned(ideal[0][0], path, pixel_size=FINE).double().numpy()
-    contrast = float(levelled(seen).std()) * kind.electrons * DOSES[scene.name] * scene.pixel_size**2
+    contrast = float(ideal[0].double().std()) * kind.electrons * DOSES[scene.name] * scene.pixel_size**2
     read = kind.scan.get("amplifier_noise", 0.0)
     row_time = kind.side * DWELL + kind.scan.get("flyback_time", 0.0)
     drift, angle = kind.scan.get("drift", 0.0) * row_time / scene.pixel_size, kind.scan.get("drift_direction", 0.0)
-    rounding = (kind.bits > 0) / 12.0 / gain**2
-    del rounding  # the estimate is without it
     return {
         "gain": gain,
         "dose": electrons / scene.pixel_size**2,
