@@ -72,7 +72,7 @@ READ_CIF = "from passband.specimen.crystal import read_cif, unit_cell; assert le
 SET = " ".join(f"--set {key}={value}" for key, value in MICRO.items())
 SUBCOMMANDS = (
     "advise calibrate campaign cite classify demo evaluate fit information inspect realism segment simulate train "
-    "trust weights zeroshot"
+    "translate trust weights zeroshot"
 )
 # command, and the files that it has to leave
 STEPS: list[tuple[str, list[str]]] = [
@@ -88,6 +88,7 @@ STEPS: list[tuple[str, list[str]]] = [
     ("segment image.tif --model run -o own -q", ["own/image.mask.tif", "own/image.particles.csv"]),
     ("segment image.tif -o masks -q", ["masks/image.mask.tif", "masks/image.overlay.png"]),
     ("classify image.tif -o classes -q", ["classes/image.classes.csv"]),
+    ("translate fit-noise image.tif -o noise.json -q", ["noise.json"]),
     ("trust image.tif --c10 -80 --figure trust.png --json", ["trust.png"]),
     ("fit image.tif --energy 300e3 --cs 0 --json", []),
     ("information --energy 300e3 --focal-spread 10 --c10 -80 --c30 2.5e5 --against c10=-250,c30=2.5e5", []),
