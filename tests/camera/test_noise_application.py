@@ -50,6 +50,14 @@ def test_more_signal_under_the_contrast_leaves_the_noise_as_it_was():
     assert hazy.noise_to_contrast.value == pytest.approx(noise.noise_to_contrast.value, rel=0.05)
 
 
+def test_a_background_that_rises_adds_no_noise_to_what_was_seen():
+    noise = fit_noise(frames(4, contamination=0.8), KNOWN)
+    again = fit_noise([image.numpy() for image in applied(noise, 4)])
+    # its electrons are among those that made the noise that was seen: counted twice they would add a sixth
+    assert again.slow_rise.value == pytest.approx(noise.slow_rise.value, rel=0.4)
+    assert again.noise_to_contrast.value == pytest.approx(noise.noise_to_contrast.value, rel=0.05)
+
+
 def test_a_source_blurs_and_drift_shears():
     quiet = FittedNoise(images=1, mean=0.0, contrast=1.0, noise_to_contrast=told(0.01))
     sharp = applied(quiet, 1)[0]

@@ -115,6 +115,10 @@ def test_rising_backgrounds_are_found():
     assert found.contamination.value == pytest.approx(0.5, rel=0.5)
     assert fit_noise(frames(4), KnownScan(offset=OFFSET)).contamination.value == pytest.approx(0.0, abs=0.03)
     ramp = np.linspace(-0.5, 0.5, SIDE)
+    plain = frames(2)
+    risen = [image + 80.0 * (ramp[:, None] + 0.5) for image in plain]
+    signal = np.mean(plain) - OFFSET
+    assert fit_noise(risen, KnownScan(offset=OFFSET)).contamination.value == pytest.approx(80.0 / signal, rel=0.08)
     tilted = [image + 40.0 * ramp[None, :] for image in frames(2)]
     flat = fit_noise(tilted)
     assert flat.fast_rise.value * flat.contrast == pytest.approx(40.0, rel=0.1)
@@ -146,6 +150,9 @@ def test_rounding_is_no_noise():
     images = frames(3, electrons=4000.0)
     coarse = [np.round(image / 8.0).astype(np.uint8) for image in images]
     found = fit_noise(coarse, KnownScan(offset=OFFSET / 8.0))
+    coarsest = fit_noise([np.round(image / 50.0).astype(np.uint8) for image in images])
+    # rounding has a third of the variance of the noise
+    assert coarsest.noise == pytest.approx(fit_noise(images).noise / 50.0, rel=0.05)
     assert found.bits == 8
     assert found.gain.value == pytest.approx(GAIN / 8.0, rel=0.06)
     assert found.noise == pytest.approx(fit_noise(images).noise / 8.0, rel=0.01)

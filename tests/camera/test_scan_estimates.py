@@ -38,11 +38,13 @@ def scanned_lattice(seed, *, electrons=3000.0, width=3.0, **values):
     return scan_frames(lattice(width)[None], [path], pixel_size=1.0, generators=generators)[0].image.numpy()
 
 
+@pytest.mark.parametrize("width", [1.5, 3.0])
 @pytest.mark.parametrize("jitter", [0.1, 0.3, 0.6])
-def test_independent_jitter_is_found(jitter):
-    found = [estimate_scan(scanned_lattice(seed, jitter=jitter)) for seed in range(6)]
-    # 320 rows tell an rms to 4 %, the mean of six to 2 %; what the lattice adds was measured as 5 % to 8 %
-    assert np.mean([one.jitter for one in found]) == pytest.approx(jitter, rel=0.13)
+def test_independent_jitter_is_found(jitter, width):
+    found = [estimate_scan(scanned_lattice(seed, jitter=jitter, width=width)) for seed in range(6)]
+    # 320 rows tell an rms to 4 %, the mean of six to 2 %; at 1.5 pixels derivatives of the rows around alone are 33 %
+    # off, and rows whose derivatives are taken to be alike 5 %
+    assert np.mean([one.jitter for one in found]) == pytest.approx(jitter, rel=0.04)
     assert np.mean([one.jitter_limit > jitter for one in found]) >= 5 / 6
 
 
