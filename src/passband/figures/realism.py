@@ -32,7 +32,7 @@ def realism_figure(found: Realism) -> Figure:
         ("generated", GENERATED, found.generated.crops[generated]),
     ]
     if len(found.nearest):
-        title = f"nearest real ones ({found.extractors[0].name})"
+        title = f"nearest real\n({found.extractors[0].name})"
         rows.append((title, REAL, found.real.crops[found.nearest[generated]]))
     panels = below.subplots(len(rows), _SHOWN, squeeze=False)
     limits = common_range(found.real.crops, found.generated.crops)

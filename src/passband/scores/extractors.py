@@ -70,7 +70,7 @@ EXTRACTORS: Entries[ExtractorKind] = Entries(
         ExtractorKind(
             "textures", "passband's own encoder of textures, or textures=FOLDER with one of yours", _textures
         ),
-        ExtractorKind("inception", "the network of FID, inception=FILE (SHA-256 6726825d…)", _inception),
+        ExtractorKind("inception", "the network of FID, inception=FILE or address (SHA-256 6726825d…)", _inception),
         ExtractorKind("imagenet", "EfficientNet-Lite0, trained on photographs, imagenet=FILE", _imagenet),
         ExtractorKind("random", "a network that learned nothing, random=SEED; for tests and as a baseline", _random),
     ),

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from passband.scores.extractor import Extractor, picture_features
 from passband.scores.folded_layers import FoldedLayers, read_state
+from passband.scores.remote_weights import fetched, is_address
 
 SHA256 = "6726825d"  # what that of the file begins with
 SIDE = 299
@@ -158,7 +159,7 @@ def shapes() -> Iterator[tuple[str, tuple[int, int, int, int]]]:
 
 
 def inception_extractor(path: str) -> Extractor:
-    """Return the 2048 features that FID compares, of the weights in a file.
+    """Return the 2048 features that FID compares, of the weights in a file or at an address.
 
     Grey pictures of 299 pixels, the same in three channels, between −1 and 1.
 
@@ -167,6 +168,7 @@ def inception_extractor(path: str) -> Extractor:
     WeightsError
         There is no such file, or it is not the network of FID.
     """
+    path = str(fetched(path, SHA256)) if is_address(path) else path
     state, sha256 = read_state(path, "the Inception network of FID", sha256=SHA256)
     layers = FoldedLayers(state, path)
     for name, shape in shapes():
