@@ -19,6 +19,7 @@ from studies.realism.images import Imaged, Images
 from studies.realism.study import StudyPlan
 
 Row = dict[str, Any]
+THRESHOLD = 0.5  # of every detector: short trainings are not sure of themselves
 
 
 def detector(plan: StudyPlan, made: Imitation, seed: int, folder: Path) -> Model:
@@ -44,7 +45,9 @@ def measured(
         probabilities = model.segment(seen, pixel_size).probabilities
         assert probabilities is not None
         hot = (mask == np.arange(len(classes))[:, None, None]).astype(np.float64)
-        found, true = (_inside(find_defects(maps, classes, pixel_size)) for maps in (probabilities, hot))
+        found, true = (
+            _inside(find_defects(maps, classes, pixel_size, threshold=THRESHOLD)) for maps in (probabilities, hot)
+        )
         scores = detection_scores(*found, *true, within=MATCHED, classes=len(classes) - 1)
         for name, one in zip(classes[1:], scores, strict=True):
             yield {"image": number, "class": name, **one._asdict()}

@@ -31,9 +31,9 @@ def test_confidence_is_the_probability_of_the_kind_and_the_threshold_of_any() ->
     mask = disc_mask(np.array([[20.0, 20.0]]), np.array([1]), (40, 40), radius=4.0)
     there = mask > 0
     seen = np.stack([np.where(there, 0.3, 1.0), np.where(there, 0.2, 0.0), np.where(there, 0.5, 0.0)])
-    found = find_defects(seen, CLASSES, 0.2)
+    found = find_defects(seen, CLASSES, 0.2, threshold=0.6)
     assert (found.names, found.confidence.tolist()) == (["substitution"], [0.5])
-    assert len(find_defects(seen, CLASSES, 0.2, threshold=0.8)) == 0
+    assert len(find_defects(seen, CLASSES, 0.2, threshold=0.8)) == len(find_defects(seen, CLASSES, 0.2)) == 0
 
 
 def test_maps_that_do_not_fit_are_refused() -> None:

@@ -65,7 +65,7 @@ def defects(
     ] = None,
     threshold: Annotated[
         float, typer.Option(metavar="P", help="Probability from which on something is a defect; 0 to 1.")
-    ] = 0.5,
+    ] = 0.9,
     tta: Annotated[
         bool, typer.Option("--tta", help="Average over the eight rotations and reflections; 8 × slower.")
     ] = False,

@@ -15,8 +15,9 @@ Array = NDArray[np.float64]
 #: Å: a defect that is found farther from a true one is another. 7.5 pixels of 0.2074 Å in Khan et al., npj Comput.
 #: Mater. 9 (2023) 85; the columns of WSe2 are 1.89 Å apart.
 MATCHED = 1.56
-#: Probability of anything but the background, from which on a maximum is a defect.
-THRESHOLD = 0.5
+#: Probability of anything but the background, from which on a maximum is a defect. Of those that the network of the
+#: package is less sure of one in four is right at most (benchmarks/RESULTS.md, "Defects").
+THRESHOLD = 0.9
 COLUMNS = ("y_px", "x_px", "y_A", "x_A", "class", "confidence")
 
 
