@@ -52,8 +52,8 @@ def report(
         f"{plan.training.network.capacity:,}, at most {plan.training.network.most_channels} channels) learns from "
         f"simulated micrographs of the plan `{made.plan}` ({made.structures} structures, {made.dose:g} e⁻/Å², seed "
         f"{made.seed}) for {plan.training.kimg:g} thousand images in batches of {plan.training.batch_size}. "
-        f"{speed}{plan.training.scored} samples are compared with {made.held_out} held-out micrographs of other "
-        "structures by the features of passband's encoder of textures (FD-textures, no FID). So few samples make a "
+        f"{speed}{_dcgan(plan)}{plan.training.scored} samples are compared with {made.held_out} held-out micrographs of "
+        "other structures by the features of passband's encoder of textures (FD-textures, no FID). So few samples make a "
         "Fréchet distance too large: compare it with that of training micrographs themselves, in the first table, "
         "and rows with one another. KID has no such bias. *Near copies*: share of 64 samples that are nearer to a "
         "training micrograph, in pixels, than 99 % of these are to one another; 1 % is by chance.",
@@ -85,11 +85,19 @@ def report(
     return "\n".join(lines)
 
 
+def _dcgan(plan: StudyPlan) -> str:
+    if plan.dcgan is None:
+        return ""
+    one = plan.dcgan
+    return f"DCGAN (width {one.network.width}) beside it for {one.kimg:g} thousand in batches of {one.batch_size}. "
+
+
 def _pictures() -> list[str]:
-    found = [name for name in ("training", "samples", "strip") if (RESULTS / f"{name}.png").exists()]
+    found = [name for name in ("training", "samples", "strip", "dcgan") if (RESULTS / f"{name}.png").exists()]
     words = {
         "training": "Training micrographs:",
         "samples": "Samples, with augmentation:",
+        "dcgan": "Samples of DCGAN:",
         "strip": "On great circles of z from one sample to a second and a third, 17 images:",
     }
     return [
@@ -118,10 +126,13 @@ def _keep_pictures(plan: StudyPlan, known: Simulated, work: Path) -> None:
     """Draw training micrographs, and copy what the first training with augmentation drew."""
     shown = sheet(grey_levels(known.training[:16], *ENDS), 8)
     (RESULTS / "training.png").write_bytes(picture_png(shown))
-    place = folder(plan, Task(DEFAULT, plan.images[0], plan.seeds[0]), work)
-    for name in ("samples", "strip"):
-        if (place / f"{name}.png").exists():
-            shutil.copyfile(place / f"{name}.png", RESULTS / f"{name}.png")
+    first, seed = plan.images[0], plan.seeds[0]
+    places = {name: folder(plan, Task(DEFAULT, first, seed), work) / f"{name}.png" for name in ("samples", "strip")}
+    if plan.dcgan is not None:
+        places["dcgan"] = folder(plan, Task((), first, seed, "dcgan"), work) / "samples.png"
+    for name, place in places.items():
+        if place.exists():
+            shutil.copyfile(place, RESULTS / f"{name}.png")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

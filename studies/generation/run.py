@@ -95,7 +95,7 @@ def finished(plan: StudyPlan, work: Path) -> Iterator[Row]:
             done = json.loads((place / "done.json").read_bytes())
             for row in read_history(place / "history.parquet"):
                 names = ("kimg", "p", "r_t", *SCORES)
-                about = {"groups": "+".join(task.groups) or "none", "images": task.images, "seed": task.seed}
+                about = {"groups": task.what, "images": task.images, "seed": task.seed}
                 yield {**about, **{name: row[name] for name in names}, **done}
 
 

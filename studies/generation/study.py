@@ -3,12 +3,14 @@
 import copy
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
 from passband.experiment.plan_files import PlanError, read_toml
 from passband.generation.ada import AdaptiveAugmentation, Group
+from passband.generation.dcgan_training import DCGANTraining
+from passband.generation.image_training import ImageTraining
 from passband.generation.stylegan2_training import StyleGAN2Training
 from passband.recipe import Recipe
 from passband.validation import error_lines
@@ -54,6 +56,8 @@ class StudyPlan(Recipe):
         As above.
     training
         StyleGAN2 as it is trained each time, but for its augmentation and its seed.
+    dcgan
+        DCGAN as it is trained beside, without augmentation; None leaves it out.
     images
         How many micrographs are learned from; all but the last question are asked of the first number.
     seeds
@@ -67,6 +71,7 @@ class StudyPlan(Recipe):
     threads: int = Field(default=1, ge=1)
     micrographs: Micrographs = Micrographs()
     training: StyleGAN2Training = StyleGAN2Training()
+    dcgan: DCGANTraining | None = None
     images: tuple[int, ...] = (200, 1000, 3000)
     seeds: tuple[int, ...] = (1, 2, 3)
     groups: tuple[Group, ...] = ("blit", "geometric", "colour", "noise", "cutout")
@@ -75,19 +80,28 @@ class StudyPlan(Recipe):
 
 
 class Task(NamedTuple):
-    """One training: groups of augmentation (none: without), number of micrographs, seed."""
+    """One training: groups of augmentation (none: without), number of micrographs, seed, kind of network."""
 
     groups: tuple[Group, ...]
     images: int
     seed: int
+    network: Literal["stylegan2", "dcgan"] = "stylegan2"
+
+    @property
+    def what(self) -> str:
+        """Its groups, or the network that has none."""
+        return "dcgan" if self.network == "dcgan" else "+".join(self.groups) or "none"
 
     @property
     def name(self) -> str:
         """Of its folder."""
-        return f"{'+'.join(self.groups) or 'none'}-{self.images}-{self.seed}"
+        return f"{self.what}-{self.images}-{self.seed}"
 
-    def recipe(self, plan: StudyPlan) -> StyleGAN2Training:
+    def recipe(self, plan: StudyPlan) -> ImageTraining:
         """Return the training."""
+        if self.network == "dcgan":
+            assert plan.dcgan is not None
+            return plan.dcgan.model_copy(update={"seed": self.seed})
         usual = plan.training.augmentation or AdaptiveAugmentation()
         augmentation = usual.model_copy(update={"groups": self.groups}) if self.groups else None
         return plan.training.model_copy(update={"augmentation": augmentation, "seed": self.seed})
@@ -97,6 +111,9 @@ def tasks(plan: StudyPlan) -> Iterator[Task]:
     """All trainings, each once; those that compare most come first."""
     first, *others = plan.images
     wanted = [Task(groups, first, seed) for seed in plan.seeds for groups in (DEFAULT, ())]
+    if plan.dcgan is not None:
+        wanted += [Task((), first, seed, "dcgan") for seed in plan.seeds]
+        wanted += [Task((), count, seed, "dcgan") for seed in plan.seeds[: plan.image_seeds] for count in others]
     wanted += [Task((group,), first, seed) for seed in plan.seeds[: plan.group_seeds] for group in plan.groups]
     wanted += [
         Task(groups, count, seed)

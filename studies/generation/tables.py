@@ -6,7 +6,8 @@ from statistics import mean, stdev
 from studies.generation.run import Row
 from studies.generation.study import DEFAULT, StudyPlan
 
-ADA, NONE = "+".join(DEFAULT), "none"
+ADA, NONE, DCGAN = "+".join(DEFAULT), "none", "dcgan"
+NAMES = {NONE: "without", ADA: "with", DCGAN: "DCGAN, without"}
 SHOWN = {"frechet": "Fréchet", "kid": "KID × 1000", "precision": "precision", "recall": "recall"}
 
 
@@ -46,7 +47,7 @@ def augmentation_table(rows: Sequence[Row], plan: StudyPlan) -> list[str]:
     """With and without, at the end, each seed and all together."""
     ends = [row for row in last_rows(rows) if row["images"] == plan.images[0] and row["seed"] in plan.seeds]
     lines = []
-    for groups, name in ((NONE, "without"), (ADA, "with")):
+    for groups, name in NAMES.items():
         own = [row for row in ends if row["groups"] == groups]
         lines += [[f"{name}, seed {row['seed']}", *_end(row)] for row in own]
         if len(own) > 1:
@@ -63,7 +64,7 @@ def course_table(rows: Sequence[Row], plan: StudyPlan) -> list[str]:
     """Means over the seeds against the thousands of images shown."""
     own = [row for row in rows if row["images"] == plan.images[0] and row["seed"] in plan.seeds]
     lines = []
-    for kimg in sorted({row["kimg"] for row in own}):
+    for kimg in sorted({row["kimg"] for row in own if row["groups"] in (NONE, ADA)}):
         line = [f"{kimg:.3g}"]
         for groups in (NONE, ADA):
             here = [row for row in own if row["groups"] == groups and row["kimg"] == kimg]
@@ -96,7 +97,7 @@ def growth_table(rows: Sequence[Row], plan: StudyPlan) -> list[str]:
     seeds = plan.seeds[: plan.image_seeds]
     lines = []
     for images in plan.images:
-        for groups, name in ((NONE, "without"), (ADA, "with")):
+        for groups, name in NAMES.items():
             own = [
                 row
                 for row in last_rows(rows)

@@ -49,7 +49,9 @@ def test_plans_ask_what_the_study_is_about(name: str) -> None:
         assert Task(DEFAULT, 200, seed) in made
         assert Task((), 200, seed) in made
     assert {Task((group,), 200, 1) for group in ("blit", "geometric", "colour", "noise", "cutout")} <= set(made)
-    assert {Task(DEFAULT, 1000, 1), Task((), 3000, 1)} <= set(made)
+    assert {Task(DEFAULT, 1000, 1), Task((), 3000, 1), Task((), 200, 3, "dcgan"), Task((), 3000, 1, "dcgan")} <= set(
+        made
+    )
     assert plan.micrographs.size == plan.training.network.size
     assert Task((), 200, 2).recipe(plan).augmentation is None
     one = Task(("noise",), 200, 2).recipe(plan)
@@ -85,7 +87,7 @@ def test_a_study_runs_is_kept_and_reported(tmp_path: Path, monkeypatch: pytest.M
     arguments = ["--plan", quick, "--work", tmp_path / "work", "--only-report", "-o", tmp_path / "report.md"]
     reporting.main(list(map(str, arguments)))
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert "**2 of its 7 trainings were run**" in text
+    assert "**2 of its 10 trainings were run**" in text
     assert "plan_quick.toml" in text
     for name in ("checkpoints.csv", "baselines.csv", "training.png", "samples.png", "strip.png"):
         assert (tmp_path / "results" / name).is_file()
