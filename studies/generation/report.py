@@ -52,8 +52,8 @@ def report(
         f"{plan.training.network.capacity:,}, at most {plan.training.network.most_channels} channels) learns from "
         f"simulated micrographs of the plan `{made.plan}` ({made.structures} structures, {made.dose:g} e⁻/Å², seed "
         f"{made.seed}) for {plan.training.kimg:g} thousand images in batches of {plan.training.batch_size}. "
-        f"{speed}{_dcgan(plan)}{plan.training.scored} samples are compared with {made.held_out} held-out micrographs of "
-        "other structures by the features of passband's encoder of textures (FD-textures, no FID). So few samples make a "
+        f"{speed}{_dcgan(plan)}{plan.training.scored} samples are compared with {made.held_out} held-out micrographs "
+        "of other structures by the features of passband's encoder of textures (FD-textures, no FID). So few make a "
         "Fréchet distance too large: compare it with that of training micrographs themselves, in the first table, "
         "and rows with one another. KID has no such bias. *Near copies*: share of 64 samples that are nearer to a "
         "training micrograph, in pixels, than 99 % of these are to one another; 1 % is by chance.",

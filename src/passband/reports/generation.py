@@ -26,6 +26,7 @@ from passband.training import FitOptions, TrainingProgress
 from passband.training.history import read_history
 
 SHOWN = 16  # samples of a picture
+FEW = 50  # crops: fewer are warned of
 EXAMINED = 64  # samples that are compared with the training images
 REFERENCE = 1000  # training images that as many samples are scored against, at most
 ENDS = (-1.0, 1.0)  # of the scale of crops: black and white
@@ -170,9 +171,9 @@ def _pairs(samples: Images, training: Images, copies: NearCopies) -> bytes:
 
 
 def _warnings(copies: NearCopies, crops: TrainingCrops) -> tuple[str, ...]:
-    few = f"{len(crops.images)} crops are few; 200 or more make a generator that draws something new"
+    found = []
+    if len(crops.images) < FEW:
+        found.append(f"{len(crops.images)} crops are few; 200 or more make a generator that draws something new")
     if not isfinite(copies.most):
-        unknown = "no two training images show different places, so copies cannot be told from likeness"
-        return (few, unknown)
-    found = (copies.warning,) if copies.warning else ()
-    return (few, *found) if len(crops.images) < 50 else found
+        found.append("no two training images show different places, so copies cannot be told from likeness")
+    return (*found, copies.warning) if copies.warning else tuple(found)
