@@ -67,9 +67,11 @@ def test_correlation_is_that_of_the_definition() -> None:
 
 
 def test_copies_in_features() -> None:
-    training = smooth(40, 0)
-    levels = np.linspace(0.2, 1.0, 40, dtype=np.float32)[:, None, None]
-    found = near_copies(levels[3:4] * training[3:4], crops(levels * training), features=mean_and_deviation)
+    training = np.linspace(0.2, 1.0, 40, dtype=np.float32)[:, None, None] * smooth(40, 0)
+    fresh = smooth(1, 1)
+    alike = (fresh - fresh.mean()) / fresh.std() * training[3].std() + training[3].mean()
+    assert near_copies(alike, crops(training)).share == 0.0  # no copy in pixels
+    found = near_copies(alike, crops(training), features=mean_and_deviation)
     assert found.distance[0] < found.least
     assert found.copies.all()
 
