@@ -13,11 +13,11 @@ the limits. Last come sessions of one frame of 512².
 Remarks
 -------
 The truth of jitter over several rows is the part that rows do not share. That of contamination is its strength; how
-evenly it lies is drawn for each frame, which the intervals hold only as far as three frames show it. That of the
-contrast is of whole cells, where frames cut columns at their borders: this is a percent or less, and more than the
-narrowest intervals of the noise over it. The source size is 3 % too large in the median, for the columns themselves are
-as wide as atoms scatter; its interval allows for that, and that of drift for a strain of 10⁻³. Both allowances were
-chosen after a look at scans of these specimens.
+evenly it lies is drawn for each frame, the same for all three specimens, which the intervals hold only as far as three
+frames show it. That of the contrast is of whole cells, where frames cut columns at their borders: this is a percent or
+less, and more than the narrowest intervals of the noise over it. The source size is 3 % too large in the median, for
+the columns themselves are as wide as atoms scatter; its interval allows for that, and that of drift for a strain of
+10⁻³. Both allowances were chosen after a look at scans of these specimens.
 """
 
 import argparse

@@ -30,6 +30,7 @@ def test_pixel_sizes_of_the_files_make_counts_a_dose():
         ([scan("a", pixel_size=(0.2, 0.3))], "not square"),
         ([scan("a", pixel_size=0.2), scan("b")], "b does not say its pixel size"),
         ([scan("a"), scan("b", mode="TEM")], "b says that it is of a TEM"),
+        ([scan("a"), Micrograph(np.ones((80, 80)), provenance={"path": "b"})], "b: an image of 80 × 80 from 1 to 1"),
     ],
 )
 def test_images_of_several_sessions_are_refused(micrographs, said):

@@ -55,7 +55,7 @@ def fit_noise(images: Sequence[ArrayLike], known: KnownScan | None = None) -> Fi
         different types.
     """
     known = known or KnownScan()
-    pixels = [_checked(image) for image in images]
+    pixels = [usable_scan(image) for image in images]
     types = sorted({str(one.dtype) for one in pixels})
     if not pixels:
         raise PassbandError("no images tell no noise; give one or more of one session")
@@ -92,7 +92,14 @@ def fit_noise(images: Sequence[ArrayLike], known: KnownScan | None = None) -> Fi
     return FittedNoise(**found, **told)
 
 
-def _checked(image: ArrayLike) -> NDArray[np.generic]:
+def usable_scan(image: ArrayLike) -> NDArray[np.generic]:
+    """Middle of an image (y, x) that noise can be fitted to.
+
+    Raises
+    ------
+    PassbandError
+        It is not (y, x), smaller than 64 × 64, of one level or not finite.
+    """
     pixels = middle(check_image(image), LARGEST)
     low, high = float(pixels.min()), float(pixels.max())
     if min(pixels.shape) < SMALLEST or not low < high:

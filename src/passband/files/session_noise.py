@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from passband.camera.fitted_noise import FittedNoise, KnownScan
-from passband.camera.noise_fitting import fit_noise
+from passband.camera.noise_fitting import fit_noise, usable_scan
 from passband.files.micrograph import Micrograph
 from passband.recipe import PassbandError
 
@@ -34,6 +34,11 @@ def fit_session(micrographs: Sequence[Micrograph], known: KnownScan | None = Non
     energies = {one.energy for one in micrographs if one.energy is not None}
     if known.energy is None and len(energies) == 1:
         known = KnownScan.model_validate(known.model_dump() | {"energy": energies.pop()})
+    for one in micrographs:
+        try:
+            usable_scan(one.array)
+        except PassbandError as error:
+            raise PassbandError(f"{_name(one)}: {error}") from error
     return fit_noise([one.array for one in micrographs], known)
 
 
