@@ -141,13 +141,22 @@ class Task(NamedTuple):
 
 
 def tasks(plan: StudyPlan) -> Iterator[Task]:
-    """All that is to be done, seed by seed: the session that detectors are trained for, the other; real files once."""
+    """All that is to be done, seed by seed; what tells most first: physics for both sessions, and generators last."""
+    first, *others = plan.sessions
     for seed in plan.seeds:
-        for number, session in enumerate(plan.sessions):
-            imitated = ARMS if number == 0 else (*WITHOUT_TRAINING[1:], *session.imitated)
-            yield from (Task(session.name, arm, seed) for arm in imitated)
+        for arm in sorted(ARMS, key=_early):
+            yield Task(first.name, arm, seed)
+            for session in others:
+                if arm in (*WITHOUT_TRAINING[1:], *session.imitated):
+                    yield Task(session.name, arm, seed)
         if seed == plan.seeds[0]:
             yield from (Task(one.name, arm, seed) for one in plan.real_files for arm in one.arms)
+
+
+def _early(arm: Arm) -> int:
+    """Return the place of an arm in a run: pristine images first, for their detector is shown translated ones."""
+    early: tuple[Arm, ...] = ("pristine", "fitted physics", "manual noise")
+    return early.index(arm) if arm in early else len(early) + ARMS.index(arm)
 
 
 def read_study(file: Path) -> StudyPlan:
