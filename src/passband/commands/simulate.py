@@ -26,12 +26,22 @@ if TYPE_CHECKING:
 passband simulate demo -o out/store
 passband simulate cdse -o cdse_store --workers 8
 passband simulate haadf_atoms -o scans --set simulation.structures=40      (columns, for a scanning microscope)
+passband simulate wse2_defects -o store --micrographs 64 --pristine --set imaging.patch=256   (for translate train)
 passband simulate au_hrtem -o au_store --set simulation.structures=50 --seed 7
 """,
 )
 def simulate(
     plan: PlanName,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the store.")],
+    micrographs: Annotated[
+        int,
+        typer.Option(
+            "--micrographs", metavar="N", min=0, help="Write so many images with masks into OUTPUT/micrographs."
+        ),
+    ] = 0,
+    without_noise: Annotated[
+        bool, typer.Option("--pristine", help="These without scan and noise, for a translation; of a scanning plan.")
+    ] = False,
     overrides: Overrides = None,
     seed: Seed = None,
     device: Device = "auto",
@@ -53,6 +63,12 @@ def simulate(
         for line in simulation_shortage(recipe.simulation, output, workers=workers):
             bars.warn(f"warning: {line}")
         store = simulating.simulate(recipe, output, workers=workers, device=resolve_device(device), progress=bar)
+        if micrographs:
+            from passband.experiment.micrographs import pristine, write_micrographs
+
+            plain = recipe.model_copy(update={"imaging": pristine(recipe.imaging)}) if without_noise else recipe
+            with bars.bar("micrographs", unit="images") as shown:
+                write_micrographs(plain, store, output / "micrographs", micrographs, progress=shown)
         warning = beam_warning(store)
         if warning:
             bars.warn(f"warning: {warning}")
