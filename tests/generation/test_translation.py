@@ -51,7 +51,8 @@ def test_two_epochs_are_one_and_a_resumed_one(tmp_path: Path, method: Method) ->
 
 
 def test_a_killed_training_with_a_falling_rate_goes_on(tmp_path: Path) -> None:
-    falling = SHORT.model_copy(update={"schedule": "linear_tail"})
+    # and with the means of the losses since the last validation, which is before the kill
+    falling = SHORT.model_copy(update={"schedule": "linear_tail", "validate_every": 2})
 
     def kill(progress: TrainingProgress) -> None:
         if progress.step == 5:
@@ -64,6 +65,7 @@ def test_a_killed_training_with_a_falling_rate_goes_on(tmp_path: Path) -> None:
     again = train_translation(SIMULATED, REAL, SMALL, tmp_path / "a", training=falling)
     whole = train_translation(SIMULATED, REAL, SMALL, tmp_path / "b", training=falling)
     assert again.card.weights_sha256 == whole.card.weights_sha256
+    assert read_history(tmp_path / "a/history.parquet") == read_history(tmp_path / "b/history.parquet")
 
 
 def test_a_folder_of_another_training_is_refused(trained: tuple[Translation, Path]) -> None:
