@@ -42,7 +42,7 @@ class Contrastive(Recipe):
     Attributes
     ----------
     contrast_weight
-        Weight of the contrastive loss of simulated images.
+        Weight of the contrastive loss of simulated images; 1 in the paper, which held columns less firmly here.
     identity_weight
         Weight of that of real images, which the generator is to leave alone.
     patches
@@ -55,7 +55,7 @@ class Contrastive(Recipe):
     """
 
     kind: Literal["contrastive"] = "contrastive"
-    contrast_weight: float = Field(default=1.0, ge=0.0)
+    contrast_weight: float = Field(default=2.0, ge=0.0)
     identity_weight: float = Field(default=1.0, ge=0.0)
     patches: int = Field(default=128, ge=2, le=4096)
     projection: int = Field(default=64, ge=2, le=1024)
