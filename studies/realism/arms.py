@@ -14,7 +14,6 @@ from passband.dataset.scan_imaging import ScanImaging
 from passband.experiment.session import session_imaging
 from passband.generation.domain import Domain
 from passband.generation.translation import Translation
-from passband.generation.translation_recipe import Contrastive, CycleGAN
 from passband.generation.translation_training import train_translation
 from studies.realism.images import Imaged, Images, Makes, imaged
 from studies.realism.study import CEILING, Arm, Translations
@@ -122,7 +121,7 @@ def physics(session: Imitated, fitted: FittedNoise, work: Path) -> ScanImaging:
 def translated(arm: Arm, session: Imitated, how: Translations, work: Path) -> Translation:
     """Train the generator of an arm; stopped, the same call goes on."""
     chosen = {
-        "method": Contrastive() if arm == "contrastive" else CycleGAN(),
+        "method": how.contrastive if arm == "contrastive" else how.cyclegan,
         "spectrum": arm != "cyclegan without spectra",
     }
     recipe = how.recipe.model_copy(update=chosen)

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from passband.dataset.scan_imaging import ScanImaging
 from passband.experiment.plan_files import PlanError, read_toml
-from passband.generation.translation_recipe import TranslationRecipe
+from passband.generation.translation_recipe import Contrastive, CycleGAN, TranslationRecipe
 from passband.generation.translation_training import TRAINING
 from passband.recipe import Recipe
 from passband.specimen.scanned import AnySpecimens
@@ -77,9 +77,11 @@ class RealFile(Recipe):
 
 
 class Translations(Recipe):
-    """Generators of the arms that learn: their recipe, whose method and spectra are those of the arm, and training."""
+    """Generators of the arms that learn: a recipe, whose method and spectra are the arm's, and their training."""
 
     recipe: TranslationRecipe = TranslationRecipe()
+    contrastive: Contrastive = Contrastive()
+    cyclegan: CycleGAN = CycleGAN()
     training: TrainingRecipe = TRAINING
 
 
