@@ -24,6 +24,7 @@ from studies.realism.tables import (
     detections,
     f1_table,
     fitted_text,
+    goal_text,
     label_table,
     order_text,
     realism_table,
@@ -52,6 +53,9 @@ def report(plan: StudyPlan, rows: Sequence[Row], about: Sequence[str]) -> str:
         "(95 %) are of seeds and images that are drawn again; behind them each seed. With so few seeds they say little "
         "about seeds.",
         "",
+        "## In short",
+        "",
+        *goal_text(plan, rows),
         f"## Detectors made for {first}",
         "",
         f"*{BACK}* is the detector of the pristine arm, shown the session's images after the generator's way back. "

@@ -113,6 +113,10 @@ def test_the_report_says_what_is_in_the_rows(plan: StudyPlan) -> None:
     told = order_text(made, "day 1")
     assert told[0] == "* W₁: 3, 2, 1: the paper's order holds."
     assert told[1].endswith("recall: 3, 2, 1: the paper's order does not hold.")  # more is better there
+    assert (
+        "* Defects of day 1: F1 0.75 by the best arm made for it (cyclegan). Arms made for another day reach 0.00"
+        in (report(plan, made, []))
+    )
     text = report(plan, made, ["about"])
     assert "Not run." in text
     assert "## Made anew for day 2" in text
