@@ -1,6 +1,6 @@
 """How few micrographs a generator can learn from: trains what is missing, and writes report.md.
 
-    python -m studies.generation.report [--plan studies/generation/plan_small.toml] [--work out/generation]
+    python -m studies.generation.report [--plan studies/generation/study_small.toml] [--work out/generation]
                                         [--processes 2]
 
 Killed, the same command goes on. `--only-report` writes what there is; a report of an unfinished run says so.
@@ -138,7 +138,7 @@ def _keep_pictures(plan: StudyPlan, known: Simulated, work: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plan", type=Path, default=Path(__file__).with_name("plan_small.toml"))
+    parser.add_argument("--plan", type=Path, default=Path(__file__).with_name("study_small.toml"))
     parser.add_argument("--work", type=Path, default=Path("out/generation"), help="folder of trainings")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).with_name("report.md"))

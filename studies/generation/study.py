@@ -1,19 +1,17 @@
 """What the study of generated micrographs trains, as one value read from a plan."""
 
-import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from passband.experiment.plan_files import PlanError, read_toml
 from passband.generation.ada import AdaptiveAugmentation, Group
 from passband.generation.dcgan_training import DCGANTraining
 from passband.generation.image_training import ImageTraining
 from passband.generation.stylegan2_training import StyleGAN2Training
 from passband.recipe import Recipe
-from passband.validation import error_lines
+from studies.plans import read_study_plan
 
 DEFAULT: tuple[Group, ...] = ("blit", "geometric")
 
@@ -125,16 +123,5 @@ def tasks(plan: StudyPlan) -> Iterator[Task]:
 
 
 def read_study(file: Path) -> StudyPlan:
-    """Read a plan of the study.
-
-    Raises
-    ------
-    PlanError
-        It is not accepted.
-    """
-    raw = read_toml(file)
-    try:
-        return StudyPlan.model_validate(raw)
-    except ValidationError as error:
-        lines = error_lines(error, model=StudyPlan, data=copy.deepcopy(raw))
-        raise PlanError(*(f"{file.name}: {line}" for line in lines)) from error
+    """Read a plan of the study; raises PlanError where it is not accepted."""
+    return read_study_plan(StudyPlan, file)

@@ -1,6 +1,6 @@
 """Ways of making simulations look real, by the defects that detectors find: does what is missing, writes report.md.
 
-    python -m studies.realism.report [--plan studies/realism/plan.toml] [--work out/realism] [--real ../shared/data]
+    python -m studies.realism.report [--plan studies/realism/study.toml] [--work out/realism] [--real ../shared/data]
 
 Killed, the same command goes on. `--only-report` writes what there is; a report of an unfinished run says so.
 """
@@ -125,7 +125,7 @@ def _flat(row: Row) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plan", type=Path, default=HERE / "plan_small.toml")
+    parser.add_argument("--plan", type=Path, default=HERE / "study_small.toml")
     parser.add_argument("--work", type=Path, default=Path("out/realism"), help="folder for images, runs and rows")
     parser.add_argument("--real", type=Path, default=Path("../shared/data"), help="folder of real micrographs")
     parser.add_argument("--processes", type=int, default=2)

@@ -1,20 +1,18 @@
 """What the study of realism compares, as one value read from a plan."""
 
-import copy
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from passband.dataset.scan_imaging import ScanImaging
-from passband.experiment.plan_files import PlanError, read_toml
 from passband.generation.translation_recipe import Contrastive, CycleGAN, TranslationRecipe
 from passband.generation.translation_training import TRAINING
 from passband.recipe import Recipe
 from passband.specimen.scanned import AnySpecimens
 from passband.training import TrainingRecipe
-from passband.validation import error_lines
+from studies.plans import read_study_plan
 
 #: Ways from a pristine simulation to training images; the last three learn from real images.
 Arm = Literal[
@@ -162,16 +160,5 @@ def _early(arm: Arm) -> int:
 
 
 def read_study(file: Path) -> StudyPlan:
-    """Read a plan of the study.
-
-    Raises
-    ------
-    PlanError
-        It is not accepted.
-    """
-    raw: dict[str, Any] = read_toml(file)
-    try:
-        return StudyPlan.model_validate(raw)
-    except ValidationError as error:
-        lines = error_lines(error, model=StudyPlan, data=copy.deepcopy(raw))
-        raise PlanError(*(f"{file.name}: {line}" for line in lines)) from error
+    """Read a plan of the study; raises PlanError where it is not accepted."""
+    return read_study_plan(StudyPlan, file)

@@ -1,6 +1,5 @@
 """What the study of segmentation without training measures, as one value read from a plan."""
 
-import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -8,10 +7,11 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field, ValidationError
 
 from passband.experiment.overrides import apply_override
-from passband.experiment.plan_files import PlanError, read_toml
+from passband.experiment.plan_files import PlanError
 from passband.recipe import Recipe
 from passband.validation import error_lines
 from passband.zero_shot.booster import Booster
+from studies.plans import read_study_plan
 from studies.zero_shot.benchmark import ImageRecipe, SetName, recipes
 
 DEFAULT = "default"
@@ -135,19 +135,8 @@ class Task(NamedTuple):
 
 
 def read_study(file: Path) -> StudyPlan:
-    """Read a plan of the study.
-
-    Raises
-    ------
-    PlanError
-        It is not accepted.
-    """
-    raw = read_toml(file)
-    try:
-        return StudyPlan.model_validate(raw)
-    except ValidationError as error:
-        lines = error_lines(error, model=StudyPlan, data=copy.deepcopy(raw))
-        raise PlanError(*(f"{file.name}: {line}" for line in lines)) from error
+    """Read a plan of the study; raises PlanError where it is not accepted."""
+    return read_study_plan(StudyPlan, file)
 
 
 def tasks(plan: StudyPlan) -> Iterator[Task]:

@@ -16,7 +16,7 @@ STUDY = Path(running.__file__).parent
 
 
 def tiny() -> StudyPlan:
-    plan = read_study(STUDY / "plan_quick.toml")
+    plan = read_study(STUDY / "study_quick.toml")
     training = plan.training.model_copy(update={"kimg": 0.016, "every_kimg": 0.008, "batch_size": 4, "scored": 8})
     return plan.model_copy(update={"training": training, "images": (8, 12), "seeds": (1, 2), "groups": ("blit",)})
 
@@ -38,7 +38,7 @@ def rows() -> list[Row]:
 PLAN = StudyPlan(images=(200, 1000), seeds=(1, 2), groups=("noise", "blit"))
 
 
-@pytest.mark.parametrize("name", ["plan.toml", "plan_small.toml", "plan_quick.toml"])
+@pytest.mark.parametrize("name", ["study.toml", "study_small.toml", "study_quick.toml"])
 def test_plans_ask_what_the_study_is_about(name: str) -> None:
     plan = read_study(STUDY / name)
     made = list(tasks(plan))
@@ -81,13 +81,13 @@ def test_a_study_runs_is_kept_and_reported(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(running, "train_generator", pytest.fail)
     run(plan, tmp_path / "work", processes=1)  # nothing is trained twice
     assert weights.stat().st_mtime_ns == before
-    quick = tmp_path / "plan_quick.toml"
+    quick = tmp_path / "study_quick.toml"
     monkeypatch.setattr(reporting, "read_study", lambda _: plan)
     arguments = ["--plan", quick, "--work", tmp_path / "work", "--only-report", "-o", tmp_path / "report.md"]
     reporting.main(list(map(str, arguments)))
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "**2 of its 10 trainings were run**" in text
-    assert "plan_quick.toml" in text
+    assert "study_quick.toml" in text
     for name in ("checkpoints.csv", "baselines.csv", "training.png", "samples.png", "strip.png"):
         assert (tmp_path / "results" / name).is_file()
     bases = {row["what"]: row["frechet"] for row in baselines(plan, known)}

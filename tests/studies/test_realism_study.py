@@ -20,12 +20,12 @@ HERE = Path(__file__).parents[2] / "studies" / "realism"
 
 @pytest.fixture(scope="module")
 def plan() -> StudyPlan:
-    return read_study(HERE / "plan_small.toml")
+    return read_study(HERE / "study_small.toml")
 
 
 def test_both_plans_are_read_and_each_repetition_begins_with_what_others_need(plan: StudyPlan) -> None:
     # the detector of pristine images is shown translated ones, so that it must be there before the generators
-    for file in ("plan_small.toml", "plan.toml"):
+    for file in ("study_small.toml", "study.toml"):
         every = list(tasks(read_study(HERE / file)))
         assert len({task.name for task in every}) == len(every)
         for seed in read_study(HERE / file).seeds:
