@@ -72,7 +72,7 @@ def f1_table(plan: StudyPlan, rows: Sequence[Row], trained_for: str) -> list[str
             found = sum(row["found"] for row in here)
             cells += [f"**{value:.2f}** ({low:.2f} to {high:.2f}; {seeds})", f"{found} of {_true(here)}"]
         lines.append([name, *cells])
-    titles = [title for session in plan.sessions for title in (f"F1, {session.name}", "found of true")]
+    titles = [title for session in plan.sessions for title in (f"F1, {session.name}", "detections of defects")]
     return table(["detector", *titles], lines) if lines else ["Not run.", ""]
 
 
