@@ -14,7 +14,7 @@ REALISM = {
     "kl_real_generated": "KL(real‖made)",
     "kl_generated_real": "KL(made‖real)",
     "wasserstein": "W₁",
-    "spectrum_radial": "spectrum, radial",
+    "spectrum": "spectrum, radial",
     "spectrum_row": "along rows",
     "frechet_textures": "FD-textures",
     "kid_textures": "KID-textures",

@@ -33,7 +33,7 @@ def test_json_holds_every_score_at_the_top(run: Run, folders: tuple[Path, Path])
     for name in ("kl_real_generated", "kl_generated_real", "frechet_random", "kid_random", "frechet_textures"):
         assert isinstance(values[name], float)
         assert len(values["intervals"][name]) == 2
-    assert [name for name in values if "spectrum" in name] == ["spectrum_radial", "spectrum_row", "spectrum_column"]
+    assert [name for name in values if "spectrum" in name] == ["spectrum", "spectrum_row", "spectrum_column"]
     assert values["images"] == {"real": 3, "generated": 10}
     assert values["crops"] == {"real": 6, "generated": 10}
     assert values["pixel_size_A"] is None

@@ -72,7 +72,7 @@ class Realism:
     Attributes
     ----------
     scores
-        By their names: `kl_real_generated`, `kl_generated_real`, `js`, `wasserstein`, `spectrum_radial`,
+        By their names: `kl_real_generated`, `kl_generated_real`, `js`, `wasserstein`, `spectrum`,
         `spectrum_row`, `spectrum_column`, and of each extractor `frechet_`, `kid_`, `precision_`, `recall_`,
         `density_`, `coverage_`.
     warnings

@@ -87,7 +87,7 @@ class SpectrumGroup:
     def values(self, real: Array, generated: Array) -> dict[str, Array]:
         """See `ScoreGroup`."""
         rows = spectrum_distances(self.real.mean(real), self.generated.mean(generated))
-        return {f"spectrum_{name}": one for name, one in zip(rows._fields, rows, strict=True)}
+        return {"spectrum": rows.radial, "spectrum_row": rows.row, "spectrum_column": rows.column}
 
 
 @dataclass(frozen=True, eq=False)
