@@ -63,7 +63,7 @@ def settings() -> Iterator[tuple[str, ScanImaging]]:
 
 def inside(defects: Defects) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
     """Places, classes and confidences of defects that are not near the border."""
-    sides = np.array(defects.shape) * defects.pixel_size
+    sides = (np.array(defects.shape) * defects.pixel_size)[::-1]
     places = defects.positions
     kept = ((places > MATCHED) & (places < sides - MATCHED)).all(axis=1)
     return places[kept], defects.label[kept], defects.confidence[kept]

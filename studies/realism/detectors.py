@@ -56,7 +56,7 @@ def measured(
 def _inside(defects: Defects) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Places in Å and classes of the defects that are not cut by the border."""
     height, width = (side * step for side, step in zip(defects.shape, defects.pixel_size, strict=True))
-    y, x = defects.positions.T
+    x, y = defects.positions.T
     kept = (y > MATCHED) & (x > MATCHED) & (y < height - MATCHED) & (x < width - MATCHED)
     return defects.positions[kept], defects.label[kept]
 

@@ -22,7 +22,7 @@ def test_of_a_label_image_they_are_its_discs() -> None:
     found = find_defects(maps(mask), CLASSES, (0.2, 0.3))
     assert found.names == ["substitution", "vacancy", "substitution"]
     np.testing.assert_allclose(np.stack([found.y, found.x], 1), places, atol=0.35)
-    np.testing.assert_allclose(found.positions, np.stack([found.y * 0.2, found.x * 0.3], 1))
+    np.testing.assert_allclose(found.positions, np.stack([found.x * 0.3, found.y * 0.2], 1))
     assert found.confidence.tolist() == [1.0, 1.0, 1.0]
     assert found.counts() == {"vacancy": 1, "substitution": 2}
 

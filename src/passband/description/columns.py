@@ -55,7 +55,7 @@ class AtomColumns:
     @property
     def positions(self) -> Array:
         """(n, 2): x, y in Å from the centre of the first pixel."""
-        return np.stack([self.x * self.pixel_size[1], self.y * self.pixel_size[0]], axis=1)
+        return in_angstrom(self.x, self.y, self.pixel_size)
 
     @property
     def border(self) -> Array:
@@ -80,3 +80,8 @@ class AtomColumns:
 def no_columns_remark(image: NDArray[Any]) -> str:
     """Say why an image (y, x) shows no columns."""
     return "no columns: every pixel is the same" if np.ptp(image) == 0 else "no columns stand out of the noise"
+
+
+def in_angstrom(x: Array, y: Array, pixel_size: tuple[float, float]) -> Array:
+    """Return places (n, 2), x, y in Å, of those in pixels of a size (y, x) in Å."""
+    return np.stack([x * pixel_size[1], y * pixel_size[0]], axis=1)

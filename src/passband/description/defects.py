@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from passband.description.columns import in_angstrom
 from passband.description.probabilities import checked_maps, find_candidates
 from passband.pixels import pixel_pair
 from passband.recipe import PassbandError
@@ -54,8 +55,8 @@ class Defects:
 
     @property
     def positions(self) -> Array:
-        """(n, 2): y, x in Å from the centre of the first pixel."""
-        return np.stack([self.y * self.pixel_size[0], self.x * self.pixel_size[1]], axis=1)
+        """(n, 2): x, y in Å from the centre of the first pixel."""
+        return in_angstrom(self.x, self.y, self.pixel_size)
 
     @property
     def names(self) -> list[str]:
@@ -81,7 +82,7 @@ class Defects:
 
     def rows(self) -> list[dict[str, Any]]:
         """Rows of a table, one a defect, with the names in `COLUMNS`."""
-        places = np.column_stack([self.y, self.x, self.positions]).tolist()
+        places = np.column_stack([self.y, self.x, self.positions[:, ::-1]]).tolist()
         told = zip(places, self.names, self.confidence.tolist(), strict=True)
         return [dict(zip(COLUMNS, (*place, name, sure), strict=True)) for place, name, sure in told]
 

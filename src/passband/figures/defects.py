@@ -28,7 +28,7 @@ def defects_figure(image: NDArray[Any], defects: Defects) -> Figure:
     longest = max(side * step for side, step in zip(defects.shape, defects.pixel_size, strict=True))
     size = min(max(_PANEL * _ACROSS / longest, _LEAST), _MOST)
     for number, (name, count) in enumerate(defects.counts().items()):
-        y, x = (defects.positions[defects.label == number] + 0.5 * np.array([step_y, step_x])).T / 10.0
+        x, y = (defects.positions[defects.label == number] + 0.5 * np.array([step_x, step_y])).T / 10.0
         right.plot(
             x,
             y,
