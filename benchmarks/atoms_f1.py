@@ -31,8 +31,8 @@ from passband.dataset.beam_paths import simulation_on_card
 from passband.dataset.simulate import simulate
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
-from passband.microscope.instrument import FittedSetting
-from passband.microscope.instruments import instrument_of
+from passband.microscope.instruments.choice import instrument_of
+from passband.microscope.instruments.instrument import FittedSetting
 from passband.performance.error_model import ErrorModel
 from passband.performance.examination import examine
 from passband.performance.scoring import column_f1

@@ -22,8 +22,8 @@ import torch
 
 from passband.distribution import Choice, Uniform
 from passband.microscope.conditions import ConditionDistribution
-from passband.microscope.information import compare_information
-from passband.microscope.metric import Metric
+from passband.microscope.information.information import compare_information
+from passband.microscope.information.metric import Metric
 
 STUDY = ConditionDistribution(
     focal_spread=10.0,

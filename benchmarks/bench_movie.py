@@ -25,13 +25,13 @@ from passband.camera.scan_readout import scan_frames
 from passband.camera.scanner import Scanner
 from passband.description.tracks import LinkedColumns, linked_columns
 from passband.files.movie import open_movie
-from passband.microscope.annular import Annulus, Detectors
-from passband.microscope.columns import Incoherent
-from passband.microscope.probe import Probe
-from passband.microscope.scan import Scan
-from passband.microscope.scanning import scan_image
-from passband.specimen.graphene import Graphene
-from passband.specimen.sheet_damage import BeamDamage, damage_movie
+from passband.microscope.scanning.annular import Annulus, Detectors
+from passband.microscope.scanning.columns import Incoherent
+from passband.microscope.scanning.image import scan_image
+from passband.microscope.scanning.probe import Probe
+from passband.microscope.scanning.scan import Scan
+from passband.specimen.sheets.damage import BeamDamage, damage_movie
+from passband.specimen.sheets.graphene import Graphene
 from passband.verdict.finding import ColumnFinder
 from passband.verdict.finding_pool import columns_in_order
 

@@ -47,17 +47,17 @@ from ase.build import graphene, mx2
 
 from passband.electron import REST_ENERGY, wavelength
 from passband.microscope.aberrations import Aberrations
-from passband.microscope.absorption import Absorption, fit_absorption
-from passband.microscope.annular import Annulus, Detectors, coarsest_pixel
-from passband.microscope.columns import Columns, Incoherent
-from passband.microscope.cross_sections import cross_section
-from passband.microscope.detected_beams import Multislice
 from passband.microscope.form_factors import scattering_factor
 from passband.microscope.multislice import box_sides
 from passband.microscope.potential import even_slices, projected_potential
-from passband.microscope.probe import Probe
-from passband.microscope.scan import Scan
-from passband.microscope.scanning import images_of_columns, scan_image
+from passband.microscope.scanning.absorption import Absorption, fit_absorption
+from passband.microscope.scanning.annular import Annulus, Detectors, coarsest_pixel
+from passband.microscope.scanning.columns import Columns, Incoherent
+from passband.microscope.scanning.cross_sections import cross_section
+from passband.microscope.scanning.detected_beams import Multislice
+from passband.microscope.scanning.image import images_of_columns, scan_image
+from passband.microscope.scanning.probe import Probe
+from passband.microscope.scanning.scan import Scan
 
 warnings.simplefilter("ignore")
 #: Å: rms along one axis at room temperature; SrTiO3 from B of 0.62, 0.44 and 0.73 Å² (the specification)

@@ -16,11 +16,11 @@ from passband.camera.scan_path import scan_path, seen_positions
 from passband.camera.scan_readout import scan_frames
 from passband.camera.scanner import Scanner
 from passband.electron import ELEMENTARY_CHARGE
-from passband.microscope.annular import Annulus, Detectors
-from passband.microscope.columns import Incoherent
-from passband.microscope.probe import Probe
-from passband.microscope.scan import Scan
-from passband.microscope.scanning import scan_image
+from passband.microscope.scanning.annular import Annulus, Detectors
+from passband.microscope.scanning.columns import Incoherent
+from passband.microscope.scanning.image import scan_image
+from passband.microscope.scanning.probe import Probe
+from passband.microscope.scanning.scan import Scan
 
 Array = NDArray[np.float64]
 FINE = 0.05  # Å: pixels of the ideal images, at most

@@ -37,7 +37,7 @@ from passband.dataset.physics import WAVES
 from passband.dataset.simulate import simulate
 from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
-from passband.microscope.instruments import instrument_of
+from passband.microscope.instruments.choice import instrument_of
 from passband.performance.conformal import coverage
 from passband.performance.error_model import ErrorModel
 from passband.performance.image_error import ImagePrediction

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from passband.forecast.tables import MEASURES, PairMeasure
-from passband.microscope.overlaps import OVERLAPS
+from passband.microscope.information.overlaps import OVERLAPS
 from passband.scores.overlap import SCORES
 
 NEEDS = {"optics": "the conditions alone", "waves": "exit waves", "images": "simulated micrographs"}

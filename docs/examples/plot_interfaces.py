@@ -15,13 +15,13 @@ are counted, with its truth: which material is where, and what each atomic colum
 import numpy as np
 from matplotlib import pyplot as plt
 
-from passband.microscope.absorption import Absorption
-from passband.microscope.annular import Annulus, Detectors
-from passband.microscope.columns import Incoherent
-from passband.microscope.probe import Probe
-from passband.microscope.scan import Scan
-from passband.microscope.scanning import scan_image
-from passband.specimen.interface_distribution import InterfaceDistribution, sample_interface
+from passband.microscope.scanning.absorption import Absorption
+from passband.microscope.scanning.annular import Annulus, Detectors
+from passband.microscope.scanning.columns import Incoherent
+from passband.microscope.scanning.image import scan_image
+from passband.microscope.scanning.probe import Probe
+from passband.microscope.scanning.scan import Scan
+from passband.specimen.stacks.interface_distribution import InterfaceDistribution, sample_interface
 
 distribution = InterfaceDistribution(field=(100.0, 100.0), thickness=60.0, materials=3)
 stacks = [sample_interface(distribution, seed=2, index=index) for index in (1, 2, 8)]

@@ -16,17 +16,17 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from passband.microscope.annular import Annulus, Detectors
-from passband.microscope.columns import Columns, incoherent_series
 from passband.microscope.frequencies import resize_spectrum
-from passband.microscope.probe import Probe
-from passband.specimen.column_filling import ColumnFilling
-from passband.specimen.plane_cell import PlaneCells
-from passband.specimen.plane_distortion import PlaneDistortion
-from passband.specimen.plane_grains import PlaneGrains
-from passband.specimen.plane_lattice import PlaneLattice, PlaneLattices, plane_lattice
-from passband.specimen.plane_outline import PlaneOutline
-from passband.specimen.stray_columns import StrayColumns
+from passband.microscope.scanning.annular import Annulus, Detectors
+from passband.microscope.scanning.columns import Columns, incoherent_series
+from passband.microscope.scanning.probe import Probe
+from passband.specimen.planes.cell import PlaneCells
+from passband.specimen.planes.column_filling import ColumnFilling
+from passband.specimen.planes.distortion import PlaneDistortion
+from passband.specimen.planes.grains import PlaneGrains
+from passband.specimen.planes.lattice import PlaneLattice, PlaneLattices, plane_lattice
+from passband.specimen.planes.outline import PlaneOutline
+from passband.specimen.planes.stray_columns import StrayColumns
 from passband.specimen.visible_columns import visible_columns
 
 PIXELS = 240

@@ -19,11 +19,11 @@ from matplotlib import pyplot as plt
 from passband.camera.scan_path import scan_path, seen_positions
 from passband.camera.scan_readout import scan_frames
 from passband.camera.scanner import Scanner, ScannerDistribution
-from passband.microscope.annular import Annulus, Detectors
-from passband.microscope.columns import Incoherent
-from passband.microscope.probe import Probe
-from passband.microscope.scan import Scan
-from passband.microscope.scanning import scan_image
+from passband.microscope.scanning.annular import Annulus, Detectors
+from passband.microscope.scanning.columns import Incoherent
+from passband.microscope.scanning.image import scan_image
+from passband.microscope.scanning.probe import Probe
+from passband.microscope.scanning.scan import Scan
 
 side, pixels = 12 * 3.905, 480  # Å
 places = [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)]

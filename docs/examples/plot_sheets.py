@@ -17,16 +17,16 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
 from passband.distribution import Uniform
-from passband.microscope.annular import Annulus, Detectors
-from passband.microscope.columns import Incoherent
-from passband.microscope.probe import Probe
-from passband.microscope.scan import Scan
-from passband.microscope.scanning import scan_image
-from passband.specimen.dichalcogenide import COLUMN_LABELS, Dichalcogenide, dichalcogenide
-from passband.specimen.graphene import Graphene, graphene
-from passband.specimen.sheet import BondedAtoms, Sheet
-from passband.specimen.sheet_damage import BeamDamage, damage_movie
-from passband.specimen.sheet_defects import PointDefects
+from passband.microscope.scanning.annular import Annulus, Detectors
+from passband.microscope.scanning.columns import Incoherent
+from passband.microscope.scanning.image import scan_image
+from passband.microscope.scanning.probe import Probe
+from passband.microscope.scanning.scan import Scan
+from passband.specimen.sheets.damage import BeamDamage, damage_movie
+from passband.specimen.sheets.defects import PointDefects
+from passband.specimen.sheets.dichalcogenide import COLUMN_LABELS, Dichalcogenide, dichalcogenide
+from passband.specimen.sheets.graphene import Graphene, graphene
+from passband.specimen.sheets.sheet import BondedAtoms, Sheet
 
 recipe = Graphene(
     field=80.0,

@@ -16,7 +16,7 @@ from matplotlib import pyplot as plt
 
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
-from passband.microscope.information import compare_information
+from passband.microscope.information.information import compare_information
 from passband.microscope.transfer import contrast_transfer
 
 

@@ -13,7 +13,7 @@ from .files.reading import read_micrograph
 from .microscope.aberrations import Aberrations
 from .microscope.conditions import ConditionDistribution, Conditions
 from .microscope.imaging import form_images
-from .microscope.information import compare_information
+from .microscope.information.information import compare_information
 from .microscope.multislice import exit_waves
 from .microscope.transfer import contrast_transfer
 from .performance.measurement import measure_performance

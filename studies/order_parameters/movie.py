@@ -16,17 +16,17 @@ from passband.camera.scan_readout import scan_frames
 from passband.camera.scanner import Scanner
 from passband.files.movie import open_movie
 from passband.latent.collecting import AtomFrame
-from passband.microscope.annular import Annulus, Detectors
-from passband.microscope.columns import Incoherent
-from passband.microscope.probe import Probe
-from passband.microscope.scan import Scan
-from passband.microscope.scanning import scan_image
+from passband.microscope.scanning.annular import Annulus, Detectors
+from passband.microscope.scanning.columns import Incoherent
+from passband.microscope.scanning.image import scan_image
+from passband.microscope.scanning.probe import Probe
+from passband.microscope.scanning.scan import Scan
 from passband.recipe import Recipe
 from passband.reports.atom_frames import found_columns, frames_of_movie
-from passband.specimen.graphene import Graphene
-from passband.specimen.sheet import BondedAtoms
-from passband.specimen.sheet_damage import BeamDamage, damage_movie
-from passband.specimen.sheet_defects import PointDefects
+from passband.specimen.sheets.damage import BeamDamage, damage_movie
+from passband.specimen.sheets.defects import PointDefects
+from passband.specimen.sheets.graphene import Graphene
+from passband.specimen.sheets.sheet import BondedAtoms
 from passband.verdict.finding import ColumnFinder
 
 NEAR = 0.6  # Å between an atom that is found and the true one

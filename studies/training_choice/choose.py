@@ -25,7 +25,7 @@ from passband.forecast.choosing import choose_conditions, similarity_matrix
 from passband.forecast.observer import ObserverRecipe, PixelSample, observer_scores, sample_pixels
 from passband.forecast.pairs import MicrographSet
 from passband.microscope.conditions import ConditionDistribution
-from passband.microscope.metric import Metric
+from passband.microscope.information.metric import Metric
 from passband.tabular import write_csv
 
 Array = NDArray[np.float64]

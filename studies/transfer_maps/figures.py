@@ -16,8 +16,8 @@ from passband.electron import wavelength
 from passband.figures.information import information_map_figure
 from passband.figures.style import to_png
 from passband.microscope.conditions import Conditions
-from passband.microscope.information import information_map
-from passband.microscope.metric import Metric
+from passband.microscope.information.information import information_map
+from passband.microscope.information.metric import Metric
 from passband.tabular import write_csv
 from studies.transfer_maps.maps import information_line_figure, overlap_figure, overlap_map
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from passband.figures.style import BLUE, GREEN, ORANGE, PURPLE, ZERO, Array, draw_colourbar, draw_legend, label_axes
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
-from passband.microscope.information import compare_information
-from passband.microscope.metric import Metric
+from passband.microscope.information.information import compare_information
+from passband.microscope.information.metric import Metric
 
 _DEFAULT = Metric()
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from passband.zero_shot.crops import CropPlaces, Crops
 from passband.zero_shot.lattice_scale import texture_scale
-from passband.zero_shot.textures import find_texture
+from passband.zero_shot.textures.embeddings import find_texture
 from studies.zero_shot.benchmark import LabelledImage
 
 CROPS = 30  # of each material, at most

@@ -22,9 +22,15 @@ from passband.durable import write_atomically
 from passband.experiment.plan_files import read_toml
 from passband.recipe import Recipe
 from passband.training import FitOptions, History, TrainingProgress, TrainingRecipe, fit
-from passband.zero_shot.contrastive import ContrastiveLearner, CropBatch
-from passband.zero_shot.encoder import EncoderCard, EncoderRecipe, save_encoder
-from passband.zero_shot.texture_crops import CropRecipe, CropStream, TextureImage, film_images, lattice_sheets
+from passband.zero_shot.textures.contrastive import ContrastiveLearner, CropBatch
+from passband.zero_shot.textures.encoder import EncoderCard, EncoderRecipe, save_encoder
+from passband.zero_shot.textures.simulated_crops import (
+    CropRecipe,
+    CropStream,
+    TextureImage,
+    film_images,
+    lattice_sheets,
+)
 from studies.zero_shot.scan_recipes import ChangedPlan, scan_recipes
 
 HELD_OUT = 0.15  # of the structures, that no crop of the training is of

@@ -10,7 +10,7 @@ from passband.camera.column_width import column_variance, probe_transfer
 from passband.camera.fitted_noise import KnownScan
 from passband.camera.lattice_fitting import drift_of, lattice_estimates
 from passband.camera.lattice_spots import lattice_spots
-from passband.microscope.probe import Probe, probe_intensity
+from passband.microscope.scanning.probe import Probe, probe_intensity
 
 WIDTH = sqrt(8.0 * log(2.0))
 SQUARE, HEXAGONAL = (1.0, 0.5 * pi), (1.0, 2.0 * pi / 3.0)

@@ -9,7 +9,7 @@ import typer
 
 from passband.commands.terminal.choices import Known, OneOf
 from passband.commands.terminal.entry import COMMANDS, GROUPS, IMAGES, all_commands, command
-from passband.microscope.overlaps import OVERLAPS
+from passband.microscope.information.overlaps import OVERLAPS
 from passband.recipe import PassbandError
 
 Run = Callable[..., Any]  # the fixture `run`, see conftest

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from passband.commands.cli import app
-from passband.microscope.instruments import instrument_named
+from passband.microscope.instruments.choice import instrument_named
 from passband.performance.settings import setting_columns
 from passband.performance.table import SCORE_COLUMNS, PerformanceError, PerformanceTable, measured_performance
 from passband.segmentation.card import read_card

@@ -13,7 +13,7 @@ from passband.dataset.scan_simulation import ScanSimulation
 from passband.dataset.scan_structure import scan_structure
 from passband.dataset.simulate import simulate
 from passband.description.defects import find_defects
-from passband.specimen.dichalcogenide import COLUMN_LABELS
+from passband.specimen.sheets.dichalcogenide import COLUMN_LABELS
 
 SHEETS: dict[str, Any] = {
     "kind": "dichalcogenides",

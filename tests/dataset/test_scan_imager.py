@@ -16,7 +16,7 @@ from passband.dataset.scan_simulation import ScanSimulation
 from passband.dataset.simulate import simulate
 from passband.dataset.store import WaveStore
 from passband.recipe import PassbandError
-from passband.specimen.interface_distribution import sample_interface
+from passband.specimen.stacks.interface_distribution import sample_interface
 
 LAW = {"enhancement": 1.2, "absorption": 0.003}
 STILL = {"dwell_time": 1e-5, "beam_current": 3e-11}

@@ -18,10 +18,10 @@ from passband.dataset.scan_structure import scan_structure
 from passband.dataset.simulate import simulate
 from passband.dataset.simulation import Simulation
 from passband.dataset.store import WaveStore
-from passband.microscope.absorption import absorbed_signal
+from passband.microscope.scanning.absorption import absorbed_signal
 from passband.recipe import PassbandError
-from passband.specimen.interface_distribution import sample_interface
 from passband.specimen.scanned import Lattices, ScanSpecimen
+from passband.specimen.stacks.interface_distribution import sample_interface
 
 LAW = {"enhancement": {"uniform": [1.0, 1.8]}, "absorption": 0.003}
 INTERFACES: dict[str, Any] = {

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from passband.specimen.compounds import MATERIALS
+from passband.specimen.stacks.compounds import MATERIALS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "interfaces.md").read_text(encoding="utf-8")
 

@@ -6,7 +6,7 @@ import pytest
 from tests.fixtures.scripts import load_script
 
 from passband.forecast.tables import MEASURES
-from passband.microscope.overlaps import OVERLAPS
+from passband.microscope.information.overlaps import OVERLAPS
 from passband.scores.overlap import SCORES
 
 

@@ -4,8 +4,8 @@ import inspect
 import re
 from pathlib import Path
 
-from passband.specimen.plane_grains import CLOSEST
-from passband.specimen.plane_lattice import COLUMN_LABELS, PlaneLattices
+from passband.specimen.planes.grains import CLOSEST
+from passband.specimen.planes.lattice import COLUMN_LABELS, PlaneLattices
 from passband.specimen.visible_columns import visible_columns
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plane_lattices.md").read_text(encoding="utf-8")
@@ -20,10 +20,11 @@ def test_the_example_runs(capsys):
 def test_every_part_and_label_is_named_and_the_rule_has_its_numbers():
     recipe = PlaneLattices()
     named = set(re.findall(r"`(\w+)`", PAGE))
+    modules = set(re.findall(r"`([\w.]+)`", PAGE))
     assert set(PlaneLattices.model_fields) - {"field", "disordered", "empty"} <= named
     assert set(COLUMN_LABELS) <= named
     for part in ("cells", "grains", "distortion", "outline", "filling", "strays"):
-        assert type(getattr(recipe, part)).__module__.split(".")[-1] in named
+        assert type(getattr(recipe, part)).__module__.rpartition(".specimen.")[2] in modules
     options = inspect.signature(visible_columns).parameters
     words = " ".join(PAGE.split())
     assert f"within {options['merge'].default} Å of one another" in words

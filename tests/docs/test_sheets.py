@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from passband.specimen.dichalcogenide import MONOLAYERS
-from passband.specimen.sheet import GRAPHENE_LABELS
-from passband.specimen.sheet_damage import BeamDamage
+from passband.specimen.sheets.damage import BeamDamage
+from passband.specimen.sheets.dichalcogenide import MONOLAYERS
+from passband.specimen.sheets.sheet import GRAPHENE_LABELS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sheets.md").read_text(encoding="utf-8")
 

@@ -13,7 +13,7 @@ from passband.figures.training import learning_figure
 from passband.figures.transfer import ctf_figure, mean_transfer_figure
 from passband.files.own_files import is_marked
 from passband.microscope.conditions import Conditions
-from passband.microscope.curves import transfer_curve
+from passband.microscope.information.curves import transfer_curve
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.normal(size=(12, 16))

@@ -9,8 +9,8 @@ from tests.fixtures.drawn_spectra import QMAX, SETS, crystal
 
 from passband.electron import wavelength
 from passband.forecast.spectra import radial_steps, specimen_spectra, weighted_information
-from passband.microscope.information import compare_information
-from passband.microscope.metric import Metric
+from passband.microscope.information.information import compare_information
+from passband.microscope.information.metric import Metric
 from passband.recipe import PassbandError
 
 

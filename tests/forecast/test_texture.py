@@ -9,8 +9,8 @@ from passband.electron import wavelength
 from passband.forecast.spectra import SpecimenSpectra
 from passband.forecast.texture import ImagePower, TextureRecipe, image_power, texture_scores
 from passband.microscope.aberrations import Aberrations
-from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import Conditions
+from passband.microscope.information.condition_set import ConditionSet
 from passband.microscope.transfer import contrast_transfer, temporal_envelope
 from passband.recipe import PassbandError
 

@@ -13,14 +13,14 @@ from passband.dataset.imaging import Imaging
 from passband.dataset.named_conditions import NamedConditions
 from passband.experiment.plan import plan_from
 from passband.experiment.plan_files import PlanError
-from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import (
     AnyConditions,
     ConditionDistribution,
     ConditionMixture,
     validate_conditions,
 )
-from passband.microscope.polar import PolarLenses
+from passband.microscope.information.condition_set import ConditionSet
+from passband.microscope.information.polar import PolarLenses
 
 
 def at(c10: float, jitter: float = 15.0) -> ConditionDistribution:

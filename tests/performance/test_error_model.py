@@ -7,7 +7,7 @@ import pytest
 
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
-from passband.microscope.instruments import instrument_named
+from passband.microscope.instruments.choice import instrument_named
 from passband.performance.conformal import coverage
 from passband.performance.error_model import ErrorModel, with_kernels
 from passband.performance.settings import feature_names, features_of

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from passband.microscope.conditions import Conditions
-from passband.microscope.instruments import instrument_named
+from passband.microscope.instruments.choice import instrument_named
 from passband.performance.error_model import ErrorModel
 from passband.recipe import PassbandError
 from passband.verdict.loss_map import axis, loss_map

@@ -11,8 +11,8 @@ from passband.distribution import Scalar, limits, sample
 from passband.figures.verdict import verdict_figure
 from passband.files.micrograph import Micrograph
 from passband.microscope.conditions import Conditions
-from passband.microscope.instrument import INSTRUMENTS, Instrument, Quantity, Setting, SettingDistribution
-from passband.microscope.instruments import instrument_named, instrument_of, validate_distribution
+from passband.microscope.instruments.choice import instrument_named, instrument_of, validate_distribution
+from passband.microscope.instruments.instrument import INSTRUMENTS, Instrument, Quantity, Setting, SettingDistribution
 from passband.performance.error_model import ErrorModel
 from passband.performance.observation import SignalReference
 from passband.performance.settings import feature_names, outside_of, setting_row

@@ -5,7 +5,7 @@ import pytest
 from tests.description.column_scenes import draw, square
 
 from passband.files.micrograph import Micrograph
-from passband.microscope.stem import ScanDistribution
+from passband.microscope.instruments.stem import ScanDistribution
 from passband.verdict.estimate import estimate_conditions
 from passband.verdict.scan_fit import fit_scan
 

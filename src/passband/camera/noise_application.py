@@ -21,7 +21,7 @@ from passband.camera.scanner import QUANTITIES, Scanner
 from passband.camera.shot_noise import levelled
 from passband.electron import ELEMENTARY_CHARGE
 from passband.microscope.frequencies import half_plane
-from passband.microscope.probe import Probe, source_transfer
+from passband.microscope.scanning.probe import Probe, source_transfer
 from passband.recipe import PassbandError
 
 CURRENT = 1e-12  # A: the dwell time follows

@@ -74,7 +74,7 @@ def advise(
 def _axes(error_model: "ErrorModel", spans: dict[str, str | None]) -> dict[str, "Axis"]:
     """Reachable values of each coefficient, by default what the training had, or what the calibration covered."""
     from passband.commands.terminal.quantities import signed_length
-    from passband.microscope.instruments import instrument_of
+    from passband.microscope.instruments.choice import instrument_of
     from passband.verdict.loss_map import axis, covered_range
 
     axes, instrument = {}, instrument_of(error_model.trained)
@@ -121,7 +121,7 @@ def draw(
 
 def _chosen(base: "Conditions", axes: dict[str, "Axis"], budget: int) -> list[dict[str, Any]]:
     from passband.forecast.choosing import choose_conditions
-    from passband.microscope.instruments import instrument_of
+    from passband.microscope.instruments.choice import instrument_of
 
     instrument = instrument_of(base)
     reachable = [

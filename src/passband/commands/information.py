@@ -16,7 +16,7 @@ from passband.documents import json_text
 
 if TYPE_CHECKING:
     from passband.microscope.conditions import Conditions
-    from passband.microscope.metric import Metric
+    from passband.microscope.information.metric import Metric
 
 _LENGTH = "Å, or with a unit (-8nm, 25um)"
 
@@ -25,14 +25,14 @@ Length = Annotated[str | None, typer.Option(metavar="LENGTH", help=_LENGTH)]
 
 def _values(field: str) -> Iterable[str]:
     """Return the values that a field of the metric may have."""
-    from passband.microscope.metric import Metric
+    from passband.microscope.information.metric import Metric
 
     values: tuple[str, ...] = get_args(Metric.model_fields[field].annotation)
     return values
 
 
 def _overlaps() -> Iterable[str]:
-    from passband.microscope.overlaps import OVERLAPS
+    from passband.microscope.information.overlaps import OVERLAPS
 
     return OVERLAPS
 
@@ -91,7 +91,7 @@ def information(
     """
     from passband.commands.terminal import quantities
     from passband.microscope.conditions import Conditions
-    from passband.microscope.metric import Metric
+    from passband.microscope.information.metric import Metric
 
     direct = {"C10": c10, "C12": c12, "C21": c21, "C23": c23, "C30": c30, "C50": c50}
     named = [(name, text) for name, text in direct.items() if text is not None]
@@ -122,7 +122,7 @@ def information(
 
 def measure(here: "Conditions", there: "Conditions | None", metric: "Metric") -> dict[str, float | None]:
     """ε, and σ, Δε, ε′ where there is something to compare with; None (null) where a quantity is not defined."""
-    from passband.microscope.information import compare_information, transfer_information
+    from passband.microscope.information.information import compare_information, transfer_information
 
     if there is None:
         return {"epsilon": _finite(transfer_information([here], metric=metric).item())}
@@ -167,8 +167,8 @@ def draw(folder: Path, here: "Conditions", there: "Conditions | None", metric: "
     from passband.figures.information import information_map_figure
     from passband.figures.style import to_png
     from passband.figures.transfer import ctf_figure
-    from passband.microscope.curves import transfer_curve
-    from passband.microscope.information import information_map
+    from passband.microscope.information.curves import transfer_curve
+    from passband.microscope.information.information import information_map
     from passband.tabular import write_csv
 
     folder.mkdir(parents=True, exist_ok=True)

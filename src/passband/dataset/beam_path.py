@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from passband.distribution import Scalar
 from passband.kinds import Kinds
-from passband.microscope.instrument import SettingDistribution
+from passband.microscope.instruments.instrument import SettingDistribution
 from passband.recipe import PassbandError, Recipe
 
 K = TypeVar("K", bound=Recipe)

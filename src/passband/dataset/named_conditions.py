@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from passband.camera.cameras import AnyCamera
-from passband.microscope.instruments import AnyDistribution
+from passband.microscope.instruments.choice import AnyDistribution
 from passband.recipe import Recipe
 
 

@@ -26,10 +26,10 @@ from passband.dataset.scan_masks import disc_mask
 from passband.dataset.scan_simulation import ScanSimulation
 from passband.distribution import sample
 from passband.electron import ELEMENTARY_CHARGE
-from passband.microscope.columns import Columns
-from passband.microscope.probe import Probe
-from passband.microscope.scanning import field_of_columns
-from passband.microscope.stem import ScanConditions
+from passband.microscope.instruments.stem import ScanConditions
+from passband.microscope.scanning.columns import Columns
+from passband.microscope.scanning.image import field_of_columns
+from passband.microscope.scanning.probe import Probe
 from passband.patches.standardising import standardised_tensor
 from passband.recipe import PassbandError
 

@@ -11,7 +11,7 @@ from passband.dataset.beam_path import IMAGINGS, ImagingRecipe, SimulationRecipe
 from passband.dataset.physics import FRAMES, FramesVersion
 from passband.dataset.scan_simulation import FINEST, ScanSimulation
 from passband.distribution import Scalar, limits
-from passband.microscope.stem import ScanDistribution
+from passband.microscope.instruments.stem import ScanDistribution
 from passband.recipe import PassbandError
 
 

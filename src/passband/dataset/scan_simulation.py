@@ -1,7 +1,7 @@
 """What is simulated for a scanning microscope, as one value: specimens as the columns that a probe passes over.
 
-The incoherent model (`passband.microscope.columns`) needs of a specimen where its columns are, of what element, and
-how much of each counts. That is stored once, and serves for every probe, detector and scan.
+The incoherent model (`passband.microscope.scanning.columns`) needs of a specimen where its columns are, of what
+element, and how much of each counts. That is stored once, and serves for every probe, detector and scan.
 """
 
 from typing import Any, ClassVar, Literal, Self

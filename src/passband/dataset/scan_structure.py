@@ -12,8 +12,8 @@ from scipy.spatial import cKDTree
 from passband.dataset.beam_path import SimulatedStructure
 from passband.dataset.scan_simulation import Channelling, ScanSimulation
 from passband.distribution import drawn
-from passband.microscope.absorption import Absorption, absorbed_signal
-from passband.microscope.columns import LINEAR, Columns, Incoherent, columns_of
+from passband.microscope.scanning.absorption import Absorption, absorbed_signal
+from passband.microscope.scanning.columns import LINEAR, Columns, Incoherent, columns_of
 from passband.recipe import PassbandError
 from passband.specimen.scanned import LoneColumns, Regions, ScanSpecimen
 from passband.specimen.visible_columns import visible_columns

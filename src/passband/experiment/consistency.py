@@ -11,7 +11,7 @@ from typing import NamedTuple
 from passband.dataset.beam_path import ImagingRecipe, SimulationRecipe
 from passband.dataset.store import split_sizes
 from passband.experiment.experiment import Split
-from passband.microscope.instrument import SettingDistribution
+from passband.microscope.instruments.instrument import SettingDistribution
 from passband.recipe import PassbandError
 from passband.segmentation.architecture import Architecture
 from passband.segmentation.losses import LossRecipe

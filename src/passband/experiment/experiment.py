@@ -11,7 +11,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from passband.camera.cameras import AnyCamera
 from passband.dataset.beam_paths import AnyImaging, AnySimulation
 from passband.dataset.named_conditions import without_own_camera
-from passband.microscope.instruments import AnyDistribution
+from passband.microscope.instruments.choice import AnyDistribution
 from passband.recipe import Recipe
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.networks import AnyArchitecture

@@ -19,12 +19,12 @@ from passband.experiment.evaluation import evaluation_set, measure_segmenter
 from passband.experiment.plan import Plan, load_plan
 from passband.experiment.session import simulated_session, wants_session
 from passband.experiment.training import BesideTraining, save_networks, train_networks
-from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import validate_conditions
-from passband.microscope.information import compare_information
-from passband.microscope.instrument import SettingDistribution
-from passband.microscope.instruments import validate_distribution
-from passband.microscope.metric import Metric
+from passband.microscope.information.condition_set import ConditionSet
+from passband.microscope.information.information import compare_information
+from passband.microscope.information.metric import Metric
+from passband.microscope.instruments.choice import validate_distribution
+from passband.microscope.instruments.instrument import SettingDistribution
 from passband.progress import ProgressCallback
 from passband.recipe import PassbandError
 from passband.segmentation.model import load_model

@@ -20,7 +20,7 @@ from passband.distribution import limits
 from passband.durable import write_atomically
 from passband.experiment.evaluation import structures, validation_sets
 from passband.experiment.experiment import Evaluation, Experiment, Split
-from passband.microscope.instruments import instrument_of
+from passband.microscope.instruments.choice import instrument_of
 from passband.progress import ProgressCallback
 from passband.recipe import Recipe
 from passband.segmentation.card import ModelCard

@@ -22,7 +22,7 @@ from passband.figures.style import (
     draw_legend,
     label_axes,
 )
-from passband.microscope.curves import Array, TransferCurve
+from passband.microscope.information.curves import Array, TransferCurve
 
 
 def ctf_figure(q: Array, curves: Mapping[str, TransferCurve]) -> Figure:

@@ -22,8 +22,8 @@ from passband.figures.style import (
     label_axes,
 )
 from passband.files.micrograph import Micrograph
-from passband.microscope.instrument import Setting, SettingDistribution
-from passband.microscope.instruments import instrument_of
+from passband.microscope.instruments.choice import instrument_of
+from passband.microscope.instruments.instrument import Setting, SettingDistribution
 from passband.performance.error_model import ErrorModel
 from passband.performance.signals import SIGNALS
 from passband.verdict.verdict import Verdict

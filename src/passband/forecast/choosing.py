@@ -6,10 +6,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from passband.microscope.condition_set import ConditionSet
 from passband.microscope.conditions import ConditionDistribution, Conditions
-from passband.microscope.information import compare_information
-from passband.microscope.metric import Metric
+from passband.microscope.information.condition_set import ConditionSet
+from passband.microscope.information.information import compare_information
+from passband.microscope.information.metric import Metric
 from passband.recipe import PassbandError
 
 Array = NDArray[np.float64]

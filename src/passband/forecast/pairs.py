@@ -16,9 +16,9 @@ from passband.forecast.observer import ObserverRecipe, PixelSample, observer_sco
 from passband.forecast.resemblance import ImageCorrelation, frechet_distances, image_correlation
 from passband.forecast.spectra import SpecimenSpectra, radial_steps, specimen_spectra, weighted_information
 from passband.forecast.texture import ImagePower, TextureRecipe, TextureScores, image_power, texture_scores
-from passband.microscope.condition_set import ConditionSet
-from passband.microscope.information import Comparison, compare_information
-from passband.microscope.metric import Metric
+from passband.microscope.information.condition_set import ConditionSet
+from passband.microscope.information.information import Comparison, compare_information
+from passband.microscope.information.metric import Metric
 from passband.recipe import PassbandError, Recipe
 
 Array = NDArray[np.float64]

@@ -17,8 +17,8 @@ from scipy.ndimage import gaussian_filter
 
 from passband.dataset.store import WaveStore
 from passband.electron import wavelength
-from passband.microscope.condition_set import ConditionSet
-from passband.microscope.polar import PolarLenses, polar_grid
+from passband.microscope.information.condition_set import ConditionSet
+from passband.microscope.information.polar import PolarLenses, polar_grid
 from passband.recipe import PassbandError
 
 Array = NDArray[np.float64]

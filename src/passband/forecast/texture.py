@@ -23,8 +23,8 @@ from pydantic import Field
 from scipy.special import ndtr
 
 from passband.forecast.spectra import SpecimenSpectra
-from passband.microscope.condition_set import ConditionSet
-from passband.microscope.polar import PolarLenses
+from passband.microscope.information.condition_set import ConditionSet
+from passband.microscope.information.polar import PolarLenses
 from passband.recipe import PassbandError, Recipe
 
 Array = NDArray[np.float64]

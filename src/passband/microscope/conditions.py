@@ -23,7 +23,7 @@ from pydantic import (
 from passband.distribution import Choice, LogUniform, Normal, Scalar, Uniform, limits, sample
 from passband.electron import check_energy
 from passband.microscope.aberrations import COEFFICIENTS, Aberrations, check_coefficient, resolve_name
-from passband.microscope.instrument import Setting, SettingDistribution
+from passband.microscope.instruments.instrument import Setting, SettingDistribution
 from passband.recipe import PassbandError, Recipe
 
 _Anything = TypeVar("_Anything")

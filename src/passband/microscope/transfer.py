@@ -17,7 +17,7 @@ from passband.microscope.aberrations import (
     phase_gradient_squared,
 )
 from passband.microscope.conditions import Conditions
-from passband.microscope.metric import OddTreatment
+from passband.microscope.information.metric import OddTreatment
 
 
 def _per_lens(value: Tensor | float, q: Tensor) -> Tensor:

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from passband.microscope.instrument import Setting, SettingDistribution
-from passband.microscope.instruments import instrument_named, instrument_of, validate_distribution
+from passband.microscope.instruments.choice import instrument_named, instrument_of, validate_distribution
+from passband.microscope.instruments.instrument import Setting, SettingDistribution
 from passband.performance.conformal import check_level, conformal_quantile
 from passband.performance.gaussian_process import GaussianProcess, Kernel, fitted_kernel
 from passband.performance.image_error import ImageErrorModel, image_kernel

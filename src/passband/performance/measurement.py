@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from passband.dataset.store import WaveStore
 from passband.durable import remove_leftovers, write_atomically
-from passband.microscope.instrument import Setting
+from passband.microscope.instruments.instrument import Setting
 from passband.performance.error_model import with_kernels
 from passband.performance.observation import Observation, SignalReference
 from passband.performance.settings import distance_rows, outside_of, setting_row

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.microscope.instrument import Instrument, Setting, SettingDistribution
-from passband.microscope.instruments import instrument_of
+from passband.microscope.instruments.choice import instrument_of
+from passband.microscope.instruments.instrument import Instrument, Setting, SettingDistribution
 from passband.performance.widening import trained_range
 
 SettingRow = dict[str, float]

@@ -17,8 +17,8 @@ from passband.dataset.beam_paths import imaging_on_card
 from passband.dataset.store import WaveStore
 from passband.distribution import limits
 from passband.files.micrograph import Micrograph
-from passband.microscope.instrument import Setting
-from passband.microscope.instruments import instrument_of, validate_distribution
+from passband.microscope.instruments.choice import instrument_of, validate_distribution
+from passband.microscope.instruments.instrument import Setting
 from passband.patches.resampling import resample_classes, resample_to_pixel
 from passband.patches.standardising import standardised
 from passband.performance.examination import Examination, examine

@@ -17,8 +17,8 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 
 from passband.camera.cameras import AnyCamera
 from passband.durable import write_atomically
-from passband.microscope.instrument import INSTRUMENTS
-from passband.microscope.instruments import AnyDistribution, instrument_named
+from passband.microscope.instruments.choice import AnyDistribution, instrument_named
+from passband.microscope.instruments.instrument import INSTRUMENTS
 from passband.performance.gaussian_process import Kernel
 from passband.performance.observation import SignalReference
 from passband.performance.settings import setting_columns

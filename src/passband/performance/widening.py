@@ -16,8 +16,8 @@ from passband.camera.cameras import AnyCamera
 from passband.camera.scanner import ScannerDistribution
 from passband.distribution import LogUniform, Scalar, Uniform, limits, sample
 from passband.documents import naming, parse_toml, read_document
-from passband.microscope.instrument import Setting, SettingDistribution
-from passband.microscope.instruments import instrument_of, validate_distribution
+from passband.microscope.instruments.choice import instrument_of, validate_distribution
+from passband.microscope.instruments.instrument import Setting, SettingDistribution
 from passband.recipe import PassbandError
 
 #: Probability that a quantity is drawn from the wider distribution, one of these for each data set.

@@ -20,7 +20,7 @@ from passband.figures.style import to_png
 from passband.figures.training import learning_figure
 from passband.figures.transfer import mean_transfer_figure
 from passband.microscope.conditions import validate_conditions
-from passband.microscope.curves import Array, mean_transfer
+from passband.microscope.information.curves import Array, mean_transfer
 from passband.reports.page import Page, folded, image, paragraph, table
 
 SCORE_COLUMNS = {

@@ -9,7 +9,7 @@ from passband.documents import json_text
 from passband.figures.style import to_png
 from passband.figures.verdict import doubt_figure, verdict_figure
 from passband.files.micrograph import Micrograph
-from passband.microscope.instruments import instrument_of
+from passband.microscope.instruments.choice import instrument_of
 from passband.recipe import PassbandError
 from passband.reports.page import Page, folded, image, paragraph, table
 from passband.verdict.assessment import Assessor

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.scores.extractor import Crops, Extractor
-from passband.zero_shot.encoder import load_encoder
+from passband.zero_shot.textures.encoder import load_encoder
 
 _VERSION = 1  # of what happens to crops before the network and to features behind it
 

@@ -13,11 +13,11 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 from passband.kinds import Kinds
 from passband.recipe import PassbandError, Recipe
 from passband.specimen.crystal import FloatArray
-from passband.specimen.dichalcogenide import COLUMN_LABELS, Dichalcogenide, dichalcogenide
-from passband.specimen.graphene import Graphene, graphene
-from passband.specimen.interface import Interface
-from passband.specimen.interface_distribution import InterfaceDistribution, sample_interface
-from passband.specimen.plane_lattice import PlaneLattices, plane_lattice
+from passband.specimen.planes.lattice import PlaneLattices, plane_lattice
+from passband.specimen.sheets.dichalcogenide import COLUMN_LABELS, Dichalcogenide, dichalcogenide
+from passband.specimen.sheets.graphene import Graphene, graphene
+from passband.specimen.stacks.interface import Interface
+from passband.specimen.stacks.interface_distribution import InterfaceDistribution, sample_interface
 
 IntArray = NDArray[np.int64]
 Places = Callable[[FloatArray, FloatArray], IntArray]

@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from passband.recipe import PassbandError
 from passband.specimen.crystal import FloatArray
-from passband.specimen.springs import IntArray, inside
+from passband.specimen.sheets.springs import IntArray, inside
 
 _CELL = 2.0  # Å: of the grid by which most columns are decided
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from passband.microscope.instrument import Setting
-from passband.microscope.instruments import instrument_of
+from passband.microscope.instruments.choice import instrument_of
+from passband.microscope.instruments.instrument import Setting
 from passband.performance.error_model import ErrorModel, PredictedPerformance
 from passband.performance.signals import SIGNALS
 from passband.performance.widening import trained_range

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
-from passband.microscope.instrument import SettingDistribution
-from passband.microscope.instruments import instrument_of
+from passband.microscope.instruments.choice import instrument_of
+from passband.microscope.instruments.instrument import SettingDistribution
 from passband.performance.conformal import check_level
 from passband.performance.error_model import LEVEL, ErrorModel
 from passband.performance.examination import examine

@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from passband.files.micrograph import Micrograph
-from passband.microscope.instrument import FittedSetting, Setting, SettingDistribution
-from passband.microscope.instruments import instrument_of
+from passband.microscope.instruments.choice import instrument_of
+from passband.microscope.instruments.instrument import FittedSetting, Setting, SettingDistribution
 from passband.performance.widening import trained_energies, trained_range
 from passband.recipe import PassbandError
 from passband.validation import error_lines

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from passband.files.micrograph import Micrograph
-from passband.microscope.instrument import Instrument
-from passband.microscope.instruments import instrument_of, validate_distribution
+from passband.microscope.instruments.choice import instrument_of, validate_distribution
+from passband.microscope.instruments.instrument import Instrument
 from passband.performance.error_model import ErrorModel, PredictedPerformance
 from passband.performance.settings import Outside, outside_of
 from passband.performance.table import PerformanceTable

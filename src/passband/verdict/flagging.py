@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from passband.checks.subject import Subject
 from passband.checks.table import calibrated_checks, checks_of, measured_checks
 from passband.files.micrograph import Micrograph
-from passband.microscope.instruments import instrument_named
+from passband.microscope.instruments.choice import instrument_named
 from passband.performance.table import PerformanceTable
 from passband.segmentation.model import Model
 from passband.verdict.evidence import Flag

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
-from passband.microscope.instrument import Instrument, Setting
-from passband.microscope.instruments import instrument_of
+from passband.microscope.instruments.choice import instrument_of
+from passband.microscope.instruments.instrument import Instrument, Setting
 from passband.performance.error_model import LEVEL, ErrorModel, PredictionIntervals
 from passband.performance.widening import bounding_distribution, trained_range
 from passband.recipe import PassbandError

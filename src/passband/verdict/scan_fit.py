@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from passband.camera.scan_estimates import SMALLEST, estimate_scan
 from passband.description.blobs import column_width, wiener_filtered
-from passband.microscope.instrument import FittedSetting
+from passband.microscope.instruments.instrument import FittedSetting
 
 JITTER = "jitter"
 NARROWEST = 2.0  # pixels, of σ of columns: fine detail counts as jitter

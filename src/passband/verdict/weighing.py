@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from passband.microscope.instrument import Instrument
-from passband.microscope.instruments import instrument_of
+from passband.microscope.instruments.choice import instrument_of
+from passband.microscope.instruments.instrument import Instrument
 from passband.performance.error_model import LEVEL, ErrorModel
 from passband.performance.image_error import ImageErrorModel
 from passband.performance.settings import Outside, SettingRow

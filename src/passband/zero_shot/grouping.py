@@ -16,8 +16,8 @@ from passband.recipe import Recipe
 from passband.zero_shot.clusters import Cloud, Clusters
 from passband.zero_shot.continuity import border_crops, joined
 from passband.zero_shot.crops import CropPlaces, Crops
-from passband.zero_shot.texture_space import TextureSpace
-from passband.zero_shot.textures import Texture, known_texture
+from passband.zero_shot.textures.embeddings import Texture, known_texture
+from passband.zero_shot.textures.space import TextureSpace
 
 
 class Merging(Recipe):

@@ -13,7 +13,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from passband.recipe import PassbandError
 from passband.zero_shot.crops import CropPlaces
-from passband.zero_shot.textures import Texture, find_texture
+from passband.zero_shot.textures.embeddings import Texture, find_texture
 
 Array = NDArray[np.float64]
 

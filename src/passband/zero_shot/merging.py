@@ -14,7 +14,7 @@ from passband.recipe import PassbandError
 from passband.zero_shot.clusters import Clusters
 from passband.zero_shot.crops import CropPlaces
 from passband.zero_shot.grouping import MaskedImage, Merging, group_textures
-from passband.zero_shot.textures import find_texture
+from passband.zero_shot.textures.embeddings import find_texture
 
 
 class CropLabeller(Protocol):

@@ -1,0 +1,1 @@
+"""Kinds of microscopes, each with its settings, their distributions, and what its images tell of them."""
