@@ -29,6 +29,7 @@ KEYS = {
     "delta_epsilon",
     "reasons",
     "advice",
+    "camera",
 }
 
 
@@ -105,6 +106,30 @@ def test_the_card_of_an_older_version_is_fitted_again_without_a_measurement(
     assert (outcome.code, "nothing is measured" in outcome.err) == (0, True)
     assert (tmp_path / "again" / "model" / "card.json").read_bytes() == (now / "card.json").read_bytes()
     assert not (tmp_path / "again" / "parts").exists()
+
+
+def test_a_card_without_a_camera_gets_one_and_nothing_else_changes(
+    run: Run, calibrated: Path, film: Path, tmp_path: Path
+) -> None:
+    now, older = calibrated / "out" / "model", tmp_path / "older"
+    shutil.copytree(now, older)
+    card = json.loads((now / "card.json").read_text())
+    assert card["calibration"].pop("camera")["images"] == 40  # 20 data sets of 2
+    (older / "card.json").write_text(json.dumps(card))
+    assert "camera, beside" not in run("trust", film, "--model", older, "--no-fit").out
+    told = run("calibrate", older, "--camera-only", "-o", tmp_path / "no")
+    assert (told.code, len(told.error_lines), "--camera-only needs exit waves" in told.err) == (2, 1, True)
+    store = ("--store", calibrated / "run" / "store")
+    assert run("calibrate", older, *store, "--camera-only", "-o", tmp_path / "new").code == 0
+    found = json.loads((tmp_path / "new" / "model" / "card.json").read_text())
+    assert found["calibration"].pop("camera")["images"] == 300
+    assert found == card
+    page = tmp_path / "page.html"
+    said = run("trust", film, "--model", tmp_path / "new", "--no-fit", "--report", page).out
+    assert "noise over contrast, at most" in said.split("camera, beside")[1]
+    assert "<h2>The camera</h2>" in page.read_text()
+    seen = json.loads(run("trust", film, "--model", tmp_path / "new", "--no-fit", "--json").out)["camera"]
+    assert set(seen["correlation"]) == {"value", "place", "trained"}
 
 
 def test_own_images_correct_the_predictions_and_the_card_says_by_how_many(

@@ -80,6 +80,13 @@ def scale_bar(image: ArrayLike) -> Box | None:
     return max(found, key=lambda box: (box.bottom - box.top) * (box.right - box.left)).moved(border.top, border.left)
 
 
+def bar_share(image: ArrayLike) -> float:
+    """Share of an image (y, x) that the bar of a burned-in scale along either axis is; errors as `scale_bar`."""
+    pixels = check_image(image)
+    boxes = [box for box in (scale_bar(pixels), scale_bar(pixels.T)) if box is not None]
+    return max(((box.bottom - box.top) * (box.right - box.left) for box in boxes), default=0) / pixels.size
+
+
 def _bars(zone: NDArray[Any], extremes: list[GreyLevel], height: int) -> Iterator[tuple[Box, GreyLevel]]:
     """Bars in the upper or lower rows of an image of some height, with their levels."""
     shortest = max(FEWEST, round(SHORTEST * zone.shape[1]))

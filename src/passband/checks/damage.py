@@ -1,21 +1,10 @@
 """Was the image damaged after it was recorded: grey levels that are full, a border without image, a burned-in scale."""
 
 from passband.camera.artefacts import black_border, clipped_shares, saturated_share
-from passband.camera.burned_in import scale_bar
+from passband.camera.burned_in import bar_share
 from passband.checks.check import Check
-from passband.checks.subject import Subject
 
 SATURATED, BORDER = 0.05, 0.01  # of the pixels; people clip contrast by a few percent and lose little
-
-
-def _bar_area(subject: Subject) -> float:
-    """Share of the image that is the bar of a scale, along either axis."""
-    areas = []
-    for image in (subject.recorded, subject.recorded.T):
-        box = scale_bar(image)
-        if box is not None:
-            areas.append((box.bottom - box.top) * (box.right - box.left))
-    return max(areas, default=0) / subject.recorded.size
 
 
 SATURATED_PIXELS = Check(
@@ -54,6 +43,6 @@ BURNED_SCALE = Check(
     word="scale bar",
     text="a scale bar is burned into it: what the mask says under it means nothing; crop it",
     level=0,
-    measure=_bar_area,
+    measure=lambda subject: bar_share(subject.recorded),
     calibrated=False,
 )

@@ -38,6 +38,7 @@ passband calibrate out/demo/run --store out/demo/store -o calibrated
 passband calibrate au_hrtem --store au_store --data-sets 480 --structures validation -o calibrated
 passband calibrate run --store store --conditions session.toml -o calibrated
 passband calibrate old_model -o calibrated                     (the table that is on its card, fitted again)
+passband calibrate old_model --store store --camera-only -o calibrated         (a card that lacks the camera)
 passband calibrate au_hrtem --images mine --labels corrected -o mine_calibrated        (five images or more)
 """,
 )
@@ -62,6 +63,13 @@ def calibrate(
             metavar="FILE", help="TOML of cameras beyond the training's, as [imaging.camera]; a wide range by default."
         ),
     ] = None,
+    camera_only: Annotated[
+        bool,
+        typer.Option(
+            "--camera-only",
+            help="Measure only what images of the training tell of their camera; the table on the card stays.",
+        ),
+    ] = False,
     data_sets: Annotated[
         int, typer.Option(metavar="N", min=20, help="Settings to measure, half as trained, half beyond.")
     ] = 400,
@@ -95,12 +103,16 @@ def calibrate(
     continues a stopped run; more data sets add to what is there. Without --store nothing is measured: the table that is
     on the card is kept, and what predicts from it is fitted again, as the card of an older version needs.
 
+    With --camera-only nothing else on the card changes: estimators of the camera look at images that are drawn as the
+    training drew them, so that `passband trust` can put those of a micrograph beside them.
+
     With --images and --labels the predictions are corrected by your own micrographs, five or more, whose masks were
     corrected by hand; the card says by how many, and the SHA-256 of each.
     """
     folder = find_model(model)
-    if (images is None) != (labels is None) or (images is not None and store is not None):
-        raise PassbandError("--images and --labels belong together, and without --store: micrographs and their masks")
+    if (images is None) != (labels is None) or (images is not None and (store is not None or camera_only)):
+        cure = "and without --store and --camera-only: micrographs and their masks"
+        raise PassbandError(f"--images and --labels belong together, {cure}")
     from passband.performance.table import MeasurementRecipe
     from passband.segmentation.model import load_model
 
@@ -109,7 +121,9 @@ def calibrate(
         found, about = _corrected(network, images, labels, parse_pixel_size(pixel_size), quiet=quiet)
         _say(_written(found, network.card, folder, output) | about, as_json=as_json, quiet=quiet)
         return
-    if store is None:
+    if camera_only:
+        found = _with_camera(network, store, seed, quiet=quiet)
+    elif store is None:
         found = _fitted_again(network.card, quiet=quiet)
     else:
         from passband.dataset.store import WaveStore
@@ -128,14 +142,34 @@ def calibrate(
 
 def _fitted_again(card: "ModelCard", *, quiet: bool) -> "PerformanceTable":
     from passband.performance.error_model import with_kernels
-    from passband.performance.table import measured_performance
 
-    found = measured_performance(card)
-    if found is None:
-        raise PassbandError(f"{card.name} was never calibrated; name exit waves to measure it on with --store DIR")
+    found = _measured_table(card)
     if not quiet:
         typer.echo("without --store nothing is measured; the table on the card is fitted again", err=True)
     return with_kernels(found)
+
+
+def _with_camera(network: "Model", store: Path | None, seed: int, *, quiet: bool) -> "PerformanceTable":
+    """Table on the card, with what images of the training tell of their camera."""
+    from passband.dataset.store import WaveStore
+    from passband.performance.camera_measurement import measured_reference
+
+    if store is None:
+        raise PassbandError("--camera-only needs exit waves of the training's kind; name them with --store DIR")
+    table = _measured_table(network.card)
+    with ProgressBars(quiet=quiet) as bars, bars.bar("calibrate", unit="images") as bar:
+        camera = measured_reference(network, WaveStore.open(store), side=table.patch, seed=seed, progress=bar)
+    return table.model_copy(update={"camera": camera})
+
+
+def _measured_table(card: "ModelCard") -> "PerformanceTable":
+    """Table on a card; `PassbandError` where there is none."""
+    from passband.performance.table import measured_performance
+
+    table = measured_performance(card)
+    if table is None:
+        raise PassbandError(f"{card.name} was never calibrated; name exit waves to measure it on with --store DIR")
+    return table
 
 
 def _corrected(
@@ -146,14 +180,9 @@ def _corrected(
     from passband.performance.error_model import LEVEL, ErrorModel
     from passband.performance.laboratory import FEWEST
     from passband.performance.own_images import left_out, with_laboratory
-    from passband.performance.table import measured_performance
     from passband.segmentation.card import ModelCard
 
-    table = measured_performance(network.card)
-    if table is None:
-        raise PassbandError(
-            f"{network.card.name} was never calibrated; name exit waves to measure it on with --store DIR"
-        )
+    table = _measured_table(network.card)
     files = labelled_files(images, labels, fewest=FEWEST)
     with ProgressBars(quiet=quiet) as bars, bars.bar("calibrate", unit="images") as bar:
         found = with_laboratory(network, table, files, pixel_size=pixel_size, progress=bar)

@@ -216,7 +216,22 @@ def text(verdict: "Verdict") -> str:
         lines.append(f"  to the training: σ = {verdict.sigma:.3f}, Δε = {verdict.delta_epsilon:+.3f}")
     lines += [f"  because {reason}" for reason in verdict.reasons]
     lines += [f"  advice: {one}" for one in verdict.advice]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_camera_lines(verdict)])
+
+
+def _camera_lines(verdict: "Verdict") -> list[str]:
+    """Each quantity of the camera beside the training's, and all of the training's where it is not usual there."""
+    from passband.verdict.camera_comparison import camera_rows
+
+    rows = camera_rows(verdict.camera)
+    if not rows:
+        return []
+    width = max(len(row["quantity"]) for row in rows)
+    lines = ["  camera, beside 5 to 95 % of the images of the training (it decides no word):"]
+    for row in rows:
+        whole = "" if row["place"] == "within" else f"; all {row['all']}"
+        lines.append(f"    {row['place']:<6}  {row['quantity']:<{width}}  {row['value']} ({row['trained']}{whole})")
+    return lines
 
 
 def _draw(

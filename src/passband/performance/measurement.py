@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from passband.dataset.store import WaveStore
 from passband.durable import remove_leftovers, write_atomically
 from passband.microscope.instruments.instrument import Setting
+from passband.performance.camera_measurement import IMAGES, measured_reference
 from passband.performance.error_model import with_kernels
 from passband.performance.observation import Observation, SignalReference
 from passband.performance.settings import distance_rows, outside_of, setting_row
@@ -89,7 +90,12 @@ def measure_performance(
         rows += pq.read_table(path).to_pylist()
         if progress is not None:
             progress(numbers.stop, len(settings), note="")
-    return with_kernels(table_of(sweep, settings, rows, temperature))
+    table = with_kernels(table_of(sweep, settings, rows, temperature))
+    if network.card.mode != "TEM":
+        return table
+    most = min(IMAGES, recipe.data_sets * recipe.images)
+    camera = measured_reference(network, store, side=table.patch, images=most, seed=recipe.seed)
+    return table.model_copy(update={"camera": camera})
 
 
 def _schema(row: Mapping[str, Any]) -> pa.Schema:

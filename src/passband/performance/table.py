@@ -19,6 +19,7 @@ from passband.camera.cameras import AnyCamera
 from passband.durable import write_atomically
 from passband.microscope.instruments.choice import AnyDistribution, instrument_named
 from passband.microscope.instruments.instrument import INSTRUMENTS
+from passband.performance.camera_reference import CameraReference
 from passband.performance.gaussian_process import Kernel
 from passband.performance.observation import SignalReference
 from passband.performance.settings import setting_columns
@@ -129,6 +130,9 @@ class PerformanceTable(Recipe):
         searched for each time that it is read. `passband calibrate MODEL -o DIR` adds them.
     laboratory
         Images of the user, where there are any; left out of the JSON where there are none.
+    camera
+        What the estimators of a camera say of images of the training; left out of the JSON where it was not measured,
+        as on cards of before 2026-11-27 and of scans.
     """
 
     version: int = Field(default=1, ge=1, le=1)
@@ -142,11 +146,12 @@ class PerformanceTable(Recipe):
     reference: SignalReference
     kernels: Kernels | None = None
     laboratory: Laboratory | None = None
+    camera: CameraReference | None = None
 
     @model_serializer(mode="wrap")
     def _serialise(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = handler(self)
-        defaults = {"instrument": INSTRUMENTS.default, "laboratory": None}
+        defaults = {"instrument": INSTRUMENTS.default, "laboratory": None, "camera": None}
         return {name: one for name, one in values.items() if name not in defaults or one != defaults[name]}
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from passband.microscope.instruments.choice import instrument_of
 from passband.recipe import PassbandError
 from passband.reports.page import Page, folded, image, paragraph, table
 from passband.verdict.assessment import Assessor
+from passband.verdict.camera_comparison import camera_rows
 from passband.verdict.estimate import compatible_settings
 from passband.verdict.verdict import Verdict, percent
 
@@ -61,6 +62,7 @@ def write_report(assessor: Assessor, micrograph: Micrograph, verdict: Verdict, *
     if verdict.advice:
         page.section("What to do", *(paragraph(one) for one in verdict.advice))
     _conditions(page, verdict, png)
+    _camera(page, verdict)
     _outlines(page, micrograph, verdict)
     page.section("All numbers", folded("as JSON", json_text(verdict.as_dict(), indent=1)))
     page.write(file)
@@ -76,6 +78,23 @@ def _conditions(page: Page, verdict: Verdict, png: bytes) -> None:
     )
     known_values = [table(rows, {"quantity": "quantity", "value": "value"})] if rows else []
     page.section("Conditions", text, *known_values, image(png, caption))
+
+
+def _camera(page: Page, verdict: Verdict) -> None:
+    """Camera beside the training's; nothing where it was not compared."""
+    if not verdict.camera:
+        return
+    columns = {
+        "quantity": "quantity",
+        "value": "this micrograph",
+        "trained": "5 to 95 % of the training's images",
+        "all": "all of them",
+        "place": "it lies",
+    }
+    said = (
+        "Estimates, the same ones of this micrograph and of simulated images as in the training; they decide no word."
+    )
+    page.section("The camera", paragraph(said), table(camera_rows(verdict.camera), columns))
 
 
 def _outlines(page: Page, micrograph: Micrograph, verdict: Verdict) -> None:

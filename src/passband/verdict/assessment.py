@@ -4,19 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
 from passband.microscope.instruments.choice import instrument_of
 from passband.microscope.instruments.instrument import SettingDistribution
+from passband.patches.symmetry import turned, upright
+from passband.performance.camera_reference import DRIFT, camera_values
 from passband.performance.conformal import check_level
 from passband.performance.error_model import LEVEL, ErrorModel
-from passband.performance.examination import examine
+from passband.performance.examination import Examination, examine
 from passband.performance.image_error import ImagePrediction
 from passband.performance.observation import UNKNOWN
 from passband.performance.widening import trained_energies
 from passband.segmentation.model import Model, load_model
+from passband.verdict.camera_comparison import ComparedQuantity, compared
 from passband.verdict.estimate import ConditionEstimate, estimate_conditions
 from passband.verdict.evidence import Evidence, file_reasons
 from passband.verdict.flagging import image_flags
@@ -47,7 +51,7 @@ def assess(
         What is known of the conditions, by name: in TEM aberrations (`C10` or `defocus` in Å, …), `focal_spread` in Å,
         `angular_spread` in rad, `dose` in e⁻/Å². Where C10 is not given it is fitted to the Thon rings.
     quick
-        No search for a better setting.
+        No search for a better setting, and no comparison of the camera.
     level
         Nominal coverage of the intervals.
 
@@ -111,7 +115,7 @@ class Assessor:
         fit
             Whether to fit the conditions to the image (in TEM to the Thon rings) where they are not given.
         quick
-            No search for a better setting.
+            No search for a better setting, and no comparison of the camera.
         level
             Nominal coverage of the intervals.
 
@@ -132,7 +136,20 @@ class Assessor:
         flags = image_flags(self.model, micrograph, None if error_model is None else error_model.table)
         evidence = Evidence(estimate, seen.signals, file, max(pixel_size), flags)
         verdict = weigh(error_model, evidence, level=level, advise=not quick and not file)
-        return replace(verdict, segmentation=seen.segmentation, error_probability=seen.error_probability)
+        camera = {} if quick else self._camera(micrograph, seen, estimate)
+        return replace(verdict, segmentation=seen.segmentation, error_probability=seen.error_probability, camera=camera)
+
+    def _camera(
+        self, micrograph: Micrograph, seen: Examination, estimate: ConditionEstimate
+    ) -> dict[str, ComparedQuantity]:
+        """Compare the camera of a micrograph with those of the training, where the card knows them."""
+        table = None if self.error_model is None else self.error_model.table
+        if table is None or table.camera is None or seen.observation.images is None:
+            return {}
+        array = np.asarray(micrograph.array)
+        values = camera_values(turned(array, upright(array)), seen.observation.images[0], side=table.patch)
+        fitted = {DRIFT: estimate.others[DRIFT]} if DRIFT in estimate.others else {}
+        return compared(table.camera, values | fitted)
 
     def mean_error_area(self, verdicts: Sequence[Verdict]) -> PredictionInterval | None:
         """Mean error area of images of one session, with an interval of its own; None where none was predicted.

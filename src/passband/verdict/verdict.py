@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.segmentation.segmenter import Segmentation
+from passband.verdict.camera_comparison import ComparedQuantity
 from passband.verdict.estimate import ConditionEstimate
 
 Outcome = Literal["no objection", "doubtful", "outside", "not calibrated"]
@@ -74,6 +75,9 @@ class Verdict:
         By name.
     flags
         Words for what tests of their own found, such as "inverted".
+    camera
+        Quantities of its camera beside those of the training's images, by name; empty where the card has none of
+        these, and of a quick verdict. They are told, and decide no word.
     segmentation
         The mask that it is about, from the same pass of the network; None where there was none.
     error_probability
@@ -92,6 +96,7 @@ class Verdict:
     delta_epsilon: float | None = None
     signals: Mapping[str, SignalValue] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    camera: Mapping[str, ComparedQuantity] = field(default_factory=dict)
     segmentation: Segmentation | None = field(default=None, compare=False, repr=False)
     error_probability: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
@@ -110,6 +115,7 @@ class Verdict:
             "advice": list(self.advice),
             "signals": {name: one._asdict() for name, one in self.signals.items()},
             "flags": list(self.flags),
+            "camera": {name: one.as_dict() for name, one in self.camera.items()},
         }
 
     def line(self) -> str:
