@@ -38,6 +38,20 @@ def test_a_manifold_has_z1_to_the_right() -> None:
     assert [label.get_text() for label in axes.get_yticklabels()] == ["−1", "0", "1"]
 
 
+def test_corners_that_nobody_saw_do_not_decide_on_the_grey_values() -> None:
+    sheet = np.zeros((2, 2, 8, 8))
+    sheet[:, :, 3, 3], sheet[:, :, 0, 0] = 1.0, -50.0
+    assert manifold_figure(sheet).axes[0].images[0].get_clim() == (0.0, 1.0)
+
+
+def test_kinds_have_a_colour_each() -> None:
+    # rejects a scale from 0.0 to 2.0 with halves of kinds
+    places = np.array([[1.0, 9.0], [3.0, 2.0], [5.0, 5.0]])
+    axes = drawn(latent_maps_figure(np.eye(20), places, {"kind": np.array([0, 2, 1])}, (1.0, 1.0))).axes[0]
+    assert axes.collections[0].get_clim() == (-0.5, 2.5)
+    assert axes.collections[0].cmap.N == 3
+
+
 def test_latents_lie_on_the_frame_and_angles_have_a_circle_of_colours() -> None:
     # rejects y before x, pixel corners for centres, and a spare panel that is left
     places = np.array([[1.0, 9.0], [3.0, 2.0]])

@@ -1,5 +1,6 @@
 """Patches of many frames are those of their atoms, on the disk, and their exploration is the same again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,14 @@ import pytest
 from tests.description.sheets import flake
 
 from passband.description.columns import AtomColumns
-from passband.latent.collecting import AtomFrame, PatchCollector, collect
+from passband.latent import exploration
+from passband.latent.collecting import AtomFrame, PatchCollector, Shown, collect
 from passband.latent.cutting import AtomWindow
 from passband.latent.exploration import Exploration, explore, latent_rows, window_for
 from passband.recipe import PassbandError
 
 PIXEL = 0.2
+SHOWN: tuple[Shown, ...] = ("network", "image")
 
 
 def frame_of(positions: np.ndarray, number: int = 0, *, side: int = 120, noise: float = 0.0) -> AtomFrame:
@@ -48,6 +51,47 @@ def test_patches_are_about_their_atoms(tmp_path: Path, shown: str) -> None:
         middle = np.unravel_index(np.argmax(patches.images[number]), (15, 15))
         assert middle == (7, 7)
     assert set(patches.kinds) == {"C"}
+
+
+def test_maps_of_a_network_are_not_standardised_and_pixels_without_a_value_leave_atoms_out(tmp_path: Path) -> None:
+    # rejects the image in the place of the map, its mean taken off, and NaN that spoils all atoms of a frame
+    one = frame_of(sheet())
+    assert one.image is not None
+    seen = np.clip(one.image, 0.0, 1.0)
+    collectors = {shown: PatchCollector(tmp_path / shown, AtomWindow(side=3.0, pixels=15), shown) for shown in SHOWN}
+    holed = one.image.copy()
+    y, x = round(one.columns.y[100]), round(one.columns.x[100])
+    holed[y, x] = np.nan
+    for collector in collectors.values():
+        collector.add(one._replace(image=holed, seen=0.5 * seen))
+    maps, images = (collectors[shown].patches() for shown in SHOWN)
+    assert 0.0 <= maps.images.min() < 0.05
+    assert 0.4 < maps.images.max() <= 0.5
+    assert 100 in maps.atom
+    assert 100 not in images.atom
+    assert len(maps.images) - 30 < len(images.images) < len(maps.images)
+    assert len(images.images) + images.left_out == len(sheet())
+
+
+def test_few_patches_are_seen_a_thousand_times() -> None:
+    # rejects 60 epochs of one step each, after which a decoder draws nothing
+    assert [exploration._epochs(count) for count in (130, 1500, 10_000, 80_000)] == [1000, 67, 60, 8]
+
+
+def test_classes_are_told_and_a_plain_autoencoder_stands_beside(tmp_path: Path) -> None:
+    collector = PatchCollector(tmp_path / "p", AtomWindow(side=3.0, pixels=12), "atoms")
+    one = frame_of(sheet())
+    columns = replace(one.columns, classes=("N", "B"), label=np.arange(len(one.columns)) % 2)
+    collector.add(one._replace(columns=columns))
+    recipe = Exploration(shown="atoms", epochs=1, classes=True, plain=True)
+    found = explore(collector.patches(), recipe, tmp_path / "out")
+    assert found.told == ("B", "N")
+    assert found.autoencoder.card.network.recipe.classes == 2
+    assert {"ae1", "ae2"} <= set(next(iter(latent_rows(found))))
+    alike = PatchCollector(tmp_path / "q", AtomWindow(side=3.0, pixels=12), "atoms")
+    alike.add(one)
+    with pytest.raises(PassbandError, match="are of class C, and classes are to be told"):
+        explore(alike.patches(), recipe, tmp_path / "other")
 
 
 def test_images_of_other_brightness_give_the_same_patches(tmp_path: Path) -> None:

@@ -89,6 +89,10 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path, encoder: EncoderKind) -> N
             getattr(again.encode(images, classes), name), getattr(model.encode(images, classes), name)
         )
     assert again.manifold(3).shape == (3, 3, 16, 16)
+    np.testing.assert_allclose(  # a quarter of a turn, x towards y: on a screen clockwise
+        again.manifold(3, angle=np.pi / 2.0), np.rot90(again.manifold(3), -1, axes=(2, 3)), atol=1e-4
+    )
+    assert not np.allclose(again.manifold(3, known=1), again.manifold(3))
     (tmp_path / "weights.safetensors").write_bytes(b"\x80pickle")
     with pytest.raises(ModelError):
         load_rvae(tmp_path)

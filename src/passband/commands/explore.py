@@ -13,6 +13,7 @@ from passband.commands.terminal.options import AsJson, Device, PixelSize, Quiet,
 from passband.commands.terminal.progress import ProgressBars
 from passband.devices import processors, resolve_device
 from passband.documents import json_text
+from passband.recipe import PassbandError
 
 if TYPE_CHECKING:
     from passband.reports.exploration import Explorer
@@ -27,7 +28,8 @@ passband explore movie.tif -o explored
 passband explore movie.tif --window 7.5A --window 20A -o explored       (surroundings near and far)
 passband explore frames/ --pixel-size 31pm --symmetry 3 -o explored
 passband explore movie.atoms.csv -o explored                            (a table of passband atoms: no image is needed)
-passband explore image.dm4 --patches atoms --epochs 40 -o explored --json
+passband explore movie.tif --atoms movie.atoms.csv -o explored          (atoms found before, or corrected by hand)
+passband explore image.dm4 --patches network --ae -o explored --json    (what the network sees; an autoencoder beside)
 """,
 )
 def explore(
@@ -44,19 +46,33 @@ def explore(
             "distance of neighbours.",
         ),
     ] = None,
-    patches: Annotated[
-        Literal["image", "atoms"] | None,
+    atoms: Annotated[
+        list[Path] | None,
         typer.Option(
-            "--patches", help="What patches show: the image, or the atoms that were found in it. Default: the image."
+            "--atoms", metavar="TABLE", help="Atoms of each MOVIE, in their order: none are looked for in the images."
         ),
     ] = None,
+    patches: Annotated[
+        Literal["image", "network", "atoms"] | None,
+        typer.Option(
+            "--patches",
+            help="What patches show: the image, the probability of an atom that the network sees in it, or the atoms "
+            "as a perfect map would show them. Default: the image.",
+        ),
+    ] = None,
+    classes: Annotated[
+        bool, typer.Option("--classes", help="Tell the autoencoder the class of each atom, as it was found or given.")
+    ] = False,
+    ae: Annotated[
+        bool, typer.Option("--ae", help="Describe patches by a convolutional autoencoder too, to compare with.")
+    ] = False,
     symmetry: Annotated[
         int | None,
         typer.Option("--symmetry", metavar="N", min=1, max=24, help="Of the angle: N-fold. Default: of the patches."),
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option("--epochs", metavar="N", min=1, help="Of the autoencoder. Default: 6,000 steps, 4 to 60 epochs."),
+        typer.Option("--epochs", metavar="N", min=1, help="Of the autoencoder. Default: 1,000 to 6,000 steps."),
     ] = None,
     pixel_size: PixelSize = None,
     model: Annotated[
@@ -81,10 +97,13 @@ def explore(
 
     wanted = tuple(_length(text) for text in window or ())
     shown = patches or ("atoms" if all(name.lower().endswith(".csv") for name in movies) else "image")
-    recipe = Exploration(shown=shown, symmetry=symmetry, epochs=epochs, seed=seed)
+    tables: list[Path | None] = [*atoms] if atoms else [None] * len(movies)
+    if len(tables) != len(movies):
+        raise PassbandError(f"{len(movies)} movies have {len(tables)} tables; give --atoms once for each movie")
+    recipe = Exploration(shown=shown, symmetry=symmetry, epochs=epochs, seed=seed, plain=ae, classes=classes)
     explorer = Explorer(recipe, wanted, output, model=model, dark=dark, device=resolve_device(device))
     with ProgressBars(quiet=quiet) as bars:
-        row = _explored(explorer, movies, parse_pixel_size(pixel_size), bars)
+        row = _explored(explorer, list(zip(movies, tables, strict=True)), parse_pixel_size(pixel_size), bars)
     if as_json:
         typer.echo(json_text(row))
     elif not quiet:
@@ -100,9 +119,11 @@ def _length(text: str) -> float:
     return found
 
 
-def _explored(explorer: "Explorer", movies: list[str], pixel_size: float | None, bars: ProgressBars) -> dict[str, Any]:
-    for name in movies:
+def _explored(
+    explorer: "Explorer", movies: list[tuple[str, Path | None]], pixel_size: float | None, bars: ProgressBars
+) -> dict[str, Any]:
+    for name, table in movies:
         with bars.bar(Path(name).name, unit="frames") as bar:
-            explorer.add(Path(name), pixel_size=pixel_size, workers=processors(), bar=partial(bar))
+            explorer.add(Path(name), table=table, pixel_size=pixel_size, workers=processors(), bar=partial(bar))
     with bars.bar("learn", unit="steps") as bar:
         return explorer.finish(lambda done: bar(done.step, done.steps))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -23,20 +23,24 @@ from passband.figures.style import (
     signed,
 )
 
-_ACROSS = 3  # panels in a row
-_PANEL = 3.4  # inches
+_MANY = 400  # atoms, from which on panels are larger
 _MARK = 0.6  # of the mean distance between atoms: the diameter of a mark
 
 
 def manifold_figure(
     sheet: NDArray[Any], *, first: tuple[float, float] = (-1.65, 1.65), second: tuple[float, float] = (-1.65, 1.65)
 ) -> Figure:
-    """Draw images of a grid of latents (side, side, h, w), z1 to the right and z2 down, from end to end of each."""
+    """Draw images of a grid of latents (side, side, h, w), z1 to the right and z2 down, from end to end of each.
+
+    Grey values are those within the circle that fits into a patch: corners of turned patches were seen by nobody.
+    """
     side, _, height, width = sheet.shape
+    y, x = ((np.arange(length) - 0.5 * (length - 1)) / (0.5 * length) for length in (height, width))
+    seen = sheet[:, :, np.hypot(*np.meshgrid(y, x, indexing="ij")) <= 1.0]
     figure = Figure(figsize=(5.4, 5.2 * height / width + 0.3), layout="constrained")
     axes = figure.subplots()
     whole = sheet.transpose(0, 2, 1, 3).reshape(side * height, side * width)
-    shown = axes.imshow(whole, cmap="gray", interpolation="nearest")
+    shown = axes.imshow(whole, cmap="gray", interpolation="nearest", vmin=seen.min(), vmax=seen.max())
     for place in range(1, side):  # between patches
         axes.axhline(place * height - 0.5, color="white", linewidth=0.6)
         axes.axvline(place * width - 0.5, color="white", linewidth=0.6)
@@ -45,7 +49,7 @@ def manifold_figure(
     for (low, high), length, write in ((first, width, axes.set_xticks), (second, height, axes.set_yticks)):
         values = low + (high - low) * ticks / max(1, side - 1)
         write((ticks + 0.5) * length - 0.5, [signed(f"{value:.3g}") for value in values])
-    label_axes(axes, "z1 (no unit)", "z2 (no unit)", "patches of the manifold, upright")
+    label_axes(axes, "z1 (no unit)", "z2 (no unit)", "patches of the manifold")
     draw_colourbar(figure, shown, axes, "intensity (units of the image)", shrink=0.8)
     return figure
 
@@ -53,7 +57,7 @@ def manifold_figure(
 def latent_maps_figure(
     image: NDArray[Any],
     places: Array,
-    latents: Mapping[str, Array],
+    latents: Mapping[str, NDArray[Any]],
     pixel_size: tuple[float, float],
     *,
     periods: Mapping[str, float] | None = None,
@@ -67,46 +71,43 @@ def latent_maps_figure(
     places
         (n, 2): y, x in pixels.
     latents
-        Values (n,) by what they are called, with the unit: "angle (°)".
+        Values (n,) by what they are called, with the unit: "angle (°)". Whole numbers are kinds, with a colour each.
     pixel_size
         (y, x) in Å.
     periods
         Of those that are angles, by the same names and in the same unit; their colours are a circle.
     """
-    across = min(_ACROSS, len(latents))
+    across, panel = (3, 3.4) if len(places) < _MANY else (2, 5.2)  # inches
+    across = min(across, len(latents))
     down = -(-len(latents) // across)
     aspect = min(2.0, max(0.5, image.shape[0] * pixel_size[0] / (image.shape[1] * pixel_size[1])))
-    figure = Figure(figsize=((_PANEL + 0.7) * across, (_PANEL * aspect + 0.5) * down), layout="constrained")
+    figure = Figure(figsize=((panel + 0.7) * across, (panel * aspect + 0.5) * down), layout="constrained")
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for (name, values), axes in zip(latents.items(), panels, strict=False):
         draw_micrograph(axes, image, pixel_size)
-        period = (periods or {}).get(name)
-        if period is None:
-            low, high = np.percentile(values, (1.0, 99.0)) if len(values) else (0.0, 1.0)
-            shown = _scatter(axes, image, places, values, pixel_size, ("viridis", low, max(high, low + 1e-9)))
-        else:
-            shown = _scatter(axes, image, places, np.mod(values, period), pixel_size, ("twilight", 0.0, period))
+        y, x = (places + 0.5).T * np.array(pixel_size)[:, None] / 10.0
+        per_atom = panel * 72.0 / np.sqrt(max(len(places), 1) * image.shape[1] / image.shape[0])
+        area = min(60.0, max(1.0, (_MARK * per_atom) ** 2))
+        colours, ticks = _colours(values, (periods or {}).get(name))
+        shown = axes.scatter(x, y, s=area, linewidths=0.0, **colours)
         label_axes(axes, "x (nm)", "y (nm)")
-        draw_colourbar(figure, shown, axes, name, shrink=0.8)
+        draw_colourbar(figure, shown, axes, name, shrink=0.8, ticks=ticks)
     for axes in panels[len(latents) :]:
         axes.set_axis_off()
     return figure
 
 
-def _scatter(
-    axes: Axes,
-    image: NDArray[Any],
-    places: Array,
-    values: Array,
-    pixel_size: tuple[float, float],
-    colours: tuple[str, float, float],
-) -> Any:
-    """Draw discs on axes in nm, as large as the mean distance between atoms allows."""
-    y, x = (places + 0.5).T * np.array(pixel_size)[:, None] / 10.0
-    per_atom = _PANEL * 72.0 / np.sqrt(max(len(places), 1) * image.shape[1] / image.shape[0])
-    area = min(60.0, max(1.0, (_MARK * per_atom) ** 2))
-    name, low, high = colours
-    return axes.scatter(x, y, c=values, s=area, cmap=name, vmin=low, vmax=high, linewidths=0.0)
+def _colours(values: NDArray[Any], period: float | None) -> tuple[dict[str, Any], NDArray[Any] | None]:
+    """Values and their scale as `scatter` takes them, and the ticks of it; None: any."""
+    if period is not None:
+        return {"c": np.mod(values, period), "cmap": "twilight", "vmin": 0.0, "vmax": period}, None
+    if values.dtype.kind in "iu":
+        count = 1 + int(values.max(initial=0))
+        table = colormaps["tab10" if count <= 10 else "tab20"].resampled(max(count, 2))
+        every = max(1, -(-count // 20))
+        return {"c": values, "cmap": table, "vmin": -0.5, "vmax": max(count, 2) - 0.5}, np.arange(0, count, every)
+    low, high = np.percentile(values, (1.0, 99.0)) if len(values) else (0.0, 1.0)
+    return {"c": values, "cmap": "viridis", "vmin": low, "vmax": max(high, low + 1e-9)}, None
 
 
 def components_figure(means: NDArray[Any], weights: Array, pixel_size: float) -> Figure:
@@ -146,10 +147,10 @@ def scree_figure(explained: Array) -> Figure:
     axes.plot(number, 100.0 * np.cumsum(explained), "o-", color=ORANGE, markersize=3, linewidth=1.2, label="together")
     draw_grid(axes)
     axes.set_axisbelow(True)
-    axes.set_ylim(0.0, 105.0)
+    axes.set_ylim(0.0, 118.0)  # room for the legend
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     label_axes(axes, "principal component", "variance explained (%)")
-    draw_legend(axes, loc="center right")
+    draw_legend(axes, loc="upper left", ncols=2)
     return figure
 
 

@@ -68,5 +68,6 @@ class Micrograph:
         """
         if self.pixel_size is None:
             name = self.provenance.get("path", "the micrograph")
-            raise PassbandError(f"{name} {NO_PIXEL_SIZE}")
+            hint = next((note for note in self.provenance.get("notes", ()) if "give --pixel-size" in note), "")
+            raise PassbandError(f"{name} {NO_PIXEL_SIZE}" + (f" ({hint})" if hint else ""))
         return self.pixel_size

@@ -26,7 +26,7 @@ class Frame:
     def told(self, text: str) -> str:
         """Return a line about this frame, before which the name of its file may stand already."""
         name = str(self.path) if self.number is None else f"{self.path}, frame {self.number}"
-        return f"{name}: {text.removeprefix(f'{self.path}: ')}"
+        return f"{name}: {text.removeprefix(f'{self.path}: ').removeprefix(f'{self.path} ')}"
 
 
 @dataclass(frozen=True, eq=False)

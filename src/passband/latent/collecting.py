@@ -13,17 +13,21 @@ from passband.description.lattice import nearest_distances
 from passband.latent.cutting import AtomWindow, cut_patches, drawn_patches
 from passband.recipe import PassbandError
 
-Shown = Literal["image", "atoms"]
+Shown = Literal["image", "network", "atoms"]
 WIDTH = 0.25  # standard deviation of a drawn atom, in distances to the nearest
 
 
 class AtomFrame(NamedTuple):
-    """Atoms of one frame, which of the movie each is (n,), and the image (y, x), where there is one."""
+    """Atoms of one frame, which of the movie each is (n,), and where there are such the image and a map, (y, x).
+
+    The map `seen` is a network's probability that a pixel belongs to any column.
+    """
 
     frame: int
     columns: AtomColumns
     atom: NDArray[np.intp]
     image: NDArray[np.float64] | None
+    seen: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +47,7 @@ class AtomPatches:
     kinds
         (n,): names of the classes.
     left_out
-        Atoms whose window the border of their frame cuts.
+        Atoms whose window the border of their frame cuts, or pixels without a value.
     across
         Distances to the nearest atom in the side of a window.
     """
@@ -68,8 +72,8 @@ class PatchCollector:
     window
         Of the patches.
     shown
-        "image": the pixels of the frame, less their mean and over their deviation; "atoms": what a perfect map of the
-        atoms would show.
+        "image": the pixels of the frame, less their mean and over their deviation; "network": its map; "atoms": what a
+        perfect map of the atoms would show.
     """
 
     def __init__(self, path: Path, window: AtomWindow, shown: Shown) -> None:
@@ -84,19 +88,21 @@ class PatchCollector:
         columns = frame.columns
         places = np.stack([columns.y, columns.x], axis=1)
         whole = np.flatnonzero(self.window.inside(places, columns.shape, columns.pixel_size))
-        self.left_out += len(columns) - len(whole)
         if not whole.size:
+            self.left_out += len(columns)
             return
         distances = nearest_distances(columns.positions)
         nearest = float(np.median(distances)) if distances.size else self.window.side
         self._nearest.append(nearest)
-        if self.shown == "image":
-            assert frame.image is not None
-            spread = float(frame.image.std()) or 1.0
-            image = (frame.image - frame.image.mean()) / spread
-            patches = cut_patches(image, places[whole], self.window, columns.pixel_size)
-        else:
+        if self.shown == "atoms":
             patches = drawn_patches(columns.positions, whole, self.window, sigma=WIDTH * nearest)
+        else:
+            image = frame.seen if self.shown == "network" else _standardised(frame.image)
+            assert image is not None
+            patches = cut_patches(image, places[whole], self.window, columns.pixel_size)
+            known = np.isfinite(patches).all((1, 2))
+            whole, patches = whole[known], patches[known]
+        self.left_out += len(columns) - len(whole)
         with self.path.open("ab") as file:
             file.write(patches.tobytes())
         names = np.array([columns.names[number] for number in whole])
@@ -113,14 +119,21 @@ class PatchCollector:
         """
         if not self._rows:
             raise PassbandError(
-                f"no atom has a window of {self.window.side:g} Å about it that the border does not cut; use a smaller "
-                "--window, or images with more atoms"
+                f"no atom has a window of {self.window.side:.3g} Å about it that the border does not cut; use a "
+                "smaller --window, or images with more atoms"
             )
         places, frame, atom, kinds = map(np.concatenate, zip(*self._rows, strict=True))
         shape = (len(places), self.window.pixels, self.window.pixels)
         images = np.memmap(self.path, dtype=np.float32, mode="r", shape=shape)
         across = self.window.side / float(np.median(self._nearest))
         return AtomPatches(images, self.window, frame, atom, places, kinds, self.left_out, across)
+
+
+def _standardised(image: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Image less its mean and over its deviation; pixels without a value count for neither."""
+    assert image is not None
+    known = image[np.isfinite(image)]
+    return np.asarray((image - known.mean()) / (float(known.std()) or 1.0))
 
 
 class Collected(NamedTuple):

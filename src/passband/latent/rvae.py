@@ -187,8 +187,10 @@ class RVAE(nn.Module):
             nothing if geometry or not recipe.discrete else (states.exp() * (states + log(recipe.discrete))).sum(1),
         )
 
-    def draw(self, content: Tensor, *, classes: Tensor | None = None, states: Tensor | None = None) -> Tensor:
-        """Return the images (n, h, w) of content (n, d), upright and in the middle.
+    def draw(
+        self, content: Tensor, *, classes: Tensor | None = None, states: Tensor | None = None, angle: float = 0.0
+    ) -> Tensor:
+        """Return the images (n, h, w) of content (n, d), all turned by `angle`, rad, and in the middle.
 
         `classes` and `states` (n,) are whole numbers, where the recipe has such.
         """
@@ -196,7 +198,9 @@ class RVAE(nn.Module):
         if self.recipe.discrete:
             state = torch.zeros(count, dtype=torch.long) if states is None else states
             told.append(nn.functional.one_hot(state, self.recipe.discrete).to(content))
-        drawn = self.decoder(self.places.expand(count, -1, -1), torch.cat(told, dim=1))
+        turned = content.new_full((count,), angle)
+        places = places_in_object(self.places, turned, content.new_zeros(count, 2), torch.ones_like(turned))
+        drawn = self.decoder(places, torch.cat(told, dim=1))
         return self.recipe.likelihood.image_of(drawn).reshape(count, *self.shape)
 
     def _one_hot(self, count: int, classes: Tensor | None) -> Tensor:

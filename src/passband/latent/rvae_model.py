@@ -92,16 +92,17 @@ class RVAEModel(PatchModel[RVAE, RVAECard]):
         angle_, shift_, scale_, content, state_, of_angle, of_content = map(np.concatenate, zip(*found, strict=True))
         return Latents(angle_, shift_, scale_, content, state_.astype(np.int64), of_angle, of_content)
 
-    def manifold(self, side: int = 9) -> NDArray[np.float32]:
+    def manifold(self, side: int = 9, *, angle: float = 0.0, known: int = 0) -> NDArray[np.float32]:
         """Return the images of a grid over the first two content latents, (side, side, h, w): z1 to the right, z2 down.
 
         They go over the middle 90 % of the patches that it was trained on; further latents are in their middle.
+        All are turned by `angle`, rad, and of the class `known`, where the network is told classes.
         """
         recipe, device = self.network.recipe, self.network.places.device
         content = content_grid(self.card.low, self.card.high, side).to(device)
-        told = torch.zeros(side * side, dtype=torch.long, device=device) if recipe.classes else None
+        told = torch.full((side * side,), known, dtype=torch.long, device=device) if recipe.classes else None
         with torch.no_grad():
-            drawn = self.network.draw(content, classes=told) * self.card.gain + self.card.offset
+            drawn = self.network.draw(content, classes=told, angle=angle) * self.card.gain + self.card.offset
         return drawn.reshape(side, side, *self.card.network.shape).cpu().numpy()
 
 

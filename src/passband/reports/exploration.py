@@ -17,21 +17,23 @@ from passband.latent.collecting import AtomFrame, Collected, PatchCollector, col
 from passband.latent.exploration import Exploration, Explored, explore, latent_rows, window_for
 from passband.locking import exclusive
 from passband.recipe import PassbandError
-from passband.reports.atom_frames import found_columns, frames_of_movie, frames_of_table
+from passband.reports.atom_frames import NetworkMap, found_columns, frames_of_both, frames_of_movie, frames_of_table
 from passband.reports.exploration_page import exploration_page
 from passband.tabular import write_parquet
 from passband.training import TrainingProgress
 from passband.verdict.finding import ColumnFinder
 
 TABLE = ".csv"
+_CRYSTALS = (0.7, 8.0)  # Å between a column and the nearest: 0.78 of silicon along [112], more of complex oxides
 
 
 class _Source(NamedTuple):
-    """A movie with the record of its columns, or a table of atoms."""
+    """A movie with the record of its columns or a table of them, or a table of atoms alone."""
 
     path: Path
     movie: Movie | None
     record: FrameRecord | None
+    table: Path | None
     pixel_size: float | None
 
 
@@ -79,11 +81,14 @@ class Explorer:
         self,
         path: Path,
         *,
+        table: Path | None = None,
         pixel_size: float | None = None,
         workers: int = 1,
         bar: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
-        """Add a stack, an image, a folder of frames, or a table of atoms; the atoms of the former are found here.
+        """Add a stack, an image, a folder of frames, or a table of atoms.
+
+        The atoms of the former are found here, or are those of a `table`.
 
         Raises
         ------
@@ -91,21 +96,30 @@ class Explorer:
             It cannot be read, another process works on it, or it is a table and patches are to show the image.
         """
         if path.suffix.lower() == TABLE:
-            if self.recipe.shown == "image":
+            if self.recipe.shown != "atoms" or table is not None:
                 raise PassbandError(
-                    f"{path} is a table and has no image; write --patches atoms, or give the movie instead"
+                    f"{path} is a table and has no image; write --patches atoms, or MOVIE --atoms {path}"
                 )
-            self._parts.append(_Source(path, None, None, pixel_size))
+            self._parts.append(_Source(path, None, None, path, pixel_size))
             return
         movie = open_movie(path, pixel_size=pixel_size)
-        self._finder = self._finder or self._finding()
+        if self.recipe.shown == "network" or table is None:
+            self._finder = self._finder or self._finding()
+        if table is not None:
+            self._parts.append(_Source(path, movie, None, table, pixel_size))
+            return
+        assert self._finder is not None
         kept = self.output / f"{len(self._parts)}.atoms.partial"
         with exclusive(kept) as ours:
             if not ours:
                 raise PassbandError(f"{path} is being looked at by another process, into {self.output}; wait for it")
             record = found_columns(movie, self._finder, kept, workers=workers, bar=bar)
+        if all(one.columns is None for one in record):  # nothing of it can be read
+            fault = next(iter(record))
+            record.remove()
+            raise PassbandError(movie.frames[fault.frame].told(fault.remark))
         self._remarks += [movie.frames[one.frame].told(one.remark) for one in record if one.remark]
-        self._parts.append(_Source(path, movie, record, pixel_size))
+        self._parts.append(_Source(path, movie, record, None, pixel_size))
 
     def finish(self, progress: Callable[[TrainingProgress], None] | None = None) -> dict[str, Any]:
         """Explore what was added and write tables, models and the report, which is last; return a row for scripts.
@@ -154,15 +168,24 @@ class Explorer:
         """Yield the frames of all parts; numbers of frames and atoms go on."""
         frame, atom = 0, 0
         for part in self._parts:
-            if part.movie is not None and part.record is not None:
-                frames = frames_of_movie(part.movie, part.record, first=frame, atoms=atom)
-            else:
-                frames = frames_of_table(part.path, pixel_size=part.pixel_size, first=frame, atoms=atom)
+            frames = self._frames_of(part, frame, atom)
             last, most = frame, atom
             for one in frames:
                 last, most = one.frame + 1, max(most, 1 + int(one.atom.max(initial=-1)))
                 yield one
             frame, atom = max(last, frame + (len(part.movie.frames) if part.movie else 0)), most
+
+    def _frames_of(self, part: _Source, first: int, atoms: int) -> Iterator[AtomFrame]:
+        seen = None
+        if self.recipe.shown == "network":
+            assert self._finder is not None
+            seen = NetworkMap(self._finder)
+        if part.movie is None:
+            return frames_of_table(part.path, pixel_size=part.pixel_size, first=first, atoms=atoms)
+        if part.table is not None:
+            return frames_of_both(part.movie, part.table, seen=seen, first=first, atoms=atoms)
+        assert part.record is not None
+        return frames_of_movie(part.movie, part.record, seen=seen, first=first, atoms=atoms)
 
     def _table(self, found: Explored, number: int) -> Path:
         name = "latents.parquet" if number == 1 else f"latents_{found.patches.window.side:.3g}A.parquet"
@@ -178,6 +201,7 @@ class Explorer:
                 "elbo_nats": one.autoencoder.card.elbo_nats,
                 "collapsed": one.collapsed,
                 "says_nothing": list(one.autoencoder.card.collapsed),
+                "told_classes": list(one.told),
                 "kinds": len(one.mixture.weights),
                 "latents": str(self._table(one, number)),
             }
@@ -197,14 +221,19 @@ class Explorer:
 
 
 def _remarks(found: list[Explored]) -> list[str]:
-    """Say in words what collapsed, and of which windows the border cut many."""
+    """Say in words what collapsed, which windows show too little, of which the border cut many, and odd distances."""
     said = []
+    nearest = found[0].patches.window.side / found[0].patches.across
+    if not _CRYSTALS[0] <= nearest <= _CRYSTALS[1]:
+        said.append(f"atoms are {nearest:.3g} Å from the nearest, which no crystal shows; look at the pixel size")
     for one in found:
         side = f"window of {one.patches.window.side:.3g} Å"
         if one.collapsed:
             said.append(f"{side}: the autoencoder collapsed, its angle says nothing; try another --seed or --symmetry")
         if "content" in one.autoencoder.card.collapsed:
             said.append(f"{side}: but for turns the patches are alike, z1 and z2 say nothing")
+        if one.patches.across < 2.0:
+            said.append(f"{side}: the nearest atoms, {nearest:.3g} Å away, are outside; patches show one atom alone")
         if one.patches.left_out > len(one.patches.images):
             said.append(f"{side}: the border cuts that of {one.patches.left_out} atoms, more than are explored")
     return said

@@ -26,11 +26,13 @@ from passband.figures.motion import (
 )
 from passband.figures.style import to_png
 from passband.latent.angles import angle_course
+from passband.latent.autoencoder_model import AutoencoderCard
 from passband.latent.collecting import AtomFrame, Collected
 from passband.latent.cutting import AtomWindow
-from passband.latent.exploration import Explored
+from passband.latent.exploration import Explored, PlainLatents
 from passband.latent.motion import atom_paths, density_course, latent_course, ring_course
 from passband.latent.principal import principal_components
+from passband.latent.rvae_model import RVAECard
 from passband.latent.transitions import births, transitions
 from passband.reports.page import Page, folded, image, paragraph, table
 
@@ -42,6 +44,7 @@ _COLUMNS = {
     "kinds": "kinds (BIC)",
     "elbo_nats": "evidence lower bound (nats a patch)",
 }
+_SHOWS = {"image": "the image", "network": "what the network sees", "atoms": "the atoms that were found"}
 _PERFECT = "6-6-6"  # rings of an atom of graphene
 _SHOWN = 40  # births in the table
 _BORDER = 3.0  # distances of neighbours from the border within which rings may be cut
@@ -65,7 +68,7 @@ def exploration_page(found: Sequence[Explored], atoms: Collected, frame: AtomFra
         "frames": str(row["frames"]),
         "atoms in frames": f"{len(atoms.frame):,}",
         "windows": ", ".join(f"{one.patches.window.side:.3g} Å" for one in found),
-        "patches show": "the image" if row["shown"] == "image" else "the atoms that were found",
+        "patches show": _SHOWS[row["shown"]],
     }
     lead = "Surroundings of atoms, explored without labels: how each is turned, what else it shows, and their kinds."
     page = Page("What varies from atom to atom", lead, facts)
@@ -73,7 +76,7 @@ def exploration_page(found: Sequence[Explored], atoms: Collected, frame: AtomFra
     page.section("Windows", table(row["windows"], _COLUMNS), *said)
     for one in found:
         page.section(f"Window of {one.patches.window.side:.3g} Å", *_window(one, frame))
-    page.section("Rings against time", *_rings(atoms, frame))
+    page.section("Rings against time" if row["frames"] > 1 else "Rings", *_rings(atoms, frame))
     page.section("How it was made", folded("all numbers of this report", _plain(row)))
     return page
 
@@ -82,14 +85,16 @@ def _window(one: Explored, first: AtomFrame) -> Iterator[str]:
     patches, latents = one.patches, one.latents
     period = 360.0 / one.symmetry
     shown = np.flatnonzero(patches.frame == patches.frame[0])
+    moving = patches.frame[-1] != patches.frame[0]
     named = {f"z{number + 1}": latents.content[:, number] for number in range(latents.content.shape[1])}
-    low, high = one.autoencoder.card.low, one.autoencoder.card.high
-    yield _drawn(
-        manifold_figure(one.autoencoder.manifold(), first=(low[0], high[0]), second=(low[1], high[1])),
-        "What the first two content latents draw, over the middle 90 % of the patches.",
-    )
-    on_frame = {"angle (°)": np.degrees(latents.angle[shown]), **{name: value[shown] for name, value in named.items()}}
-    on_frame["kind"] = one.kinds[shown].astype(np.float64)
+    for number in range(max(1, len(one.told))):
+        of = f" of an atom that it was told to be of class {one.told[number]}" if one.told else ""
+        yield _drawn(
+            _manifold(one.autoencoder.card, one.autoencoder.manifold(angle=one.usual_angle, known=number)),
+            f"What the first two content latents draw{of}, over the middle 90 % of the patches, turned as most are.",
+        )
+    on_frame: dict[str, NDArray[Any]] = {"angle (°)": np.degrees(latents.angle[shown])}
+    on_frame |= {name: value[shown] for name, value in named.items()} | {"kind": one.kinds[shown]}
     columns = first.columns
     yield _drawn(
         latent_maps_figure(
@@ -105,12 +110,35 @@ def _window(one: Explored, first: AtomFrame) -> Iterator[str]:
         if float(np.ptp(values)) > 0.0:
             density = density_course(patches.frame, values)
             yield _drawn(density_figure(density, name), f"Density of {name} in each frame.")
-            yield _drawn(course_figure(latent_course(patches.frame, values), name), f"Median and quartiles of {name}.")
-    if latents.content.shape[1] > 1 and (patches.atom >= 0).any():
+            if moving:
+                course = latent_course(patches.frame, values)
+                yield _drawn(course_figure(course, name), f"Median and quartiles of {name}.")
+    if moving and latents.content.shape[1] > 1 and (patches.atom >= 0).any():
         paths = atom_paths(patches.frame, patches.atom, latents.content)
         if paths:
             yield _drawn(paths_figure(paths), "Atoms that are seen longest, through the first two content latents.")
+    if one.plain is not None:
+        yield from _plain_autoencoder(one.plain, first, patches.places[shown], shown)
     yield from _kinds(one)
+
+
+def _manifold(card: RVAECard | AutoencoderCard, sheet: NDArray[np.float32]) -> Figure:
+    low, high = card.low, card.high
+    return manifold_figure(sheet, first=(low[0], high[0]), second=(low[1], high[1]))
+
+
+def _plain_autoencoder(
+    plain: PlainLatents, first: AtomFrame, places: NDArray[np.float64], shown: NDArray[np.intp]
+) -> Iterator[str]:
+    yield _drawn(
+        _manifold(plain.model.card, plain.model.manifold()),
+        "What an autoencoder draws that knows nothing of turns: its two latents mix turn, shift and content.",
+    )
+    named = {f"ae{number + 1}": plain.content[shown, number] for number in range(2)}
+    yield _drawn(
+        latent_maps_figure(_frame_image(first), places, named, first.columns.pixel_size),
+        "Its latents on the same frame.",
+    )
 
 
 def _kinds(one: Explored) -> Iterator[str]:
@@ -136,8 +164,13 @@ def _kinds(one: Explored) -> Iterator[str]:
 
 def _rings(atoms: Collected, first: AtomFrame) -> Iterator[str]:
     course = ring_course(atoms.frame, atoms.positions)
+    if len(course.frames) == 1:
+        row = {f"{size}-fold": int(counts[0]) for size, counts in course.counts.items()} | {"holes": course.holes[0]}
+        yield paragraph("Rings that neighbours close in the one frame; of a sheet such as graphene they are six-fold.")
+        yield table([row], {name: name for name in row})
+        return
     yield _drawn(ring_course_figure(course), "Rings that are closed, in each frame.")
-    if not (atoms.atom >= 0).any():
+    if not (atoms.atom >= 0).any() or _PERFECT not in course.membership:
         return
     every = births(atoms.frame, atoms.atom, course.membership, atoms.places, perfect=_PERFECT)
     far = _BORDER * float(np.median(nearest_distances(first.columns.positions)))
