@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from passband.files.micrograph import Micrograph
 from passband.files.writing import write_image_tiff
 from passband.recipe import PassbandError
+from passband.zero_shot.booster import Booster, boost
 from passband.zero_shot.microstructure import find_materials
+from passband.zero_shot.proposals import Proposals
 
 SHAPE = (260, 320)
 
@@ -93,3 +95,14 @@ def test_what_cannot_be_asked_is_refused_with_the_cure(image: NDArray[np.uint16]
         find_materials(image, proposals="sam-x")
     write_image_tiff(tmp_path / "one.tif", image)
     assert find_materials(tmp_path / "one.tif", materials=1).materials == 1  # a file without a pixel size
+
+
+def test_where_nothing_is_told_apart_the_rest_is_one_material() -> None:
+    """Rejects a map of which nothing is assigned, or the corner alone that a proposer was sure of."""
+    image = np.random.default_rng(0).normal(size=(128, 160)).astype(np.float32)
+    for masks in (np.zeros((0, 32, 40), bool), np.ones((1, 32, 40), bool) & (np.arange(40) < 8)):
+        proposals = Proposals.of_masks(masks, shape=(128, 160))
+        found = boost(image, proposals, window=24, rules=Booster(rest=0.5))
+        assert (found.partition.labels == 1).mean() > 0.95
+        assert (boost(image, proposals, window=24).partition.labels > 0).mean() < 0.25
+        assert len(found.removed.fates) == len(masks) + 1

@@ -1,10 +1,11 @@
 """From masks that somebody proposed to a map of materials: removal, merging by texture, partition, each stage kept."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import NonNegativeFloat, PositiveFloat
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from passband.recipe import PassbandError, Recipe
 from passband.zero_shot.flattening import flattened
@@ -29,6 +30,8 @@ class Booster(Recipe):
         Rules of the stages.
     crop
         Side of crops, in windows.
+    rest
+        Fraction of the image: where more is held by no mask that removal leaves, the rest is a mask too; 1: never.
     trade_off
         Of the objective that is reported: overlap that one mask more must bring.
     """
@@ -37,6 +40,7 @@ class Booster(Recipe):
     merging: Merging = Merging()
     partitioning: Partitioning = Partitioning()
     crop: PositiveFloat = 1.0
+    rest: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
     trade_off: NonNegativeFloat = TRADE_OFF
 
 
@@ -128,6 +132,10 @@ def boost(
     normal = normal.astype(np.float32)
     small = proposals.on_grid(coarse_grid(proposals.grid, GRID))
     removed = remove(small, rules.removal)
+    rest = ~small.masks[removed.kept].any(0)
+    if rest.mean() > rules.rest:
+        proposals, small = (_with_rest(masks, removed.kept) for masks in (proposals, small))
+        removed = Removed(np.append(removed.kept, len(proposals) - 1), (*removed.fates, "kept"))
     left = proposals.chosen(removed.kept)
     labels, coarse = _numbered(left, small.chosen(removed.kept))
     if coarse.any():
@@ -146,6 +154,12 @@ def boost(
         for name, masks, iou in zip(STAGES, (proposals.masks, left.masks, groups.masks), overlaps, strict=True)
     )
     return Boosted(stages, removed, merged, found, side)
+
+
+def _with_rest(proposals: Proposals, kept: NDArray[np.int64]) -> Proposals:
+    """Add the cells that none of the kept masks holds, as one mask."""
+    rest = ~proposals.masks[kept].any(0, keepdims=True)
+    return proposals.beside(Proposals.of_masks(rest, quality=[0.0], source="rest", shape=proposals.shape))
 
 
 def _numbered(masks: Proposals, small: Proposals) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -14,10 +14,13 @@ from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, Po
 
 from passband.recipe import Recipe
 from passband.zero_shot.clusters import Cloud, Clusters
-from passband.zero_shot.continuity import border_crops, joined
+from passband.zero_shot.continuity import Borders, border_pairs, joined, levels, slow_change, transitions, widths
 from passband.zero_shot.crops import CropPlaces, Crops
 from passband.zero_shot.textures.embeddings import Texture, known_texture
 from passband.zero_shot.textures.space import TextureSpace
+
+NARROW = 1.5  # crops: an interface that is rough or not seen edge-on is no wider
+STRIPS = 3  # that such an interface is cut into, at most
 
 
 class Merging(Recipe):
@@ -50,7 +53,7 @@ class Merging(Recipe):
     crops: PositiveInt = 20
     whole: Annotated[float, Field(gt=0.0, le=1.0)] = 0.9
     most: PositiveInt = 8
-    separation: PositiveFloat = 4.0
+    separation: PositiveFloat = 4.5
     continuity: NonNegativeFloat = 2.5
     smallest: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.01
     seed: NonNegativeInt = 0
@@ -140,8 +143,11 @@ def group_textures(
     features = seen.embedded(crops)
     space = TextureSpace.of(features[fit], crops.mask[fit])
     places = space.of_features(features)
-    unit = _units(seen, space, sure, rules)
-    places += _levelled(places, crops.mask, areas * sure, unit)
+    sure, borders = _without_transitions(seen, space, sure, rules)
+    fit = sure[crops.mask]
+    least = (rules.materials or 1) + int((~sure).sum())
+    unit = joined(borders, separation=rules.continuity, units=(len(sure), least))
+    places += _levelled(places, crops, sure, levels_of=(borders, unit))
     mask = crops.mask[fit]
     sizes = areas[mask] / np.bincount(mask)[mask]
     cloud = Cloud(places[fit], sizes / np.sqrt(areas[mask]), sizes, space.noise)
@@ -157,24 +163,42 @@ def group_textures(
     return TextureGroups(seen.texture, space, clusters), clusters.nearest(places), unit
 
 
-def _units(seen: MaskedImage, space: TextureSpace, sure: NDArray[np.bool_], rules: Merging) -> NDArray[np.int64]:
-    """Find the unit (masks,) of each mask; only sure ones are joined."""
+def _borders(seen: MaskedImage, space: TextureSpace, sure: NDArray[np.bool_], rules: Merging) -> Borders:
+    """Measure what differs across the borders of sure masks."""
     labels = np.where(np.append(False, sure)[seen.labels], seen.labels, 0)
-    borders = border_crops(seen.places, labels, generator=np.random.default_rng(rules.seed))
-    steps = space.of_features(seen.embedded(borders[0])) - space.of_features(seen.embedded(borders[1]))
-    pairs = np.stack([side.mask for side in borders], axis=1)
-    least = (rules.materials or 1) + int((~sure).sum())
-    return joined(pairs, steps, space.noise, separation=rules.continuity, units=(len(sure), least))
+    generator = np.random.default_rng(rules.seed)
+    pairs = border_pairs(seen.places, labels, generator=generator)
+    crops = seen.places.crops(pairs.places.ravel(), generator=generator)
+    places = space.of_features(seen.embedded(crops)).reshape(*pairs.places.shape, len(space.noise))
+    return Borders.of(pairs.masks, places, space.noise)
+
+
+def _without_transitions(
+    seen: MaskedImage, space: TextureSpace, sure: NDArray[np.bool_], rules: Merging
+) -> tuple[NDArray[np.bool_], Borders]:
+    """Leave out strips that show their neighbours on both sides, as a rough interface does; return what borders say."""
+    cell = max(np.array(seen.places.shape) / np.array(seen.places.grid))
+    narrow = widths(seen.labels) * cell <= NARROW * seen.places.side
+    borders = _borders(seen, space, sure, rules)
+    for _ in range(STRIPS):
+        between = sure & narrow & transitions(borders, len(sure), separation=rules.continuity)
+        if not between.any() or (sure & ~between).sum() < (rules.materials or 1):
+            break
+        sure = sure & ~between
+        borders = _borders(seen, space, sure, rules)
+    return sure, borders
 
 
 def _levelled(
-    places: NDArray[np.float64], mask: NDArray[np.int64], areas: NDArray[np.float64], unit: NDArray[np.int64]
+    places: NDArray[np.float64],
+    crops: Crops,
+    sure: NDArray[np.bool_],
+    *,
+    levels_of: tuple[Borders, NDArray[np.int64]],
 ) -> NDArray[np.float64]:
-    """Tell what brings the mean place of each mask to that of its unit, for each crop (n, directions)."""
-    count = np.bincount(mask, minlength=len(areas))[:, None]
-    means = np.stack([np.bincount(mask, column, minlength=len(areas)) for column in places.T], axis=1) / count
-    weight = np.bincount(unit, areas)
-    summed = np.stack([np.bincount(unit, column * areas) for column in means.T], axis=1)
-    level = np.divide(summed, weight[:, None], out=np.zeros_like(summed), where=weight[:, None] > 0)[unit]
-    moved: NDArray[np.float64] = np.where(areas[:, None] > 0, level - means, 0.0)[mask]
-    return moved
+    """Tell what takes slow changes across the image out of the places of crops (n, directions)."""
+    count = np.bincount(crops.mask, minlength=len(sure))[:, None]
+    means = np.stack([np.bincount(crops.mask, column, minlength=len(sure)) for column in places.T], axis=1) / count
+    means[~sure] = np.nan
+    away = levels(*levels_of, means)[crops.mask] - places
+    return slow_change(crops.corners, away, sure[crops.mask])

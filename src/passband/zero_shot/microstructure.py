@@ -24,6 +24,7 @@ from passband.zero_shot.removal import Removal
 Point = tuple[float, float]
 #: Without a lattice what is small is a precipitate or a pore, and no piece of one that its spectrum missed.
 SMALL_ALLOWED = Removal(tiny_child=0.0, tiny_island=0.0002)
+REST = 0.5  # of the image: where masks hold less, what shows nothing to be told apart is one more mask
 
 
 class ZeroShot(Recipe):
@@ -200,6 +201,7 @@ def _boosted(
         removal=SMALL_ALLOWED if scale.period is None else Removal(),
         merging=Merging(materials=asked.materials),
         partitioning=Partitioning(cover=asked.cover),
+        rest=REST,
     )
     size = None if micrograph.pixel_size is None else float(np.sqrt(np.prod(micrograph.pixel_size)))
     found = boost(image, proposals, window=scale.window, rules=rules, pixel_size=size)
