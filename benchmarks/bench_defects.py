@@ -25,9 +25,10 @@ from passband.dataset.scan_imaging import ScanImaging
 from passband.dataset.scan_simulation import ScanSimulation
 from passband.dataset.simulate import simulate
 from passband.dataset.store import WaveStore
-from passband.description.defects import MATCHED, Defects, find_defects
+from passband.description.defects import MATCHED, defects_of_mask, find_defects
 from passband.experiment.plan import load_plan
-from passband.scores.detection import DetectionScores, detection_scores, matches
+from passband.scores.defects import all_kinds, defect_scores
+from passband.scores.detection import DetectionScores, matches
 from passband.segmentation.model import Model, load_model
 
 PLAN, SEED, RATE = "wse2_defects", 9427, 0.04
@@ -61,14 +62,6 @@ def settings() -> Iterator[tuple[str, ScanImaging]]:
     yield "all of the training", imaging
 
 
-def inside(defects: Defects) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
-    """Places, classes and confidences of defects that are not near the border."""
-    sides = (np.array(defects.shape) * defects.pixel_size)[::-1]
-    places = defects.positions
-    kept = ((places > MATCHED) & (places < sides - MATCHED)).all(axis=1)
-    return places[kept], defects.label[kept], defects.confidence[kept]
-
-
 def measured(model: Model, stream: Acquisition, frames: int, symmetries: int) -> Measured:
     """Measure a network on frames of one condition."""
     classes, total = model.card.classes, list[DetectionScores]()
@@ -77,19 +70,17 @@ def measured(model: Model, stream: Acquisition, frames: int, symmetries: int) ->
         batch = stream.batch(number, 1)
         pixel_size = batch.rows[0]["pixel_size"]
         mask = batch.masks[0].numpy()
-        hot = (mask == np.arange(len(classes))[:, None, None]).astype(np.float64)
         seen = model.segment(batch.images[0, 0].numpy(), pixel_size, symmetries=symmetries).probabilities
         assert seen is not None
-        (found, kind, confidence), (true, true_kind, _) = (
-            inside(find_defects(maps, classes, pixel_size)) for maps in (seen, hot)
-        )
-        scores = detection_scores(found, kind, true, true_kind, within=MATCHED, classes=len(classes) - 1)
+        found = find_defects(seen, classes, pixel_size).clear_of_border()
+        true = defects_of_mask(mask, classes, pixel_size).clear_of_border()
+        scores = defect_scores(found, true)
         total = scores if not total else [one.with_another(more) for one, more in zip(total, scores, strict=True)]
         right = np.zeros(len(found), dtype=bool)
         for one in range(len(classes) - 1):
-            own = kind == one
-            right[own] = matches(found[own], true[true_kind == one], within=MATCHED) >= 0
-        confidences.append(confidence)
+            own = found.label == one
+            right[own] = matches(found.positions[own], true.positions[true.label == one], within=MATCHED) >= 0
+        confidences.append(found.confidence)
         rights.append(right)
     return Measured(total, np.concatenate(confidences), np.concatenate(rights))
 
@@ -121,10 +112,7 @@ def main() -> None:
             every.append(measured(model, stream, given.frames, 8 if given.tta else 1))
             for kind, one in zip(model.card.classes[1:], every[-1].scores, strict=True):
                 print(row(name, kind.replace("_", " "), one))
-            both = every[-1].scores[0]
-            for one in every[-1].scores[1:]:
-                both = both.with_another(one)
-            print(row(name, "**all**", both))
+            print(row(name, "**all**", all_kinds(every[-1].scores)))
     confidence, right = (
         np.concatenate(parts) for parts in zip(*((one.confidence, one.right) for one in every), strict=True)
     )

@@ -4,15 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from passband.description.defects import MATCHED, Defects, find_defects
+from passband.description.defects import defects_of_mask, find_defects
 from passband.experiment.labelled_images import LabelledImages
 from passband.experiment.labelled_training import train_labelled
 from passband.experiment.plan import load_plan
 from passband.generation.translation import Translation
-from passband.scores.detection import detection_scores
+from passband.scores.defects import defect_scores
 from passband.segmentation.model import Model, load_model
 from studies.realism.arms import Imitation
 from studies.realism.images import Imaged, Images
@@ -44,21 +41,10 @@ def measured(
         seen = image if before is None else before(image)
         probabilities = model.segment(seen, pixel_size).probabilities
         assert probabilities is not None
-        hot = (mask == np.arange(len(classes))[:, None, None]).astype(np.float64)
-        found, true = (
-            _inside(find_defects(maps, classes, pixel_size, threshold=THRESHOLD)) for maps in (probabilities, hot)
-        )
-        scores = detection_scores(*found, *true, within=MATCHED, classes=len(classes) - 1)
-        for name, one in zip(classes[1:], scores, strict=True):
+        found = find_defects(probabilities, classes, pixel_size, threshold=THRESHOLD)
+        scores = defect_scores(found, defects_of_mask(mask, classes, pixel_size))
+        for name, one in zip(found.classes, scores, strict=True):
             yield {"image": number, "class": name, **one._asdict()}
-
-
-def _inside(defects: Defects) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Places in Å and classes of the defects that are not cut by the border."""
-    height, width = (side * step for side, step in zip(defects.shape, defects.pixel_size, strict=True))
-    x, y = defects.positions.T
-    kept = (y > MATCHED) & (x > MATCHED) & (y < height - MATCHED) & (x < width - MATCHED)
-    return defects.positions[kept], defects.label[kept]
 
 
 def f1(rows: Sequence[Row]) -> float:

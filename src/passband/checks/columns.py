@@ -6,7 +6,7 @@ from passband.checks.check import Check
 from passband.checks.no_signal import UNEVEN, unevenness
 from passband.checks.subject import Subject
 from passband.description.blobs import column_width, wiener_filtered
-from passband.segmentation.catalogue import finds_columns
+from passband.segmentation.catalogue import sees_columns
 
 USUAL = 1.0  # of the logarithm of width times distance in Å²: twice a usual pixel size makes 1.5, less is not spoken of
 EXPLAINED = 0.05  # of the contrast that is about as large as columns
@@ -14,7 +14,7 @@ EXPLAINED = 0.05  # of the contrast that is about as large as columns
 
 def _no_columns(subject: Subject) -> float | None:
     """Share of the contrast that no column explains; None where there is no more contrast than noise has."""
-    if not finds_columns(subject.model.card) or unevenness(subject.binned_texture) <= UNEVEN:
+    if not sees_columns(subject.model.card) or unevenness(subject.binned_texture) <= UNEVEN:
         return None
     return 1.0 - max(one.explained for one in subject.columns)
 
@@ -22,7 +22,7 @@ def _no_columns(subject: Subject) -> float | None:
 def _wide_columns(subject: Subject) -> float | None:
     """Logarithm of the width of columns times their distance, Å²: both grow with the pixel size."""
     distances = [one.spacing for one in subject.columns if one.spacing is not None]
-    if not finds_columns(subject.model.card):
+    if not sees_columns(subject.model.card):
         return None
     if not distances:
         return USUAL

@@ -17,7 +17,7 @@ from passband.camera.artefacts import clipped_shares
 from passband.checks.check import Check
 from passband.checks.column_fit import rank_correlation
 from passband.checks.subject import Subject
-from passband.segmentation.catalogue import finds_columns
+from passband.segmentation.catalogue import sees_columns
 
 STRUCTURE = (1.0, 8.0)  # pixels: σ of blurs between which a dark field is skewed
 LEVEL = 2.0  # pixels, of the blur that tells how bright a place is
@@ -44,7 +44,7 @@ def detail_with_level(image: np.typing.NDArray[np.floating]) -> float:
 
 def _dark_columns(subject: Subject) -> float | None:
     """Larger than 0 where columns explain the negative better, and where the dark places are the smaller ones."""
-    if not finds_columns(subject.model.card):
+    if not sees_columns(subject.model.card):
         return None
     pairs = zip(subject.columns, subject.columns_of_negative, strict=True)
     better = float(np.median([one.unexplained - other.unexplained for one, other in pairs]))
@@ -56,7 +56,7 @@ def _no_dark_field(subject: Subject) -> float | None:
 
     Nothing is said of an even image, nor of one that is clipped, which takes the noise of bright places away.
     """
-    if not finds_columns(subject.model.card):
+    if not sees_columns(subject.model.card):
         return None
     if subject.recorded.min() == subject.recorded.max() or clipped_shares(subject.recorded)[1] > CLIPPED:
         return GROWS

@@ -205,7 +205,7 @@ def text(verdict: "Verdict") -> str:
     lines: list[str] = [verdict.outcome]
     if verdict.error_area is not None:
         lines.append(f"  predicted error area {percent(verdict.error_area)}, {verdict.error_area.level:.0%} interval")
-    for name, one in (("loss", verdict.loss), ("Dice", verdict.dice), ("F1 of the columns", verdict.f1)):
+    for name, one in (("loss", verdict.loss), ("Dice", verdict.dice), ("F1", verdict.f1)):
         if one is not None:
             lines.append(f"  predicted {name} {one.value:.3g} ({one.low:.3g} to {one.high:.3g}, {one.level:.0%})")
     estimate = verdict.conditions

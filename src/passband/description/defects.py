@@ -68,6 +68,14 @@ class Defects:
         """How many there are for each nm² of the image."""
         return 100.0 * len(self) / float(np.prod(self.shape) * np.prod(self.pixel_size))
 
+    def clear_of_border(self, border: float = MATCHED) -> "Defects":
+        """Return those that are farther than `border`, Å, from the border of the image, which may cut others."""
+        sides = zip((self.y, self.x), self.shape, self.pixel_size, strict=True)
+        nearest = [(np.minimum(place + 0.5, side - 0.5 - place) * pixel) for place, side, pixel in sides]
+        kept = np.minimum(*nearest) > border
+        arrays = {name: getattr(self, name)[kept] for name in ("y", "x", "label", "confidence")}
+        return replace(self, **arrays)
+
     def on_pixels(self, shape: tuple[int, int], pixel_size: tuple[float, float]) -> "Defects":
         """Return them on other pixels, `shape` of them (y, x) over the same field, of a size in Å."""
         y, x = (
@@ -97,7 +105,6 @@ def find_defects(
     """Return the point defects in probability maps (classes, y, x), the background first, as in a `Segmentation`.
 
     Maxima of 1 − P(background) are defects (`description.probabilities`), each of the kind that is most probable there.
-    Of a label image, whose maps are 0 and 1, they are its discs.
 
     Parameters
     ----------
@@ -133,3 +140,20 @@ def find_defects(
         pixel_size=pair,
         shape=(maps.shape[1], maps.shape[2]),
     )
+
+
+def defects_of_mask(mask: ArrayLike, classes: tuple[str, ...], pixel_size: float | tuple[float, float]) -> Defects:
+    """Return the defects that a mask (y, x) of class numbers shows as discs, each with confidence 1.
+
+    `classes` are the names of the numbers, the background first; `pixel_size` is in Å, one number or (y, x).
+
+    Raises
+    ------
+    PassbandError
+        As `find_defects`; or the mask has a number without a name.
+    """
+    numbers = np.asarray(mask)
+    if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(classes):
+        raise PassbandError(f"the mask has classes {numbers.min()} to {numbers.max()}, and {len(classes)} have names")
+    one_hot = numbers == np.arange(len(classes))[:, None, None]
+    return find_defects(one_hot.astype(np.float64), classes, pixel_size)

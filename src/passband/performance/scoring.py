@@ -6,11 +6,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import center_of_mass, label
 from torch import Tensor
 
+from passband.description.defects import defects_of_mask, find_defects
 from passband.description.probabilities import find_candidates
 from passband.performance.examination import Examination
+from passband.scores.defects import all_kinds, defect_scores
 from passband.scores.detection import matches
 from passband.segmentation.card import ModelCard
-from passband.segmentation.catalogue import finds_columns
+from passband.segmentation.catalogue import finds_columns, finds_defects
 from passband.segmentation.losses import LossRecipe
 from passband.segmentation.segmenter import Segmentation
 from passband.segmentation.tally import Tally
@@ -22,12 +24,14 @@ WITHIN = 0.5  # Å between a column that was found and the true one
 def scores_of_mask(found: Segmentation, mask: NDArray[np.int64], card: ModelCard) -> dict[str, float]:
     """`error_area`, the share of wrong pixels, and `scores_of` a segmentation whose truth (y, x) is known.
 
-    Of a network that finds columns also `f1` (`column_f1`).
+    Of a network that finds columns or defects also `f1` (`column_f1`, `defect_f1`).
     """
     assert found.probabilities is not None
     logits = torch.from_numpy(found.probabilities).clamp_min(SMALLEST_PROBABILITY).log()
     scores = {"error_area": float((found.labels != mask).mean()), **scores_of(logits, torch.from_numpy(mask))}
-    return scores | ({"f1": column_f1(found, mask)} if finds_columns(card) else {})
+    if finds_columns(card):
+        return scores | {"f1": column_f1(found, mask)}
+    return scores | ({"f1": defect_f1(found, mask)} if finds_defects(card) else {})
 
 
 def column_f1(found: Segmentation, mask: NDArray[np.int64]) -> float:
@@ -49,6 +53,17 @@ def column_f1(found: Segmentation, mask: NDArray[np.int64]) -> float:
     right = float((inner & (pairs >= 0)).sum() + (outer & partner).sum())
     both = float(inner.sum() + outer.sum())
     return right / both if both else -1.0
+
+
+def defect_f1(found: Segmentation, mask: NDArray[np.int64]) -> float:
+    """F1 of the defects of all kinds that a network finds as `passband defects` does (`scores.defects`).
+
+    True ones are the discs of the mask (y, x). −1 where there are none of either.
+    """
+    assert found.probabilities is not None
+    seen = find_defects(found.probabilities, found.classes, found.pixel_size)
+    both = all_kinds(defect_scores(seen, defects_of_mask(mask, found.classes, found.pixel_size)))
+    return both.f1 if both.true + both.found else -1.0
 
 
 def scores_of(logits: Tensor, mask: Tensor) -> dict[str, float]:

@@ -33,7 +33,7 @@ Columns = dict[str, tuple[float, ...]]
 Array = NDArray[np.float64]
 
 REMEDY = "run passband calibrate"
-#: How right the mask of a single image is; `f1` only of networks that find columns.
+#: How right the mask of a single image is; `f1` only of networks that find columns or defects.
 QUALITIES = ("error_area", "loss", "dice", "f1")
 #: Columns of every table, beside those of the instrument's settings.
 SCORE_COLUMNS = ("inside", "loss", "loss_spread", "dice", "dice_spread")
@@ -122,7 +122,7 @@ class PerformanceTable(Recipe):
         Columns over some single images: the signals, the calibrated checks (`passband.checks`; cards of before
         2026-11-26 have none), `error_area` (share of wrong pixels; cards of before 2026-11-26
         have none), `loss`, `dice` (−1 where neither truth nor prediction has a particle), `f1` of networks that find
-        columns (−1 likewise; `scoring.column_f1`) and `set`, the row in `sets`.
+        columns or defects (−1 likewise; `scoring`) and `set`, the row in `sets`.
     reference
         Statistics of the images inside, for the signals.
     kernels

@@ -71,6 +71,11 @@ def finds_defects(card: ModelCard) -> bool:
     return card.simulation.get("truth") == "defect"
 
 
+def sees_columns(card: ModelCard) -> bool:
+    """Whether a network is for images of atomic columns: it finds them, or the defects among them."""
+    return finds_columns(card) or finds_defects(card)
+
+
 def summaries_of(task: str) -> list[ModelSummary]:
     """Return what the networks inside the package of one task are for."""
     return [one for one in catalogue() if one.task == task]

@@ -66,7 +66,7 @@ class Verdict:
         What to do.
     error_area, loss, dice, f1
         Of this image, predicted, with interval; the error area is the share of pixels whose class is wrong, F1 that of
-        the columns of a network that finds columns. None where nothing can be predicted.
+        the columns or defects that a network finds. None where nothing can be predicted.
     conditions
         As far as they are known, and where they come from.
     sigma, delta_epsilon
