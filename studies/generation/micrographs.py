@@ -2,7 +2,7 @@
 
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,19 @@ from passband.experiment.plan import load_plan
 from studies.generation.study import Micrographs
 
 Images = NDArray[np.float32]
+Masks = NDArray[np.uint8]
 SPLIT = 0.75  # of the structures are learned from
 AT_ONCE = 50  # micrographs
 
 
 class Simulated(NamedTuple):
-    """Micrographs (n, size, size) of mean 0 and deviation 1, and their pixel size in Å."""
+    """Micrographs (n, size, size) of mean 0 and deviation 1, pixel size in Å, and masks: 1 where particles are."""
 
     training: Images
     held_out: Images
     pixel_size: float
+    training_masks: Masks
+    held_out_masks: Masks
 
 
 def simulated(recipe: Micrographs, count: int, work: Path) -> Simulated:
@@ -31,20 +34,24 @@ def simulated(recipe: Micrographs, count: int, work: Path) -> Simulated:
     size, dose = recipe.size, recipe.dose
     changes = (f"simulation.structures={recipe.structures}", f"imaging.patch={size}", f"imaging.conditions.dose={dose}")
     plan = load_plan(recipe.plan, changes, trains=False)
-    kept = work / f"micrographs-{recipe.identity}-{plan.simulation.identity}-{count}.npz"
+    kept = work / f"labelled-{recipe.identity}-{plan.simulation.identity}-{count}.npz"
     pixel_size = plan.imaging.pixel_size
     assert isinstance(pixel_size, float)
     if not kept.exists():
         store = simulate(plan.simulation, work / "stores" / plan.simulation.identity)
         first = round(SPLIT * len(store))
-        made = {}
+        made = dict[str, NDArray[Any]]()
         parts = {"training": (range(first), count), "held_out": (range(first, len(store)), recipe.held_out)}
         for name, (indices, wanted) in parts.items():
             stream = Acquisition(store, plan.imaging, indices=indices, seed=recipe.seed)
-            batches = stream.batches(range(-(-wanted // AT_ONCE)), AT_ONCE)
+            batches = list(stream.batches(range(-(-wanted // AT_ONCE)), AT_ONCE))
             made[name] = np.concatenate([one.images[:, 0].numpy() for one in batches])[:wanted]
+            masks = np.concatenate([one.masks.numpy() for one in batches])[:wanted]
+            made[f"{name}_masks"] = (masks > 0).astype(np.uint8)
         buffer = BytesIO()
-        np.savez(buffer, training=made["training"], held_out=made["held_out"])
+        np.savez(buffer, allow_pickle=False, **made)
         write_atomically(kept, buffer.getvalue())
     with np.load(kept) as arrays:
-        return Simulated(arrays["training"], arrays["held_out"], pixel_size)
+        return Simulated(
+            arrays["training"], arrays["held_out"], pixel_size, arrays["training_masks"], arrays["held_out_masks"]
+        )

@@ -17,6 +17,7 @@ from pathlib import Path
 from passband.figures.generation import grey_levels, picture_png, sheet
 from studies.generation.micrographs import Simulated, simulated
 from studies.generation.run import ENDS, Row, baselines, finished, folder, run
+from studies.generation.segmenting import segmented, segmenting_table
 from studies.generation.study import DEFAULT, StudyPlan, Task, read_study, tasks
 from studies.generation.tables import (
     augmentation_table,
@@ -33,7 +34,12 @@ RESULTS = Path(__file__).with_name("results")
 
 
 def report(
-    plan: StudyPlan, rows: Sequence[Row], bases: Sequence[Row], about: Sequence[str], notes: Sequence[str]
+    plan: StudyPlan,
+    rows: Sequence[Row],
+    bases: Sequence[Row],
+    segmenters: Sequence[Row],
+    about: Sequence[str],
+    notes: Sequence[str],
 ) -> str:
     """Text of the report; `about` comes first, `notes` last."""
     made, first = plan.micrographs, plan.images[0]
@@ -78,11 +84,29 @@ def report(
         f"Seeds {', '.join(map(str, plan.seeds[: plan.image_seeds]))}.",
         "",
         *growth_table(rows, plan),
+        *_segmenting(plan, segmenters),
         *_pictures(),
         *notes,
         "",
     ]
     return "\n".join(lines)
+
+
+def _segmenting(plan: StudyPlan, rows: Sequence[Row]) -> list[str]:
+    asked = plan.segmenting
+    if asked is None:
+        return []
+    return [
+        "## Does a segmenter gain by samples",
+        "",
+        f"A network of the plan `{plan.micrographs.plan}` finds particles in {plan.micrographs.held_out} held-out "
+        f"micrographs; Dice of all pixels. It learns from {asked.labelled} micrographs with their true masks, alone, "
+        f"or half and half with {asked.samples} samples (with augmentation), or with the other "
+        f"{plan.images[0] - asked.labelled} micrographs that the generator learned from, labelled by the first network "
+        "in both cases, for nobody else can label a sample. As many steps for each.",
+        "",
+        *segmenting_table(rows),
+    ]
 
 
 def _dcgan(plan: StudyPlan) -> str:
@@ -150,11 +174,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = list(finished(plan, given.work))
     known = simulated(plan.micrographs, max(plan.images), given.work)
     bases = list(baselines(plan, known))
+    segmenters = list(segmented(plan, known, given.work))
     RESULTS.mkdir(exist_ok=True)
     write_rows(rows, RESULTS / "checkpoints.csv")
     write_rows(bases, RESULTS / "baselines.csv")
+    write_rows(segmenters, RESULTS / "segmenters.csv")
     _keep_pictures(plan, known, given.work)
-    text = report(plan, rows, bases, provenance(plan, given.plan, rows), by_hand(RESULTS))
+    text = report(plan, rows, bases, segmenters, provenance(plan, given.plan, rows), by_hand(RESULTS))
     given.output.write_text(text, encoding="utf-8")
     sys.stdout.write(f"{given.output}\n")
 

@@ -43,6 +43,24 @@ class Micrographs(Recipe):
     seed: int = 1
 
 
+class Segmenting(Recipe):
+    """Whether a segmenter of particles that has few labelled micrographs gains by samples.
+
+    Attributes
+    ----------
+    labelled
+        Micrographs with a mask, the first of those that generators learned from.
+    samples
+        Generated micrographs, which the segmenter of these labels itself.
+    changes
+        To the plan of the micrographs, as on the command line: its network and its training.
+    """
+
+    labelled: int = Field(default=20, ge=2)
+    samples: int = Field(default=400, ge=1)
+    changes: tuple[str, ...] = ()
+
+
 class StudyPlan(Recipe):
     """The whole study.
 
@@ -60,6 +78,8 @@ class StudyPlan(Recipe):
         How many micrographs are learned from; all but the last question are asked of the first number.
     seeds
         Of trainings with and without augmentation; the first are those of the other questions.
+    segmenting
+        Segmenters beside, one for each seed of the trainings with augmentation; None leaves them out.
     groups
         Of augmentation, each alone.
     group_seeds, image_seeds
@@ -70,6 +90,7 @@ class StudyPlan(Recipe):
     micrographs: Micrographs = Micrographs()
     training: StyleGAN2Training = StyleGAN2Training()
     dcgan: DCGANTraining | None = None
+    segmenting: Segmenting | None = None
     images: tuple[int, ...] = (200, 1000, 3000)
     seeds: tuple[int, ...] = (1, 2, 3)
     groups: tuple[Group, ...] = ("blit", "geometric", "colour", "noise", "cutout")

@@ -1,6 +1,7 @@
 """Ways of making simulations look real, by the defects that detectors find: does what is missing, writes report.md.
 
-    python -m studies.realism.report [--plan studies/realism/study.toml] [--work out/realism] [--real ../shared/data]
+    python -m studies.realism.report [--plan studies/realism/study_small.toml] [--work out/realism]
+                                     [--real ../shared/data]
 
 Killed, the same command goes on. `--only-report` writes what there is; a report of an unfinished run says so.
 """

@@ -31,7 +31,7 @@ def test_pairs_are_of_one_kind_and_near() -> None:
     assert defect_f1(seen(KINDS), mask_of(KINDS)) == 1.0
     assert defect_f1(seen([1, 2, 2, 2]), mask_of(KINDS)) == pytest.approx(0.75)
     assert defect_f1(seen(KINDS, PLACES + 5.0), mask_of(KINDS)) == 1.0
-    assert defect_f1(seen(KINDS, PLACES + [0.0, 9.0]), mask_of(KINDS)) == 0.0
+    assert defect_f1(seen(KINDS, PLACES + np.array([0.0, 9.0])), mask_of(KINDS)) == 0.0
 
 
 def test_what_the_command_would_not_call_a_defect_is_missed_and_nothing_at_all_has_no_score() -> None:

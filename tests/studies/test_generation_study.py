@@ -1,15 +1,19 @@
 """The study of generated micrographs: its plans, its trainings, its tables."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from passband.experiment.labelled_images import LabelledImages
 from studies.generation import report as reporting
 from studies.generation import run as running
+from studies.generation import segmenting
 from studies.generation.micrographs import Simulated
 from studies.generation.run import Row, baselines, finished, folder, run
-from studies.generation.study import DEFAULT, StudyPlan, Task, read_study, tasks
+from studies.generation.segmenting import ARMS, dice, segmented, segmenting_table
+from studies.generation.study import DEFAULT, Segmenting, StudyPlan, Task, read_study, tasks
 from studies.generation.tables import augmentation_table, course_table, group_table, growth_table, last_rows
 
 STUDY = Path(running.__file__).parent
@@ -18,7 +22,8 @@ STUDY = Path(running.__file__).parent
 def tiny() -> StudyPlan:
     plan = read_study(STUDY / "study_quick.toml")
     training = plan.training.model_copy(update={"kimg": 0.016, "every_kimg": 0.008, "batch_size": 4, "scored": 8})
-    return plan.model_copy(update={"training": training, "images": (8, 12), "seeds": (1, 2), "groups": ("blit",)})
+    few = {"images": (8, 12), "seeds": (1, 2), "groups": ("blit",), "segmenting": None}
+    return plan.model_copy(update={"training": training, **few})
 
 
 def rows() -> list[Row]:
@@ -61,12 +66,71 @@ def test_plans_ask_what_the_study_is_about(name: str) -> None:
     )
 
 
+def some_micrographs(rng: np.random.Generator) -> Simulated:
+    """Twelve to learn from and eight others, whose masks are where they are above 1."""
+    training, held_out = (rng.standard_normal((count, 32, 32)).astype(np.float32) for count in (12, 8))
+    return Simulated(training, held_out, 0.8, *((one > 1.0).astype(np.uint8) for one in (training, held_out)))
+
+
+class Teacher:
+    """A network that takes what is above 1 for a particle, and a generator of flat images."""
+
+    card = type("Card", (), {"pixel_size": 0.8})
+
+    def predict(self, image: np.ndarray, pixel_size: float) -> np.ndarray:
+        return np.stack([image <= 1.0, image > 1.0]).astype(np.float32)
+
+    def sample(self, count: int, seed: int) -> np.ndarray:
+        return np.full((count, 32, 32), 2.0 if seed == 2 else 0.0, np.float32)
+
+
+def test_segmenters_learn_from_few_masks_and_from_what_their_teacher_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # rejects samples of another seed, true masks for others than the few, too few of these, and a second training
+    known = some_micrographs(np.random.default_rng(0))
+    known.training_masks[:] = 0  # the truth is another than the word of the teacher
+    asked = Segmenting(labelled=4, samples=6)
+    plan = tiny().model_copy(update={"segmenting": asked})
+    done = folder(plan, Task(DEFAULT, 8, 2), tmp_path)  # the generator of the second seed alone is there
+    done.mkdir(parents=True)
+    (done / "done.json").write_text("{}")
+    seen: list[LabelledImages] = []
+
+    def train(_plan: object, labelled: LabelledImages, place: Path) -> SimpleNamespace:
+        seen.append(labelled)
+        return SimpleNamespace(model=place)
+
+    monkeypatch.setattr(segmenting, "train_labelled", train)
+    for name in ("load_model", "load_generator"):
+        monkeypatch.setattr(segmenting, name, lambda _: Teacher())
+    found = list(segmented(plan, known, tmp_path))
+    assert [(row["arm"], row["seed"], row["dice"]) for row in found] == [(arm, 2, 1.0) for arm in ARMS]
+    few, teacher, samples, again, others, every = seen
+    assert few.identity == teacher.identity == again.identity
+    assert len(few.images) == 4
+    assert np.array_equal(few.images, known.training[:4])
+    assert not any(mask.any() for mask in few.masks)
+    assert len(samples.images) == 6 + 6
+    assert all(
+        mask.all() and (image == 2.0).all() for image, mask in zip(samples.images[6:], samples.masks[6:], strict=True)
+    )
+    assert np.array_equal(others.images[4:], known.training[4:8])
+    assert np.array_equal(others.masks[4:], known.training[4:8] > 1.0)
+    assert np.array_equal(every.images, known.training[:8])
+    assert not np.any(every.masks)
+    seen.clear()
+    assert list(segmented(plan, known, tmp_path)) == found
+    assert not seen
+    (line, *_) = [line for line in segmenting_table(found) if ARMS[1] in line]
+    assert line == f"| {ARMS[1]} | 1 | 1.000 |"
+    assert dice(np.array([1, 1, 0, 0], np.uint8), np.array([1, 0, 1, 1], np.uint8)) == pytest.approx(0.4)
+
+
 def test_a_study_runs_is_kept_and_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = tiny()
     rng = np.random.default_rng(0)
-    known = Simulated(
-        rng.standard_normal((12, 32, 32)).astype(np.float32), rng.standard_normal((8, 32, 32)).astype(np.float32), 0.8
-    )
+    known = some_micrographs(rng)
     for module in (running, reporting):
         monkeypatch.setattr(module, "simulated", lambda *_: known)
     monkeypatch.setattr(reporting, "RESULTS", tmp_path / "results")
