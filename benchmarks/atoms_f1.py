@@ -1,15 +1,16 @@
-"""Trust, F1 of a network that finds columns: what it is on images that nobody saw, and how well it is predicted.
+"""Trust, F1 of networks that find columns or defects: what it is on unseen images, and how well it is predicted.
 
-    OMP_NUM_THREADS=1 python benchmarks/atoms_f1.py [MODEL] [--store STORE] [--data-sets 80] [--images 3]
+    OMP_NUM_THREADS=1 python benchmarks/atoms_f1.py haadf_atoms [--store STORE] [--data-sets 80] [--images 3]
+    OMP_NUM_THREADS=1 python benchmarks/atoms_f1.py wse2_defects --store out/benchmarks/defects_f1_store
 
-MODEL is calibrated, by default the one that comes with passband. STORE holds specimens that neither its training nor
-its calibration saw; where there is none, 80 of the training's kind are simulated into it with another seed. Frames of
-them are scanned under conditions that come as the calibration did, with another seed: half of the data sets as trained,
-the others partly or mostly beyond, three in ten with a scanner beyond the training's. F1 is that of the maxima of the
-network's probability, before the fit (`passband.performance.scoring.column_f1`). Each row says its quartiles, the share
-of images in their interval (nominal 80 %), the median width of these, and how the predicted F1 ranks the true one
-(Spearman). In the first rows the conditions are not told; then the dose is, with the jitter that is fitted to the image
-where it tells it; then every quantity of the setting. Aim: 75 to 85 % at nominal 80.
+The network is calibrated; both come with passband. STORE holds specimens that neither its training nor its calibration
+saw; where there is none, 80 of the training's kind are simulated into it with another seed. Frames of them are scanned
+under conditions that come as the calibration did, with another seed: half of the data sets as trained, the others
+partly or mostly beyond, three in ten with a scanner beyond the training's. F1 is that of the maxima of the network's
+probability, before the fit, or of defects of all kinds (`passband.performance.scoring`). Each row says its quartiles,
+the share of images in their interval (nominal 80 %), the median width of these, and how the predicted F1 ranks the true
+one (Spearman). In the first rows the conditions are not told; then the dose is, with the jitter that is fitted to the
+image where it tells it; then every quantity of the setting. Aim: 75 to 85 % at nominal 80.
 
 The second table is of what an image tells of its scan, on frames whose scan is as in the training: the jitter that is
 fitted (`verdict.scan_fit`) over the true one and over its share that neighbouring rows do not have in common, how often
@@ -35,7 +36,7 @@ from passband.microscope.instruments.choice import instrument_of
 from passband.microscope.instruments.instrument import FittedSetting
 from passband.performance.error_model import ErrorModel
 from passband.performance.examination import examine
-from passband.performance.scoring import column_f1
+from passband.performance.scoring import scores_of_mask
 from passband.performance.settings import outside_of, setting_row
 from passband.performance.sweep import ConditionSweep
 from passband.performance.table import MeasurementRecipe
@@ -75,7 +76,8 @@ def measured(
             found = examine(model, image, model.card.pixel_size, reference=error_model.table.reference)
             fitted = fit_scan(recorded.array)
             row: dict[str, Any] = {"inside": inside, "other": other, "fitted": fitted, "rows": correlation}
-            row |= {"jitter": instrument.values(setting)["jitter"], "true": column_f1(found.segmentation, mask)}
+            true = scores_of_mask(found.segmentation, mask, model.card)["f1"]
+            row |= {"jitter": instrument.values(setting)["jitter"], "true": true}
             for name, given in told(instrument.known_values(setting), fitted).items():
                 evidence = Evidence(ConditionEstimate("given", given), found.signals, camera_pixel=pixel)
                 row[name] = weigh(error_model, evidence, level=LEVEL, advise=False).f1

@@ -38,6 +38,7 @@ def write_defects(
         "verdict": seen.verdict,
         "reason": seen.reason,
         "flags": list(seen.flags),
+        "predicted_f1": None if seen.f1 is None else seen.f1.as_dict(),
         "model": seen.network,
         "session": None if seen.session is None else {**seen.session._asdict(), "another": seen.session.another},
         "warning": f"{path}: {'; '.join(seen.warnings)}" if seen.warnings else "",

@@ -16,6 +16,7 @@ from passband.segmentation.shipped import find_model
 from passband.verdict.assessment import Assessor
 from passband.verdict.evidence import file_reasons
 from passband.verdict.finding import FINE, NOT_CALIBRATED
+from passband.verdict.verdict import PredictionInterval
 
 #: Network that is asked where none is named.
 DEFAULT_DEFECTS = "wse2_defects"
@@ -48,6 +49,9 @@ class DefectView(NamedTuple):
         Of a verdict that is not "no objection".
     flags
         As of `verdict.Verdict.flags`.
+    f1
+        As of `verdict.Verdict.f1`, of all kinds of defects together; None where nothing can be predicted, and of
+        another threshold than the calibration's.
     warnings
         Why the answer is doubtful, one line each: file and network do not belong together, nothing was detected, or
         too much, or the image is of another session than the training's.
@@ -60,6 +64,7 @@ class DefectView(NamedTuple):
     verdict: str
     reason: str
     flags: tuple[str, ...]
+    f1: PredictionInterval | None
     warnings: tuple[str, ...]
     session: SessionDistance | None
 
@@ -135,7 +140,7 @@ class DefectFinder:
         reason = "" if verdict is None or outcome == FINE else verdict.reasons[0]
         said = [one.text for one in file_reasons(card, micrograph)]
         if outcome == "outside":
-            said.append(f"do not trust these defects: {reason}")
+            said = [f"do not trust these defects: {reason}", *(text for text in said if text != reason)]
         session = None if self._session is None else self._session_of(seen, self._session)
         if session is not None and session.another:
             said.append(_SESSION.format(session))
@@ -144,7 +149,8 @@ class DefectFinder:
         if defects.per_nm2 > DENSEST:
             said.append(_MANY.format(defects.per_nm2))
         flags = () if verdict is None else verdict.flags
-        return DefectView(defects, card.name, outcome, reason, flags, tuple(said), session)
+        f1 = None if verdict is None or self.threshold != THRESHOLD else verdict.f1
+        return DefectView(defects, card.name, outcome, reason, flags, f1, tuple(said), session)
 
     def _session_of(self, seen: Micrograph, reference: SessionReference) -> SessionDistance | None:
         """Return how far an image is from those of the training; None of one that is too small to tell."""
