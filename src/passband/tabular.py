@@ -3,7 +3,10 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # also in the full width of East Asian keyboards
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -40,6 +43,14 @@ def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequen
 
     table = pa.Table.from_pylist([dict(row) for row in rows]) if rows else pa.table({name: [] for name in columns})
     pq.write_table(table, path)
+
+
+def write_columns(path: Path, columns: "Mapping[str, NDArray[Any]]") -> None:
+    """Write columns of one length (n,) as one Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), path)
 
 
 def _short(value: Any, digits: int) -> Any:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.feature_selection import mutual_info_classif
+from sklearn.metrics import mutual_info_score
 
 from passband.latent.collecting import AtomPatches
 from passband.latent.rvae_model import Latents
@@ -63,6 +64,19 @@ def best_rank(content: Array, values: Array) -> tuple[float, int]:
     ranks = [abs(float(spearmanr(content[:, column], values).statistic)) for column in range(content.shape[1])]
     ranks = [0.0 if np.isnan(one) else one for one in ranks]
     return max(ranks), 1 + int(np.argmax(ranks))
+
+
+def kind_values(kind: NDArray[np.int64], values: Array) -> Array:
+    """Return for each atom the mean value of the atoms of its kind: all that kinds can say of it, (n,)."""
+    means = np.bincount(kind, weights=values) / np.maximum(np.bincount(kind), 1)
+    return np.asarray(means[kind])
+
+
+def kind_information(kind: NDArray[np.int64], known: KnownAtoms) -> float:
+    """Return the mutual information of kind and sub-lattice of atoms in perfect surroundings, nats."""
+    lattice = sub_lattice(known.angle)
+    sure = (lattice >= 0) & (known.order >= 3)
+    return float(mutual_info_score(lattice[sure], kind[known.rows[sure]]))
 
 
 def orientation_information(content: Array, known: KnownAtoms) -> float:

@@ -1,7 +1,7 @@
 """A movie of damaged graphene with silicon: frames, the atoms that are found in them, and the truth of each."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,8 @@ from scipy.spatial import cKDTree
 from passband.camera.scan_path import scan_path
 from passband.camera.scan_readout import scan_frames
 from passband.camera.scanner import Scanner
+from passband.description.bonds import find_bonds
+from passband.description.rings import find_rings
 from passband.files.movie import open_movie
 from passband.latent.collecting import AtomFrame
 from passband.microscope.scanning.annular import Annulus, Detectors
@@ -30,6 +32,7 @@ from passband.specimen.sheets.sheet import BondedAtoms
 from passband.verdict.finding import ColumnFinder
 
 NEAR = 0.6  # Å between an atom that is found and the true one
+BRIGHT = 2.0  # median heights of columns: silicon has (14 / 6)^1.6 = 3.9 of carbon's
 _LARGEST = 9  # atoms of a ring
 
 
@@ -49,7 +52,8 @@ class Truth(NamedTuple):
     """Of the atoms of one frame, n of them.
 
     `positions` (n, 2) x, y in Å of the frame; `order` (n,), how many of its rings are six-fold, less those that are
-    not; `edge` (n,) Å; `angle` (n,) rad, of its bonds, modulo 2π/3; `silicon` (n,); `rings`, how many of each size.
+    not; `edge` (n,) Å; `angle` (n,) rad, of its bonds, modulo 2π/3; `silicon` (n,), of atoms in the frame. `shown` is
+    what the frame shows of its rings and of silicon.
     """
 
     positions: NDArray[np.float64]
@@ -57,7 +61,19 @@ class Truth(NamedTuple):
     edge: NDArray[np.float64]
     angle: NDArray[np.float64]
     silicon: NDArray[np.bool_]
+    shown: "Shown"
+
+
+class Shown(NamedTuple):
+    """What one frame shows, in truth or as found.
+
+    `rings`, how many there are of each size, whose middles are 2 Å inside; `silicon`, how many atoms of it, and
+    `to_hole`, the mean distance of these to the nearest atom around the largest hole that is whole in the frame, Å.
+    """
+
     rings: dict[int, int]
+    silicon: int
+    to_hole: float
 
 
 def filmed(recipe: MovieRecipe, path: Path) -> list[Truth]:
@@ -79,13 +95,13 @@ def filmed(recipe: MovieRecipe, path: Path) -> list[Truth]:
         way = scan_path(scanner, (recipe.side, recipe.side), pixel_size=recipe.pixel, rng=rng, origin=(9.0, 9.0))
         [frame] = scan_frames(image, [way], pixel_size=recipe.field / size, generators=[generator])
         images.append(frame.image.numpy().astype(np.uint16))
-        truth.append(truth_of(atoms, 9.0))
+        truth.append(truth_of(atoms, 9.0, recipe.side * recipe.pixel))
     tifffile.imwrite(path, np.stack(images), imagej=True, metadata={"axes": "TYX"})
     return truth
 
 
-def truth_of(atoms: BondedAtoms, origin: float) -> Truth:
-    """Take from a sheet what the study compares with; `origin` is where the frame begins, Å along x and y."""
+def truth_of(atoms: BondedAtoms, origin: float, side: float) -> Truth:
+    """Take from a sheet what the study compares with; the frame begins at `origin` along x and y, and has a `side`."""
     positions = atoms.atoms.positions[:, :2]
     sizes = np.repeat(atoms.ring_sizes, atoms.ring_sizes)
     order = np.bincount(atoms.ring_atoms, weights=np.where(sizes == 6, 1.0, -1.0), minlength=len(positions))
@@ -95,14 +111,42 @@ def truth_of(atoms: BondedAtoms, origin: float) -> Truth:
     summed = np.bincount(ends[:, 0], weights=phase.real, minlength=len(positions)) + 1j * np.bincount(
         ends[:, 0], weights=phase.imag, minlength=len(positions)
     )
+    places, silicon = positions - origin, atoms.atoms.numbers == 14
+    faces = np.split(atoms.ring_atoms, np.cumsum(atoms.ring_sizes)[:-1])
     return Truth(
-        positions - origin,
+        places,
         order.astype(np.float64),
         atoms.edge_distance,
         np.angle(summed) / 3.0,
-        atoms.atoms.numbers == 14,
-        dict(Counter(size for size in atoms.ring_sizes.tolist() if size <= _LARGEST)),
+        silicon,
+        _shown(places, silicon & _within(places, side), faces, side),
     )
+
+
+def shown_by(frame: AtomFrame) -> Shown:
+    """Take the same from the atoms that were found: silicon are those more than twice as high as the median."""
+    columns = frame.columns
+    rings = find_rings(columns.positions, find_bonds(columns.positions))
+    silicon = columns.height > BRIGHT * np.median(columns.height)
+    faces = [np.array(one) for one in (*rings.atoms, *rings.holes)]
+    return _shown(columns.positions, silicon, faces, columns.shape[0] * columns.pixel_size[0])
+
+
+def _shown(
+    places: NDArray[np.float64], silicon: NDArray[np.bool_], faces: Sequence[NDArray[np.integer]], side: float
+) -> Shown:
+    """Count the faces of a frame; those of more than nine atoms are holes, and one that leaves the frame is none."""
+    sizes = (len(one) for one in faces if _within(places[one].mean(0), side, 2.0).all())
+    holes = [one for one in faces if len(one) > _LARGEST and _within(places[one], side).all()]
+    to_hole = float("nan")
+    if holes and silicon.any():
+        around = cKDTree(places[max(holes, key=len)])
+        to_hole = float(np.mean(np.asarray(around.query(places[silicon])[0])))
+    return Shown(dict(Counter(size for size in sizes if size <= _LARGEST)), int(silicon.sum()), to_hole)
+
+
+def _within(places: NDArray[np.float64], side: float, margin: float = 0.0) -> NDArray[np.bool_]:
+    return np.asarray(((places > margin) & (places < side - margin)).all(-1))
 
 
 def found(path: Path, recipe: MovieRecipe, work: Path) -> Iterator[AtomFrame]:

@@ -11,7 +11,7 @@ from passband.description.columns import AtomColumns
 from passband.latent import exploration
 from passband.latent.collecting import AtomFrame, PatchCollector, Shown, collect
 from passband.latent.cutting import AtomWindow
-from passband.latent.exploration import Exploration, explore, latent_rows, window_for
+from passband.latent.exploration import Exploration, explore, latent_columns, window_for
 from passband.recipe import PassbandError
 
 PIXEL = 0.2
@@ -87,7 +87,7 @@ def test_classes_are_told_and_a_plain_autoencoder_stands_beside(tmp_path: Path) 
     found = explore(collector.patches(), recipe, tmp_path / "out")
     assert found.told == ("B", "N")
     assert found.autoencoder.card.network.recipe.classes == 2
-    assert {"ae1", "ae2"} <= set(next(iter(latent_rows(found))))
+    assert {"ae1", "ae2"} <= set(latent_columns(found))
     alike = PatchCollector(tmp_path / "q", AtomWindow(side=3.0, pixels=12), "atoms")
     alike.add(one)
     with pytest.raises(PassbandError, match="are of class C, and classes are to be told"):
@@ -134,7 +134,8 @@ def test_an_exploration_tells_the_sub_lattices_apart(tmp_path: Path) -> None:
     assert abs(abs(apart) - np.pi / 3.0) < 0.05
     assert min(abs(turn[second].mean()), abs(turn[~second].mean())) > 0.9
     again = explore(patches, Exploration(epochs=80, components=(1, 2, 4)), tmp_path / "models")
-    rows, others = list(latent_rows(found)), list(latent_rows(again))
-    assert rows == others
+    rows, others = latent_columns(found), latent_columns(again)
+    for name, values in rows.items():
+        np.testing.assert_array_equal(values, others[name])
     wanted = {"frame", "y_px", "x_px", "class", "gmm_class", "angle_rad", "shift_y_px", "shift_x_px", "z1", "z2"}
-    assert wanted <= set(rows[0])
+    assert wanted <= set(rows)

@@ -61,6 +61,7 @@ def latent_maps_figure(
     pixel_size: tuple[float, float],
     *,
     periods: Mapping[str, float] | None = None,
+    across: int | None = None,
 ) -> Figure:
     """Draw each latent of atoms on the frame that they are in.
 
@@ -76,9 +77,11 @@ def latent_maps_figure(
         (y, x) in Å.
     periods
         Of those that are angles, by the same names and in the same unit; their colours are a circle.
+    across
+        Panels in a row; None: three, or two where there are many atoms.
     """
-    across, panel = (3, 3.4) if len(places) < _MANY else (2, 5.2)  # inches
-    across = min(across, len(latents))
+    usual, panel = (3, 3.4) if len(places) < _MANY else (2, 5.2)  # inches
+    across = min(across or usual, len(latents))
     down = -(-len(latents) // across)
     aspect = min(2.0, max(0.5, image.shape[0] * pixel_size[0] / (image.shape[1] * pixel_size[1])))
     figure = Figure(figsize=((panel + 0.7) * across, (panel * aspect + 0.5) * down), layout="constrained")

@@ -1,6 +1,6 @@
 """What varies among patches of one window: symmetry, a rotation-invariant autoencoder, and kinds of surroundings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -168,25 +168,22 @@ def _epochs(patches: int) -> int:
     return max(int(np.clip(round(_STEPS / steps), *_EPOCHS)), -(-_FEWEST_STEPS // steps))
 
 
-def latent_rows(found: Explored) -> Iterator[dict[str, Any]]:
-    """Rows of a table, one a patch: its atom, its kind, how it is turned and moved, and its content."""
+def latent_columns(found: Explored) -> dict[str, NDArray[Any]]:
+    """Columns of a table of the patches (n,): the atom, its kind, how it is turned and moved, and its content."""
     patches, latents = found.patches, found.latents
-    shift = latents.shift * patches.window.pixel_size
-    for number in range(len(patches.images)):
-        content = {f"z{place + 1}": float(value) for place, value in enumerate(latents.content[number])}
-        if found.plain is not None:
-            content |= {f"ae{place + 1}": float(value) for place, value in enumerate(found.plain.content[number])}
-        yield {
-            "frame": int(patches.frame[number]),
-            "atom": int(patches.atom[number]),
-            "y_px": float(patches.places[number, 0]),
-            "x_px": float(patches.places[number, 1]),
-            "class": str(patches.kinds[number]),
-            "gmm_class": int(found.kinds[number]),
-            "angle_rad": float(latents.angle[number]),
-            "shift_y_px": float(latents.shift[number, 0]),
-            "shift_x_px": float(latents.shift[number, 1]),
-            "shift_y_A": float(shift[number, 0]),
-            "shift_x_A": float(shift[number, 1]),
-            **content,
-        }
+    columns = {
+        "frame": patches.frame,
+        "atom": patches.atom,
+        "y_px": patches.places[:, 0],
+        "x_px": patches.places[:, 1],
+        "class": patches.kinds,
+        "gmm_class": found.kinds,
+        "angle_rad": latents.angle,
+    }
+    for axis, name in enumerate("yx"):
+        columns[f"shift_{name}_px"] = latents.shift[:, axis]
+        columns[f"shift_{name}_A"] = latents.shift[:, axis] * patches.window.pixel_size
+    columns |= {f"z{number}": values for number, values in enumerate(latents.content.T, start=1)}
+    if found.plain is not None:
+        columns |= {f"ae{number}": values for number, values in enumerate(found.plain.content.T, start=1)}
+    return columns

@@ -14,12 +14,12 @@ from passband.durable import write_atomically
 from passband.files.movie import Movie, open_movie
 from passband.files.own_files import refuse_foreign
 from passband.latent.collecting import AtomFrame, Collected, PatchCollector, collect
-from passband.latent.exploration import Exploration, Explored, explore, latent_rows, window_for
+from passband.latent.exploration import Exploration, Explored, explore, latent_columns, window_for
 from passband.locking import exclusive
 from passband.recipe import PassbandError
 from passband.reports.atom_frames import NetworkMap, found_columns, frames_of_both, frames_of_movie, frames_of_table
 from passband.reports.exploration_page import exploration_page
-from passband.tabular import write_parquet
+from passband.tabular import write_columns
 from passband.training import TrainingProgress
 from passband.verdict.finding import ColumnFinder
 
@@ -142,7 +142,7 @@ class Explorer:
         for one in collectors:
             folder = self.output / f"window_{one.window.side:.3g}A"
             found.append(explore(one.patches(), self.recipe, folder, progress))
-            write_parquet(self._table(found[-1], len(found)), list(latent_rows(found[-1])))
+            write_columns(self._table(found[-1], len(found)), latent_columns(found[-1]))
         row = self._row(found, atoms)
         exploration_page(found, atoms, first, row).write(self.report)
         for one in collectors:
