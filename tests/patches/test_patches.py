@@ -54,7 +54,7 @@ def test_seams_vanish_for_a_function_that_errs_at_tile_edges():
 
 @given(st.integers(1, 700), st.sampled_from([(128, 64), (160, 32), (512, 128), (128, 0)]))
 def test_tiles_are_few_and_lie_on_the_grid(length, geometry):
-    """Rejects tiles that reach far beyond the image, a gap between two, and neighbours that share too little."""
+    """Rejects tiles beyond the image, a gap between two, neighbours that share too little, and more than they need."""
     patch, overlap = geometry
     seen = []
 
@@ -69,6 +69,8 @@ def test_tiles_are_few_and_lie_on_the_grid(length, geometry):
     assert all(start % 32 == 0 for start in starts)
     assert all(one + side - other >= overlap for one, other in pairwise(starts))
     assert len(starts) == max(1, -(-(padded - overlap) // (patch - overlap)))
+    assert side <= patch
+    assert len(starts) * side < padded + (len(starts) - 1) * overlap + 32 * len(starts)
 
 
 def test_neighbouring_tiles_blend_smoothly():

@@ -11,6 +11,7 @@ from passband.recipe import PassbandError
 TILE_STEP = (
     32  # tiles sit on multiples of the networks' coarsest pixel, so that every tile is sampled as the whole image is
 )
+PATCH = 640  # pixels; on a CPU larger ones gain no more, and their maps leave its caches
 
 FloatImage = NDArray[np.float32]
 
@@ -31,12 +32,13 @@ def _ramp(tile: int, overlap: int, *, first: bool, last: bool) -> NDArray[np.flo
 
 
 def _along(length: int, patch: int, overlap: int, step: int) -> tuple[int, list[int]]:
-    """Return the side of the tiles and where they start: as few as cover `length` pixels, evenly spaced on `step`."""
+    """Return the side of the tiles and where they start: as few, and as small, as cover `length` pixels on `step`."""
     padded = -(-length // step) * step
     if padded <= patch:
         return padded, [0]
     last = -(-(padded - patch) // (patch - overlap))  # number of the last tile
-    return patch, [round(tile * (padded - patch) / last / step) * step for tile in range(last + 1)]
+    side = -(-(padded + last * overlap) // ((last + 1) * step)) * step  # with the overlap, and hardly more
+    return side, [round(tile * (padded - side) / last / step) * step for tile in range(last + 1)]
 
 
 def _weights(starts: list[int], side: int, overlap: int) -> list[NDArray[np.float32]]:
@@ -53,7 +55,7 @@ def predict_tiled(
     function: Callable[[FloatImage], FloatImage],
     image: ArrayLike,
     *,
-    patch: int = 512,
+    patch: int = PATCH,
     overlap: int = 128,
     batch: int = 4,
     step: int = TILE_STEP,
@@ -68,9 +70,9 @@ def predict_tiled(
         (y, x) or (channels, y, x). Its borders are borders of tiles, as those of the patches that a network learned
         from; only to a multiple of `step` is it reflected, below and to the right.
     patch, overlap
-        Tile side and the stripe that neighbours share at least, in pixels, multiples of `step`. No output counts that
-        lies within 3/8 of the overlap from the edge between tiles: a network that reaches no further gives, in tiles,
-        exactly what it gives for the whole image at once.
+        Largest side of a tile and the stripe that neighbours share at least, in pixels, multiples of `step`. No output
+        counts that lies within 3/8 of the overlap from the edge between tiles: a network that reaches no further gives,
+        in tiles, exactly what it gives for the whole image at once.
     batch
         Tiles per call. Memory: `patch`² × `batch` inside the function, and the result.
     step
@@ -89,7 +91,7 @@ def predict_tiled(
     if patch % step or overlap % step or not 0 <= 2 * overlap <= patch or batch < 1:
         raise PassbandError(
             f"patch={patch}, overlap={overlap}, batch={batch}: patch and overlap must be multiples of {step}, the "
-            "overlap at most half the patch, batch at least 1; the defaults 512, 128, 4 suit most images"
+            f"overlap at most half the patch, batch at least 1; the defaults {PATCH}, 128, 4 suit most images"
         )
     array = np.asarray(image, dtype=np.float32)
     planes = array if array.ndim == 3 else array[None]  # (channels, y, x)

@@ -18,7 +18,7 @@ from passband.devices import resolve_device
 from passband.patches.resampling import resample, resample_to_pixel
 from passband.patches.standardising import check_image, standardised_channels
 from passband.patches.symmetry import dihedral, dihedral_inverse, turned, turned_pair, upright
-from passband.patches.tiling import TILE_STEP, predict_tiled
+from passband.patches.tiling import PATCH, TILE_STEP, predict_tiled
 from passband.pixels import pixel_pair
 from passband.segmentation.card import ModelCard, read_card
 from passband.segmentation.saving import load_network, save_network
@@ -48,7 +48,7 @@ class Model:
         pixel_size: float | tuple[float, float],
         *,
         symmetries: int = 1,
-        patch: int = 512,
+        patch: int = PATCH,
         overlap: int = 128,
     ) -> NDArray[np.float32]:
         """Probability of every class at every pixel of a micrograph.
@@ -105,7 +105,7 @@ class Model:
         ready: NDArray[np.float32],
         function: Callable[[Tensor], Tensor],
         *,
-        patch: int = 512,
+        patch: int = PATCH,
         overlap: int = 128,
     ) -> NDArray[np.float32]:
         """Apply a function of tiles to a micrograph from `at_network`.
