@@ -1,5 +1,6 @@
 """Pictures of one window: mixture, autoencoder and rotation-invariant autoencoder beside the truth, on one frame."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,13 +8,14 @@ import numpy as np
 import tifffile
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 
 from passband.figures.latent import components_figure, latent_maps_figure, manifold_figure
 from passband.figures.style import to_png
 from passband.latent.exploration import Explored
 from studies.order_parameters.measure import KnownAtoms
 
-DPI = 60
+DPI, COLOURS = 60, 256
 TEXTS = {
     "maps": "the last frame: kinds of the mixture; both latents of the autoencoder; angle and content of the "
     "rotation-invariant one; order, distance to an edge and angle in truth",
@@ -59,4 +61,5 @@ def write_pictures(one: Explored, known: KnownAtoms, movie: Path, pixel: float, 
     """Write them as PNG, each with the side of the window in its name."""
     for name, figure in pictures(one, known, movie, pixel):
         path = folder / f"{name}_{one.patches.window.side:g}A.png"
-        path.write_bytes(to_png(figure, dpi=DPI))
+        picture = Image.open(io.BytesIO(to_png(figure, dpi=DPI))).convert("RGB")
+        picture.quantize(COLOURS).save(path, optimize=True)  # noise on nine panels is a megabyte in true colours
