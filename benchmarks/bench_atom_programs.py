@@ -6,18 +6,20 @@ Frames of 256² pixels by the incoherent model: SrTiO3 [001] (200 kV, 22 mrad, 6
 column scatters 6 % of the beam, as in some 20 nm), and MoS2 (80 kV, 30 mrad, 0.125 Å) and graphene (60 kV, 32 mrad, 0.1
 Å) at 54 to 200 mrad; a source of 0.8 Å. Distorted scans have jitter of 0.3 pixels rms, drift of 0.2 Å/s and 0.2 ms of
 flyback. One frame of each kind. F1 counts columns within 0.5 Å of a true one, one to one, and farther from the edge
-than the nearest distance, for atomap finds none there; the error is the median distance. The bound is that of Cramér
-and Rao: the frame without noise is fitted by Gaussians, and places, heights and widths within 2.5 nearest distances and
-a plane are unknown; the ratio is the median over found columns of the distance over the bound along an axis, over
-√(2 ln 2), its median for normal errors of the bound. CPU seconds are of one thread, for one frame.
+than the nearest distance, for atomap finds none there; columns of oxygen alone count neither way. The error is the
+median distance. The bound is that of Cramér and Rao: the frame without noise is fitted by Gaussians, and places,
+heights and widths within 2.5 nearest distances and a plane are unknown; the ratio is the median over found columns of
+the distance over the bound along an axis, over √(2 ln 2), its median for normal errors of the bound. CPU seconds are
+of one thread, for one frame.
 
 `$PASSBAND_ATOMAP` or `--peer` names a Python that has atomap; without one its columns stay empty. atomap does as its
 guide says: maxima that are `separation` apart, the centre of mass, Gaussians. Its separation (0.5, 0.7 or 0.85 of the
 nearest distance) and whether it prepares the image (principal components, background, normalisation) are those with the
 best F1 on a frame of another seed, by the truth; passband is told nothing.
 
-The columns below the name of a network are those of passband where it says that they are: as `passband atoms` finds
-them. It was trained on lattices at random, sheets of MoS2 and graphene, and films of oxides, at 1,500 e⁻/Å² and more.
+The columns below the name of a network are those of passband where it says that they are; below "both" those that
+`passband atoms` finds, by the network and the image. The network was trained on lattices at random, sheets of MoS2 and
+graphene, and films of oxides, at 1,500 e⁻/Å² and more.
 
 Remarks
 -------
@@ -34,18 +36,20 @@ import time
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from atomap_columns import find_in_files
 from bench_atoms import bound
 from numpy.typing import NDArray
-from scanned_columns import FOUND, Ideal, Scene, ideal_image, matched, scanned_frame, scenes
+from scanned_columns import FOUND, Ideal, Scene, Truth, ideal_image, matched, scanned_frame, scenes
 
 from passband.description.atoms import find_columns
 from passband.description.lattice import nearest_distances
+from passband.description.probabilities import find_candidates
 from passband.description.refinement import Refinement, refine
+from passband.description.selection import ColumnFinding, kept_columns
 from passband.files.micrograph import Micrograph
 from passband.verdict.finding import ColumnFinder
 
@@ -72,9 +76,9 @@ class Frames(NamedTuple):
     scene: Scene
     label: str
     images: list[Array]
-    truths: list[Array]
+    truths: list[Truth]
     bounds: list[Array]
-    other: tuple[Array, Array]
+    other: tuple[Array, Truth]
 
 
 def frames(scene: Scene, ideal: Ideal, dose: float, *, distorted: bool) -> Frames:
@@ -83,7 +87,7 @@ def frames(scene: Scene, ideal: Ideal, dose: float, *, distorted: bool) -> Frame
     made = [scanned_frame(scene, ideal, dose, side=SIDE, seed=seed, **scan) for seed in (*SEEDS, OTHER_SEED)]
     quiet = [scanned_frame(scene, ideal, QUIET, side=SIDE, seed=seed, **scan)[0] for seed in SEEDS]
     truths = [one for _, one in made[:-1]]
-    bounds = [bounds_of(mean * (dose / QUIET), one, scene) for mean, one in zip(quiet, truths, strict=True)]
+    bounds = [bounds_of(mean * (dose / QUIET), one.columns, scene) for mean, one in zip(quiet, truths, strict=True)]
     label = f"{scene.name} | {dose:.0e} | {'distorted' if distorted else '–'}"
     return Frames(scene, label, [one for one, _ in made[:-1]], truths, bounds, made[-1])
 
@@ -106,12 +110,26 @@ def by_passband(image: Array, scene: Scene) -> Found:
 
 
 def by_network(image: Array, scene: Scene, finder: ColumnFinder) -> Found:
-    """Columns of an image where a network says that they are."""
+    """Columns of an image where a network says that they are, fitted, whatever the image shows."""
     start = time.process_time()
-    micrograph = Micrograph(image, pixel_size=(scene.pixel_size,) * 2)
-    view = finder.view(micrograph, judged=False)
-    columns = find_columns(image, scene.pixel_size, **view.maps())
+    seen = seen_by(image, scene, finder)
+    found = find_candidates(seen["probabilities"].astype(np.float64))
+    places = np.column_stack([found.places, np.full(len(found.places), found.sigma)])
+    fit = refine(image, places)
+    kept = kept_columns(fit, 1.0, ColumnFinding(), network=True)
+    return Found(fit.parameters[kept, :2], time.process_time() - start)
+
+
+def by_both(image: Array, scene: Scene, finder: ColumnFinder) -> Found:
+    """Columns that the image shows or the network sees, as `passband atoms` finds them."""
+    start = time.process_time()
+    columns = find_columns(image, scene.pixel_size, **seen_by(image, scene, finder))
     return Found(np.stack([columns.x, columns.y], axis=1), time.process_time() - start)
+
+
+def seen_by(image: Array, scene: Scene, finder: ColumnFinder) -> dict[str, Any]:
+    """Probabilities and classes of a network."""
+    return finder.view(Micrograph(image, pixel_size=(scene.pixel_size,) * 2), judged=False).maps()
 
 
 def by_atomap(
@@ -132,12 +150,19 @@ def by_atomap(
     return found, versions
 
 
-def f1(found: Array, truth: Array, scene: Scene) -> float:
-    """Harmonic mean of precision and recall within 0.5 Å, farther from the edge than the nearest distance."""
-    mine, theirs = matched(found, truth, FOUND / scene.pixel_size)
+def f1(found: Array, truth: Truth, scene: Scene) -> float:
+    """Harmonic mean of precision and recall within 0.5 Å, farther from the edge than the nearest distance.
+
+    What is found of faint columns is not counted.
+    """
+    mine, _ = matched(found, truth.columns, FOUND / scene.pixel_size)
+    others = np.setdiff1d(np.arange(len(found)), mine)
+    faint, _ = matched(found[others], truth.faint, FOUND / scene.pixel_size)
+    found = np.delete(found, others[faint], axis=0)
+    mine, theirs = matched(found, truth.columns, FOUND / scene.pixel_size)
     margin = scene.separation / scene.pixel_size
     right = counted = 0
-    for places, pairs in ((found, mine), (truth, theirs)):
+    for places, pairs in ((found, mine), (truth.columns, theirs)):
         inner = np.abs(places - (SIDE - 1) / 2.0).max(axis=1, initial=0.0) < (SIDE - 1) / 2.0 - margin
         right, counted = right + int(np.count_nonzero(inner[pairs])), counted + int(np.count_nonzero(inner))
     return right / max(1, counted)
@@ -147,8 +172,8 @@ def cells(found: Sequence[Found], one: Frames) -> str:
     """F1, median error in pm, ratio to the bound and CPU seconds of some frames, as cells of the table."""
     errors, ratios, scores = list[float](), list[float](), list[float]()
     for program, truth, least in zip(found, one.truths, one.bounds, strict=True):
-        mine, theirs = matched(program.places, truth, FOUND / one.scene.pixel_size)
-        away = np.hypot(*(program.places[mine] - truth[theirs]).T)
+        mine, theirs = matched(program.places, truth.columns, FOUND / one.scene.pixel_size)
+        away = np.hypot(*(program.places[mine] - truth.columns[theirs]).T)
         errors += away.tolist()
         ratios += (away / least[theirs]).tolist()
         scores.append(f1(program.places, truth, one.scene))
@@ -192,15 +217,17 @@ def main() -> None:
         lines.append(frames(scene, ideal, doses[-1], distorted=False))
     ours = [[by_passband(image, one.scene) for image in one.images] for one in lines]
     seen = [[by_network(image, one.scene, finder) for image in one.images] for one in lines]
+    together = [[by_both(image, one.scene, finder) for image in one.images] for one in lines]
     theirs, versions = peers_of(Path(peer), lines) if peer else ([], "no atomap")
     print(f"{versions}.\n")
     print("| lattice | e⁻/Å² | scan | columns | F1 | error, pm | over the bound | s |", end="")
-    print(f" {given.model}: F1 | error, pm | over the bound | s |", end="")
-    print(" atomap: F1 | error, pm | over the bound | s |\n" + "|---" * 16 + "|")
+    for name in (given.model, "both"):
+        print(f" {name}: F1 | error, pm | over the bound | s |", end="")
+    print(" atomap: F1 | error, pm | over the bound | s |\n" + "|---" * 20 + "|")
     for number, one in enumerate(lines):
-        told = [cells(ours[number], one), cells(seen[number], one)]
+        told = [cells(program[number], one) for program in (ours, seen, together)]
         told.append(cells(theirs[number], one) if theirs else " | ".join("–" * 4))
-        print(f"| {one.label} | {sum(map(len, one.truths))} | {' | '.join(told)} |")
+        print(f"| {one.label} | {sum(len(truth.columns) for truth in one.truths)} | {' | '.join(told)} |")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import ceil, sqrt
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,7 +34,8 @@ Ideal = tuple[torch.Tensor, tuple[float, float]]  # fraction of the beam (1, y, 
 class Scene:
     """A specimen and how it is imaged.
 
-    `columns` (n, 2) are x, y in Å in the cell of `atoms`; `separation` is the distance in Å of the nearest two;
+    `columns` (n, 2) are x, y in Å in the cell of `atoms`, and `faint` (m, 2) are others that may be found and need
+    not: of oxygen alone, a twentieth as high; `separation` is the distance in Å of the nearest two `columns`;
     `brightest` scales the ideal image to the fraction of the beam that thick columns scatter, None leaves a layer as
     it is.
     """
@@ -41,6 +43,7 @@ class Scene:
     name: str
     atoms: Atoms
     columns: Array
+    faint: Array
     separation: float
     probe: Probe
     annulus: Annulus
@@ -54,12 +57,13 @@ def scenes() -> list[Scene]:
         ["Sr", "Ti", "O"], [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0)], spacegroup=221, cellpar=[3.905] * 3 + [90] * 3
     )
     perovskite, layer, sheet = cell.repeat((10, 10, 2)), _layer(mx2("MoS2", a=3.16, vacuum=3.0)), _layer(graphene())
-    heavy = perovskite[[one.symbol != "O" for one in perovskite]]
+    heavy, oxygen = (_places(perovskite[np.isin(perovskite.symbols, names)]) for names in (("Sr", "Ti"), ("O",)))
+    oxygen, none = oxygen[cdist(oxygen, heavy).min(axis=1) > 0.1], np.empty((0, 2))
     thick, thin = Annulus(inner=0.06, outer=0.18), Annulus(inner=0.054, outer=0.2)
     return [
-        Scene("SrTiO3", perovskite, _places(heavy), 3.905 / sqrt(2.0), _probe(200e3, 0.022, 0.8), thick, 0.15, 0.06),
-        Scene("MoS2", layer, _places(layer), 3.16 / sqrt(3.0), _probe(80e3, 0.03, 0.8), thin, 0.125),
-        Scene("graphene", sheet, _places(sheet), 1.42, _probe(60e3, 0.032, 0.8), thin, 0.1),
+        Scene("SrTiO3", perovskite, heavy, oxygen, 3.905 / sqrt(2.0), _probe(200e3, 0.022, 0.8), thick, 0.15, 0.06),
+        Scene("MoS2", layer, _places(layer), none, 3.16 / sqrt(3.0), _probe(80e3, 0.03, 0.8), thin, 0.125),
+        Scene("graphene", sheet, _places(sheet), none, 1.42, _probe(60e3, 0.032, 0.8), thin, 0.1),
     ]
 
 
@@ -98,10 +102,17 @@ def ideal_image(scene: Scene) -> Ideal:
     return image if scene.brightest is None else image * (scene.brightest / image.max()), sides
 
 
+class Truth(NamedTuple):
+    """Columns (n, 2) of a frame, and faint ones, x, y in pixels."""
+
+    columns: Array
+    faint: Array
+
+
 def scanned_frame(
     scene: Scene, ideal: Ideal, dose: float, *, side: int, seed: int, **scan: float
-) -> tuple[Array, Array]:
-    """Return a frame (side, side) at `dose` in e⁻/Å², with a `Scanner` of `scan`, and its columns (n, 2) in pixels."""
+) -> tuple[Array, Truth]:
+    """Return a frame (side, side) at `dose` in e⁻/Å², with a `Scanner` of `scan`, and its columns in pixels."""
     image, sides = ideal
     current = dose * scene.pixel_size**2 * ELEMENTARY_CHARGE / DWELL
     rng = np.random.default_rng(seed)
@@ -109,9 +120,12 @@ def scanned_frame(
     scanner = Scanner(dwell_time=DWELL, beam_current=current, **scan)
     path = scan_path(scanner, (side, side), pixel_size=scene.pixel_size, rng=rng, origin=origin)
     frame = scan_frames(image, [path], pixel_size=FINE, generators=[torch.Generator().manual_seed(seed)])[0]
-    places = scene.columns * np.divide(sides[::-1], scene.atoms.cell.lengths()[:2])
-    _, seen = seen_positions(path, places[:, ::-1], field=sides, spread=0.4 / scene.pixel_size)
-    return frame.image.numpy().astype(np.float64), np.ascontiguousarray(seen[:, ::-1])
+    truth = []
+    for points in (scene.columns, scene.faint):
+        places = points * np.divide(sides[::-1], scene.atoms.cell.lengths()[:2])
+        _, seen = seen_positions(path, places[:, ::-1], field=sides, spread=0.4 / scene.pixel_size)
+        truth.append(np.ascontiguousarray(seen[:, ::-1]))
+    return frame.image.numpy().astype(np.float64), Truth(*truth)
 
 
 def matched(found: Array, truth: Array, reach: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

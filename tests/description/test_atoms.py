@@ -180,19 +180,41 @@ def test_a_missing_column_is_found_where_no_other_one_reaches():
     assert added[:, :2] == pytest.approx(places[4:5], abs=1.0)
 
 
-def test_a_network_says_which_and_how_many():
-    places, heights = square(4, 12.0), np.tile([150.0, 60.0], 8)
-    image = counted(draw((50, 50), places, heights, 2.0, background=20.0))
-    maps = np.stack([draw((50, 50), places[heights == height], 0.95, 1.8) for height in (150.0, 60.0)])
+def test_columns_are_those_of_the_network_and_those_that_it_misses() -> None:
+    """Rejects the network's columns alone, the image's alone, and what a network sees between columns."""
+    places, heights = square(6, 12.0), np.tile([150.0, 60.0], 18)
+    image = counted(draw((74, 74), places, heights, 2.0, background=20.0))
+    maps = np.stack([draw((74, 74), places[heights == height], 0.95, 1.8) for height in (150.0, 60.0)])
     maps[:, :, :15] = 0.0  # the network does not see the first row of columns
+    maps[1] += draw((74, 74), [places[14:16].mean(axis=0)], 0.8, 1.8)  # and sees one where none is
     maps = np.concatenate([1.0 - maps.sum(axis=0, keepdims=True), maps])
     columns = find_columns(image, 0.2, probabilities=maps, classes=("background", "heavy", "light"))
-    seen = places[:, 0] > 15
-    assert len(columns) == np.count_nonzero(seen)
-    distance, number = nearest(np.stack([columns.x, columns.y], 1), places[seen])
-    assert distance.max() < 0.6  # the flanks of those it does not see are in the way
-    assert [columns.names[k] for k in number] == ["heavy" if h == 150.0 else "light" for h in heights[seen]]
-    assert np.all((columns.confidence > 0.75) & (columns.confidence < 0.95))  # a probability of 0.95 claims more
+    distance, number = nearest(np.stack([columns.x, columns.y], 1), places)
+    assert len(columns) == len(places)
+    assert distance.max() < 0.5
+    seen = places[number, 0] > 15
+    names = np.array(columns.names)
+    assert names[seen].tolist() == ["heavy" if h == 150.0 else "light" for h in heights[number[seen]]]
+    assert columns.confidence[seen].min() > columns.confidence[~seen].max()
+
+
+def test_a_network_sees_columns_that_do_not_stand_out_of_the_noise() -> None:
+    """Rejects the finder alone: of 100 columns of 1.2 times the noise it has few."""
+    places = square(10, 8.0)
+    image = draw((84, 84), places, 1.2, 1.5) + np.random.default_rng(0).normal(size=(84, 84))
+    maps = draw((84, 84), places, 0.8, 1.5)
+    columns = find_columns(image, 0.2, probabilities=np.stack([1.0 - maps, maps]), classes=("background", "column"))
+    assert len(columns) > len(find_columns(image, 0.2)) + 20
+    distance, _ = nearest(np.stack([columns.x, columns.y], 1), places)
+    assert np.mean(distance < 2.5) > 0.7  # a third at random
+
+
+def test_a_network_that_sees_a_few_in_noise_is_not_believed() -> None:
+    places = np.random.default_rng(1).uniform(5.0, 95.0, (7, 2))
+    maps = draw((100, 100), places, 0.8, 1.5).clip(0.0, 1.0)
+    noise = counted(np.full((100, 100), 30.0))
+    found = find_columns(noise, 0.2, probabilities=np.stack([1.0 - maps, maps]), classes=("background", "column"))
+    assert len(found) == 0
 
 
 def test_blobs_that_touch_and_plateaus_are_counted_right():

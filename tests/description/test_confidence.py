@@ -1,20 +1,46 @@
-"""How sure a column is that a network sees."""
+"""How sure a column is for which much or little speaks, and which ones are kept."""
 
 import numpy as np
 import pytest
 
-from passband.description.confidence import column_confidence
+from passband.description.agreement import Evidence
+from passband.description.confidence import column_confidence, likely_columns
 
 
-def test_it_rises_with_the_probability_and_with_what_stands_out_of_the_noise() -> None:
-    """Rejects the probability alone, and the score alone."""
-    probability, score = (axis.ravel() for axis in np.meshgrid(np.linspace(0.5, 1.0, 9), np.linspace(-3.0, 30.0, 12)))
-    sure = column_confidence(probability, score).reshape(12, 9)
-    assert np.all(np.diff(sure, axis=1)[:, :-1] > 0.0)
-    assert np.all(np.diff(sure, axis=0)[1:] > 0.0)
-    assert np.all((sure > 0.0) & (sure < 1.0))
+def sure(**known: float) -> float:
+    """Confidence of one column; of one that little is known of but for what is given."""
+    values = {"probability": 0.6, "both": 0.0, "regularity": 0.2, "surroundings": 0.2, "height": 0.5} | known
+    return float(column_confidence(Evidence(*(np.array([value]) for value in values.values())))[0])
 
 
-@pytest.mark.parametrize(("probability", "score", "least", "most"), [(0.6, 0.0, 0.1, 0.4), (1.0, 20.0, 0.97, 1.0)])
-def test_noise_is_more_likely_wrong_and_a_clear_column_right(probability, score, least, most) -> None:
-    assert least < column_confidence(np.array([probability]), np.array([score]))[0] < most
+@pytest.mark.parametrize(
+    "more", [{"probability": 0.9}, {"both": 1.0}, {"regularity": 0.8}, {"surroundings": 0.8}, {"height": 1.0}], ids=str
+)
+def test_it_rises_with_all_that_speaks_for_a_column(more: dict[str, float]) -> None:
+    assert sure() + 0.05 < sure(**more)
+
+
+@pytest.mark.parametrize(
+    ("known", "least", "most"),
+    [
+        ({"regularity": 0.1, "surroundings": 0.1}, 0.1, 0.4),  # seen in noise
+        ({"probability": 1.0, "both": 1.0, "regularity": 0.9, "surroundings": 0.8}, 0.99, 1.0),
+        ({"probability": 0.0, "regularity": 0.1, "surroundings": 0.1}, 0.0, 0.1),  # shown by an amorphous layer
+        ({"probability": 0.0, "regularity": 0.9, "surroundings": 0.8, "height": 1.0}, 0.8, 1.0),  # by a crystal
+    ],
+)
+def test_what_it_says_of_what_is_met(known: dict[str, float], least: float, most: float) -> None:
+    assert least < sure(**known) < most
+
+
+@pytest.mark.parametrize(
+    ("confidence", "kept"),
+    [
+        ([0.4, 0.45, 0.35], [False, False, False]),  # noise: most would be wrong
+        ([0.9, 0.4, 0.95, 0.2], [True, True, True, False]),
+        ([0.6, 0.35, 0.35], [True, False, False]),  # 0.475 of two
+        ([], []),
+    ],
+)
+def test_those_are_kept_that_are_right_by_half(confidence: list[float], kept: list[bool]) -> None:
+    assert likely_columns(np.array(confidence), 0.3).tolist() == kept

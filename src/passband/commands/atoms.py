@@ -45,7 +45,7 @@ passband atoms abf.tif --dark -o columns                       (columns are dark
 passband atoms movie.tif -o columns                            (all frames, linked; --frame 3: that one alone)
 passband atoms frames/ --frame all -o columns                  (the images of a folder are the frames)
 passband atoms image.dm4 --dose 1e4 --set source_size=0.8 -o columns    (what is known informs the verdict)
-passband atoms image.tif --model out/model -o columns          (a network of your own; none: the image alone)
+passband atoms image.tif --model out/model -o columns          (a network of your own beside it; none: the image alone)
 """,
 )
 def atoms(
@@ -59,7 +59,7 @@ def atoms(
             "--model",
             "-M",
             metavar="MODEL",
-            help="Network that says where columns are: a folder, a shipped one, or none for the image alone. Default: "
+            help="Network asked beside the image: a folder, a shipped one, or none for the image alone. Default: "
             "the shipped one that finds atoms in such images (passband models).",
         ),
     ] = None,
@@ -81,7 +81,7 @@ def atoms(
 ) -> None:
     """Find the atomic columns of scanning micrographs, fit them, and the lattice that they lie on.
 
-    A network says where columns are and of which class, or the image alone does. Writes for each image a table,
+    A network and the image say where columns are, or the image alone does. Writes for each image a table,
     extended XYZ, the lattice as JSON and a picture to look at. A stack is a movie: every atom keeps its number from
     frame to frame, and a killed command goes on where it was. A file or a frame that cannot be read is reported on one
     line; the others are still looked at, and the exit code is 2.

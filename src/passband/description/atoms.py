@@ -1,16 +1,18 @@
-"""Every atom column of an image, to a fraction of a pixel: from a network's probabilities or from the image alone."""
+"""Every atom column of an image, to a fraction of a pixel: from the image, and from a network's probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from passband.description.agreement import class_at, evidence, joined, probability_at
 from passband.description.blobs import find_blobs
 from passband.description.columns import AtomColumns
-from passband.description.confidence import column_confidence
-from passband.description.probabilities import Candidates, checked_maps, find_candidates
+from passband.description.confidence import column_confidence, likely_columns
+from passband.description.probabilities import checked_maps, find_candidates
 from passband.description.refinement import HEIGHTS_ALONE, ColumnFit, RefinedColumns, refine
 from passband.description.selection import (
     ColumnFinding,
@@ -48,8 +50,8 @@ def find_columns(
     pixel_size
         Å, one number or (y, x).
     probabilities
-        (classes, y, x) of a network, the background first: its maxima are the columns. None: the blobs of the image
-        are.
+        (classes, y, x) of a network, the background first: columns are at its maxima or at the blobs of the image,
+        where enough speaks for them (`confidence.likely_columns`). None: at the blobs alone.
     classes
         Names of the rows of `probabilities`, "background" first, as in a `Segmentation`.
     finding
@@ -58,7 +60,8 @@ def find_columns(
     Returns
     -------
     AtomColumns
-        None in a constant image, or in one where nothing stands out of the noise. Without a network, or with one of one
+        None in a constant image, or in one where nothing stands out of the noise, or more columns would be wrong than
+        right. Without a network, or with one of one
         class, sub-lattices that are told apart are classes, as `name_sublattices` names them; the others are "column",
         or of the network's class.
 
@@ -74,21 +77,12 @@ def find_columns(
     data = values.astype(np.float64)
     data = np.where(np.isfinite(data), data if how.contrast == "bright" else -data, np.nan)
     names = ("background", "column") if probabilities is None else tuple(classes)
-    seen = data[np.isfinite(data)]
-    if probabilities is None or not seen.size or not np.ptp(seen):  # nothing is found in an even image
-        found = _of_image(data, pair[0] / pair[1])
+    maps = None if probabilities is None else checked_maps(np.asarray(probabilities, dtype=np.float64), data, names)
+    if maps is None or _is_even(data):  # a network is not asked of an even image
+        found = _of_image(data, pair[0] / pair[1], how)
     else:
-        found = find_candidates(checked_maps(np.asarray(probabilities, dtype=np.float64), data, names))
-    factor = int(found.sigma // _FINE) if found.sigma >= 2 * _FINE else 1
-    coarse = replace(found, places=(found.places - 0.5 * (factor - 1)) / factor, sigma=found.sigma / factor)
-    fit, origin, empty = _settled(
-        binned(data, factor), pair[0] / pair[1], coarse, how, network=probabilities is not None
-    )
-    sure = (
-        noise_confidence(fit, empty)
-        if probabilities is None
-        else column_confidence(found.probability[origin], fit.score)
-    )
+        found = _of_both(data, maps, pair, how)
+    fit, factor = found.fit, found.factor
     order = np.lexsort((fit.parameters[:, 0], np.rint(fit.parameters[:, 1])))
     x, y, height, log_sigma = fit.parameters[order].T
     x, y = (factor * place + 0.5 * (factor - 1) for place in (x, y))
@@ -96,10 +90,10 @@ def find_columns(
     columns = AtomColumns(
         x=x,
         y=y,
-        label=found.label[origin[order]],
+        label=found.label[order],
         height=height,
         sigma=sigma * pair[1],
-        confidence=sure[order],
+        confidence=found.confidence[order],
         x_error=factor * fit.errors[order, 0],
         y_error=factor * fit.errors[order, 1],
         classes=names[1:],
@@ -109,14 +103,56 @@ def find_columns(
     return name_sublattices(columns) if how.sublattices else columns
 
 
-def _of_image(data: Array, aspect: float) -> Candidates:
-    """Blobs of an image as candidates of one class; none in an image without contrast."""
+class _Found(NamedTuple):
+    """Columns of an image, of which `factor` pixels a side were averaged before the fit."""
+
+    fit: RefinedColumns
+    factor: int
+    label: NDArray[np.intp]
+    confidence: Array
+
+
+def _of_image(data: Array, aspect: float, how: ColumnFinding) -> _Found:
+    """Columns that an image shows; none in an even one."""
     seen = np.isfinite(data)
     places, sigma = np.empty((0, 2)), 1.0
-    if seen.any() and np.ptp(data[seen]) > 0:
+    if not _is_even(data):
         blobs = find_blobs(np.where(seen, data, np.median(data[seen])), aspect=aspect)
         places, sigma = blobs.places, blobs.sigma
-    return Candidates(places, np.zeros(len(places), dtype=np.intp), np.ones(len(places)), sigma)
+    factor = _averaged(sigma)
+    coarse = (places - 0.5 * (factor - 1)) / factor
+    start = np.column_stack([coarse, np.full(len(places), sigma / factor)])
+    fit, empty = _settled(binned(data, factor), aspect, start, how)
+    return _Found(fit, factor, np.zeros(len(fit.parameters), np.intp), noise_confidence(fit, empty))
+
+
+def _of_both(data: Array, maps: Array, pixel_size: tuple[float, float], how: ColumnFinding) -> _Found:
+    """Columns that an image shows or a network sees, of enough `likely`."""
+    aspect = pixel_size[0] / pixel_size[1]
+    image, seen = _of_image(data, aspect, how), find_candidates(maps)
+    factor = image.factor if len(image.fit.parameters) else _averaged(seen.sigma)
+    coarse = replace(seen, places=(seen.places - 0.5 * (factor - 1)) / factor, sigma=seen.sigma / factor)
+    one = joined(binned(data, factor), image.fit, coarse, aspect, how)
+    places = factor * one.fit.parameters[:, :2] + 0.5 * (factor - 1)
+    sure = column_confidence(evidence(one, probability_at(maps, places, pixel_size), aspect))
+    likely, fit = likely_columns(sure, how.likely), one.fit
+    if one.fitting is not None and likely.any() and not likely.all():
+        one.fitting.keep(likely)
+        fit = one.fitting.run(how.refinement.steps)
+        likely[likely] = kept = kept_columns(fit, aspect, how, network=True)
+        return _Found(fit.chosen(kept), factor, class_at(maps, places[likely]), sure[likely])
+    return _Found(fit.chosen(likely), factor, class_at(maps, places[likely]), sure[likely])
+
+
+def _is_even(data: Array) -> bool:
+    """Whether all finite pixels are the same, or none is finite."""
+    seen = data[np.isfinite(data)]
+    return not seen.size or float(np.ptp(seen)) == 0.0
+
+
+def _averaged(sigma: float) -> int:
+    """How many pixels a side are averaged before columns of σ, in pixels, are fitted."""
+    return int(sigma // _FINE) if sigma >= 2 * _FINE else 1
 
 
 def binned(data: Array, factor: int) -> Array:
@@ -132,42 +168,28 @@ def binned(data: Array, factor: int) -> Array:
     return np.where(count > 0, np.nansum(parts, axis=(1, 3)) / np.maximum(count, 1), np.nan)
 
 
-def _settled(
-    data: Array, aspect: float, found: Candidates, how: ColumnFinding, *, network: bool
-) -> tuple[RefinedColumns, NDArray[np.intp], float]:
-    """Fit, leave out what is no column, add what is missing, and fit again; which candidate each was; `empty_places`.
-
-    Those that are added count as candidate 0: without a network all are of one class.
-    """
-    start, origin = (
-        np.column_stack([found.places, np.full(len(found.places), found.sigma)]),
-        np.arange(len(found.places)),
-    )
+def _settled(data: Array, aspect: float, start: Array, how: ColumnFinding) -> tuple[RefinedColumns, float]:
+    """Fit columns from x, y, σ (n, 3), leave out what is none, add what is missing, fit again; and `empty_places`."""
     empty = np.inf
-    if not network:
-        for choose in (partial(apart_columns, aspect=aspect), probable_columns):
-            heights = refine(data, start, aspect=aspect, refinement=how.refinement, steps=HEIGHTS_ALONE)
-            empty = empty_places(heights) if np.isinf(empty) else empty  # of all candidates
-            chosen = choose(heights)
-            start, origin = start[chosen], origin[chosen]
-    for _ in range(0 if network else how.searches):
+    for choose in (partial(apart_columns, aspect=aspect), probable_columns):
+        heights = refine(data, start, aspect=aspect, refinement=how.refinement, steps=HEIGHTS_ALONE)
+        empty = empty_places(heights) if np.isinf(empty) else empty  # of all candidates
+        start = start[choose(heights)]
+    for _ in range(how.searches):
         found_so_far = refine(data, start, aspect=aspect, refinement=how.refinement, steps=_ROUGH)
-        kept = kept_columns(found_so_far, aspect, how, network=network, empty=empty)
+        kept = kept_columns(found_so_far, aspect, how, network=False, empty=empty)
         added = missing_columns(found_so_far, kept, aspect, how)
         again = found_so_far.parameters[kept]
         start = np.concatenate([np.column_stack([again[:, :2], np.exp(again[:, 3])]), added])
-        origin = np.concatenate([origin[kept], np.zeros(len(added), np.intp)])
     if not len(start):
-        return refine(data, start), origin, empty
+        return refine(data, start), empty
     fit = ColumnFit(data, start, aspect, how.refinement)
     for _ in range(_ROUNDS):
-        kept = kept_columns(fit.run(_ROUGH), aspect, how, network=network, empty=empty)
-        origin = origin[kept]
+        kept = kept_columns(fit.run(_ROUGH), aspect, how, network=False, empty=empty)
         if not kept.any():
-            return fit.result().chosen(kept), origin, empty
+            return fit.result().chosen(kept), empty
         if kept.all():
             break
         fit.keep(kept)
     columns = fit.run(max(1, how.refinement.steps - _ROUGH))
-    kept = kept_columns(columns, aspect, how, network=network, empty=empty)
-    return columns.chosen(kept), origin[kept], empty
+    return columns.chosen(kept_columns(columns, aspect, how, network=False, empty=empty)), empty

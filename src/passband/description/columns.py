@@ -24,9 +24,9 @@ class AtomColumns:
     sigma
         Standard deviation of the Gaussian, Å.
     confidence
-        From 0 to 1: with a network the share of right ones among columns of such a probability that stand out of the
-        noise as much (`confidence.column_confidence`); without one, one less the expected share of noise among the
-        columns that stand out as much, or more.
+        From 0 to 1: with a network the share of right ones among columns for which as much speaks
+        (`confidence.column_confidence`); without one, one less the expected share of noise among the columns that
+        stand out as much, or more.
     x_error, y_error
         Estimated standard errors of the place, in pixels.
     classes

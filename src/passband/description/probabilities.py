@@ -10,7 +10,7 @@ from skimage.morphology import local_maxima, reconstruction
 from passband.recipe import PassbandError
 
 Array = NDArray[np.float64]
-_SMOOTH = 0.7  # pixels: joins the plateaus of a map that is sure of itself, and keeps blobs three pixels apart
+SMOOTH = 0.7  # pixels: joins the plateaus of a map that is sure of itself, and keeps blobs three pixels apart
 _SADDLE = 0.1  # of the probability, between columns
 
 
@@ -46,7 +46,7 @@ def find_candidates(probabilities: Array, *, threshold: float = 0.5) -> Candidat
     """
     foreground = 1.0 - probabilities[0]
     probable = foreground >= threshold
-    smooth = np.where(probable, gaussian_filter(foreground, _SMOOTH, mode="nearest"), 0.0)
+    smooth = np.where(probable, gaussian_filter(foreground, SMOOTH, mode="nearest"), 0.0)
     tops = reconstruction(smooth - _SADDLE, smooth, method="dilation")  # type: ignore[no-untyped-call]
     highest = local_maxima(tops)  # type: ignore[no-untyped-call]
     plateaus = label(highest & (smooth > tops), structure=np.ones((3, 3)))[0]
@@ -56,7 +56,7 @@ def find_candidates(probabilities: Array, *, threshold: float = 0.5) -> Candidat
         return Candidates(np.empty((0, 2)), none.astype(np.intp), none, 1.0)
     centres = np.array(center_of_mass(smooth - tops, plateaus, np.arange(1, count + 1)))
     row, column = np.rint(centres).astype(int).T
-    chances = np.stack([gaussian_filter(one, _SMOOTH, mode="nearest") for one in probabilities[1:]])[:, row, column]
+    chances = np.stack([gaussian_filter(one, SMOOTH, mode="nearest") for one in probabilities[1:]])[:, row, column]
     area = np.count_nonzero(probable) / count
     return Candidates(
         places=centres[:, ::-1],

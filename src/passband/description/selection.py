@@ -31,6 +31,9 @@ class ColumnFinding(Recipe):
         Without a network, columns of less are left out: at 0.98 one in fifty of those that stay should be noise (in
         simulated images up to 13 % were), and one image in fifty of noise alone has any. That is for noise of its own
         in each pixel.
+    likely
+        With a network, columns of a lower `confidence.column_confidence` are left out, and the least sure ones until
+        the others are 0.5 on average (`confidence.likely_columns`).
     least_height
         Without a network, columns lower than this times the usual height, the median by how sure each is, are left
         out: beside bright columns, what a Gaussian does not describe of them looks like faint ones.
@@ -46,6 +49,7 @@ class ColumnFinding(Recipe):
 
     contrast: Literal["bright", "dark"] = "bright"
     confidence: float = Field(default=0.98, ge=0, le=1)
+    likely: float = Field(default=0.3, ge=0, le=1)
     least_height: float = Field(default=0.1, ge=0)
     separation: float = Field(default=1.0, gt=0)
     searches: int = Field(default=1, ge=0)
