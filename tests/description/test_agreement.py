@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.description.column_scenes import draw, square
 
-from passband.description.agreement import evidence, joined, probability_at, regularity
+from passband.description.agreement import column_signs, joined, probability_at, regularity
 from passband.description.probabilities import Candidates
 from passband.description.refinement import refine
 from passband.description.selection import ColumnFinding
@@ -35,7 +35,7 @@ def test_each_column_is_there_once_with_who_has_it() -> None:
     one = joined(image, shown, seen, 1.0, ColumnFinding())
     assert one.fit.parameters[:, :2] == pytest.approx(places, abs=0.2)
     assert (one.shown.tolist(), one.seen.tolist()) == ([True, True, False], [False, True, True])
-    known = evidence(one, np.full(3, 0.9), 1.0)
+    known = column_signs(one, np.full(3, 0.9), 1.0)
     assert known.both.tolist() == [False, True, False]
     assert known.height == pytest.approx([1.0, 1.0, 0.5], abs=0.05)
 

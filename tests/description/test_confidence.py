@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from passband.description.agreement import Evidence
+from passband.description.agreement import ColumnSigns
 from passband.description.confidence import column_confidence, likely_columns
 
 
 def sure(**known: float) -> float:
     """Confidence of one column; of one that little is known of but for what is given."""
     values = {"probability": 0.6, "both": 0.0, "regularity": 0.2, "surroundings": 0.2, "height": 0.5} | known
-    return float(column_confidence(Evidence(*(np.array([value]) for value in values.values())))[0])
+    return float(column_confidence(ColumnSigns(*(np.array([value]) for value in values.values())))[0])
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ _LOWEST = 0.03  # of the usual height: less says no more
 WITHIN = 0.3  # Å: the probability of a column is the highest so near
 
 
-class Evidence(NamedTuple):
+class ColumnSigns(NamedTuple):
     """What speaks for each of n columns.
 
     Attributes
@@ -101,7 +101,7 @@ def _plain(fit: RefinedColumns, shown: NDArray[np.bool_], aspect: float, how: Co
     return kept & (shown | (fit.score >= _VISIBLE)) if clear else kept
 
 
-def evidence(one: Joined, probability: Array, aspect: float) -> Evidence:
+def column_signs(one: Joined, probability: Array, aspect: float) -> ColumnSigns:
     """Return what speaks for each column that was fitted, beside the probability (n,) at it."""
     height, both = one.fit.parameters[:, 2], one.shown & one.seen
     known = both if np.count_nonzero(both) >= _ENOUGH else np.ones(len(height), dtype=bool)
@@ -110,7 +110,7 @@ def evidence(one: Joined, probability: Array, aspect: float) -> Evidence:
     places = one.fit.parameters[:, :2] * (1.0, aspect)
     regular = regularity(places, (columns - 0.5, (rows - 0.5) * aspect))
     around = regular[_nearest(places, _AROUND)[1]].mean(axis=1) if len(places) > 1 else regular
-    return Evidence(probability, both, regular, around, np.clip(height / max(usual, 1e-300), _LOWEST, 1.0))
+    return ColumnSigns(probability, both, regular, around, np.clip(height / max(usual, 1e-300), _LOWEST, 1.0))
 
 
 def regularity(places: Array, far: tuple[float, float]) -> Array:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from passband.description.agreement import class_at, evidence, joined, probability_at
+from passband.description.agreement import class_at, column_signs, joined, probability_at
 from passband.description.blobs import find_blobs
 from passband.description.columns import AtomColumns
 from passband.description.confidence import column_confidence, likely_columns
@@ -103,7 +103,7 @@ def find_columns(
     return name_sublattices(columns) if how.sublattices else columns
 
 
-class _Found(NamedTuple):
+class _FittedColumns(NamedTuple):
     """Columns of an image, of which `factor` pixels a side were averaged before the fit."""
 
     fit: RefinedColumns
@@ -112,7 +112,7 @@ class _Found(NamedTuple):
     confidence: Array
 
 
-def _of_image(data: Array, aspect: float, how: ColumnFinding) -> _Found:
+def _of_image(data: Array, aspect: float, how: ColumnFinding) -> _FittedColumns:
     """Columns that an image shows; none in an even one."""
     seen = np.isfinite(data)
     places, sigma = np.empty((0, 2)), 1.0
@@ -123,10 +123,10 @@ def _of_image(data: Array, aspect: float, how: ColumnFinding) -> _Found:
     coarse = (places - 0.5 * (factor - 1)) / factor
     start = np.column_stack([coarse, np.full(len(places), sigma / factor)])
     fit, empty = _settled(binned(data, factor), aspect, start, how)
-    return _Found(fit, factor, np.zeros(len(fit.parameters), np.intp), noise_confidence(fit, empty))
+    return _FittedColumns(fit, factor, np.zeros(len(fit.parameters), np.intp), noise_confidence(fit, empty))
 
 
-def _of_both(data: Array, maps: Array, pixel_size: tuple[float, float], how: ColumnFinding) -> _Found:
+def _of_both(data: Array, maps: Array, pixel_size: tuple[float, float], how: ColumnFinding) -> _FittedColumns:
     """Columns that an image shows or a network sees, of enough `likely`."""
     aspect = pixel_size[0] / pixel_size[1]
     image, seen = _of_image(data, aspect, how), find_candidates(maps)
@@ -134,14 +134,14 @@ def _of_both(data: Array, maps: Array, pixel_size: tuple[float, float], how: Col
     coarse = replace(seen, places=(seen.places - 0.5 * (factor - 1)) / factor, sigma=seen.sigma / factor)
     one = joined(binned(data, factor), image.fit, coarse, aspect, how)
     places = factor * one.fit.parameters[:, :2] + 0.5 * (factor - 1)
-    sure = column_confidence(evidence(one, probability_at(maps, places, pixel_size), aspect))
+    sure = column_confidence(column_signs(one, probability_at(maps, places, pixel_size), aspect))
     likely, fit = likely_columns(sure, how.likely), one.fit
     if one.fitting is not None and likely.any() and not likely.all():
         one.fitting.keep(likely)
         fit = one.fitting.run(how.refinement.steps)
         likely[likely] = kept = kept_columns(fit, aspect, how, network=True)
-        return _Found(fit.chosen(kept), factor, class_at(maps, places[likely]), sure[likely])
-    return _Found(fit.chosen(likely), factor, class_at(maps, places[likely]), sure[likely])
+        return _FittedColumns(fit.chosen(kept), factor, class_at(maps, places[likely]), sure[likely])
+    return _FittedColumns(fit.chosen(likely), factor, class_at(maps, places[likely]), sure[likely])
 
 
 def _is_even(data: Array) -> bool:

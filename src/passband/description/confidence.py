@@ -11,7 +11,7 @@ out of the noise told no more beside these. The script of this is not kept.
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.description.agreement import Evidence
+from passband.description.agreement import ColumnSigns
 
 Array = NDArray[np.float64]
 
@@ -21,14 +21,14 @@ SUREST = 0.999  # of a probability; more says no more
 RIGHT = 0.5  # share of the columns of an image that should be right; else it shows fewer, as noise does
 
 
-def features(known: Evidence) -> tuple[Array, ...]:
+def features(known: ColumnSigns) -> tuple[Array, ...]:
     """Return what the logarithm of the odds is linear in, (n,) each."""
     probability = np.clip(known.probability, 1.0 - SUREST, SUREST)
     odds = np.log(probability / (1.0 - probability))
     return odds, known.both.astype(np.float64), known.regularity, known.surroundings, np.log(known.height)
 
 
-def column_confidence(known: Evidence) -> Array:
+def column_confidence(known: ColumnSigns) -> Array:
     """Return the share (n,) of right ones among columns for which as much speaks."""
     exponent = OFFSET + sum(weight * value for weight, value in zip(WEIGHTS, features(known), strict=True))
     return np.asarray(1.0 / (1.0 + np.exp(-exponent)))
