@@ -147,17 +147,17 @@ def movie_rows(atoms: Collected, truth: list[Truth], shown: dict[int, Shown]) ->
 
 
 def migration(frames: list[dict[str, Any]]) -> str:
-    """Say how silicon's distance to the hole changes, as found and in truth."""
-    said = []
-    for name in ("found", "true"):
-        course = np.array([row[f"{name}_to_hole_A"] for row in frames])
-        known = np.flatnonzero(np.isfinite(course))
-        if known.size < 3:
-            said.append(f"{name}: a hole in {known.size} frames")
-            continue
-        trend = float(spearmanr(known, course[known]).statistic)
-        said.append(f"{name}: {course[known[0]]:.1f} to {course[known[-1]]:.1f} Å, ρ = {trend:.2f} with the frame")
-    return "; ".join(said)
+    """Say how silicon's distance to the hole changes, as found and in truth, in the frames that show it whole."""
+    found, true = (np.array([row[f"{name}_to_hole_A"] for row in frames]) for name in ("found", "true"))
+    both = np.flatnonzero(np.isfinite(found) & np.isfinite(true))
+    if both.size < 3:
+        return f"The hole is whole in {both.size} frames, too few for a course"
+    said = [
+        f"{course[both[0]]:.1f} to {course[both[-1]]:.1f} Å {name}, "
+        f"ρ = {float(spearmanr(both, course[both]).statistic):.2f} with the frame"
+        for name, course in (("as found", found), ("in truth", true))
+    ]
+    return f"In the {both.size} frames in which truth and image have it: {'; '.join(said)}"
 
 
 def text(rows: list[dict[str, Any]], frames: list[dict[str, Any]], recipe: MovieRecipe, epochs: int) -> str:

@@ -56,5 +56,10 @@ def test_kinds_say_what_their_atoms_have_in_the_mean() -> None:
 
 
 def test_migration_tells_found_and_truth_apart() -> None:
-    rows = [{"found_to_hole_A": 9.0 - k, "true_to_hole_A": float("nan")} for k in range(4)]
-    assert migration(rows) == "found: 9.0 to 6.0 Å, ρ = -1.00 with the frame; true: a hole in 0 frames"
+    # rejects frames in which another hole is the largest that is whole, because the true one left the frame
+    true = [9.0, 8.0, 7.5, float("nan")]
+    rows = [{"found_to_hole_A": 9.0 - k if k < 3 else 26.0, "true_to_hole_A": true[k]} for k in range(4)]
+    said = migration(rows)
+    assert "In the 3 frames" in said
+    assert "9.0 to 7.0 Å as found, ρ = -1.00 with the frame; 9.0 to 7.5 Å in truth" in said
+    assert "too few" in migration(rows[:2])
