@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 from passband.camera.artefacts import clipped_shares
 from passband.checks.check import Check
 from passband.checks.column_fit import rank_correlation
+from passband.checks.grain import central
 from passband.checks.subject import Subject
 from passband.segmentation.catalogue import sees_columns
 
@@ -24,6 +25,7 @@ LEVEL = 2.0  # pixels, of the blur that tells how bright a place is
 WEIGHT = 5.0  # of the share of the variance, to be as large as the skewness
 CLIPPED = 0.05  # of the pixels
 GROWS = -0.15  # of what is looked for: less is growth
+MOST_IN_HRTEM = 0.2  # rank correlation, which 2 of 500 simulated HRTEM images of particles exceed
 MISFIT = 0.1  # by which the residual of a fit follows the brightness less than fine detail does
 
 
@@ -72,6 +74,17 @@ DARK_COLUMNS = Check(
     "negative, write passband atoms --dark",
     level=2,
     measure=_dark_columns,
+)
+BRIGHT_DETAIL = Check(
+    modes=("TEM",),
+    name="bright_detail",
+    word="dark field",
+    text="what is bright in it has more noise and detail than what is dark, as in a dark field of STEM, in SEM or in a "
+    "negative; in HRTEM the dark particles have the fringes: check what kind of image it is",
+    level=1,
+    measure=lambda subject: detail_with_level(central(subject.image).astype(np.float64)),
+    least=MOST_IN_HRTEM,
+    calibrated=False,
 )
 NO_DARK_FIELD = Check(
     modes=("STEM",),

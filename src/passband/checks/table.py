@@ -6,7 +6,7 @@ from passband.checks.check import Check
 from passband.checks.columns import NO_COLUMNS, WIDE_COLUMNS
 from passband.checks.contrast import BRIGHT_PARTICLES, DARK_GRAIN, FOLLOWS_GREY
 from passband.checks.damage import BLACK_BORDER, BURNED_SCALE, CLIPPED_COLUMNS, SATURATED_PIXELS
-from passband.checks.dark_field import DARK_COLUMNS, NO_DARK_FIELD
+from passband.checks.dark_field import BRIGHT_DETAIL, DARK_COLUMNS, NO_DARK_FIELD
 from passband.checks.gradient import GRADIENT
 from passband.checks.lattice import STRANGE_FRINGES
 from passband.checks.no_signal import NO_SIGNAL
@@ -26,6 +26,7 @@ CHECKS: Entries[Check] = Entries(
         FOLLOWS_GREY,
         DARK_COLUMNS,
         NO_DARK_FIELD,
+        BRIGHT_DETAIL,
         NO_COLUMNS,
         WIDE_COLUMNS,
         UNSTABLE_SCALE,
