@@ -170,15 +170,18 @@ def widths(labels: NDArray[np.int64]) -> Array:
     return 2.0 * widest + 1.0
 
 
-def transitions(borders: Borders, count: int, *, separation: float) -> NDArray[np.bool_]:
-    """Whether each mask (count,) differs from two neighbours in opposite directions, as a mixture of both does."""
+def transitions(borders: Borders, count: int, *, separation: float, angle: float = OPPOSITE) -> NDArray[np.bool_]:
+    """Whether each mask (count,) differs from two neighbours in opposite directions, as a mixture of both does.
+
+    `angle` is the cosine of that between two steps; a mixture has a smaller one.
+    """
     found = np.zeros(count, dtype=np.bool_)
     clear = borders.apart >= separation
     for mask in range(count):
         first, second = (clear & (borders.masks[:, side] == mask) for side in (0, 1))
         steps = np.concatenate([borders.steps[first], -borders.steps[second]])
         steps /= np.maximum(np.linalg.norm(steps, axis=1, keepdims=True), 1e-12)
-        found[mask] = len(steps) > 1 and float((steps @ steps.T).min()) < OPPOSITE
+        found[mask] = len(steps) > 1 and float((steps @ steps.T).min()) < angle
     return found
 
 

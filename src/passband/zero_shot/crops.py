@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
+from scipy.ndimage import find_objects, uniform_filter
 
 from passband.recipe import PassbandError
 
@@ -95,13 +95,14 @@ class CropPlaces:
             )
         window = np.maximum(1, np.rint(side * np.array(labels.shape) / np.array(shape))).astype(int)
         found = [(np.zeros((0, 2), np.int64), np.zeros(0, np.int64), np.zeros(0))]
-        for number in np.unique(labels[labels > 0]):
-            mask = labels == number
-            inside = _inside(mask, window)[mask]
+        for number, box in enumerate(find_objects(labels), 1):
+            if box is None:
+                continue
+            corner, inside, mask = _inside_box(labels, number, box, window)
             least = whole if inside.max() >= whole else inside.max()
             good = np.flatnonzero(inside >= (1.0 if inside.max() > 1.0 - 1e-9 else least) - 1e-9)
             good = good if inside.max() >= whole else good[:1]
-            found.append((np.argwhere(mask)[good], np.full(len(good), number - 1), inside[good]))
+            found.append((np.argwhere(mask)[good] + corner, np.full(len(good), number - 1), inside[good]))
         cells, mask_of, fraction = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return cls(cells, mask_of, fraction, side, shape, (labels.shape[0], labels.shape[1]))
 
@@ -130,12 +131,17 @@ class CropPlaces:
         return self.crops(np.concatenate(chosen), generator=generator)
 
 
-def _inside(mask: NDArray[np.bool_], window: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How much of a window about each cell lies in a mask; windows that leave the image are moved into it."""
+def _inside_box(
+    labels: NDArray[np.int64], number: int, box: tuple[slice, slice], window: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Look at a mask in its box and a window around: first cell (2,), how much is inside (cells,), the mask there."""
+    low = [max(0, side.start - size) for side, size in zip(box, window.tolist(), strict=True)]
+    high = [min(n, side.stop + size) for n, side, size in zip(labels.shape, box, window.tolist(), strict=True)]
+    mask = labels[low[0] : high[0], low[1] : high[1]] == number
     fraction: NDArray[np.float64] = uniform_filter(mask.astype(np.float64), window.tolist(), mode="constant")
     rows, columns = (
-        np.clip(np.arange(length), size // 2, length - 1 - (size - 1) // 2)
-        for length, size in zip(mask.shape, window, strict=True)
+        np.clip(np.arange(first, last), size // 2, length - 1 - (size - 1) // 2) - first
+        for first, last, length, size in zip(low, high, labels.shape, window.tolist(), strict=True)
     )
     moved: NDArray[np.float64] = fraction[rows[:, None], columns]
-    return np.clip(moved, 0.0, 1.0)
+    return np.array(low), np.clip(moved, 0.0, 1.0)[mask], mask

@@ -14,8 +14,10 @@ from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, Po
 
 from passband.recipe import Recipe
 from passband.zero_shot.clusters import Cloud, Clusters
-from passband.zero_shot.continuity import Borders, border_pairs, joined, levels, slow_change, transitions, widths
-from passband.zero_shot.crops import CropPlaces, Crops
+from passband.zero_shot.continuity import Borders, joined, levels, slow_change, transitions, widths
+from passband.zero_shot.crops import Crops
+from passband.zero_shot.masked_image import MaskedImage, crop_majority, mask_means
+from passband.zero_shot.narrow import NarrowRules, narrow_materials
 from passband.zero_shot.textures.embeddings import Texture, known_texture
 from passband.zero_shot.textures.space import TextureSpace
 
@@ -80,36 +82,10 @@ class TextureGroups:
         return self.clusters.nearest(self.space.of_features(self.texture.embed(crops, pixel_size)))
 
 
-@dataclass(frozen=True, eq=False)
-class MaskedImage:
-    """An image, its masks, and how crops of it are embedded.
-
-    Attributes
-    ----------
-    image
-        (y, x), of mean 0 and standard deviation 1.
-    places
-        Where crops may lie.
-    labels
-        (rows, columns): masks, numbered from 1.
-    texture, pixel_size
-        Embedding, and what it may need, Å.
-    """
-
-    image: NDArray[np.float32]
-    places: CropPlaces
-    labels: NDArray[np.int64]
-    texture: Texture
-    pixel_size: float | None
-
-    def embedded(self, crops: Crops) -> NDArray[np.float32]:
-        """Features (n, m) of crops."""
-        return self.texture.embed(crops.cut(self.image), self.pixel_size)
+Grouped = tuple[TextureGroups, NDArray[np.int64], NDArray[np.int64]]
 
 
-def group_textures(
-    seen: MaskedImage, crops: Crops, areas: NDArray[np.float64], rules: Merging
-) -> tuple[TextureGroups, NDArray[np.int64], NDArray[np.int64]]:
+def group_textures(seen: MaskedImage, crops: Crops, areas: NDArray[np.float64], rules: Merging) -> Grouped:
     """Group crops by texture, those of large masks counting more, by the square root of their area.
 
     Only masks that hold a whole crop take part: narrow strips, whose crops show their neighbours too, would make
@@ -137,40 +113,62 @@ def group_textures(
     """
     best = np.zeros(len(areas))
     np.maximum.at(best, crops.mask, crops.inside)
-    wanted = rules.materials or 1
-    sure = best >= min(rules.whole, np.sort(best)[::-1][:wanted].min())
-    fit = sure[crops.mask]
+    order = np.sort(best)[::-1]
+    for least in (order[0], order[(rules.materials or 1) - 1]):
+        grouped, separate = _grouped(seen, crops, areas, best >= min(rules.whole, least), rules)
+        if separate >= (rules.materials or 1):
+            break
+    return grouped
+
+
+def _grouped(
+    seen: MaskedImage, crops: Crops, areas: NDArray[np.float64], sure: NDArray[np.bool_], rules: Merging
+) -> tuple[Grouped, int]:
+    """Group by the crops of sure masks; return also how many masks may have a group of their own."""
     features = seen.embedded(crops)
-    space = TextureSpace.of(features[fit], crops.mask[fit])
+    space = TextureSpace.of(features[sure[crops.mask]], crops.mask[sure[crops.mask]])
     places = space.of_features(features)
+    held = sure
     sure, borders = _without_transitions(seen, space, sure, rules)
-    fit = sure[crops.mask]
-    least = (rules.materials or 1) + int((~sure).sum())
+    least = min(rules.materials or 1, int(sure.sum())) + int((~sure).sum())
     unit = joined(borders, separation=rules.continuity, units=(len(sure), least))
     places += _levelled(places, crops, sure, levels_of=(borders, unit))
+    fit = sure[crops.mask]
     mask = crops.mask[fit]
     sizes = areas[mask] / np.bincount(mask)[mask]
     cloud = Cloud(places[fit], sizes / np.sqrt(areas[mask]), sizes, space.noise)
-    most = max(rules.most, rules.materials or 1)
-    clusters = cloud.well_separated(
-        most=min(most, len(np.unique(unit[mask]))),
+    apart = cloud.well_separated(
+        most=min(max(rules.most, rules.materials or 1), len(np.unique(unit[mask]))),
         separation=rules.separation,
         smallest=rules.smallest,
         seed=rules.seed,
     )
-    if rules.materials is not None:
-        clusters = cloud.clusters(rules.materials, found=clusters, seed=rules.seed)
-    return TextureGroups(seen.texture, space, clusters), clusters.nearest(places), unit
+    first = crop_majority(apart.nearest(places), crops.mask, len(areas))
+    narrow = narrow_materials(seen, np.where(sure, first, np.where(held, -2, -1)), areas, _narrow_rules(rules, apart))
+    new = max(0, int(narrow.max()) + 1 - len(apart.centres))
+    wide = apart if rules.materials is None else cloud.clusters(rules.materials - new, found=apart, seed=rules.seed)
+    number = np.append(wide.nearest(apart.centres), len(wide.centres) + np.arange(new))
+    means = mask_means(places, crops.mask, len(areas))
+    centres = [np.average(means[own], axis=0, weights=areas[own]) for own in _members(narrow, len(apart.centres), new)]
+    clusters = Clusters(np.concatenate([wide.centres, *(one[None] for one in centres)]), wide.separation)
+    shown = np.where(fit, wide.nearest(places), clusters.nearest(places))
+    told = (narrow >= 0)[crops.mask] & ~fit
+    shown[told] = number[narrow[crops.mask[told]]]
+    return (TextureGroups(seen.texture, space, clusters), shown, unit), int(sure.sum()) + new
 
 
-def _borders(seen: MaskedImage, space: TextureSpace, sure: NDArray[np.bool_], rules: Merging) -> Borders:
-    """Measure what differs across the borders of sure masks."""
-    labels = np.where(np.append(False, sure)[seen.labels], seen.labels, 0)
-    generator = np.random.default_rng(rules.seed)
-    pairs = border_pairs(seen.places, labels, generator=generator)
-    crops = seen.places.crops(pairs.places.ravel(), generator=generator)
-    places = space.of_features(seen.embedded(crops)).reshape(*pairs.places.shape, len(space.noise))
-    return Borders.of(pairs.masks, places, space.noise)
+def _members(material: NDArray[np.int64], first: int, count: int) -> list[NDArray[np.bool_]]:
+    return [material == first + number for number in range(count)]
+
+
+def _narrow_rules(rules: Merging, apart: Clusters) -> NarrowRules:
+    return NarrowRules(
+        whole=rules.whole,
+        separation=rules.separation,
+        continuity=rules.continuity,
+        seed=rules.seed,
+        most=max(0, (rules.materials or rules.most) - len(apart.centres)),
+    )
 
 
 def _without_transitions(
@@ -179,13 +177,13 @@ def _without_transitions(
     """Leave out strips that show their neighbours on both sides, as a rough interface does; return what borders say."""
     cell = max(np.array(seen.places.shape) / np.array(seen.places.grid))
     narrow = widths(seen.labels) * cell <= NARROW * seen.places.side
-    borders = _borders(seen, space, sure, rules)
+    borders = seen.borders(space, sure, seed=rules.seed)
     for _ in range(STRIPS):
         between = sure & narrow & transitions(borders, len(sure), separation=rules.continuity)
         if not between.any() or (sure & ~between).sum() < (rules.materials or 1):
             break
         sure = sure & ~between
-        borders = _borders(seen, space, sure, rules)
+        borders = seen.borders(space, sure, seed=rules.seed)
     return sure, borders
 
 
@@ -197,8 +195,7 @@ def _levelled(
     levels_of: tuple[Borders, NDArray[np.int64]],
 ) -> NDArray[np.float64]:
     """Tell what takes slow changes across the image out of the places of crops (n, directions)."""
-    count = np.bincount(crops.mask, minlength=len(sure))[:, None]
-    means = np.stack([np.bincount(crops.mask, column, minlength=len(sure)) for column in places.T], axis=1) / count
+    means = mask_means(places, crops.mask, len(sure))
     means[~sure] = np.nan
     away = levels(*levels_of, means)[crops.mask] - places
     return slow_change(crops.corners, away, sure[crops.mask])

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from passband.recipe import PassbandError
 from passband.zero_shot.clusters import Clusters
 from passband.zero_shot.crops import CropPlaces
-from passband.zero_shot.grouping import MaskedImage, Merging, group_textures
+from passband.zero_shot.grouping import Merging, group_textures
+from passband.zero_shot.masked_image import MaskedImage
 from passband.zero_shot.textures.embeddings import find_texture
 
 
