@@ -17,7 +17,8 @@ from passband.zero_shot.partition import Partition, Partitioning, partition
 from passband.zero_shot.proposals import Proposals
 from passband.zero_shot.removal import Removal, Removed, coarse_grid, remove, sampled_masks
 
-GRID = 256  # cells of the longest side, on which crops are placed and masks compared
+GRID = 256  # cells of the longest side, on which crops are placed
+COMPARED = 128  # the same, on which masks are compared for the objective
 STAGES = ("proposals", "removal", "merging")
 
 
@@ -146,9 +147,9 @@ def boost(
         merged, number = None, np.full(labels.shape, -1)
         found = Partition(np.zeros(image.shape, np.uint16), np.zeros(labels.shape), 0)
     groups = Proposals.of_masks(number == np.unique(number[number >= 0])[:, None, None], shape=proposals.shape)
-    reference = sampled_masks(small, GRID)
+    reference = sampled_masks(small, COMPARED)
     among = pairwise_iou(reference, reference)
-    overlaps = (among, among[:, removed.kept], pairwise_iou(reference, sampled_masks(groups, GRID)))
+    overlaps = (among, among[:, removed.kept], pairwise_iou(reference, sampled_masks(groups, COMPARED)))
     stages = tuple(
         Stage(name, masks, objective(iou, trade_off=rules.trade_off))
         for name, masks, iou in zip(STAGES, (proposals.masks, left.masks, groups.masks), overlaps, strict=True)

@@ -82,7 +82,8 @@ def remove(proposals: Proposals, rules: Removal | None = None) -> Removed:
     """
     rules = rules or Removal()
     sampled = sampled_masks(proposals, rules.grid)
-    common = sampled.astype(np.float32) @ sampled.T.astype(np.float32)  # cells of both: whole numbers, exact
+    counted = sampled.astype(np.float32)
+    common = counted @ counted.T  # cells of both: whole numbers, exact
     areas, cells = common.diagonal().copy(), sampled.shape[1]
     better = np.lexsort((-areas, -proposals.stability, -proposals.quality))
     fates = np.full(len(proposals), "kept", dtype="<U11")
