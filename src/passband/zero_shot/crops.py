@@ -95,10 +95,10 @@ class CropPlaces:
             )
         window = np.maximum(1, np.rint(side * np.array(labels.shape) / np.array(shape))).astype(int)
         found = [(np.zeros((0, 2), np.int64), np.zeros(0, np.int64), np.zeros(0))]
-        for number, box in enumerate(find_objects(labels), 1):
-            if box is None:
-                continue
-            corner, inside, mask = _inside_box(labels, number, box, window)
+        boxes = find_objects(labels)
+        for number in np.unique(labels[labels > 0]):
+            rows, columns = boxes[number - 1]
+            corner, inside, mask = _inside_box(labels, number, (rows, columns), window)
             least = whole if inside.max() >= whole else inside.max()
             good = np.flatnonzero(inside >= (1.0 if inside.max() > 1.0 - 1e-9 else least) - 1e-9)
             good = good if inside.max() >= whole else good[:1]

@@ -86,7 +86,7 @@ class Proposals:
     @property
     def areas(self) -> NDArray[np.float64]:
         """(n,): fraction of the image that each covers."""
-        return self.masks.mean((1, 2)) if len(self) else np.zeros(0)
+        return np.asarray(np.count_nonzero(self.masks, axis=(1, 2)) / float(np.prod(self.grid)), dtype=np.float64)
 
     def chosen(self, which: Sequence[int] | NDArray[np.int64] | NDArray[np.bool_]) -> Self:
         """Return some of them, by their numbers in the order wanted, or by a flag each."""
@@ -118,6 +118,8 @@ class Proposals:
 
     def on_grid(self, grid: tuple[int, int]) -> Self:
         """Return the same masks on another grid: each place takes the value of the old cell that its middle is in."""
+        if grid == self.grid:
+            return self
         rows, columns = (
             np.minimum(((np.arange(new) + 0.5) * old / new).astype(np.int64), old - 1)
             for new, old in zip(grid, self.grid, strict=True)
