@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
@@ -50,6 +51,7 @@ def test_kinds_have_a_colour_each() -> None:
     axes = drawn(latent_maps_figure(np.eye(20), places, {"kind": np.array([0, 2, 1])}, (1.0, 1.0))).axes[0]
     assert axes.collections[0].get_clim() == (-0.5, 2.5)
     assert axes.collections[0].cmap.N == 3
+    assert tuple(axes.collections[0].cmap(1)) == tuple(colormaps["tab10"](1))  # orange beside blue, not a second blue
 
 
 def test_latents_lie_on_the_frame_and_angles_have_a_circle_of_colours() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -106,7 +107,8 @@ def _colours(values: NDArray[Any], period: float | None) -> tuple[dict[str, Any]
         return {"c": np.mod(values, period), "cmap": "twilight", "vmin": 0.0, "vmax": period}, None
     if values.dtype.kind in "iu":
         count = 1 + int(values.max(initial=0))
-        table = colormaps["tab10" if count <= 10 else "tab20"].resampled(max(count, 2))
+        few = ListedColormap([colormaps["tab10"](number) for number in range(max(count, 2))])
+        table = few if count <= 10 else colormaps["tab20"].resampled(count)
         every = max(1, -(-count // 20))
         return {"c": values, "cmap": table, "vmin": -0.5, "vmax": max(count, 2) - 0.5}, np.arange(0, count, every)
     low, high = np.percentile(values, (1.0, 99.0)) if len(values) else (0.0, 1.0)
