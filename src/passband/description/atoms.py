@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from passband.description.agreement import class_at, column_signs, joined, probability_at
+from passband.description.agreement import ColumnSigns, Joined, class_at, column_signs, joined, probability_at
 from passband.description.blobs import find_blobs
 from passband.description.columns import AtomColumns
 from passband.description.confidence import column_confidence, likely_columns
@@ -128,13 +128,8 @@ def _of_image(data: Array, aspect: float, how: ColumnFinding) -> _FittedColumns:
 
 def _of_both(data: Array, maps: Array, pixel_size: tuple[float, float], how: ColumnFinding) -> _FittedColumns:
     """Columns that an image shows or a network sees, of enough `likely`."""
-    aspect = pixel_size[0] / pixel_size[1]
-    image, seen = _of_image(data, aspect, how), find_candidates(maps)
-    factor = image.factor if len(image.fit.parameters) else _averaged(seen.sigma)
-    coarse = replace(seen, places=(seen.places - 0.5 * (factor - 1)) / factor, sigma=seen.sigma / factor)
-    one = joined(binned(data, factor), image.fit, coarse, aspect, how)
-    places = factor * one.fit.parameters[:, :2] + 0.5 * (factor - 1)
-    sure = column_confidence(column_signs(one, probability_at(maps, places, pixel_size), aspect))
+    one, factor, places, signs = fitted_together(data, maps, pixel_size, how)
+    aspect, sure = pixel_size[0] / pixel_size[1], column_confidence(signs)
     likely, fit = likely_columns(sure, how.likely), one.fit
     if one.fitting is not None and likely.any() and not likely.all():
         one.fitting.keep(likely)
@@ -142,6 +137,30 @@ def _of_both(data: Array, maps: Array, pixel_size: tuple[float, float], how: Col
         likely[likely] = kept = kept_columns(fit, aspect, how, network=True)
         return _FittedColumns(fit.chosen(kept), factor, class_at(maps, places[likely]), sure[likely])
     return _FittedColumns(fit.chosen(likely), factor, class_at(maps, places[likely]), sure[likely])
+
+
+class FittedTogether(NamedTuple):
+    """All columns that an image shows or a network sees, before any is left out by what speaks for it.
+
+    `places` (n, 2) are x, y in pixels of the image, of which `factor` a side were averaged before the fit.
+    """
+
+    one: Joined
+    factor: int
+    places: Array
+    signs: ColumnSigns
+
+
+def fitted_together(data: Array, maps: Array, pixel_size: tuple[float, float], how: ColumnFinding) -> FittedTogether:
+    """Fit the columns of an image (y, x) and of maps (classes, y, x) together, and say what speaks for each."""
+    aspect = pixel_size[0] / pixel_size[1]
+    image, seen = _of_image(data, aspect, how), find_candidates(maps)
+    factor = image.factor if len(image.fit.parameters) else _averaged(seen.sigma)
+    coarse = replace(seen, places=(seen.places - 0.5 * (factor - 1)) / factor, sigma=seen.sigma / factor)
+    one = joined(binned(data, factor), image.fit, coarse, aspect, how)
+    places = factor * one.fit.parameters[:, :2] + 0.5 * (factor - 1)
+    signs = column_signs(one, probability_at(maps, places, pixel_size), aspect)
+    return FittedTogether(one, factor, places, signs)
 
 
 def _is_even(data: Array) -> bool:
