@@ -5,8 +5,8 @@ logarithm of the odds is linear in `features`, fitted (logistic regression; each
 columns) to 27,181 columns that `haadf_atoms` or the finder saw in 220 simulated scans of 102 specimens, in and beyond
 the conditions of its training, and in 40 frames of noise. Fitted without the scans on which it was tried, in three
 parts, it said 0.89 on average of the 18,214 columns that were kept, of which 0.89 were right. How far a column stands
-out of the noise told no more beside these. `benchmarks/column_confidence.py` fits anew, with
-other seeds, and says what these weights are worth.
+out of the noise told no more beside these. The script of that fit is not kept; `benchmarks/column_confidence.py` fits
+anew, with other seeds, and says what these weights are worth beside others.
 """
 
 import numpy as np
