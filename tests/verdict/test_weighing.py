@@ -217,6 +217,7 @@ def test_everything_is_plain_json(error_model) -> None:
         "advice",
         "signals",
         "flags",
+        "camera",
     }
     for quantity in ("error_area", "loss", "dice"):
         assert set(found[f"predicted_{quantity}"]) == {"value", "interval", "level"}
