@@ -29,9 +29,9 @@ IDENTITIES = {"tiny": "9de17826238c5745", "small": "54b1a2f702f6eaa0", "paper": 
 PLANS = {"demo": "small", "cdse": "paper"}
 # Identity, and SHA-256 of the JSON, as calibrated; another network or table has others.
 SHIPPED = {
-    "au_hrtem": ("17a67b226fab5709", "d3ab3b8f178eb41b10e685289cdc100213a4f707f54038ae5bc127cee5256b15"),
+    "au_hrtem": ("de045297b8dc4d13", "1289607d54e21e39be2c8de056ce5f1b716c98e68631c111441362ce94c82ec7"),
     "haadf_atoms": ("00ee81a3c0b377c1", "efef4f2b876417769b961022201321355a2c1e51dbdcd9185f5c2081601bae0c"),
-    "hrtem_particles": ("99042110eea40529", "03fbdd2655b4fd42dea5d965203b37bb991da17902e0f81e35724e64958c8e5f"),
+    "hrtem_particles": ("86615f14ca3f68a7", "aa3ab4784644c693e00e4d8b12b431961e2ac9be5e66bf5e810caed64d18d1f5"),
 }
 
 
