@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tests.zero_shot.scenes import OBLONG, SQUARE, TURNED, VACUUM, Drawn, bands, draw, pieces
 
 from passband.recipe import PassbandError
-from passband.zero_shot.clusters import Cloud
+from passband.zero_shot.clusters import Cloud, Clusters, furthest, well_separated
 from passband.zero_shot.crops import CropPlaces
 from passband.zero_shot.flattening import flattened
 from passband.zero_shot.grouping import Merging
@@ -209,15 +209,16 @@ def cloud(places: NDArray[np.float64], *, noise: float = 0.0) -> Cloud:
     return Cloud(places, np.ones(len(places)), np.ones(len(places)), np.full(places.shape[1], noise))
 
 
+def splits(cloud: Cloud, *, most: int) -> list[Clusters]:
+    return cloud.splits(most=most, smallest=0.01, seed=0)
+
+
 def test_ashmans_d_of_two_normal_clusters_is_their_distance() -> None:
     places = np.random.default_rng(0).normal(size=(4000, 2))
     places[2000:, 0] += 8.0
-    assert cloud(places).well_separated(most=2, separation=0.0, smallest=0.01, seed=0).separation == pytest.approx(
-        8.0, rel=0.03
-    )
-    assert cloud(places, noise=2.0).well_separated(
-        most=2, separation=0.0, smallest=0.01, seed=0
-    ).separation == pytest.approx(4.0, rel=0.03)
+    assert furthest(splits(cloud(places), most=2)) == pytest.approx(8.0, rel=0.03)
+    assert furthest(splits(cloud(places, noise=2.0), most=2)) == pytest.approx(4.0, rel=0.03)
+    assert furthest(splits(cloud(places), most=1)) == 0.0  # a single cluster is no split
 
 
 @pytest.mark.parametrize(("shape", "known"), [("normal", 2.65), ("uniform", 12**0.5)])
@@ -225,12 +226,10 @@ def test_halves_of_one_cluster_are_less_apart_than_two_materials_must_be(shape: 
     # √12 = 3.46 for a uniform distribution; for a normal one 2·√(2/π) / √(1 − 2/π) = 2.65
     generator = np.random.default_rng(0)
     places = generator.normal(size=(4000, 1)) if shape == "normal" else generator.random((4000, 1))
-    halves = cloud(places).well_separated(most=2, separation=0.0, smallest=0.01, seed=0).separation
+    halves = furthest(splits(cloud(places), most=2))
     assert halves == pytest.approx(known, rel=0.03)
     assert halves < Merging().separation
-    assert (
-        len(cloud(places).well_separated(most=5, separation=Merging().separation, smallest=0.01, seed=0).centres) == 1
-    )
+    assert len(well_separated(splits(cloud(places), most=5), Merging().separation).centres) == 1
 
 
 def test_crops_that_show_the_same_pixels_do_not_make_their_mask_another_material() -> None:

@@ -1,6 +1,7 @@
 """Groups of crops of one texture: k of them, or as many as are clearly apart."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -42,6 +43,16 @@ class Clusters:
         return number
 
 
+def well_separated(splits: Sequence[Clusters], separation: float) -> Clusters:
+    """Return the split into as many clusters as are all further apart than `separation`; into one if none are."""
+    return max((one for one in splits if one.separation > separation), key=lambda one: len(one.centres))
+
+
+def furthest(splits: Sequence[Clusters]) -> float:
+    """Return the separation of the split, into two or more, whose clusters are furthest apart; 0 if there is none."""
+    return max((one.separation for one in splits if len(one.centres) > 1), default=0.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Cloud:
     """Places of crops.
@@ -63,14 +74,13 @@ class Cloud:
     sizes: Array
     noise: Array
 
-    def well_separated(self, *, most: int, separation: float, smallest: float, seed: int) -> Clusters:
-        """Find as many clusters as are all further apart than `separation`, at most `most`; one if none are.
+    def splits(self, *, most: int, smallest: float, seed: int) -> list[Clusters]:
+        """Find one cluster, two and so on, `most` at last.
 
         What is smaller than `smallest` of the sum of sizes holds outliers: `OUTLIERS` clusters of them may be found
         beside, which are left out. Where that does not help, small ones count too.
         """
-        tried = [self._large(count, smallest, seed) for count in range(1, most + 1)]
-        return max((one for one in tried if one.separation > separation), key=lambda one: len(one.centres))
+        return [self._large(count, smallest, seed) for count in range(1, most + 1)]
 
     def clusters(self, count: int, *, found: Clusters, seed: int) -> Clusters:
         """Find `count` clusters, fewer where fewer places differ.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from passband.recipe import Recipe
-from passband.zero_shot.clusters import Cloud, Clusters
+from passband.zero_shot.clusters import Cloud, Clusters, furthest, well_separated
 from passband.zero_shot.continuity import Borders, joined, levels, slow_change, transitions, widths
 from passband.zero_shot.crops import Crops
 from passband.zero_shot.masked_image import MaskedImage, crop_majority, mask_means
@@ -124,7 +124,10 @@ def group_textures(seen: MaskedImage, crops: Crops, areas: NDArray[np.float64], 
 def _grouped(
     seen: MaskedImage, crops: Crops, areas: NDArray[np.float64], sure: NDArray[np.bool_], rules: Merging
 ) -> tuple[Grouped, int]:
-    """Group by the crops of sure masks; return also how many masks may have a group of their own."""
+    """Group by the crops of sure masks; return also how many masks may have a group of their own.
+
+    Slow changes are taken out where that parts the groups further: levels from few crops beside borders are uncertain.
+    """
     features = seen.embedded(crops)
     space = TextureSpace.of(features[sure[crops.mask]], crops.mask[sure[crops.mask]])
     places = space.of_features(features)
@@ -132,17 +135,16 @@ def _grouped(
     sure, borders = _without_transitions(seen, space, sure, rules)
     least = min(rules.materials or 1, int(sure.sum())) + int((~sure).sum())
     unit = joined(borders, separation=rules.continuity, units=(len(sure), least))
-    places += _levelled(places, crops, sure, levels_of=(borders, unit))
     fit = sure[crops.mask]
     mask = crops.mask[fit]
     sizes = areas[mask] / np.bincount(mask)[mask]
-    cloud = Cloud(places[fit], sizes / np.sqrt(areas[mask]), sizes, space.noise)
-    apart = cloud.well_separated(
-        most=min(max(rules.most, rules.materials or 1), len(np.unique(unit[mask]))),
-        separation=rules.separation,
-        smallest=rules.smallest,
-        seed=rules.seed,
-    )
+    most = min(max(rules.most, rules.materials or 1), len(np.unique(unit[mask])))
+    levelled = places + _levelled(places, crops, sure, levels_of=(borders, unit))
+    either = [(one, Cloud(one[fit], sizes / np.sqrt(areas[mask]), sizes, space.noise)) for one in (levelled, places)]
+    splits = [cloud.splits(most=most, smallest=rules.smallest, seed=rules.seed) for _, cloud in either]
+    clearer = int(np.argmax([furthest(one) for one in splits]))
+    places, cloud = either[clearer]
+    apart = well_separated(splits[clearer], rules.separation)
     first = crop_majority(apart.nearest(places), crops.mask, len(areas))
     narrow = narrow_materials(seen, np.where(sure, first, np.where(held, -2, -1)), areas, _narrow_rules(rules, apart))
     new = max(0, int(narrow.max()) + 1 - len(apart.centres))
