@@ -65,7 +65,7 @@ def _train(plan: StudyPlan, task: Task, work: Path) -> None:
         task.recipe(plan),
         place,
         pixel_size=known.pixel_size,
-        score=lambda fakes: scores_of(score, fakes[:, 0].numpy()),
+        score=lambda fakes: scores_of(score, fakes[:, 0].cpu().numpy()),
     )
     copies = near_copies(model.sample(EXAMINED, seed=0), _as_crops(images))
     done = {"near_copies": copies.share, "likeness": float(copies.correlation.mean()), "seconds": model.card.seconds}
