@@ -1,4 +1,4 @@
-"""Simulated scanning micrographs of atom columns, for `bench_atom_programs.py`."""
+"""Simulated scanning micrographs of atom columns, for `bench_atom_programs.py` and others."""
 
 from dataclasses import dataclass
 from math import ceil, sqrt
@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 FINE = 0.05  # Å: pixels of the ideal images, at most
 DWELL = 10e-6  # s
 FOUND = 0.5  # Å
+THICK, THIN = Annulus(inner=0.06, outer=0.18), Annulus(inner=0.054, outer=0.2)
 Ideal = tuple[torch.Tensor, tuple[float, float]]  # fraction of the beam (1, y, x), sides (y, x) of its cell in Å
 
 
@@ -56,22 +57,21 @@ def scenes() -> list[Scene]:
     cell = crystal(
         ["Sr", "Ti", "O"], [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0)], spacegroup=221, cellpar=[3.905] * 3 + [90] * 3
     )
-    perovskite, layer, sheet = cell.repeat((10, 10, 2)), _layer(mx2("MoS2", a=3.16, vacuum=3.0)), _layer(graphene())
-    heavy, oxygen = (_places(perovskite[np.isin(perovskite.symbols, names)]) for names in (("Sr", "Ti"), ("O",)))
+    perovskite, layer, sheet = cell.repeat((10, 10, 2)), layer_of(mx2("MoS2", a=3.16, vacuum=3.0)), layer_of(graphene())
+    heavy, oxygen = (places_of(perovskite[np.isin(perovskite.symbols, names)]) for names in (("Sr", "Ti"), ("O",)))
     oxygen, none = oxygen[cdist(oxygen, heavy).min(axis=1) > 0.1], np.empty((0, 2))
-    thick, thin = Annulus(inner=0.06, outer=0.18), Annulus(inner=0.054, outer=0.2)
     return [
-        Scene("SrTiO3", perovskite, heavy, oxygen, 3.905 / sqrt(2.0), _probe(200e3, 0.022, 0.8), thick, 0.15, 0.06),
-        Scene("MoS2", layer, _places(layer), none, 3.16 / sqrt(3.0), _probe(80e3, 0.03, 0.8), thin, 0.125),
-        Scene("graphene", sheet, _places(sheet), none, 1.42, _probe(60e3, 0.032, 0.8), thin, 0.1),
+        Scene("SrTiO3", perovskite, heavy, oxygen, 3.905 / sqrt(2.0), probe_of(200e3, 0.022, 0.8), THICK, 0.15, 0.06),
+        Scene("MoS2", layer, places_of(layer), none, 3.16 / sqrt(3.0), probe_of(80e3, 0.03, 0.8), THIN, 0.125),
+        Scene("graphene", sheet, places_of(sheet), none, 1.42, probe_of(60e3, 0.032, 0.8), THIN, 0.1),
     ]
 
 
-def _probe(energy: float, semi_angle: float, source: float) -> Probe:
+def probe_of(energy: float, semi_angle: float, source: float) -> Probe:
     return Probe(energy=energy, semi_angle=semi_angle, source_size=source)
 
 
-def _layer(cell: Atoms) -> Atoms:
+def layer_of(cell: Atoms) -> Atoms:
     """About 40 Å of a hexagonal layer in a rectangular cell."""
     side = cell.cell.lengths()[0]
     rectangle = cell.repeat((2, 2, 1))
@@ -86,7 +86,7 @@ def _layer(cell: Atoms) -> Atoms:
     return block
 
 
-def _places(atoms: Atoms) -> Array:
+def places_of(atoms: Atoms) -> Array:
     return np.unique(np.round(atoms.get_positions()[:, :2], 3), axis=0)
 
 

@@ -31,8 +31,8 @@ class ColumnSigns(NamedTuple):
     ----------
     probability
         Of a column, by the network.
-    both
-        Whether the network has a maximum there and the image alone shows a column.
+    shown, seen
+        Whether the image alone shows a column there, and whether the network has a maximum.
     regularity
         Share of the 12 nearest columns whose mirror images through the column are columns: next to 1 in a lattice.
     surroundings
@@ -42,7 +42,8 @@ class ColumnSigns(NamedTuple):
     """
 
     probability: Array
-    both: NDArray[np.bool_]
+    shown: NDArray[np.bool_]
+    seen: NDArray[np.bool_]
     regularity: Array
     surroundings: Array
     height: Array
@@ -110,7 +111,9 @@ def column_signs(one: Joined, probability: Array, aspect: float) -> ColumnSigns:
     places = one.fit.parameters[:, :2] * (1.0, aspect)
     regular = regularity(places, (columns - 0.5, (rows - 0.5) * aspect))
     around = regular[_nearest(places, _AROUND)[1]].mean(axis=1) if len(places) > 1 else regular
-    return ColumnSigns(probability, both, regular, around, np.clip(height / max(usual, 1e-300), _LOWEST, 1.0))
+    return ColumnSigns(
+        probability, one.shown, one.seen, regular, around, np.clip(height / max(usual, 1e-300), _LOWEST, 1.0)
+    )
 
 
 def regularity(places: Array, far: tuple[float, float]) -> Array:

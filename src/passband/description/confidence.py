@@ -2,11 +2,9 @@
 
 A network's probability alone claims too much, and what stands out of the noise of an amorphous layer is no column. The
 logarithm of the odds is linear in `features`, fitted (logistic regression; each image counts by the root of its
-columns) to 27,181 columns that `haadf_atoms` or the finder saw in 220 simulated scans of 102 specimens, in and beyond
-the conditions of its training, and in 40 frames of noise. Fitted without the scans on which it was tried, in three
-parts, it said 0.89 on average of the 18,214 columns that were kept, of which 0.89 were right. How far a column stands
-out of the noise told no more beside these. The script of that fit is not kept; `benchmarks/column_confidence.py` fits
-anew, with other seeds, and says what these weights are worth beside others.
+columns) to the columns that `haadf_atoms` or the finder saw in 240 simulated scans of 108 specimens, in and beyond the
+conditions of its training, in 90 of nine other materials, and in 20 frames of noise. `benchmarks/column_confidence.py`
+makes the fit and says what it is worth on other scans.
 """
 
 import numpy as np
@@ -16,17 +14,33 @@ from passband.description.agreement import ColumnSigns
 
 Array = NDArray[np.float64]
 
-OFFSET = -1.69
-WEIGHTS = (0.27, 1.92, 2.59, 5.24, 0.69)  # of `features`
+OFFSET = -0.69
+WEIGHTS = (0.44, 1.35, 1.05, 3.84, 0.77, -0.83, 0.63)  # of `features`
 SUREST = 0.999  # of a probability; more says no more
 RIGHT = 0.5  # share of the columns of an image that should be right; else it shows fewer, as noise does
+UNDECIDED = 3.0  # columns of even odds, added to those of a network that tell how certain it is
 
 
 def features(known: ColumnSigns) -> tuple[Array, ...]:
-    """Return what the logarithm of the odds is linear in, (n,) each."""
+    """Return what the logarithm of the odds is linear in, (n,) each.
+
+    The last two are of columns that the network alone has. Where the image is too noisy to show any by itself, such a
+    column is no worse for not being shown; what tells a crystal from noise there is how certain the network is of all
+    that it sees.
+    """
     probability = np.clip(known.probability, 1.0 - SUREST, SUREST)
     odds = np.log(probability / (1.0 - probability))
-    return odds, known.both.astype(np.float64), known.regularity, known.surroundings, np.log(known.height)
+    both, alone = known.shown & known.seen, (known.seen & ~known.shown).astype(np.float64)
+    certainty = odds[known.seen].sum() / (np.count_nonzero(known.seen) + UNDECIDED)
+    return (
+        odds,
+        both.astype(np.float64),
+        known.regularity,
+        known.surroundings,
+        np.log(known.height),
+        alone,
+        alone * certainty,
+    )
 
 
 def column_confidence(known: ColumnSigns) -> Array:

@@ -49,7 +49,7 @@ class ColumnFinding(Recipe):
 
     contrast: Literal["bright", "dark"] = "bright"
     confidence: float = Field(default=0.98, ge=0, le=1)
-    likely: float = Field(default=0.3, ge=0, le=1)
+    likely: float = Field(default=0.2, ge=0, le=1)
     least_height: float = Field(default=0.1, ge=0)
     separation: float = Field(default=1.0, gt=0)
     searches: int = Field(default=1, ge=0)
