@@ -50,6 +50,16 @@ def test_a_map_a_table_and_pictures_are_written(run: Run, two, tmp_path: Path) -
     assert said.startswith(f"{one['labels']}: 2 materials in 2 regions, ")
 
 
+def test_one_material_that_was_not_told_is_said_to_be_nothing_told_apart(run: Run, two, tmp_path: Path) -> None:
+    """Rejects a confidence of 1.00, which every image has in which nothing is told apart."""
+    write_image_tiff(tmp_path / "one.tif", two[:, 60:])
+    arguments = ("zeroshot", tmp_path / "one.tif", "-o", tmp_path / "out")
+    said = run(*arguments).out
+    assert "1 material in 1 region" in said
+    assert said.strip().endswith("nothing was told apart: say --materials if you see more")
+    assert "confidence" in run(*arguments, "--materials", "1").out
+
+
 def test_what_was_found_is_not_found_again(run: Run, two, tmp_path: Path) -> None:
     write_image_tiff(tmp_path / "one.tif", two, (PIXEL, PIXEL))
     arguments = ("zeroshot", tmp_path / "one.tif", "-o", tmp_path / "out", "-q")

@@ -108,7 +108,7 @@ def zeroshot(
     output.mkdir(parents=True, exist_ok=True)
     with ProgressBars(quiet=quiet) as bars:
         outcome = every_image("zeroshot", stems, opening, write, bars)
-    _tell(outcome, quiet=quiet, as_json=as_json)
+    _tell(outcome, estimated=materials is None and not points, quiet=quiet, as_json=as_json)
 
 
 def parse_point(text: str) -> tuple[float, float]:
@@ -133,13 +133,16 @@ def _proposer(name: str, weights: Path | None, device: str) -> "Proposer":
     return find_proposer(name, options)
 
 
-def _tell(outcome: Outcome, *, quiet: bool, as_json: bool) -> None:
+def _tell(outcome: Outcome, *, estimated: bool, quiet: bool, as_json: bool) -> None:
     if as_json:
         typer.echo(outcome.as_json())
     elif not quiet:
         for row in outcome.done:
             materials = f"{row['materials']} material{'s' * (row['materials'] != 1)}"
             regions = f"{row['regions']} region{'s' * (row['regions'] != 1)}"
-            rest = f"{100 * row['unassigned']:.1f} % not assigned; confidence {row['confidence']:.2f}"
+            sure = f"confidence {row['confidence']:.2f}"
+            if estimated and row["materials"] == 1:  # all crops say so then, whatever they show
+                sure = "nothing was told apart: say --materials if you see more"
+            rest = f"{100 * row['unassigned']:.1f} % not assigned; {sure}"
             typer.echo(printable(f"{row['labels']}: {materials} in {regions}, {rest}"))
     outcome.end()
