@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.fixtures.drawn_micrographs import PIXEL, darkness, micrograph, roughness, rule
+from tests.fixtures.drawn_micrographs import PIXEL, counted, darkness, film, micrograph, roughness, rule
 
 from passband.checks.contrast import BRIGHT_PARTICLES, DARK_GRAIN, FOLLOWS_GREY, brightness
 from passband.checks.grain import grain
@@ -32,6 +32,17 @@ def test_a_network_that_calls_dark_what_is_a_particle_cannot_hide_a_negative() -
     assert value(BRIGHT_PARTICLES, -image, darkness) == pytest.approx(
         -value(BRIGHT_PARTICLES, image, darkness), abs=1e-4
     )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_tone_curve_that_is_bent_down_makes_no_negative_of_dark_particles(seed: int) -> None:
+    """Rejects the grain alone, which a gamma of 0.3 turns over, and a silence that bare films share with particles."""
+    bent = micrograph(seed) ** 0.3
+    assert -grain(texture(bent)) > DARK_GRAIN.least
+    assert value(DARK_GRAIN, bent) <= 0.0
+    assert value(DARK_GRAIN, -micrograph(seed)) > DARK_GRAIN.least
+    rng = np.random.default_rng(seed)
+    assert value(DARK_GRAIN, counted(film(rng), rng, 20.0) ** 0.3) > DARK_GRAIN.least
 
 
 def test_the_grain_of_a_large_image_weighs_no_more() -> None:

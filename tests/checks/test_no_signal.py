@@ -43,6 +43,12 @@ def test_particles_and_a_film_have_one(seed: int) -> None:
     assert not speaks(256.0 * micrograph(seed) + 1000.0)  # gain and offset
 
 
+def test_nine_tenths_of_the_evidence_are_a_signal() -> None:
+    # rejects a limit of 1; one of three quarters passes a ramp of noise, in the test below
+    rng = np.random.default_rng(4)
+    assert not speaks(counted(film(rng), rng, 300.0))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_more_noise_where_more_electrons_come_is_none(seed: int) -> None:
     # rejects a variance of the local power that a ramp or a bend of the illumination raises, and a plane for a bend

@@ -13,6 +13,7 @@ from passband.checks.subject import Array, Subject, texture
 from passband.patches.resampling import resample
 
 BLUR = 4.0  # pixels, of the grey level
+DARK = -0.4  # brightness of particles that are dark beyond doubt
 FAINT = 0.05  # standard deviation of a probability, of a mask that hardly says anything
 
 
@@ -33,13 +34,16 @@ def _bright_particles(subject: Subject) -> float:
 def _dark_grain(subject: Subject) -> float:
     """Of the film alone, as fringes are skewed by themselves, and on the scale of images as large as `Subject.side`.
 
-    Without that scale a large image would exceed what is rare for the images that the network was measured on.
+    Without that scale a large image would exceed what is rare for the images that the network was measured on. A tone
+    curve that is bent down (a gamma below 1) skews the grain as a negative does, but leaves particles dark: of images
+    whose particles are dark beyond doubt, no dark grain is told.
     """
     middle = central(subject.recorded)
     particles = subject.segmented(subject.model.at_network(middle, subject.pixel_size)[None])
     film = resample(particles[0], (middle.shape[0], middle.shape[1])) < 0.5
     scale = subject.side / max(subject.side, float(np.sqrt(np.count_nonzero(film))))
-    return -grain(texture(middle), film) * scale
+    dark = -grain(texture(middle), film) * scale
+    return min(dark, 0.0) if _bright_particles(subject) < DARK else dark
 
 
 def _follows_grey(subject: Subject) -> float:

@@ -25,6 +25,7 @@ TINY = 1e-9  # of the mean power
 UNEVEN = 4.5  # standard deviations
 GRAIN = 3.5  # standard deviations
 RINGS, SLOWEST = 6, 0.04  # of the spectrum, and the pixel frequency that they begin at
+SEEN = 0.9  # of the three limits: 4 and 3.2 standard deviations, and a χ² that white noise exceeds in 0.2 %
 COLOURED = 20.5  # χ² that white noise exceeds in 0.1 % of cases
 
 
@@ -95,6 +96,6 @@ NO_SIGNAL = Check(
     "specimen in the beam",
     level=1,  # a bare film of few electrons may have none either
     measure=_nothing,
-    least=-1.0,
+    least=-SEEN,
     calibrated=False,
 )
