@@ -176,7 +176,7 @@ def main() -> None:
     pairs = zip(verdicts, good, strict=True)
     tell(
         "good, F1 ≥ ½",
-        [one for one, (_, mask, _) in pairs if one.segmentation and column_f1(one.segmentation, mask) >= 0.5],
+        [one for one, (_, mask, _) in pairs if is_right(one, mask)],
     )
     for name, images in (*spoiled(good[: given.images // 2]), ("HRTEM", fringes(given.images // 2))):
         if images:
