@@ -25,7 +25,7 @@ Remarks
 -------
 The first columns and atomap are without a network. Where few columns stand out of the noise atomap finds maxima of it,
 with which it has an F1 of 0.5 by chance: half an Ångström around the columns of graphene is a third of the image.
-AtomAI finds columns by networks whose weights do not come with it, so it is not here.
+AtomAI finds columns by networks whose weights do not come with it; `bench_atomai.py` trains one.
 """
 
 import argparse
