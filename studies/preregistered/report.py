@@ -93,8 +93,12 @@ def hypotheses(results: Sequence[Result]) -> Iterable[str]:
             missing = [f"{camera:g} Å" for camera in CAMERAS if camera not in mine]
             winners = [one for one in measures if all(found.outcome(one) > 0 for found in mine.values())]
             if missing:  # with its tests the correction could only be stricter
-                word = "open" if winners or not mine else "does not hold, whatever that camera would give"
-                yield f"* {text}, {kind}: {word}; the camera of {' and '.join(missing)} was not run."
+                camera = f"the camera of {' and '.join(missing)}"
+                yield (
+                    f"* {text}, {kind}: open; {camera} was not run."
+                    if winners or not mine
+                    else f"* {text}, {kind}: does not hold, whatever {camera}, which was not run, would give."
+                )
                 continue
             word = f"holds (`{winners[0]}`)" if winners else "does not hold"
             yield f"* {text}, {kind}: {word}."

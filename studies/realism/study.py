@@ -104,6 +104,8 @@ class StudyPlan(Recipe):
         The first is the one that detectors are trained for, and the second the other session.
     real_files
         Real micrographs.
+    arms
+        That are run.
     translation
         Generators.
     detector
@@ -122,6 +124,7 @@ class StudyPlan(Recipe):
     pristine: ScanImaging
     sessions: tuple[Session, ...] = Field(min_length=2)
     real_files: tuple[RealFile, ...] = ()
+    arms: tuple[Arm, ...] = Field(default=ARMS, min_length=1)
     translation: Translations = Translations()
     detector: tuple[str, ...] = ()
     resamples: int = Field(default=2000, ge=100)
@@ -144,7 +147,7 @@ def tasks(plan: StudyPlan) -> Iterator[Task]:
     """All that is to be done, seed by seed; what tells most first: physics for both sessions, and generators last."""
     first, *others = plan.sessions
     for seed in plan.seeds:
-        for arm in sorted(ARMS, key=_early):
+        for arm in sorted(plan.arms, key=_early):
             yield Task(first.name, arm, seed)
             for session in others:
                 if arm in (*WITHOUT_TRAINING[1:], *session.imitated):

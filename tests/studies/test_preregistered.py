@@ -148,7 +148,7 @@ def test_a_hypothesis_holds_under_both_cameras_or_not_at_all() -> None:
     lines = list(report.hypotheses(results))
     assert lines[0] == "* H1, the observer's loss, defocus: holds (`observer_loss`)."
     assert lines[1] == "* H1, the observer's loss, aberrations: open; the camera of 0.2 Å was not run."
-    assert lines[5].startswith("* H3, σ, aberrations: does not hold, whatever that camera would give")
+    assert lines[5].startswith("* H3, σ, aberrations: does not hold, whatever the camera of 0.2 Å")
     assert lines[4] == "* H3, σ, defocus: does not hold."
     text = report.report(results, "")
     assert "| defocus, 0.4 Å | `observer_loss` | 1.00 (1.00 to 1.00) |" in text
