@@ -1,6 +1,6 @@
 """Columns, how sure: the confidence that network and image together give, fitted anew, and what it is worth.
 
-    OMP_NUM_THREADS=1 python benchmarks/column_confidence.py [--data-sets 40] [--noise 20] [--folder DIR]
+    OMP_NUM_THREADS=1 python benchmarks/column_confidence.py [--data-sets 40] [--noise 40] [--folder DIR]
 
 Three parts of specimens of their own that the training of `haadf_atoms` never saw are scanned under conditions in and
 beyond those of its training, two scans of each setting; a fourth is of other materials (`other_lattices.py`), ten
@@ -10,8 +10,8 @@ sees are fitted together, and those within 0.5 Å of one of the truth, one to on
 `features`, in which each image counts by the root of its columns, is fitted to three parts and half of the noise, and
 judged by the fourth and the other half: what it says of the columns that are kept, and F1 of these beside that of the
 network alone, of the image alone, and of the better one of both by the truth. *Good* scans are those of which one of
-both has an F1 of 0.5. *All four, fitted* has the weights of the package (`confidence.OFFSET`, `WEIGHTS`, rounded).
-*Others* are three more parts, which nothing was chosen on.
+both has an F1 of 0.5. The weights of *all four, fitted* are those of the package (`confidence.OFFSET`, `WEIGHTS`).
+*Others* are three more parts, judged by these; nothing was chosen on them.
 
 Remarks
 -------
@@ -35,7 +35,7 @@ from sklearn.linear_model import LogisticRegression
 from passband.dataset.beam_paths import simulation_on_card
 from passband.dataset.simulate import simulate
 from passband.description.atoms import fitted_together
-from passband.description.confidence import OFFSET, WEIGHTS, features, likely_columns
+from passband.description.confidence import features, likely_columns
 from passband.description.selection import ColumnFinding
 from passband.performance.sweep import ConditionSweep
 from passband.performance.table import MeasurementRecipe
@@ -77,9 +77,6 @@ class Logistic(NamedTuple):
     def share(self, of: Scored) -> Array:
         """What it says of each column (n,)."""
         return np.asarray(1.0 / (1.0 + np.exp(-(of.features @ self.weights + self.offset))))
-
-
-SHIPPED = Logistic(np.array(WEIGHTS), OFFSET)
 
 
 def scored(model: Model, image: Array, pixel_size: float, true: Array, faint: Array) -> Scored:
@@ -177,9 +174,10 @@ def main() -> None:
         rest = [one for other in parts if other != name for one in parts[other]]
         print(row(f"{name}, by the rest", part, empty[1::2], fitted([*rest, *empty[::2]])))
     every = [one for part in parts.values() for one in part]
-    print(row("all four, fitted", every, empty[1::2], fitted([*every, *empty[::2]])), flush=True)
+    all_four = fitted([*every, *empty[::2]])
+    print(row("all four, fitted", every, empty[1::2], all_four), flush=True)
     new = [one for seed in OTHERS for one in scans(model, seed, given.data_sets, given.folder)]
-    print(row("others, shipped", new, empty[1::2], SHIPPED))
+    print(row("others", new, empty[1::2], all_four))
 
 
 if __name__ == "__main__":

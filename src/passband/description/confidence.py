@@ -14,8 +14,8 @@ from passband.description.agreement import ColumnSigns
 
 Array = NDArray[np.float64]
 
-OFFSET = -0.69
-WEIGHTS = (0.44, 1.35, 1.05, 3.84, 0.77, -0.83, 0.63)  # of `features`
+OFFSET = -0.20
+WEIGHTS = (0.42, 1.31, 1.62, 2.89, 1.02, -1.03, 0.59)  # of `features`
 SUREST = 0.999  # of a probability; more says no more
 RIGHT = 0.5  # share of the columns of an image that should be right; else it shows fewer, as noise does
 UNDECIDED = 3.0  # columns of even odds, added to those of a network that tell how certain it is
