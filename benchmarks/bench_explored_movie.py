@@ -1,6 +1,6 @@
 """Order parameters of a long movie: what `passband explore` costs, and its memory against the number of frames.
 
-    OMP_NUM_THREADS=1 python benchmarks/bench_explored_movie.py [--frames 5 19] [--epochs 8] [--whole 75]
+    OMP_NUM_THREADS=1 python benchmarks/bench_explored_movie.py [--frames 5 75] [--epochs 8] [--whole 75]
 
 A movie of drawn graphene, 200 × 200 pixels of 0.3 Å with the noise of 50 electrons on an atom, and the table of its
 atoms, some 1,060 of which have a whole window of 7.2 Å, 24 × 24 pixels: 75 frames are 80,000 patches, for which the
@@ -66,7 +66,7 @@ def explored(movie: Path, table: Path, folder: Path, epochs: int) -> tuple[float
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, nargs="+", default=[5, 19])
+    parser.add_argument("--frames", type=int, nargs="+", default=[5, 75])
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--whole", type=int, default=75)
     chosen = parser.parse_args()
