@@ -19,16 +19,16 @@ def sure(**known: float) -> float:
     "more", [{"probability": 0.9}, {"seen": 1}, {"regularity": 0.8}, {"surroundings": 0.8}, {"height": 1.0}], ids=str
 )
 def test_it_rises_with_all_that_speaks_for_a_column(more: dict[str, float]) -> None:
-    assert sure() + 0.03 < sure(**more)
+    assert sure() + 0.05 < sure(**more)
 
 
 @pytest.mark.parametrize(
     ("known", "least", "most"),
     [
         ({"shown": 0, "seen": 1, "regularity": 0.1, "surroundings": 0.1}, 0.1, 0.4),  # seen in noise
-        ({"probability": 1.0, "seen": 1, "regularity": 0.9, "surroundings": 0.8}, 0.98, 1.0),
+        ({"probability": 1.0, "seen": 1, "regularity": 0.9, "surroundings": 0.8}, 0.99, 1.0),
         ({"probability": 0.0, "regularity": 0.1, "surroundings": 0.1}, 0.0, 0.1),  # shown by an amorphous layer
-        ({"probability": 0.0, "regularity": 0.9, "surroundings": 0.9, "height": 1.0}, 0.6, 1.0),  # by a crystal
+        ({"probability": 0.0, "regularity": 0.9, "surroundings": 0.8, "height": 1.0}, 0.6, 1.0),  # by a crystal
     ],
 )
 def test_what_it_says_of_what_is_met(known: dict[str, float], least: float, most: float) -> None:
