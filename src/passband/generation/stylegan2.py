@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from passband.generation.architecture import GENERATORS, ImageGenerator, checked_size
-from passband.generation.resampling import double, halve
+from passband.generation.resampling import double, halve, pixel_by_pixel
 from passband.generation.stylegan2_layers import (
     EqualConvolution,
     EqualLinear,
@@ -128,7 +128,7 @@ class Synthesis(nn.Module):
 
     def forward(self, w: Tensor, noise: Sequence[Tensor]) -> Tensor:  # (n, layers, latent), (n, 1, side, side) each
         """Return images, (n, 1, size, size)."""
-        features = self.first(self.constant.expand(len(w), -1, -1, -1), w[:, 0], noise[0])
+        features = self.first(pixel_by_pixel(self.constant.expand(len(w), -1, -1, -1)), w[:, 0], noise[0])
         image: Tensor = self.to_image[0](features, w[:, 1]) + self.level
         for number, (up, on, to) in enumerate(zip(self.doubling, self.keeping, self.to_image[1:], strict=True)):
             place = 2 * number + 1
@@ -187,7 +187,7 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:  # (n, 1, size, size)
         """Return logits, (n,)."""
-        features = self.from_image(images)
+        features = self.from_image(pixel_by_pixel(images))
         for block in self.blocks:
             features = block(features)
         features = self.last(minibatch_deviation(features))
