@@ -94,9 +94,7 @@ def test_images_that_share_their_error_are_one_voice() -> None:
     assert grouped_quantile(np.repeat(scores[:4], 20), np.repeat(np.arange(4), 20), 0.9) == math.inf
 
 
-def test_thresholds_are_those_of_images_inside(images: ImageErrorModel) -> None:
-    predicted = np.exp(images.regression("error_area", known=False).predicted) - 1e-3
-    assert (predicted[images.inside] > images.usual(known=False)).mean() == pytest.approx(0.07, abs=0.01)
+def test_the_worst_error_is_that_of_images_inside(images: ImageErrorModel) -> None:
     true = np.asarray(images.table.images["error_area"])
     assert (true[images.inside] > images.worst).mean() <= 0.02
 

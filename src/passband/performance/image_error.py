@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.performance.conformal import check_level, conformal_quantile
+from passband.performance.failure import Examples, FailureModel, failed
 from passband.performance.gaussian_process import Kernel, fitted_kernel
 from passband.performance.image_regression import Groups, ImageRegression, Line
 from passband.performance.laboratory import Correction, correction
@@ -33,7 +34,7 @@ Array = NDArray[np.float64]
 SHARES = ("dice", "f1")  # that are 1 at best, and −1 where there is none
 SMALLEST = 1e-3  # of an error area, a loss, or 1 − Dice: what is smaller is as good
 SMALLEST_SIGNAL = 1e-2  # so that the logarithms of error and signal are about proportional
-USUAL, WORST = 0.93, 0.99  # quantiles on micrographs inside the training
+WORST = 0.99  # quantile on micrographs inside the training
 FAR = 1.5  # times the largest distance that was measured; the error beyond is unknown
 FEWEST = 10  # images inside
 
@@ -168,10 +169,49 @@ class ImageErrorModel:
         predicted, spread = regression.predict(self.features(own.images, None)[seen])
         return correction((values[seen] - predicted) / spread, *regression.variances)
 
-    def usual(self, *, known: bool) -> float:
-        """Error area that no more is predicted than, where left out, for 93 % of the images inside the training."""
-        predicted = self.regression("error_area", known=known).predicted[self.inside]
-        return exp(float(np.quantile(predicted, USUAL))) - SMALLEST
+    def failure(self, *, known: bool) -> FailureModel:
+        """Model of whether masks fail, with or without the conditions."""
+        if known not in self._failures:
+            errors = self.regression("error_area", known=known).predicted
+            features = self.features(self.table.images, self.condition_losses[self.sets] if known else None)
+            images = Examples(np.column_stack([features, errors]), failed(self.table.images), self.sets)
+            rising = np.append(self.rising(known=known), True)
+            self._failures[known] = FailureModel.fitted(images, rising, self.inside)
+        return self._failures[known]
+
+    @cached_property
+    def _failures(self) -> dict[bool, FailureModel]:
+        return {}
+
+    def failure_probability(self, signals: Mapping[str, float], condition_loss: float | None = None) -> float | None:
+        """Return the probability that the mask of one image fails; None where a signal is missing.
+
+        Parameters
+        ----------
+        signals, condition_loss
+            As for `predict`.
+        """
+        if any(name not in signals for name in self.names):
+            return None
+        known = condition_loss is not None
+        features = self.features(
+            {name: [signals[name]] for name in self.names}, np.array([condition_loss]) if known else None
+        )
+        model = self.failure(known=known)
+        return float(model.probability(self._with_error(features, known=known), shift=self._failure_shift)[0])
+
+    def _with_error(self, features: Array, *, known: bool) -> Array:
+        """Features with the logarithm of the error area that is predicted from them."""
+        return np.column_stack([features, self.regression("error_area", known=known).predict(features)[0]])
+
+    @cached_property
+    def _failure_shift(self) -> float:
+        """Return what a laboratory's own images, whose conditions are not known, change of the logit."""
+        own = self.table.laboratory
+        if own is None:
+            return 0.0
+        features = self._with_error(self.features(own.images, None), known=False)
+        return self.failure(known=False).shift(features, failed(own.images))
 
     @cached_property
     def worst(self) -> float:

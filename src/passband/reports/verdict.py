@@ -56,6 +56,8 @@ def write_report(assessor: Assessor, micrograph: Micrograph, verdict: Verdict, *
     ):
         if one is not None:
             facts[f"{quantity}, {one.level:.0%} interval {one.low:.2g} to {one.high:.2g}"] = f"{one.value:.2g}"
+    if verdict.failure_probability is not None:
+        facts["probability that the mask fails"] = f"{verdict.failure_probability:.2g}"
     page = Page(f"{name} with {assessor.model.card.name}", verdict.line(), facts)
     kind = "warning" if verdict.outcome == "outside" else ""
     page.section("Why", *(paragraph(reason, kind=kind) for reason in verdict.reasons))

@@ -10,7 +10,6 @@ from passband.verdict.evidence import Reason
 from passband.verdict.verdict import PredictionInterval, SignalValue, percent
 
 RARE = 0.01  # p-value below which a distance is told
-HALF, SOME = 0.5, 0.01  # Dice below which, and error area above which, a mask is more wrong than right
 
 
 def weighed_signals(table: PerformanceTable, signals: Mapping[str, float]) -> dict[str, SignalValue]:
@@ -20,24 +19,20 @@ def weighed_signals(table: PerformanceTable, signals: Mapping[str, float]) -> di
 
 
 def prediction_reasons(
-    images: ImageErrorModel, predicted: Mapping[str, PredictionInterval], *, known: bool
+    images: ImageErrorModel, predicted: Mapping[str, PredictionInterval], failure: float | None, *, known: bool
 ) -> list[Reason]:
-    """Return what the predicted error area and Dice say; `known` is whether the conditions are."""
-    if not predicted:
+    """Return what the predicted error area and the probability of a failure say; `known` is whether conditions are."""
+    if failure is None or not predicted:
         return []
-    area, dice = predicted["error_area"], predicted["dice"]
-    usual, worst = images.usual(known=known), images.worst
+    area, worst, limit = predicted["error_area"], images.worst, images.failure(known=known).limit
     said = f"predicted error area {percent(area)}"
     if area.low > worst:
         return [
             Reason(2, f"{said}: even the lower end exceeds that of 99 % of images inside the training ({_p(worst)})")
         ]
-    against = f"what is predicted for 93 % of images inside the training ({_p(usual)})"
-    if area.value > usual:
-        return [Reason(1, f"{said} exceeds {against}")]
-    if dice.value < HALF and area.value > SOME:
-        return [Reason(1, f"{said}, predicted Dice {dice.value:.2f}: more wrong than right")]
-    return [Reason(0, f"{said} is below {against}")]
+    fails = "F1 below 0.5" if "f1" in predicted else "Dice below 0.5, or more than 10 % wrong"
+    text = f"{said}; the mask fails ({fails}) with a probability of {_p(failure)}, doubted above {_p(limit)}"
+    return [Reason(int(failure > limit), text)]
 
 
 def distance_reasons(images: ImageErrorModel, measured: Mapping[str, SignalValue]) -> list[Reason]:
@@ -59,5 +54,5 @@ def distance_reasons(images: ImageErrorModel, measured: Mapping[str, SignalValue
     return reasons
 
 
-def _p(area: float) -> str:
-    return f"{100.0 * area:.2g} %"
+def _p(share: float) -> str:
+    return f"{100.0 * share:.2g} %" if share >= 0.001 or share == 0.0 else "less than 0.1 %"

@@ -77,6 +77,7 @@ class FileSegmenter:
             "verdict": verdict.outcome,
             "trust": verdict.line(),
             "predicted_error_area": None if verdict.error_area is None else verdict.error_area.as_dict(),
+            "failure_probability": verdict.failure_probability,
             "flags": list(verdict.flags),
             "predicted_dice": None if verdict.dice is None else verdict.dice.value,
             "predicted_loss": None if verdict.loss is None else verdict.loss.value,

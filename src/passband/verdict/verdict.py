@@ -1,12 +1,14 @@
 """What to think of a network's mask of one micrograph: in one word, why, and what to do about it.
 
-The words rest on a prediction of this image's error area, the share of its pixels whose class is wrong, and compare it
-with the calibration's images inside the training's conditions:
+The words rest on two predictions for this image: that of its error area, the share of its pixels whose class is wrong,
+and the probability that its mask fails (`performance.failure`: more than 10 % of the image is wrong, or the Dice is
+below 0.5 with more than 1 % wrong; of columns and defects, F1 is below 0.5). They compare these with the calibration's
+images inside the training's conditions:
 
-* **no objection**: no more is predicted than for 93 % of the images inside, and no flag speaks against the mask;
-* **doubtful**: more is predicted, or a Dice below 0.5 with an error area above 1 %, or a flag says so; or nothing can
-  be predicted, because the network's features or the spectrum are 1.5 times as far from the training as those of every
-  image that was measured, under whatever conditions;
+* **no objection**: a failure is no more probable than of 95 % of the right masks inside, and no flag speaks against it;
+* **doubtful**: it is more probable, or a flag says so; or nothing can be predicted, because the network's features or
+  the spectrum are 1.5 times as far from the training as those of every image that was measured, under whatever
+  conditions;
 * **outside**: even the lower end of the interval is above the error area of 99 % of the images inside; or a known
   quantity lies beyond everything that was calibrated; or the file is of another kind of microscope, another energy, or
   has too coarse pixels; or a flag says so;
@@ -67,6 +69,8 @@ class Verdict:
     error_area, loss, dice, f1
         Of this image, predicted, with interval; the error area is the share of pixels whose class is wrong, F1 that of
         the columns or defects that a network finds. None where nothing can be predicted.
+    failure_probability
+        That the mask fails; None where nothing can be predicted.
     conditions
         As far as they are known, and where they come from.
     sigma, delta_epsilon
@@ -91,6 +95,7 @@ class Verdict:
     loss: PredictionInterval | None = None
     dice: PredictionInterval | None = None
     f1: PredictionInterval | None = None
+    failure_probability: float | None = None
     conditions: ConditionEstimate = field(default_factory=ConditionEstimate)
     sigma: float | None = None
     delta_epsilon: float | None = None
@@ -108,6 +113,7 @@ class Verdict:
             "predicted_loss": None if self.loss is None else self.loss.as_dict(),
             "predicted_dice": None if self.dice is None else self.dice.as_dict(),
             **({} if self.f1 is None else {"predicted_f1": self.f1.as_dict()}),
+            "failure_probability": self.failure_probability,
             "conditions": self.conditions.as_dict(),
             "sigma": self.sigma,
             "delta_epsilon": self.delta_epsilon,

@@ -61,7 +61,8 @@ def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = 
     measured = weighed_signals(error_model.table, evidence.signals)
     conditions = _conditions(error_model, evidence, advise=advise)
     predicted = _predicted(images, evidence, conditions, level=level)
-    about = prediction_reasons(images, predicted, known=conditions.loss is not None)
+    failure = images.failure_probability(evidence.signals, conditions.loss) if predicted else None
+    about = prediction_reasons(images, predicted, failure, known=conditions.loss is not None)
     far = distance_reasons(images, measured)
     reasons = [*evidence.file, *_flag_reasons(evidence), *about, *far, *conditions.reasons]
     if error_model.table.laboratory is not None:
@@ -75,6 +76,7 @@ def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = 
         outcome,
         tuple(reason.text for reason in reasons),
         (*image_advice([*about, *far], images.too_far(evidence.signals)), *conditions.advice),
+        failure_probability=failure,
         conditions=evidence.estimate,
         sigma=conditions.sigma,
         delta_epsilon=conditions.delta_epsilon,
