@@ -17,7 +17,7 @@ from typing import Any
 from passband.tabular import write_csv
 from studies.realism.detectors import Row
 from studies.realism.run import all_rows, finished, run
-from studies.realism.study import BACK, CEILING, StudyPlan, read_study, tasks
+from studies.realism.study import BACK, CEILING, WITHOUT_TRAINING, StudyPlan, read_study, tasks
 from studies.realism.tables import (
     PAPER,
     alarms_text,
@@ -32,10 +32,15 @@ from studies.realism.tables import (
 )
 
 HERE = Path(__file__).resolve().parent
+GENERATORS = (
+    "* Generators of this size and length are those that a CPU trains, far from the paper's 54 million parameters and "
+    "500,000 pairs.",
+)
 
 
 def report(plan: StudyPlan, rows: Sequence[Row], about: Sequence[str]) -> str:
     """Text of the report; `about` comes first."""
+    translated = any(arm not in WITHOUT_TRAINING for arm in plan.arms)
     first, *others = (one.name for one in plan.sessions)
     paper = "; ".join(f"{arm} {fid} and {kl}" for arm, (fid, kl) in PAPER.items())
     lines = [
@@ -59,10 +64,9 @@ def report(plan: StudyPlan, rows: Sequence[Row], about: Sequence[str]) -> str:
         *goal_text(plan, rows),
         f"## Detectors made for {first}",
         "",
-        f"*{BACK}* is the detector of the pristine arm, shown the session's images after the generator's way back. "
-        f"*{CEILING}* is no arm: its training images are labelled images of the session. *Shipped* is the network of "
-        "the package, which saw neither day: its physics were drawn at random from wide "
-        "ranges (`plans/wse2_defects.toml`), with a longer training.",
+        f"{_back() if translated else ''}*{CEILING}* is no arm: its training images are labelled images of the "
+        "session. *Shipped* is the network of the package, which saw neither day: its physics were drawn at random "
+        "from wide ranges (`plans/wse2_defects.toml`), with a longer training.",
         "",
         *f1_table(plan, rows, first),
     ]
@@ -79,15 +83,18 @@ def report(plan: StudyPlan, rows: Sequence[Row], about: Sequence[str]) -> str:
     ]
     for domain in (*(one.name for one in plan.sessions), *(one.name for one in plan.real_files)):
         lines += [f"### {domain}", "", *realism_table(rows, domain)]
+    if translated:
+        lines += [
+            f"Order on {first}, of pristine, manual noise and CycleGAN. In the paper (Khan et al. 2023) the FID and "
+            f"the KL are {paper}; its FID is not the standard one.",
+            "",
+            *order_text(rows, first),
+            "## What translations did to the labels",
+            "",
+            *label_table(rows),
+            *alarms_text(rows),
+        ]
     lines += [
-        f"Order on {first}, of pristine, manual noise and CycleGAN. In the paper (Khan et al. 2023) the FID and the KL "
-        f"are {paper}; its FID is not the standard one.",
-        "",
-        *order_text(rows, first),
-        "## What translations did to the labels",
-        "",
-        *label_table(rows),
-        *alarms_text(rows),
         "## What was fitted",
         "",
         *fitted_text(rows),
@@ -97,21 +104,25 @@ def report(plan: StudyPlan, rows: Sequence[Row], about: Sequence[str]) -> str:
         "simulate.",
         "* The real MoS2 has no labels: what detectors find there is not scored. One image was cut in two halves, so "
         "its baseline is of one field.",
-        "* Generators of this size and length are those that a CPU trains, far from the paper's 54 million parameters "
-        "and 500,000 pairs.",
+        *GENERATORS[: int(translated)],
         "",
     ]
     return "\n".join(lines)
 
 
-def provenance(plan: StudyPlan, file: Path, work: Path) -> list[str]:
+def _back() -> str:
+    return f"*{BACK}* is the detector of the pristine arm, shown the session's images after the generator's way back. "
+
+
+def provenance(plan: StudyPlan, file: Path, work: Path, output: Path) -> list[str]:
     """Return a paragraph: plan, command, date, machine, and how much of the plan was run."""
     every, done = list(tasks(plan)), list(finished(plan, work))
     spent = sum(found["cpu_seconds"] for _, found in done)
     whole = "all of it was run" if len(done) == len(every) else f"**{len(done)} of its {len(every)} tasks were run**"
+    to = "" if output == HERE or output.is_absolute() else f" -o {output.as_posix()}"
     return [
         f"The plan is `{file.name}`; {whole}. The command is `python -m studies.realism.report --plan "
-        f"studies/realism/{file.name}`. Reported on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores; "
+        f"studies/realism/{file.name}{to}`. Reported on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores; "
         f"{spent / 60:.1f} CPU-minutes.",
     ]
 
@@ -144,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         [{k: v for k, v in row.items() if k != "part"} for row in detections(rows)],
     )
     write_csv(given.output / "results" / "realism.csv", [_flat(row) for row in rows if row["part"] == "realism"])
-    text = report(plan, rows, provenance(plan, given.plan, work))
+    text = report(plan, rows, provenance(plan, given.plan, work, given.output))
     (given.output / "report.md").write_text(text, encoding="utf-8")
     sys.stdout.write(f"{given.output / 'report.md'}\n")
 
