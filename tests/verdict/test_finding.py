@@ -37,16 +37,18 @@ def test_positions_stay_where_they_are_through_the_pixels_of_the_network(column_
 
 def test_the_shipped_network_that_fits_is_asked_if_none_is_named(shipped_columns: str) -> None:
     finder = ColumnFinder()
-    for facts, name in (
-        ({}, shipped_columns),
-        ({"mode": "STEM"}, shipped_columns),
-        ({"mode": "TEM"}, None),
-        ({"pixel": 0.39}, shipped_columns),
-        ({"pixel": 0.41}, None),  # coarser than it was trained on
-        ({"sides": (15, 170), "pixel": 0.1}, None),  # too small a field
+    for facts, name, why in (
+        ({}, shipped_columns, ""),
+        ({"mode": "STEM"}, shipped_columns, ""),
+        ({"mode": "TEM"}, None, "is for STEM images, and the file says TEM"),
+        ({"pixel": 0.39}, shipped_columns, ""),
+        ({"pixel": 0.41}, None, "is for pixels up to 0.4 Å, and these have 0.41 Å"),
+        ({"sides": (15, 170), "pixel": 0.1}, None, "pixels"),  # too small a field
     ):
         _, view = finder.find(scene(**{"pixel": 0.2} | facts)[0])
         assert view.network == name, facts
+        assert why in view.reason, facts
+        assert bool(view.reason) == (name is None), facts
         assert view.warning == "" or name is None, facts
     assert ColumnFinder("none").find(scene(0.2)[0])[1].network is None
 

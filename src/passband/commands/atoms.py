@@ -160,18 +160,14 @@ def _tell(outcome: Outcome, *, quiet: bool, as_json: bool) -> None:
         typer.echo(outcome.as_json())
     elif not quiet:
         for row in done:
-            because = f" ({row['reason']})" if row.get("reason") else ""
-            by = f"; by {row['model']}: {row['verdict']}{because}" if row["model"] else ""
-            typer.echo(printable(f"{row['outputs']['table']}: {_number(row)}{_words(row)}{by}"))
-        if any(row["model"] is None for row in done):
-            typer.echo("found in the image alone; no network was asked" + _which(done))
+            typer.echo(printable(f"{row['outputs']['table']}: {_number(row)}{_words(row)}; {_by(row)}"))
     outcome.end()
 
 
-def _which(done: list[dict[str, Any]]) -> str:
-    """Say of how many images that holds, where not of all."""
-    count = sum(row["model"] is None for row in done)
-    return f" ({count} of {len(done)})" if count < len(done) else ""
+def _by(row: dict[str, Any]) -> str:
+    """Say which network was asked, and its verdict; or that none was, and why."""
+    because = f" ({row['reason']})" if row.get("reason") else ""
+    return f"by {row['model']}: {row['verdict']}{because}" if row["model"] else f"in the image alone{because}"
 
 
 def _number(row: dict[str, Any]) -> str:

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+NEAREST, FARTHEST = 0.45, 20.0  # Å, of the nearest columns of crystals: dumbbells of Ge [114], and open frameworks
+
 
 @dataclass(frozen=True, eq=False)
 class AtomColumns:
@@ -80,6 +82,16 @@ class AtomColumns:
 def no_columns_remark(image: NDArray[Any]) -> str:
     """Say why an image (y, x) shows no columns."""
     return "no columns: every pixel is the same" if np.ptp(image) == 0 else "no columns stand out of the noise"
+
+
+def spacing_remark(spacing: float | None) -> str:
+    """Say that columns this far (Å) from their nearest ones are none of a crystal; nothing of others, or of none."""
+    if spacing is None or NEAREST <= spacing <= FARTHEST:
+        return ""
+    return (
+        f"nearest columns are {spacing:.3g} Å apart, and those of crystals {NEAREST:g} to {FARTHEST:g} Å: is this the "
+        "pixel size (--pixel-size)?"
+    )
 
 
 def in_angstrom(x: Array, y: Array, pixel_size: tuple[float, float]) -> Array:

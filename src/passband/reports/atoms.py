@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from passband.description.atom_files import lattice_of, lattice_report, write_columns
-from passband.description.columns import no_columns_remark
+from passband.description.columns import no_columns_remark, spacing_remark
 from passband.durable import write_atomically
 from passband.figures.atoms import columns_picture
 from passband.files.micrograph import Micrograph
@@ -29,7 +29,7 @@ def write_atoms(micrograph: Micrograph, finder: ColumnFinder, path: Path, output
     write_atomically(picture, columns_picture(micrograph.array, found, lattice=lattice))
     none = "" if len(found) else no_columns_remark(micrograph.array)
     distrust = f"do not trust these columns: {view.reason}" if view.verdict == "outside" else ""
-    said = [text for text in (view.warning, distrust, none) if text]
+    said = [text for text in (view.warning, distrust, none, spacing_remark(report["spacing_A"])) if text]
     return {
         "image": str(path),
         "columns": report["columns"],

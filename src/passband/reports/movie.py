@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from passband.description.atom_files import extended_xyz, lattice_of, lattice_report
+from passband.description.columns import spacing_remark
 from passband.description.frame_record import FrameColumns, FrameRecord
 from passband.description.sublattices import name_sublattices
 from passband.description.tracks import (
@@ -101,6 +102,7 @@ def _written(movie: Movie, finder: ColumnFinder, record: FrameRecord, files: dic
     write_atomically(files["lattice"], f"{json_text(report, indent=1)}\n".encode())
     micrograph = movie.frames[first.frame].load()
     view = finder.view(micrograph)
+    said = [text for text in (view.warning, spacing_remark(report["spacing_A"])) if text]
     write_atomically(files["counts"], to_png(counts_figure(frames)))
     write_atomically(files["picture"], columns_picture(micrograph.array, shown, lattice=lattice))
     told = [(movie.frames[one.frame], one) for one in frames if one.remark]
@@ -109,8 +111,9 @@ def _written(movie: Movie, finder: ColumnFinder, record: FrameRecord, files: dic
         "columns": sum(one.columns or 0 for one in frames),
         **lattice_row(report),
         "verdict": view.verdict,
+        "reason": view.reason,
         "model": view.network,
-        "warning": f"{movie.path}: {view.warning}" if view.warning else "",
+        "warning": f"{movie.path}: {'; '.join(said)}" if said else "",
         "pixel_size_A": list(first.columns.pixel_size),
         "frames": len(frames),
         "atoms": counter.atoms,

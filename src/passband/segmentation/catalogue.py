@@ -150,14 +150,28 @@ def named_for(micrograph: Micrograph) -> str:
     return f"{found.name} is for such images: passband {command}"
 
 
+def misfits(micrograph: Micrograph, task: str) -> str:
+    """Say why no network of a task fits a micrograph; nothing where one does."""
+    found = [_misfit(one, micrograph) for one in summaries_of(task)]
+    return "" if not all(found) else "; ".join(found) or f"no network inside the package is for {task}"
+
+
 def _fits(network: ModelSummary, micrograph: Micrograph) -> bool:
+    return not _misfit(network, micrograph)
+
+
+def _misfit(network: ModelSummary, micrograph: Micrograph) -> str:
+    """Say why a network does not fit a micrograph, by what its file says; nothing where it does."""
     low, high = network.energy_kV or (0.0, float("inf"))
     kilovolts = low if micrograph.energy is None else micrograph.energy / 1e3
-    return (
-        micrograph.mode in (None, network.mode)
-        and max(micrograph.pixel_size or (0.0,)) <= network.pixel_size_A[1]
-        and (1.0 - _ENERGY) * low <= kilovolts <= (1.0 + _ENERGY) * high
-    )
+    pixel = max(micrograph.pixel_size or (0.0,))
+    if micrograph.mode not in (None, network.mode):
+        return f"{network.name} is for {network.mode} images, and the file says {micrograph.mode}"
+    if pixel > network.pixel_size_A[1]:
+        return f"{network.name} is for pixels up to {network.pixel_size_A[1]:g} Å, and these have {pixel:.3g} Å"
+    if not (1.0 - _ENERGY) * low <= kilovolts <= (1.0 + _ENERGY) * high:
+        return f"{network.name} is for {low:g} to {high:g} kV, and the file says {kilovolts:g} kV"
+    return ""
 
 
 def _energies(card: ModelCard) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ from passband.description.atoms import find_columns
 from passband.description.columns import AtomColumns
 from passband.description.selection import ColumnFinding
 from passband.files.micrograph import Micrograph
-from passband.segmentation.catalogue import ATOMS, finds_columns, fitting_network, named_for
+from passband.segmentation.catalogue import ATOMS, finds_columns, fitting_network, misfits, named_for
 from passband.segmentation.model import Model, load_model
 from passband.segmentation.segmenter import Segmentation
 from passband.segmentation.weights import ModelError
@@ -38,7 +38,7 @@ class NetworkView(NamedTuple):
     warning
         Why image and network do not belong together, and which network is for such an image; or nothing.
     reason
-        Of a verdict that is not "no objection".
+        Of a verdict that is not "no objection"; why no network was asked, if one was to be chosen.
     flags
         As of `verdict.Verdict.flags`.
     f1
@@ -109,11 +109,11 @@ class ColumnFinder:
 
         Networks know bright columns: where columns are dark, they see the negative, and the verdict is on it.
         """
-        model = self._network_for(micrograph)
+        model, why_none = self._network_for(micrograph)
         if self.finding.contrast == "dark":
             micrograph = replace(micrograph, array=-micrograph.array.astype(np.float64))
         if model is None:
-            return NetworkView(warning=_of_no_scan(micrograph))
+            return NetworkView(warning=_of_no_scan(micrograph), reason=why_none)
         warning = "; ".join([*_not_columns(model), *(one.text for one in file_reasons(model.card, micrograph))])
         if judged and model.card.calibration:
             verdict = Assessor(model).assess(micrograph, given=self.given, quick=True)
@@ -129,17 +129,19 @@ class ColumnFinder:
         network = "chosen" if self._chosen else NO_NETWORK if self._named is None else self._named.card.weights_sha256
         return f"{network} {self.finding.identity}"
 
-    def _network_for(self, micrograph: Micrograph) -> Model | None:
+    def _network_for(self, micrograph: Micrograph) -> tuple[Model | None, str]:
+        """Return the network, or why there is none where one was to be chosen."""
         if not self._chosen:
-            return self._named
+            return self._named, ""
         fitting = fitting_network(micrograph, task=ATOMS)
-        model = None if fitting is None else self._model(fitting.name)
-        if model is not None:
-            try:
-                model.check_size(micrograph.array.shape, micrograph.known_pixel_size)
-            except ModelError:  # too small a field for a network, not for the image alone
-                return None
-        return model
+        if fitting is None:
+            return None, misfits(micrograph, ATOMS)
+        model = self._model(fitting.name)
+        try:
+            model.check_size(micrograph.array.shape, micrograph.known_pixel_size)
+        except ModelError as error:  # too small a field for a network, not for the image alone
+            return None, str(error)
+        return model, ""
 
     def _model(self, name: str) -> Model:
         if name not in self._loaded:
