@@ -85,6 +85,25 @@ def test_a_mask_that_is_more_wrong_than_right_is_doubtful_however_small_its_erro
     assert small.failure_probability > error_model.images.failure(known=True).limit
 
 
+def test_half_the_probability_is_enough_where_features_or_spectrum_are_rare(error_model) -> None:
+    """The line hardly rises with either distance, so that the limit changes and little else."""
+    limit = error_model.images.failure(known=True).limit
+    areas = np.geomspace(0.005, 0.1, 40)
+    near = [verdict_on(error_model, given(), uncertain(4.0) | {"predicted_area": one}) for one in areas]
+    inside = [0.55 * limit < one.failure_probability < 0.75 * limit for one in near]
+    between = areas[inside]
+    assert len(between)
+    usual = uncertain(4.0) | {"predicted_area": float(between[0])}
+    for name in ("feature_distance", "spectrum_distance"):
+        outcomes = []
+        for distance in (1.0, 1.6):  # of 0.5 to 1.5; beyond 2.25 nothing would be predicted
+            found = verdict_on(error_model, given(), usual | {name: distance})
+            assert 0.5 * limit < found.failure_probability < limit
+            outcomes.append(found.outcome)
+        assert outcomes == ["no objection", "doubtful"], name
+        assert "as its distance from the training is rare" in " ".join(found.reasons)
+
+
 def test_what_left_the_training_is_named(error_model) -> None:
     found = verdict_on(error_model, given(C10=-680.0), QUIET, advise=True)
     assert any("C10 = -680 Å (trained -300 to 300 Å)" in one for one in found.reasons)

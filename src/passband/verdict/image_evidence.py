@@ -10,6 +10,7 @@ from passband.verdict.evidence import Reason
 from passband.verdict.verdict import PredictionInterval, SignalValue, percent
 
 RARE = 0.01  # p-value below which a distance is told
+HALF = 0.5  # of the limit of the probability of a failure, where a distance is rare
 
 
 def weighed_signals(table: PerformanceTable, signals: Mapping[str, float]) -> dict[str, SignalValue]:
@@ -19,19 +20,34 @@ def weighed_signals(table: PerformanceTable, signals: Mapping[str, float]) -> di
 
 
 def prediction_reasons(
-    images: ImageErrorModel, predicted: Mapping[str, PredictionInterval], failure: float | None, *, known: bool
+    images: ImageErrorModel,
+    predicted: Mapping[str, PredictionInterval],
+    failure: float | None,
+    measured: Mapping[str, SignalValue],
+    *,
+    known: bool,
 ) -> list[Reason]:
-    """Return what the predicted error area and the probability of a failure say; `known` is whether conditions are."""
+    """Return what the predicted error area and the probability of a failure say; `known` is whether conditions are.
+
+    Where a distance of features or spectrum is rare inside, the limit of that probability is half as high: it was
+    learned from images that resemble the training more.
+    """
     if failure is None or not predicted:
         return []
-    area, worst, limit = predicted["error_area"], images.worst, images.failure(known=known).limit
+    rare = any(SIGNALS[name].kind in ("features", "spectrum") and one.p <= RARE for name, one in measured.items())
+    area, worst, limit = (
+        predicted["error_area"],
+        images.worst,
+        images.failure(known=known).limit * (HALF if rare else 1),
+    )
     said = f"predicted error area {percent(area)}"
     if area.low > worst:
         return [
             Reason(2, f"{said}: even the lower end exceeds that of 99 % of images inside the training ({_p(worst)})")
         ]
     fails = "F1 below 0.5" if "f1" in predicted else "Dice below 0.5, or more than 10 % wrong"
-    text = f"{said}; the mask fails ({fails}) with a probability of {_p(failure)}, doubted above {_p(limit)}"
+    why = " as its distance from the training is rare" if rare else ""
+    text = f"{said}; the mask fails ({fails}) with a probability of {_p(failure)}, doubted above {_p(limit)}{why}"
     return [Reason(int(failure > limit), text)]
 
 

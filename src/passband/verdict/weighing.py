@@ -62,7 +62,7 @@ def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = 
     conditions = _conditions(error_model, evidence, advise=advise)
     predicted = _predicted(images, evidence, conditions, level=level)
     failure = images.failure_probability(evidence.signals, conditions.loss) if predicted else None
-    about = prediction_reasons(images, predicted, failure, known=conditions.loss is not None)
+    about = prediction_reasons(images, predicted, failure, measured, known=conditions.loss is not None)
     far = distance_reasons(images, measured)
     reasons = [*evidence.file, *_flag_reasons(evidence), *about, *far, *conditions.reasons]
     if error_model.table.laboratory is not None:
