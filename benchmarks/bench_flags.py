@@ -209,7 +209,7 @@ def objections(verdict: Verdict, limit: float) -> list[str]:
     if verdict.outcome != "no objection":
         number = next((one for one in verdict.reasons if one.startswith("predicted error area")), None)
         large = number is not None and "even the lower end" in number
-        rare = number is not None and number.endswith("is rare")
+        rare = number is not None and number.endswith("far from the training")
         likely = (verdict.failure_probability or 0.0) > (image_evidence.HALF * limit if rare else limit) and not large
         said = {"no number": number is None, "error area": large, "failure": likely}
         found += [word for word, true in said.items() if true]

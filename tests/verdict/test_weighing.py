@@ -101,7 +101,7 @@ def test_half_the_probability_is_enough_where_features_or_spectrum_are_rare(erro
             assert 0.5 * limit < found.failure_probability < limit
             outcomes.append(found.outcome)
         assert outcomes == ["no objection", "doubtful"], name
-        assert "as its distance from the training is rare" in " ".join(found.reasons)
+        assert "half the usual, for it is far from the training" in " ".join(found.reasons)
 
 
 def test_what_left_the_training_is_named(error_model) -> None:

@@ -46,7 +46,7 @@ def prediction_reasons(
             Reason(2, f"{said}: even the lower end exceeds that of 99 % of images inside the training ({_p(worst)})")
         ]
     fails = "F1 below 0.5" if "f1" in predicted else "Dice below 0.5, or more than 10 % wrong"
-    why = " as its distance from the training is rare" if rare else ""
+    why = ", half the usual, for it is far from the training" if rare else ""
     text = f"{said}; the mask fails ({fails}) with a probability of {_p(failure)}, doubted above {_p(limit)}{why}"
     return [Reason(int(failure > limit), text)]
 
