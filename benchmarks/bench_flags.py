@@ -62,7 +62,6 @@ from passband.recipe import PassbandError
 from passband.segmentation.card import ModelCard, read_card
 from passband.segmentation.model import load_model
 from passband.segmentation.shipped import find_model
-from passband.verdict import image_evidence
 from passband.verdict.assessment import Assessor
 from passband.verdict.verdict import Verdict
 
@@ -202,15 +201,14 @@ def is_wrong(verdict: Verdict, mask: NDArray[np.int64]) -> bool:
     return bool(failed({"error_area": [area], "dice": [dice]})[0])
 
 
-def objections(verdict: Verdict, limit: float) -> list[str]:
-    """What objects to a mask: a failure that is more probable than a limit, a large error area, or words of checks."""
+def objections(verdict: Verdict) -> list[str]:
+    """What objects to a mask: a failure that is too probable, a large error area, or words of checks."""
     told = {check.word for check in CHECKS.values() if check.level == 0}
     found = [word for word in verdict.flags if word not in told or word == "saturated"]
     if verdict.outcome != "no objection":
         number = next((one for one in verdict.reasons if one.startswith("predicted error area")), None)
         large = number is not None and "even the lower end" in number
-        rare = number is not None and number.endswith("far from the training")
-        likely = (verdict.failure_probability or 0.0) > (image_evidence.HALF * limit if rare else limit) and not large
+        likely = (verdict.failure_probability or 0.0) > (verdict.failure_limit or 1.0) and not large
         said = {"no number": number is None, "error area": large, "failure": likely}
         found += [word for word, true in said.items() if true]
     return found
@@ -238,7 +236,7 @@ CONDITIONS: dict[str, Callable[[Good], float]] = {
 }
 
 
-def tell_objections(good: list[Good], verdicts: list[Verdict], limit: float) -> None:
+def tell_objections(good: list[Good], verdicts: list[Verdict]) -> None:
     """Print to which micrographs as in the training the verdict objects, and why."""
     objected = np.array([one.outcome != "no objection" for one in verdicts])
     outside = np.array([one.outcome == "outside" for one in verdicts])
@@ -257,7 +255,7 @@ def tell_objections(good: list[Good], verdicts: list[Verdict], limit: float) -> 
     for name, chosen in kinds.items():
         print(f"| {name} | {chosen.sum()} | {share(objected[chosen])} | {share(outside[chosen])} |")
     print("\n| what objects | right masks | wrong masks |\n|---|---|---|")
-    each = [objections(one, limit) for one in verdicts]
+    each = [objections(one) for one in verdicts]
     counts = [
         (Counter(word for k in places for word in each[k]), Counter(each[k][0] for k in places if len(each[k]) == 1))
         for places in (np.flatnonzero(~wrong), np.flatnonzero(wrong))
@@ -330,8 +328,8 @@ def main() -> None:
     assert assessor.error_model is not None
     assert assessor.error_model.images is not None
     limit = assessor.error_model.images.failure(known=False).limit
-    tell_objections(many, assessed([one.micrograph for one in many]), limit)
-    print(f"A mask is doubted from a probability of {limit:.2f} that it fails.\n")
+    tell_objections(many, assessed([one.micrograph for one in many]))
+    print(f"A mask is doubted above a probability of {limit:.2f} that it fails.\n")
     words = list(dict.fromkeys(check.word for check in checks_of(model.card.mode)))
     print("Share of images in %.\n")
     print(f"| kind | images | no objection | {' | '.join(words)} |\n|---|---|---|{'---|' * len(words)}")

@@ -3,11 +3,11 @@
     OMP_NUM_THREADS=1 python benchmarks/failure.py
 
 From the images on the cards of the networks that come with passband, each predicted without its data set: the area
-under the ROC curve of the probability, and of the predicted error area alone; the probability that masks are doubted
-from; and which shares of right and of failed masks are. *Before* are the limits that the verdict had until 27 November
-2026: an error area above what is predicted for 93 % of the images inside, or a predicted Dice below ½ with an error
-area above 1 %. Conditions are not known. *Expected* and *true* are the mean probability and the share of failures where
-it is below and above ½.
+under the ROC curve of the probability, and of the predicted error area alone; the probability above which masks are
+doubted, half of that where features or spectrum are rare; and which shares of right and of failed masks are. *Before*
+are the limits that the verdict had until 27 November 2026: an error area above what is predicted for 93 % of the images
+inside, or a predicted Dice below ½ with an error area above 1 %. Conditions are not known. *Expected* and *true* are
+the mean probability and the share of failures where it is below and above ½.
 
 Remarks
 -------
@@ -43,6 +43,13 @@ def before(images: ImageErrorModel) -> Flags:
     return np.asarray((area > np.quantile(area[images.inside], USUAL)) | wrong)
 
 
+def limits(images: ImageErrorModel) -> NDArray[np.float64]:
+    """Probability (n,) above which the mask of each image is doubted."""
+    names, columns = images.names, images.table.images
+    rows = ({name: columns[name][k] for name in names} for k in range(len(images.sets)))
+    return np.array([images.failure_limit(row, known=False)[0] for row in rows])
+
+
 def share(chosen: Flags) -> str:
     """Share in %."""
     return f"{100.0 * chosen.mean():.0f}" if len(chosen) else "–"
@@ -57,9 +64,12 @@ def main() -> None:
         assert calibrated is not None
         images = calibrated.images
         assert images is not None
-        bad, area = failed(images.table.images), images.regression("error_area", known=False).predicted
+        bad, area = (
+            failed(images.table.images, images.judged_by),
+            images.regression("error_area", known=False).predicted,
+        )
         model, old = images.failure(known=False), before(images)
-        doubted, sure = model.left_out > model.limit, model.left_out > HALF
+        doubted, sure = model.left_out > limits(images), model.left_out > HALF
         for where, chosen in (("inside", images.inside), ("beyond", ~images.inside)):
             ranks = [roc_auc_score(bad[chosen], one[chosen]) for one in (model.left_out, area)]
             shares = [share(one[chosen & kind]) for one in (doubted, old) for kind in (~bad, bad)]

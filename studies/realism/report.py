@@ -32,9 +32,13 @@ from studies.realism.tables import (
 )
 
 HERE = Path(__file__).resolve().parent
+REAL = (
+    "* The real MoS2 has no labels: what detectors find there is not scored. One image was cut in two halves, so its "
+    "baseline is of one field."
+)
 GENERATORS = (
     "* Generators of this size and length are those that a CPU trains, far from the paper's 54 million parameters and "
-    "500,000 pairs.",
+    "500,000 pairs."
 )
 
 
@@ -56,8 +60,8 @@ def report(plan: StudyPlan, rows: Sequence[Row], about: Sequence[str]) -> str:
         f"same way for every arm, and finds six kinds of defects in {plan.tested} labelled images of each day, of "
         "other structures. "
         "F1 counts pairs of one class at most 1.56 Å apart; what is nearer to the border does not count. Intervals "
-        "(95 %) are of seeds and images that are drawn again; behind them each seed. With so few seeds they say little "
-        "about seeds.",
+        "(95 %) are of seeds and images that are drawn again; behind them each seed. "
+        f"{'With one seed they say nothing' if len(plan.seeds) == 1 else 'With so few seeds they say little'} about seeds.",
         "",
         "## In short",
         "",
@@ -102,9 +106,8 @@ def report(plan: StudyPlan, rows: Sequence[Row], about: Sequence[str]) -> str:
         "",
         "* The microscope is a simulation; it shares the incoherent model with the arms, which favours those that "
         "simulate.",
-        "* The real MoS2 has no labels: what detectors find there is not scored. One image was cut in two halves, so "
-        "its baseline is of one field.",
-        *GENERATORS[: int(translated)],
+        *([REAL] if plan.real_files else []),
+        *([GENERATORS] if translated else []),
         "",
     ]
     return "\n".join(lines)

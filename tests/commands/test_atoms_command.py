@@ -42,7 +42,9 @@ def test_columns_become_a_table_a_structure_a_lattice_and_a_picture(run: Run, la
     assert (float(rows[0]["x_A"]), float(rows[0]["y_A"])) == pytest.approx((2.1, 1.5), abs=0.05)
     assert float(rows[0]["x_px"]) * PIXEL == pytest.approx(float(rows[0]["x_A"]), rel=1e-5)
     said = run(*arguments).out
-    found = "one.atoms.csv: 49 columns, nearest 3.89 Å apart; lattice 3.901 × 3.901 Å, 90.0°; in the image alone\n"
+    found = (
+        "one.atoms.csv: 49 columns, nearest 3.89 Å apart; lattice 3.901 × 3.901 Å, 90.0°; found in the image alone\n"
+    )
     assert said.endswith(found)
 
 
@@ -53,7 +55,7 @@ def test_columns_of_a_pixel_size_that_no_crystal_has_are_doubted(run: Run, latti
     for factor, apart in ((10.0, "38.9"), (0.1, "0.389")):
         outcome = run(*arguments, "--pixel-size", f"{factor * PIXEL}")
         assert outcome.code == 0
-        assert f"nearest columns are {apart} Å apart, and those of crystals 0.45 to 20 Å" in outcome.err
+        assert f"the nearest columns are {apart} Å apart; in crystals it is 0.45 to 20 Å" in outcome.err
         asked = "haadf_atoms is for pixels up to" in outcome.out
         assert asked == (factor > 1.0)
     assert "apart" not in run(*arguments, "--model", "none").err

@@ -27,8 +27,12 @@ def test_what_a_failure_is() -> None:
     area = [0.11, 0.1, 0.05, 0.05, 0.01, 0.02, 0.2]
     dice = [0.9, 0.9, 0.49, 0.5, 0.0, -1.0, -1.0]
     assert failed({"error_area": area, "dice": dice}).tolist() == [True, False, True, False, False, False, True]
-    of_columns = failed({"error_area": area[:4], "dice": dice[:4], "f1": [0.5, 0.49, 0.0, -1.0]})
+    of_columns = failed({"error_area": area[:4], "dice": dice[:4], "f1": [0.5, 0.49, 0.0, -1.0]}, "f1")
     assert of_columns.tolist() == [False, True, True, False]  # columns count, pixels do not
+
+
+def test_without_a_dice_the_area_decides_alone() -> None:
+    assert failed({"error_area": [0.11, 0.05]}).tolist() == [True, False]
 
 
 def test_slopes_are_found_and_one_that_may_not_fall_does_not() -> None:
@@ -110,8 +114,8 @@ def test_probabilities_are_frequencies_on_new_data_sets(images: ImageErrorModel)
 
 def test_conditions_inform_it_and_a_missing_signal_does_not_let_it_speak(images: ImageErrorModel) -> None:
     signals = {name: float(images.table.images[name][0]) for name in images.names}
-    near, far = (images.failure_probability(signals, float(np.log(loss))) for loss in (0.02, 0.3))
-    assert 0.0 < near <= far < 1.0
+    near, far = (images.failure_probability(signals, float(np.log(loss))) for loss in (0.005, 0.5))
+    assert 0.0 < near < far < 1.0
     assert images.failure_probability({name: signals[name] for name in images.names[1:]}) is None
 
 
@@ -125,3 +129,32 @@ def test_masks_of_a_laboratory_that_all_failed_raise_it(table, trained, pixel, i
         corrected = ErrorModel(table.model_copy(update={"laboratory": laboratory}), trained, pixel).images
         found.append(corrected.failure_probability(signals))
     assert found[0] < images.failure_probability(signals) < found[1]
+
+
+def test_failures_of_a_laboratory_are_those_that_the_table_counts(table, trained, pixel) -> None:
+    """By F1 where the table has it; own images without one move nothing."""
+    f1 = np.where(np.arange(len(table.images["set"])) % 3 == 0, 0.2, 0.9)
+    with_f1 = table.model_copy(update={"images": table.images | {"f1": tuple(f1.tolist())}})
+    own = {name: values[:6] for name, values in table.images.items() if name != "set"}
+    found = []
+    for more in ({}, {"f1": (0.9,) * 6}, {"f1": (0.1,) * 6}):
+        laboratory = Laboratory(files=tuple("ab" * 32 for _ in range(6)), images=own | more)
+        images = ErrorModel(with_f1.model_copy(update={"laboratory": laboratory}), trained, pixel).images
+        assert images.judged_by == "f1"
+        found.append(images.failure_probability({name: own[name][0] for name in images.names}))
+    plain = ErrorModel(with_f1, trained, pixel).images
+    assert found[0] == plain.failure_probability({name: own[name][0] for name in plain.names})
+    assert found[1] < found[0] < found[2]
+
+
+def test_a_distance_that_the_laboratorys_own_images_have_is_not_rare(table, trained, pixel) -> None:
+    own = {name: values[:6] for name, values in table.images.items() if name != "set"}
+    far = {name: table.images[name][0] for name in own} | {"spectrum_distance": 1.7}
+    for largest, rare in ((1.0, True), (1.8, False)):
+        laboratory = Laboratory(
+            files=tuple("ab" * 32 for _ in range(6)), images=own | {"spectrum_distance": (largest,) * 6}
+        )
+        images = ErrorModel(table.model_copy(update={"laboratory": laboratory}), trained, pixel).images
+        limit = images.failure(known=False).limit
+        assert images.failure_limit(far, known=False) == (limit / 2 if rare else limit, rare)
+    assert ErrorModel(table, trained, pixel).images.failure_limit(far, known=False)[1]

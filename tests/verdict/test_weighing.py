@@ -14,6 +14,7 @@ from passband.segmentation.card import ModelCard
 from passband.segmentation.unet import UNetRecipe
 from passband.verdict.estimate import ConditionEstimate
 from passband.verdict.evidence import Evidence, Flag, Reason, file_reasons
+from passband.verdict.image_evidence import probability
 from passband.verdict.verdict import Verdict
 from passband.verdict.weighing import weigh
 
@@ -58,8 +59,9 @@ def test_an_image_like_the_trainings_raises_no_objection(error_model) -> None:
     found = verdict_on(error_model, given(), QUIET)
     assert found.outcome == "no objection"
     assert found.reasons[0].startswith("predicted error area ")
-    assert "; the mask fails (Dice below 0.5, or more than 10 % wrong) with a probability of " in found.reasons[0]
-    assert 0.0 < found.failure_probability < error_model.images.failure(known=True).limit
+    fails = "more than 10 % wrong, or a Dice below 0.5 with more than 1 % wrong"
+    assert f" % probable that the mask fails ({fails}), doubted above 53 %" in found.reasons[0]
+    assert 0.0 < found.failure_probability < found.failure_limit == error_model.images.failure(known=True).limit
     assert 0.0 <= found.error_area.low <= found.error_area.value <= found.error_area.high <= 1.0
     assert found.error_area.value == pytest.approx(0.01, rel=0.5)  # as the drawn images have it
     assert found.dice.low <= found.dice.value <= found.dice.high
@@ -85,6 +87,20 @@ def test_a_mask_that_is_more_wrong_than_right_is_doubtful_however_small_its_erro
     assert small.failure_probability > error_model.images.failure(known=True).limit
 
 
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.0004, "less than 0.1 %"),
+        (0.0012, "0.12 %"),
+        (0.634, "63 %"),
+        (0.9949, "more than 99 %"),
+        (1.0, "more than 99 %"),
+    ],
+)
+def test_no_probability_is_said_to_be_certain(share: float, said: str) -> None:
+    assert probability(share) == said
+
+
 def test_half_the_probability_is_enough_where_features_or_spectrum_are_rare(error_model) -> None:
     """The line hardly rises with either distance, so that the limit changes and little else."""
     limit = error_model.images.failure(known=True).limit
@@ -101,7 +117,7 @@ def test_half_the_probability_is_enough_where_features_or_spectrum_are_rare(erro
             assert 0.5 * limit < found.failure_probability < limit
             outcomes.append(found.outcome)
         assert outcomes == ["no objection", "doubtful"], name
-        assert "half the usual, for it is far from the training" in " ".join(found.reasons)
+        assert "half as much as usual: images like it are rare inside the training" in " ".join(found.reasons)
 
 
 def test_what_left_the_training_is_named(error_model) -> None:
@@ -147,7 +163,7 @@ def test_the_line_says_the_error_area_once(error_model) -> None:
     line = verdict_on(error_model, ConditionEstimate(), QUIET).line()
     assert line.startswith("no objection, predicted error area ")
     assert line.count("predicted error area") == 1
-    assert "; the mask fails (" in line
+    assert " probable that the mask fails (" in line
 
 
 def test_more_dose_than_was_measured_does_no_harm_and_less_is_beyond(error_model) -> None:
@@ -231,6 +247,7 @@ def test_everything_is_plain_json(error_model) -> None:
         "predicted_loss",
         "predicted_dice",
         "failure_probability",
+        "failure_limit",
         "conditions",
         "sigma",
         "delta_epsilon",

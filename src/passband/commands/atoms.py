@@ -167,7 +167,7 @@ def _tell(outcome: Outcome, *, quiet: bool, as_json: bool) -> None:
 def _by(row: dict[str, Any]) -> str:
     """Say which network was asked, and its verdict; or that none was, and why."""
     because = f" ({row['reason']})" if row.get("reason") else ""
-    return f"by {row['model']}: {row['verdict']}{because}" if row["model"] else f"in the image alone{because}"
+    return f"by {row['model']}: {row['verdict']}{because}" if row["model"] else f"found in the image alone{because}"
 
 
 def _number(row: dict[str, Any]) -> str:

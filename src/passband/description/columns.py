@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+SEVERAL = 10  # columns: fewer may be single atoms
 NEAREST, FARTHEST = 0.45, 20.0  # Å, of the nearest columns of crystals: dumbbells of Ge [114], and open frameworks
 
 
@@ -84,13 +85,13 @@ def no_columns_remark(image: NDArray[Any]) -> str:
     return "no columns: every pixel is the same" if np.ptp(image) == 0 else "no columns stand out of the noise"
 
 
-def spacing_remark(spacing: float | None) -> str:
-    """Say that columns this far (Å) from their nearest ones are none of a crystal; nothing of others, or of none."""
-    if spacing is None or NEAREST <= spacing <= FARTHEST:
+def spacing_remark(spacing: float | None, *, columns: int) -> str:
+    """Say that columns this far (Å) from their nearest ones are none of a crystal; nothing of others, or of few."""
+    if spacing is None or columns < SEVERAL or NEAREST <= spacing <= FARTHEST:
         return ""
     return (
-        f"nearest columns are {spacing:.3g} Å apart, and those of crystals {NEAREST:g} to {FARTHEST:g} Å: is this the "
-        "pixel size (--pixel-size)?"
+        f"the nearest columns are {spacing:.3g} Å apart; in crystals it is {NEAREST:g} to {FARTHEST:g} Å. Check the "
+        "pixel size (--pixel-size)"
     )
 
 

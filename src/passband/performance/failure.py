@@ -6,13 +6,14 @@ area's and on the error area predicted there. Slopes of features that an error n
 Every data set weighs the same. Half a failed and half a right image of average features keep the offset finite where
 none failed, or all.
 
-A mask is doubted from a probability on that 95 % of the right masks inside the training stay below, each predicted by
-a model that never saw its data set; not below a tenth, and from two thirds on at the latest.
+A mask is doubted above the probability that 95 % of the right masks inside the training stay below, each predicted by a
+model that was not fitted to its data set (the error areas of the others, one of its features, were predicted by models
+of nine tenths of all); not below a tenth, and above two thirds at the latest.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,20 +29,21 @@ HALF = 0.5  # Dice or F1 below which a mask fails
 SOME, LARGE = 0.01, 0.1  # error areas: at most which a Dice says nothing, and above which a mask fails whatever it is
 PENALTY = 1.0  # on the squares of the slopes, of features of unit variance
 RIGHT = 0.95  # share of right masks inside that are not doubted
-LEAST, MOST = 0.1, 2.0 / 3.0  # of the probability that a mask is doubted from
+LEAST, MOST = 0.1, 2.0 / 3.0  # of the probability above which a mask is doubted
 LABORATORY = 1.0  # standard deviation of what a laboratory's own images may change of the logit, before they are seen
 
 
-def failed(images: Mapping[str, ArrayLike]) -> Flags:
-    """Which masks failed, (n,), from `error_area` and `dice`, or from `f1` of networks that find columns or defects.
+def failed(images: Mapping[str, ArrayLike], by: Literal["dice", "f1"] = "dice") -> Flags:
+    """Which masks failed, (n,), by `error_area` and `dice`, or by `f1` of networks that find columns or defects.
 
     More than 10 % of the image is wrong; or the Dice is below 0.5 with more than 1 % wrong. Of columns and defects: F1
-    is below 0.5. A Dice or an F1 of −1 is that of nothing, and right.
+    is below 0.5. A Dice or an F1 of −1 is that of nothing, and right; where there is no Dice, the area decides alone.
     """
-    if "f1" in images:
+    if by == "f1":
         f1 = np.asarray(images["f1"], dtype=np.float64)
         return np.asarray((f1 >= 0.0) & (f1 < HALF))
-    area, dice = (np.asarray(images[name], dtype=np.float64) for name in ("error_area", "dice"))
+    area = np.asarray(images["error_area"], dtype=np.float64)
+    dice = np.asarray(images.get("dice", -1.0), dtype=np.float64)
     return np.asarray((area > LARGE) | ((area > SOME) & (dice >= 0.0) & (dice < HALF)))
 
 
@@ -91,7 +93,7 @@ class Logistic:
 
 @dataclass(frozen=True)
 class FailureModel:
-    """The probability that a mask fails, and from which one it is doubted.
+    """The probability that a mask fails, and above which one it is doubted.
 
     Attributes
     ----------
@@ -100,7 +102,7 @@ class FailureModel:
     left_out
         Probability (n,) of each image, its data set being left out.
     limit
-        Probability from which a mask is doubted.
+        Probability above which a mask is doubted.
     """
 
     logistic: Logistic

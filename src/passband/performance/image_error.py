@@ -15,13 +15,13 @@ intervals hold was measured: benchmarks/RESULTS.md.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp, log, sqrt
-from typing import NamedTuple, Self
+from math import exp, inf, log, sqrt
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.performance.conformal import check_level, conformal_quantile
+from passband.performance.conformal import check_level, conformal_quantile, p_value
 from passband.performance.failure import Examples, FailureModel, failed
 from passband.performance.gaussian_process import Kernel, fitted_kernel
 from passband.performance.image_regression import Groups, ImageRegression, Line
@@ -37,6 +37,8 @@ SMALLEST_SIGNAL = 1e-2  # so that the logarithms of error and signal are about p
 WORST = 0.99  # quantile on micrographs inside the training
 FAR = 1.5  # times the largest distance that was measured; the error beyond is unknown
 FEWEST = 10  # images inside
+RARE = 0.01  # share of the images inside whose distance is as large: rarer ones are told
+RARE_LIMIT = 0.5  # of the limit of the probability of a failure, where a distance is rare
 
 
 class ImagePrediction(NamedTuple):
@@ -174,10 +176,33 @@ class ImageErrorModel:
         if known not in self._failures:
             errors = self.regression("error_area", known=known).predicted
             features = self.features(self.table.images, self.condition_losses[self.sets] if known else None)
-            images = Examples(np.column_stack([features, errors]), failed(self.table.images), self.sets)
+            images = Examples(np.column_stack([features, errors]), failed(self.table.images, self.judged_by), self.sets)
             rising = np.append(self.rising(known=known), True)
             self._failures[known] = FailureModel.fitted(images, rising, self.inside)
         return self._failures[known]
+
+    @cached_property
+    def judged_by(self) -> Literal["dice", "f1"]:
+        """What decides whether a mask fails: F1 where the table has it, of networks that find columns or defects."""
+        return "f1" if "f1" in self.table.images else "dice"
+
+    def failure_limit(self, signals: Mapping[str, float], *, known: bool) -> tuple[float, bool]:
+        """Return the probability of a failure above which a mask is doubted, and whether its image is rare.
+
+        It is half as high where a distance of features or spectrum is rarer than 1 % inside, and larger than on all of
+        a laboratory's own images: the probability was learned from images that resemble the training more.
+        """
+        inside = self.table.in_distribution_signals()
+        rare = any(
+            name in inside and p_value(inside[name], signals[name]) <= RARE and signals[name] > self._own_largest(name)
+            for name in _of_kinds("features", "spectrum")
+            if name in signals
+        )
+        return self.failure(known=known).limit * (RARE_LIMIT if rare else 1.0), rare
+
+    def _own_largest(self, name: str) -> float:
+        own = self.table.laboratory
+        return max(own.images.get(name, ()), default=-inf) if own is not None else -inf
 
     @cached_property
     def _failures(self) -> dict[bool, FailureModel]:
@@ -208,10 +233,10 @@ class ImageErrorModel:
     def _failure_shift(self) -> float:
         """Return what a laboratory's own images, whose conditions are not known, change of the logit."""
         own = self.table.laboratory
-        if own is None:
+        if own is None or (self.judged_by == "f1" and "f1" not in own.images):
             return 0.0
         features = self._with_error(self.features(own.images, None), known=False)
-        return self.failure(known=False).shift(features, failed(own.images))
+        return self.failure(known=False).shift(features, failed(own.images, self.judged_by))
 
     @cached_property
     def worst(self) -> float:

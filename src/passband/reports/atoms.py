@@ -9,7 +9,7 @@ from passband.durable import write_atomically
 from passband.figures.atoms import columns_picture
 from passband.files.micrograph import Micrograph
 from passband.files.own_files import refuse_foreign
-from passband.verdict.finding import ColumnFinder
+from passband.verdict.finding import ColumnFinder, NetworkView
 
 
 def write_atoms(micrograph: Micrograph, finder: ColumnFinder, path: Path, output: Path, *, stem: str) -> dict[str, Any]:
@@ -28,8 +28,6 @@ def write_atoms(micrograph: Micrograph, finder: ColumnFinder, path: Path, output
     files = {**write_columns(found, output, stem=stem, report=report), "picture": picture}
     write_atomically(picture, columns_picture(micrograph.array, found, lattice=lattice))
     none = "" if len(found) else no_columns_remark(micrograph.array)
-    distrust = f"do not trust these columns: {view.reason}" if view.verdict == "outside" else ""
-    said = [text for text in (view.warning, distrust, none, spacing_remark(report["spacing_A"])) if text]
     return {
         "image": str(path),
         "columns": report["columns"],
@@ -39,10 +37,18 @@ def write_atoms(micrograph: Micrograph, finder: ColumnFinder, path: Path, output
         "flags": list(view.flags),
         "predicted_f1": None if view.f1 is None else view.f1.as_dict(),
         "model": view.network,
-        "warning": f"{path}: {'; '.join(said)}" if said else "",
+        "warning": columns_warning(path, view, report, none),
         "pixel_size_A": list(micrograph.known_pixel_size),
         "outputs": {kind: str(file) for kind, file in files.items()},
     }
+
+
+def columns_warning(path: Path, view: NetworkView, report: dict[str, Any], *more: str) -> str:
+    """Say on one line why the columns of a file should not be believed, by verdict and `lattice_report`; or nothing."""
+    distrust = f"do not trust these columns: {view.reason}" if view.verdict == "outside" else ""
+    apart = spacing_remark(report["spacing_A"], columns=report["columns"])
+    said = [text for text in (view.warning, distrust, *more, apart) if text]
+    return f"{path}: {'; '.join(said)}" if said else ""
 
 
 def lattice_row(report: dict[str, Any]) -> dict[str, Any]:

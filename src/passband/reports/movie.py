@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from passband.description.atom_files import extended_xyz, lattice_of, lattice_report
-from passband.description.columns import spacing_remark
 from passband.description.frame_record import FrameColumns, FrameRecord
 from passband.description.sublattices import name_sublattices
 from passband.description.tracks import (
@@ -28,7 +27,7 @@ from passband.files.movie import Movie
 from passband.files.own_files import ATOM_ENDINGS, refuse_foreign
 from passband.locking import exclusive
 from passband.recipe import PassbandError
-from passband.reports.atoms import lattice_row
+from passband.reports.atoms import columns_warning, lattice_row
 from passband.tabular import write_csv
 from passband.verdict.finding import ColumnFinder
 from passband.verdict.finding_pool import columns_in_order
@@ -102,7 +101,6 @@ def _written(movie: Movie, finder: ColumnFinder, record: FrameRecord, files: dic
     write_atomically(files["lattice"], f"{json_text(report, indent=1)}\n".encode())
     micrograph = movie.frames[first.frame].load()
     view = finder.view(micrograph)
-    said = [text for text in (view.warning, spacing_remark(report["spacing_A"])) if text]
     write_atomically(files["counts"], to_png(counts_figure(frames)))
     write_atomically(files["picture"], columns_picture(micrograph.array, shown, lattice=lattice))
     told = [(movie.frames[one.frame], one) for one in frames if one.remark]
@@ -113,7 +111,7 @@ def _written(movie: Movie, finder: ColumnFinder, record: FrameRecord, files: dic
         "verdict": view.verdict,
         "reason": view.reason,
         "model": view.network,
-        "warning": f"{movie.path}: {'; '.join(said)}" if said else "",
+        "warning": columns_warning(movie.path, view, report),
         "pixel_size_A": list(first.columns.pixel_size),
         "frames": len(frames),
         "atoms": counter.atoms,

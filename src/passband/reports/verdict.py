@@ -15,6 +15,7 @@ from passband.reports.page import Page, folded, image, paragraph, table
 from passband.verdict.assessment import Assessor
 from passband.verdict.camera_comparison import camera_rows
 from passband.verdict.estimate import compatible_settings
+from passband.verdict.image_evidence import probability
 from passband.verdict.verdict import Verdict, percent
 
 
@@ -57,7 +58,7 @@ def write_report(assessor: Assessor, micrograph: Micrograph, verdict: Verdict, *
         if one is not None:
             facts[f"{quantity}, {one.level:.0%} interval {one.low:.2g} to {one.high:.2g}"] = f"{one.value:.2g}"
     if verdict.failure_probability is not None:
-        facts["probability that the mask fails"] = f"{verdict.failure_probability:.2g}"
+        facts["probability that the mask fails"] = probability(verdict.failure_probability)
     page = Page(f"{name} with {assessor.model.card.name}", verdict.line(), facts)
     kind = "warning" if verdict.outcome == "outside" else ""
     page.section("Why", *(paragraph(reason, kind=kind) for reason in verdict.reasons))

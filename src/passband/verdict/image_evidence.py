@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 from passband.performance.conformal import p_value
-from passband.performance.image_error import ImageErrorModel
+from passband.performance.image_error import RARE, ImageErrorModel
 from passband.performance.signals import SIGNALS
 from passband.performance.table import PerformanceTable
 from passband.verdict.evidence import Reason
 from passband.verdict.verdict import PredictionInterval, SignalValue, percent
 
-RARE = 0.01  # p-value below which a distance is told
-HALF = 0.5  # of the limit of the probability of a failure, where a distance is rare
+LEAST_TOLD, MOST_TOLD = 0.001, 0.99
+FAILS = {"dice": "more than 10 % wrong, or a Dice below 0.5 with more than 1 % wrong", "f1": "F1 below 0.5"}
 
 
 def weighed_signals(table: PerformanceTable, signals: Mapping[str, float]) -> dict[str, SignalValue]:
@@ -23,32 +23,32 @@ def prediction_reasons(
     images: ImageErrorModel,
     predicted: Mapping[str, PredictionInterval],
     failure: float | None,
-    measured: Mapping[str, SignalValue],
-    *,
-    known: bool,
+    limit: tuple[float, bool],
 ) -> list[Reason]:
-    """Return what the predicted error area and the probability of a failure say; `known` is whether conditions are.
+    """Return what the predicted error area and the probability of a failure say.
 
-    Where a distance of features or spectrum is rare inside, the limit of that probability is half as high: it was
-    learned from images that resemble the training more.
+    `limit` is of `ImageErrorModel.failure_limit`: the probability above which a mask is doubted, and whether its image
+    is rare.
     """
     if failure is None or not predicted:
         return []
-    rare = any(SIGNALS[name].kind in ("features", "spectrum") and one.p <= RARE for name, one in measured.items())
-    area, worst, limit = (
-        predicted["error_area"],
-        images.worst,
-        images.failure(known=known).limit * (HALF if rare else 1),
-    )
+    area, worst = predicted["error_area"], images.worst
     said = f"predicted error area {percent(area)}"
     if area.low > worst:
         return [
             Reason(2, f"{said}: even the lower end exceeds that of 99 % of images inside the training ({_p(worst)})")
         ]
-    fails = "F1 below 0.5" if "f1" in predicted else "Dice below 0.5, or more than 10 % wrong"
-    why = ", half the usual, for it is far from the training" if rare else ""
-    text = f"{said}; the mask fails ({fails}) with a probability of {_p(failure)}, doubted above {_p(limit)}{why}"
-    return [Reason(int(failure > limit), text)]
+    text = f"{said}; {probability(failure)} probable that the mask fails ({FAILS[images.judged_by]}), doubted above "
+    highest, rare = limit
+    why = ", half as much as usual: images like it are rare inside the training" if rare else ""
+    return [Reason(int(failure > highest), f"{text}{probability(highest)}{why}")]
+
+
+def probability(share: float) -> str:
+    """Probability in %, never as 0 or 100 %."""
+    if share < LEAST_TOLD:
+        return f"less than {100.0 * LEAST_TOLD:g} %"
+    return f"{100.0 * share:.2g} %" if share < MOST_TOLD else f"more than {100.0 * MOST_TOLD:g} %"
 
 
 def distance_reasons(images: ImageErrorModel, measured: Mapping[str, SignalValue]) -> list[Reason]:
@@ -70,5 +70,5 @@ def distance_reasons(images: ImageErrorModel, measured: Mapping[str, SignalValue
     return reasons
 
 
-def _p(share: float) -> str:
-    return f"{100.0 * share:.2g} %" if share >= 0.001 or share == 0.0 else "less than 0.1 %"
+def _p(area: float) -> str:
+    return f"{100.0 * area:.2g} %"

@@ -78,6 +78,7 @@ class FileSegmenter:
             "trust": verdict.line(),
             "predicted_error_area": None if verdict.error_area is None else verdict.error_area.as_dict(),
             "failure_probability": verdict.failure_probability,
+            "failure_limit": verdict.failure_limit,
             "flags": list(verdict.flags),
             "predicted_dice": None if verdict.dice is None else verdict.dice.value,
             "predicted_loss": None if verdict.loss is None else verdict.loss.value,

@@ -5,8 +5,8 @@ and the probability that its mask fails (`performance.failure`: more than 10 % o
 below 0.5 with more than 1 % wrong; of columns and defects, F1 is below 0.5). They compare these with the calibration's
 images inside the training's conditions:
 
-* **no objection**: a failure is no more probable than of 95 % of the right masks inside (than half of that where a
-  distance of features or spectrum is rarer than 1 % inside), and no flag speaks against it;
+* **no objection**: a failure is no more probable than of 95 % of the right masks inside (but 10 to 67 %; half of that
+  where a distance of features or spectrum is rarer than 1 % inside), and no flag speaks against it;
 * **doubtful**: it is more probable, or a flag says so; or nothing can be predicted, because the network's features or
   the spectrum are 1.5 times as far from the training as those of every image that was measured, under whatever
   conditions;
@@ -71,8 +71,8 @@ class Verdict:
     error_area, loss, dice, f1
         Of this image, predicted, with interval; the error area is the share of pixels whose class is wrong, F1 that of
         the columns or defects that a network finds. None where nothing can be predicted.
-    failure_probability
-        That the mask fails; None where nothing can be predicted.
+    failure_probability, failure_limit
+        That the mask fails, and above which probability it is doubted; None where nothing can be predicted.
     conditions
         As far as they are known, and where they come from.
     sigma, delta_epsilon
@@ -98,6 +98,7 @@ class Verdict:
     dice: PredictionInterval | None = None
     f1: PredictionInterval | None = None
     failure_probability: float | None = None
+    failure_limit: float | None = None
     conditions: ConditionEstimate = field(default_factory=ConditionEstimate)
     sigma: float | None = None
     delta_epsilon: float | None = None
@@ -116,6 +117,7 @@ class Verdict:
             "predicted_dice": None if self.dice is None else self.dice.as_dict(),
             **({} if self.f1 is None else {"predicted_f1": self.f1.as_dict()}),
             "failure_probability": self.failure_probability,
+            "failure_limit": self.failure_limit,
             "conditions": self.conditions.as_dict(),
             "sigma": self.sigma,
             "delta_epsilon": self.delta_epsilon,

@@ -62,7 +62,8 @@ def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = 
     conditions = _conditions(error_model, evidence, advise=advise)
     predicted = _predicted(images, evidence, conditions, level=level)
     failure = images.failure_probability(evidence.signals, conditions.loss) if predicted else None
-    about = prediction_reasons(images, predicted, failure, measured, known=conditions.loss is not None)
+    limit = images.failure_limit(evidence.signals, known=conditions.loss is not None)
+    about = prediction_reasons(images, predicted, failure, limit)
     far = distance_reasons(images, measured)
     reasons = [*evidence.file, *_flag_reasons(evidence), *about, *far, *conditions.reasons]
     if error_model.table.laboratory is not None:
@@ -77,6 +78,7 @@ def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = 
         tuple(reason.text for reason in reasons),
         (*image_advice([*about, *far], images.too_far(evidence.signals)), *conditions.advice),
         failure_probability=failure,
+        failure_limit=None if failure is None else limit[0],
         conditions=evidence.estimate,
         sigma=conditions.sigma,
         delta_epsilon=conditions.delta_epsilon,
