@@ -61,7 +61,7 @@ def report(plan: StudyPlan, rows: Sequence[Row], about: Sequence[str]) -> str:
         "other structures. "
         "F1 counts pairs of one class at most 1.56 Å apart; what is nearer to the border does not count. Intervals "
         "(95 %) are of seeds and images that are drawn again; behind them each seed. "
-        f"{'With one seed they say nothing' if len(plan.seeds) == 1 else 'With so few seeds they say little'} about seeds.",
+        f"{'With one seed they say nothing' if len(plan.seeds) == 1 else 'With so few they say little'} about seeds.",
         "",
         "## In short",
         "",
