@@ -25,8 +25,11 @@ def write_all(docs: Path) -> None:
     """Write `studies/` and `benchmarks.md` into the folder of pages."""
     folder = docs / "studies"
     folder.mkdir(exist_ok=True)
-    names = sorted(report.parent.name for report in docs.parent.glob("studies/*/report.md"))
-    pages = {folder / f"{name}.md": PAGE.format(source=f"../../studies/{name}/report.md") for name in names}
+    studies = docs.parent / "studies"
+    found = [report.parent.relative_to(studies) for report in studies.glob("**/report.md")]
+    sources = {"_".join(one.parts): one.as_posix() for one in sorted(found)}  # a study may have more reports than one
+    names = sorted(sources)
+    pages = {folder / f"{name}.md": PAGE.format(source=f"../../studies/{sources[name]}/report.md") for name in names}
     pages[folder / "index.md"] = INDEX.format(pages="\n".join(names))
     pages[docs / "benchmarks.md"] = PAGE.format(source="../benchmarks/RESULTS.md")
     for path, text in pages.items():
@@ -54,5 +57,9 @@ def front(readme: str) -> str:
 
 def link_to_pages(markdown: str) -> str:
     """Turn links to the files of the repository into links to their pages."""
-    markdown = re.sub(r"\]\((?:\.\./)*studies/(\w+)/report\.md", r"](/studies/\1.md", markdown)
+    markdown = re.sub(
+        r"\]\((?:\.\./)*studies/([\w/]+)/report\.md",
+        lambda found: f"](/studies/{found[1].replace('/', '_')}.md",
+        markdown,
+    )
     return re.sub(r"\]\((?:\.\./)*benchmarks/RESULTS\.md", "](/benchmarks.md", markdown)
