@@ -38,7 +38,11 @@ def test_every_report_has_a_page(study_pages: ModuleType, tmp_path: Path) -> Non
     docs.mkdir()
     study_pages.write_all(docs)
     assert "{include} ../../studies/atoms/report.md\n" in (docs / "studies" / "atoms.md").read_text()
-    assert "\natoms\nwaves\n" in (docs / "studies" / "index.md").read_text()
+    (tmp_path / "studies" / "atoms" / "longer").mkdir()
+    (tmp_path / "studies" / "atoms" / "longer" / "report.md").write_text("# Report\n")
+    study_pages.write_all(docs)
+    assert "{include} ../../studies/atoms/longer/report.md\n" in (docs / "studies" / "atoms_longer.md").read_text()
+    assert "\natoms\natoms_longer\nwaves\n" in (docs / "studies" / "index.md").read_text()
     assert "{include} ../benchmarks/RESULTS.md\n" in (docs / "benchmarks.md").read_text()
 
 
@@ -72,6 +76,7 @@ def test_the_first_page_is_the_first_half_of_the_readme_with_links_from_its_own_
     [
         ("[a](../studies/ood_structure/report.md)", "[a](/studies/ood_structure.md)"),
         ("[a](../../studies/ood_structure/report.md#in-short)", "[a](/studies/ood_structure.md#in-short)"),
+        ("[a](../studies/realism/longer/report.md)", "[a](/studies/realism_longer.md)"),
         ("[a](../benchmarks/RESULTS.md)", "[a](/benchmarks.md)"),
         ("[a](trust.md)", "[a](trust.md)"),
     ],

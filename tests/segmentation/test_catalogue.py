@@ -7,9 +7,11 @@ from tests.fixtures.models import card
 
 from passband.files.micrograph import Micrograph
 from passband.segmentation.catalogue import (
+    ATOMS,
     catalogue,
     finds_columns,
     fitting_network,
+    misfits,
     named_for,
     recorded_pixels,
     summary,
@@ -71,6 +73,14 @@ def test_the_network_for_an_image_is_of_its_microscope_its_beam_and_its_pixels()
         found = fitting_network(image(**facts))
         assert (found.name if found else None) == name, facts
     assert fitting_network(image(), task="atoms") is None
+
+
+def test_why_no_network_fits_is_said_of_each():
+    assert misfits(image("TEM", 0.3), ATOMS) == "haadf_atoms is for STEM images, and the file says TEM"
+    assert misfits(image("STEM", 0.5), ATOMS) == "haadf_atoms is for pixels up to 0.4 Å, and these have 0.5 Å"
+    assert misfits(image("STEM", 0.2, 20e3), ATOMS).endswith(" kV, and the file says 20 kV")
+    assert misfits(image("STEM", 0.2), ATOMS) == ""
+    assert misfits(image(), "nothing") == "no network inside the package is for nothing"
 
 
 def test_words_for_an_image_that_is_anothers_business(shipped_columns: str):

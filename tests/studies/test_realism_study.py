@@ -120,6 +120,12 @@ def test_the_report_says_what_is_in_the_rows(plan: StudyPlan) -> None:
     text = report(plan, made, ["about"])
     assert "Not run." in text
     assert "## Made anew for day 2" in text
+    assert "## What translations did to the labels" in text
+    short = plan.model_copy(update={"arms": ("fitted physics",), "seeds": (0,), "real_files": ()})
+    plain = report(short, made, [])
+    assert "translat" not in plain
+    assert "real MoS2" not in plain
+    assert "With one seed they say nothing about seeds." in plain
 
 
 def test_intervals_are_of_seeds_and_images() -> None:

@@ -20,10 +20,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 
-from passband.performance.image_regression import FOLDS, set_weights
+from passband.performance.image_regression import FOLDS, centre_and_scale, set_weights
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+JudgedBy = Literal["dice", "f1"]
 
 HALF = 0.5  # Dice or F1 below which a mask fails
 SOME, LARGE = 0.01, 0.1  # error areas: at most which a Dice says nothing, and above which a mask fails whatever it is
@@ -33,7 +34,7 @@ LEAST, MOST = 0.1, 2.0 / 3.0  # of the probability above which a mask is doubted
 LABORATORY = 1.0  # standard deviation of what a laboratory's own images may change of the logit, before they are seen
 
 
-def failed(images: Mapping[str, ArrayLike], by: Literal["dice", "f1"] = "dice") -> Flags:
+def failed(images: Mapping[str, ArrayLike], by: JudgedBy = "dice") -> Flags:
     """Which masks failed, (n,), by `error_area` and `dice`, or by `f1` of networks that find columns or defects.
 
     More than 10 % of the image is wrong; or the Dice is below 0.5 with more than 1 % wrong. Of columns and defects: F1
@@ -65,16 +66,12 @@ class Logistic:
     @classmethod
     def fitted(cls, images: Examples, rising: Flags) -> Self:
         """Largest likelihood under a penalty on the slopes; those of `rising` features (d,) are never negative."""
-        weights = len(images.sets) * set_weights(images.sets)
-        centre = images.features.mean(axis=0)
-        scale = images.features.std(axis=0) + 1e-9
-        ready = np.column_stack([np.ones(len(weights)), (images.features - centre) / scale])
-        middle = np.eye(1, ready.shape[1])
-        ready, sign = (
-            np.concatenate([ready, middle, middle]),
-            np.append(np.where(images.failed, 1.0, -1.0), [1.0, -1.0]),
-        )
-        weights, penalty = np.append(weights, [0.5, 0.5]), np.append(0.0, np.full(len(rising), PENALTY))
+        shares = set_weights(images.sets)
+        centre, scale = centre_and_scale(images.features, shares)
+        seen = np.column_stack([np.ones(len(shares)), (images.features - centre) / scale])
+        middle, penalty = np.eye(1, seen.shape[1]), np.append(0.0, np.full(len(rising), PENALTY))
+        ready, weights = np.concatenate([seen, middle, middle]), np.append(len(shares) * shares, [0.5, 0.5])
+        sign = np.append(np.where(images.failed, 1.0, -1.0), [1.0, -1.0])
 
         def unlikely(found: Array) -> tuple[float, Array]:
             margin = sign * (ready @ found)

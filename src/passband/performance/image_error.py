@@ -16,13 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import exp, inf, log, sqrt
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from passband.performance.conformal import check_level, conformal_quantile, p_value
-from passband.performance.failure import Examples, FailureModel, failed
+from passband.performance.failure import Examples, FailureModel, JudgedBy, failed
 from passband.performance.gaussian_process import Kernel, fitted_kernel
 from passband.performance.image_regression import Groups, ImageRegression, Line
 from passband.performance.laboratory import Correction, correction
@@ -91,6 +91,13 @@ class ImageErrorModel:
         columns = [np.log(np.asarray(signals[name], dtype=np.float64) + SMALLEST_SIGNAL) for name in self.names]
         return np.stack([*columns, *([] if condition_losses is None else [condition_losses])], axis=1)
 
+    def _features_of_one(self, signals: Mapping[str, float], condition_loss: float | None) -> Array | None:
+        """Features (1, d) of one image; None where a signal is missing."""
+        if any(name not in signals for name in self.names):
+            return None
+        losses = None if condition_loss is None else np.array([condition_loss])
+        return self.features({name: [signals[name]] for name in self.names}, losses)
+
     def values(self, images: Mapping[str, Sequence[float]], quantity: str) -> Array:
         """Logarithms of a quantity of images, (n,); NaN where it is not defined."""
         column = np.asarray(images[quantity], dtype=np.float64)
@@ -144,12 +151,9 @@ class ImageErrorModel:
             The level is not between 0 and 1.
         """
         check_level(level)
-        if any(name not in signals for name in self.names):
+        features, known = self._features_of_one(signals, condition_loss), condition_loss is not None
+        if features is None:
             return {}
-        known = condition_loss is not None
-        features = self.features(
-            {name: [signals[name]] for name in self.names}, np.array([condition_loss]) if known else None
-        )
         found = {}
         for quantity in (one for one in QUALITIES if one in self.table.images):
             regression, corrected = self.regression(quantity, known=known), self.correction(quantity)
@@ -182,7 +186,7 @@ class ImageErrorModel:
         return self._failures[known]
 
     @cached_property
-    def judged_by(self) -> Literal["dice", "f1"]:
+    def judged_by(self) -> JudgedBy:
         """What decides whether a mask fails: F1 where the table has it, of networks that find columns or defects."""
         return "f1" if "f1" in self.table.images else "dice"
 
@@ -216,14 +220,11 @@ class ImageErrorModel:
         signals, condition_loss
             As for `predict`.
         """
-        if any(name not in signals for name in self.names):
+        features, known = self._features_of_one(signals, condition_loss), condition_loss is not None
+        if features is None:
             return None
-        known = condition_loss is not None
-        features = self.features(
-            {name: [signals[name]] for name in self.names}, np.array([condition_loss]) if known else None
-        )
-        model = self.failure(known=known)
-        return float(model.probability(self._with_error(features, known=known), shift=self._failure_shift)[0])
+        seen, model = self._with_error(features, known=known), self.failure(known=known)
+        return float(model.probability(seen, shift=self._failure_shift)[0])
 
     def _with_error(self, features: Array, *, known: bool) -> Array:
         """Features with the logarithm of the error area that is predicted from them."""

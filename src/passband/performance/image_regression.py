@@ -53,8 +53,7 @@ class Line:
     def fitted(cls, images: Groups, rising: NDArray[np.bool_]) -> Self:
         """Least squares with every data set weighing the same; slopes of `rising` features (d,) are never negative."""
         weights = set_weights(images.sets)
-        centre, level = weights @ images.features, float(weights @ images.values)
-        scale = np.sqrt(weights @ (images.features - centre) ** 2) + 1e-9
+        (centre, scale), level = centre_and_scale(images.features, weights), float(weights @ images.values)
         scaled = (images.features - centre) / scale
         both = np.concatenate([scaled, -scaled[:, ~rising]], axis=1)  # a free slope is the difference of two
         root = np.sqrt(weights)[:, None]
@@ -161,6 +160,12 @@ class ImageRegression:
         within = float(((self.scores - means[where]) ** 2).sum()) / max(1, len(where) - len(counts))
         between = float(means.var()) - within * float((1.0 / counts).mean())
         return max(between, 0.0), within
+
+
+def centre_and_scale(features: Array, weights: Array) -> tuple[Array, Array]:
+    """Weighted mean and standard deviation (d,) of features (n, d); `weights` (n,) add up to 1."""
+    centre = weights @ features
+    return centre, np.sqrt(weights @ (features - centre) ** 2) + 1e-9
 
 
 def set_weights(sets: NDArray[np.int64]) -> Array:

@@ -1,6 +1,7 @@
-"""What image and network say: the predicted error area against that of images inside the training, and distances."""
+"""What image and network say: the predicted error area, the probability that the mask fails, and distances."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from passband.performance.conformal import p_value
 from passband.performance.image_error import RARE, ImageErrorModel
@@ -9,8 +10,16 @@ from passband.performance.table import PerformanceTable
 from passband.verdict.evidence import Reason
 from passband.verdict.verdict import PredictionInterval, SignalValue, percent
 
-LEAST_TOLD, MOST_TOLD = 0.001, 0.99
+LEAST_TOLD, MOST_TOLD = 0.001, 0.99  # of probabilities
 FAILS = {"dice": "more than 10 % wrong, or a Dice below 0.5 with more than 1 % wrong", "f1": "F1 below 0.5"}
+
+
+class Failure(NamedTuple):
+    """Probability that a mask fails, above which one it is doubted, and whether images like it are rare inside."""
+
+    probability: float
+    limit: float
+    rare: bool
 
 
 def weighed_signals(table: PerformanceTable, signals: Mapping[str, float]) -> dict[str, SignalValue]:
@@ -20,16 +29,9 @@ def weighed_signals(table: PerformanceTable, signals: Mapping[str, float]) -> di
 
 
 def prediction_reasons(
-    images: ImageErrorModel,
-    predicted: Mapping[str, PredictionInterval],
-    failure: float | None,
-    limit: tuple[float, bool],
+    images: ImageErrorModel, predicted: Mapping[str, PredictionInterval], failure: Failure | None
 ) -> list[Reason]:
-    """Return what the predicted error area and the probability of a failure say.
-
-    `limit` is of `ImageErrorModel.failure_limit`: the probability above which a mask is doubted, and whether its image
-    is rare.
-    """
+    """Return what the predicted error area and the probability of a failure say."""
     if failure is None or not predicted:
         return []
     area, worst = predicted["error_area"], images.worst
@@ -38,10 +40,10 @@ def prediction_reasons(
         return [
             Reason(2, f"{said}: even the lower end exceeds that of 99 % of images inside the training ({_p(worst)})")
         ]
-    text = f"{said}; {probability(failure)} probable that the mask fails ({FAILS[images.judged_by]}), doubted above "
-    highest, rare = limit
-    why = ", half as much as usual: images like it are rare inside the training" if rare else ""
-    return [Reason(int(failure > highest), f"{text}{probability(highest)}{why}")]
+    text = f"{said}; {probability(failure.probability)} probable that the mask fails ({FAILS[images.judged_by]})"
+    why = ", half as much as usual: images like it are rare inside the training" if failure.rare else ""
+    doubted = failure.probability > failure.limit
+    return [Reason(int(doubted), f"{text}, doubted above {probability(failure.limit)}{why}")]
 
 
 def probability(share: float) -> str:

@@ -14,7 +14,7 @@ from passband.performance.settings import Outside, SettingRow
 from passband.verdict.advice import image_advice, setting_advice, training_advice
 from passband.verdict.estimate import ConditionEstimate, compatible_settings
 from passband.verdict.evidence import Evidence, Reason, beyond_table, condition_reasons, quantity_text
-from passband.verdict.image_evidence import distance_reasons, prediction_reasons, weighed_signals
+from passband.verdict.image_evidence import Failure, distance_reasons, prediction_reasons, weighed_signals
 from passband.verdict.verdict import OUTCOMES, Outcome, PredictionInterval, Verdict
 
 
@@ -61,9 +61,8 @@ def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = 
     measured = weighed_signals(error_model.table, evidence.signals)
     conditions = _conditions(error_model, evidence, advise=advise)
     predicted = _predicted(images, evidence, conditions, level=level)
-    failure = images.failure_probability(evidence.signals, conditions.loss) if predicted else None
-    limit = images.failure_limit(evidence.signals, known=conditions.loss is not None)
-    about = prediction_reasons(images, predicted, failure, limit)
+    failure = _failure(images, evidence, conditions) if predicted else None
+    about = prediction_reasons(images, predicted, failure)
     far = distance_reasons(images, measured)
     reasons = [*evidence.file, *_flag_reasons(evidence), *about, *far, *conditions.reasons]
     if error_model.table.laboratory is not None:
@@ -77,8 +76,8 @@ def weigh(error_model: ErrorModel | None, evidence: Evidence, *, level: float = 
         outcome,
         tuple(reason.text for reason in reasons),
         (*image_advice([*about, *far], images.too_far(evidence.signals)), *conditions.advice),
-        failure_probability=failure,
-        failure_limit=None if failure is None else limit[0],
+        failure_probability=None if failure is None else failure.probability,
+        failure_limit=None if failure is None else failure.limit,
         conditions=evidence.estimate,
         sigma=conditions.sigma,
         delta_epsilon=conditions.delta_epsilon,
@@ -95,6 +94,13 @@ def _words(evidence: Evidence) -> tuple[str, ...]:
 
 def _flag_reasons(evidence: Evidence) -> list[Reason]:
     return [Reason(flag.level, flag.text) for flag in evidence.flags]
+
+
+def _failure(images: ImageErrorModel, evidence: Evidence, conditions: ConditionEvidence) -> Failure | None:
+    """Probability that the mask fails, with its limit; None where a signal is missing."""
+    found = images.failure_probability(evidence.signals, conditions.loss)
+    limit, rare = images.failure_limit(evidence.signals, known=conditions.loss is not None)
+    return None if found is None else Failure(found, limit, rare)
 
 
 def _predicted(
