@@ -17,7 +17,7 @@ from pathlib import Path
 from passband.figures.generation import grey_levels, picture_png, sheet
 from studies.generation.micrographs import Simulated, simulated
 from studies.generation.run import ENDS, Row, baselines, finished, folder, run
-from studies.generation.segmenting import segmented, segmenting_table
+from studies.generation.segmenting import run_segmenters, segmented, segmenting_table
 from studies.generation.study import DEFAULT, StudyPlan, Task, read_study, tasks
 from studies.generation.tables import (
     augmentation_table,
@@ -171,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     plan = read_study(given.plan)
     if not given.only_report:
         run(plan, given.work, processes=given.processes)
+        run_segmenters(plan, given.work, processes=given.processes)
     rows = list(finished(plan, given.work))
     known = simulated(plan.micrographs, max(plan.images), given.work)
     bases = list(baselines(plan, known))

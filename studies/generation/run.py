@@ -1,7 +1,7 @@
 """Runs the trainings of the study on some processes; each is kept as it goes, and what is there is not done again."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -33,13 +33,18 @@ def run(plan: StudyPlan, work: Path, *, processes: int) -> None:
     """Train what is missing; killed, the same call goes on."""
     simulated(plan.micrographs, max(plan.images), work)
     missing = [task for task in tasks(plan) if not (folder(plan, task, work) / "done.json").exists()]
+    shared(_train, [(plan, task, work) for task in missing], processes)
+
+
+def shared(one: Callable[..., object], calls: Sequence[tuple[Any, ...]], processes: int) -> None:
+    """Make calls of a function in so many processes; with one, in this one."""
     if processes == 1:
-        for task in missing:
-            _train(plan, task, work)
+        for call in calls:
+            one(*call)
         return
     start = get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=start, initializer=leave_with_parent) as pool:
-        for done in as_completed([pool.submit(_train, plan, task, work) for task in missing]):
+        for done in as_completed([pool.submit(one, *call) for call in calls]):
             done.result()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from passband.durable import write_atomically
 from passband.experiment.labelled_images import LabelledImages
@@ -18,8 +19,8 @@ from passband.experiment.labelled_training import train_labelled
 from passband.experiment.plan import load_plan
 from passband.generation.image_model import load_generator
 from passband.segmentation.model import Model, load_model
-from studies.generation.micrographs import Images, Masks, Simulated
-from studies.generation.run import Row, folder
+from studies.generation.micrographs import Images, Masks, Simulated, simulated
+from studies.generation.run import Row, folder, shared
 from studies.generation.study import DEFAULT, Segmenting, StudyPlan, Task
 from studies.generation.tables import spread, table
 
@@ -34,21 +35,43 @@ class Labelled(NamedTuple):
     masks: Masks
 
 
+def run_segmenters(plan: StudyPlan, work: Path, *, processes: int) -> None:
+    """Train the segmenters that are missing, those of one seed after another; killed, the same call goes on."""
+    shared(_segment, [(plan, seed, work) for seed in _seeds(plan, work)], processes)
+
+
 def segmented(plan: StudyPlan, known: Simulated, work: Path) -> Iterator[Row]:
     """Yield the Dice of each arm on held-out micrographs, for each seed whose generator is there; each is kept."""
+    for seed in _seeds(plan, work):
+        yield from _arms(plan, known, work, seed)
+
+
+def _seeds(plan: StudyPlan, work: Path) -> list[int]:
+    asked = plan.seeds if plan.segmenting is not None else ()
+    return [seed for seed in asked if (_generator(plan, seed, work) / "done.json").exists()]
+
+
+def _generator(plan: StudyPlan, seed: int, work: Path) -> Path:
+    return folder(plan, Task(DEFAULT, plan.images[0], seed), work)
+
+
+def _segment(plan: StudyPlan, seed: int, work: Path) -> None:
+    torch.set_num_threads(plan.threads)
+    for row in _arms(plan, simulated(plan.micrographs, max(plan.images), work), work, seed):
+        print(f"segmenter, {row['arm']}, seed {seed}: Dice {row['dice']:.3f}", flush=True)
+
+
+def _arms(plan: StudyPlan, known: Simulated, work: Path, seed: int) -> Iterator[Row]:
     recipe = plan.segmenting
-    if recipe is None:
-        return
-    for seed in plan.seeds:
-        generator = folder(plan, Task(DEFAULT, plan.images[0], seed), work)
-        if (generator / "done.json").exists():
-            place = work / f"segmenting-{plan.micrographs.identity}-{recipe.identity}-{generator.name}"
-            for arm in ARMS:
-                kept = place / f"{ARMS.index(arm)}.json"
-                if not kept.exists():
-                    dice = _dice_of(_trained(arm, _Few(plan, recipe, known, seed, generator), place), known)
-                    write_atomically(kept, json.dumps(dice).encode())
-                yield {"arm": arm, "seed": seed, "dice": json.loads(kept.read_bytes())}
+    assert recipe is not None
+    generator = _generator(plan, seed, work)
+    place = work / f"segmenting-{plan.micrographs.identity}-{recipe.identity}-{generator.name}"
+    for arm in ARMS:
+        kept = place / f"{ARMS.index(arm)}.json"
+        if not kept.exists():
+            dice = _dice_of(_trained(arm, _Few(plan, recipe, known, seed, generator), place), known)
+            write_atomically(kept, json.dumps(dice).encode())
+        yield {"arm": arm, "seed": seed, "dice": json.loads(kept.read_bytes())}
 
 
 class _Few(NamedTuple):

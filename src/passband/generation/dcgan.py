@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from passband.generation.architecture import GENERATORS, ImageGenerator, checked_size
 from passband.generation.image_learner import Scoring
 from passband.generation.losses import discriminator_loss, generator_loss
+from passband.generation.resampling import pixel_by_pixel
 from passband.training import Turn
 
 BETAS = (0.5, 0.999)  # of Adam (Radford et al. 2016, section 4)
@@ -77,7 +78,8 @@ class DCGANGenerator(nn.Module):
 
     def forward(self, latents: Tensor, *, truncation: float = 1.0) -> Tensor:  # (n, latent)
         """Return images (n, 1, size, size); truncation shortens the latents, whose mean is the mean image's."""
-        images: Tensor = self.layers(truncation * latents[:, :, None, None])
+        first, others = self.layers[0], self.layers[1:]
+        images: Tensor = others(pixel_by_pixel(first(truncation * latents[:, :, None, None])))
         return images
 
 
@@ -98,7 +100,7 @@ class DCGANDiscriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:  # (n, 1, size, size)
         """Return logits (n,)."""
-        logits: Tensor = self.layers(images).flatten()
+        logits: Tensor = self.layers(pixel_by_pixel(images)).flatten()
         return logits
 
 
