@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from passband.recipe import PassbandError
 
@@ -31,6 +33,35 @@ def resolve_device(name: str) -> str:
     if kind == "mps" and not torch.backends.mps.is_available():
         raise PassbandError(f"device={name!r} is not here; write cpu or auto")
     return name
+
+
+@contextmanager
+def deterministic(wanted: bool = True) -> Iterator[None]:
+    """Let torch choose operations that give the same bits each time, in a `with` block; on a CPU they do so anyway.
+
+    Slower on a GPU. Where torch has no such operation, it warns and names the one it takes
+    (torch.use_deterministic_algorithms, https://docs.pytorch.org/docs/stable/notes/randomness.html).
+
+    Parameters
+    ----------
+    wanted
+        False changes nothing.
+    """
+    if not wanted:
+        yield
+        return
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA's products are first used
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    searched = torch.backends.cudnn.benchmark
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False  # which takes the fastest of several, as it measured them
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.backends.cudnn.benchmark = searched
 
 
 def processors() -> int:

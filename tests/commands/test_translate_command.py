@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tests.generation.lattices import lattices, recorded
 
 from passband.files.reading import read_micrograph
 from passband.files.writing import write_image_tiff
+from passband.recipe import PassbandError
 
 Run = Callable[..., Any]  # the fixture `run`, see conftest
 
@@ -115,3 +117,28 @@ def test_a_folder_that_is_no_translation_is_one_line(run: Run, sets: Path, tmp_p
     outcome = run("translate", "apply", str(tmp_path), str(sets / "simulated"), "-o", str(tmp_path / "o"))
     assert (outcome.code, len(outcome.err.splitlines())) == (2, 1)
     assert "card.json" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("command", "called"),
+    [
+        ("translate train {0}/simulated {0}/real", "passband.generation.translation_training.train_translation"),
+        ("generate train {0}/simulated --size 32", "passband.reports.generation.train_on_crops"),
+        ("train demo", "passband.dataset.simulate.simulate"),
+    ],
+)
+def test_a_training_is_told_to_give_the_same_bits(
+    run: Run, sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, called: str
+) -> None:
+    # rejects a command that takes the option and does not hand it on
+    seen: list[bool] = []
+
+    def train(*_: object, **__: object) -> None:
+        seen.append(torch.are_deterministic_algorithms_enabled())
+        raise PassbandError("enough is seen")
+
+    monkeypatch.setattr(called, train)
+    given = (*command.format(sets).split(), "-o", str(tmp_path / "out"), "--quiet")
+    for also in ((), ("--deterministic",)):
+        assert "enough is seen" in run(*given, *also).err
+    assert seen == [False, True]

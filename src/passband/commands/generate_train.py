@@ -8,9 +8,9 @@ import typer
 from passband.commands.terminal.entry import command
 from passband.commands.terminal.errors import printable
 from passband.commands.terminal.loading import loading
-from passband.commands.terminal.options import AsJson, Device, PixelSize, Quiet, parse_pixel_size
+from passband.commands.terminal.options import AsJson, Deterministic, Device, PixelSize, Quiet, parse_pixel_size
 from passband.commands.terminal.progress import ProgressBars
-from passband.devices import resolve_device
+from passband.devices import deterministic, resolve_device
 from passband.documents import json_text
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def train(
     pixel_size: PixelSize = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of everything random.")] = 0,
     device: Device = "auto",
+    exactly: Deterministic = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -71,7 +72,7 @@ def train(
     chosen: dict[str, object] = {"kimg": kimg, "every_kimg": every, "seed": seed, "scored": max(4, reference(crops))}
     chosen |= {} if batch is None else {"batch_size": batch}
     recipe = _recipe(network, side, ada=ada, rotate=rotate, chosen=chosen)
-    with ProgressBars(quiet=quiet) as bars:
+    with deterministic(exactly), ProgressBars(quiet=quiet) as bars:
         for note in crops.notes:
             bars.say(note)
         bars.say(f"{len(crops.images)} crops of {side} pixels of {len(crops.paths)} micrographs")

@@ -10,6 +10,7 @@ from passband.commands.terminal.entry import NETWORKS, command
 from passband.commands.terminal.errors import printable
 from passband.commands.terminal.options import (
     AsJson,
+    Deterministic,
     Device,
     Overrides,
     PixelSize,
@@ -20,7 +21,7 @@ from passband.commands.terminal.options import (
     parse_pixel_size,
 )
 from passband.commands.terminal.progress import ProgressBars
-from passband.devices import resolve_device
+from passband.devices import deterministic, resolve_device
 from passband.documents import json_text
 from passband.recipe import PassbandError
 
@@ -70,6 +71,7 @@ def train(
     overrides: Overrides = None,
     seed: Seed = None,
     device: Device = "auto",
+    exactly: Deterministic = False,
     workers: Workers = 1,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -96,7 +98,7 @@ def train(
         )
     recipe = load_plan(plan, overrides or (), seed=seed)
     where = resolve_device(device)
-    with ProgressBars(quiet=quiet) as bars:
+    with deterministic(exactly), ProgressBars(quiet=quiet) as bars:
         size = parse_pixel_size(pixel_size)
         if images is not None and labels is not None:
             result = _on_images(recipe, output, LabelledFolders(images, labels, size), device=where, bars=bars)

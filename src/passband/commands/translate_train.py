@@ -8,9 +8,9 @@ import typer
 from passband.commands.terminal.entry import command
 from passband.commands.terminal.errors import printable
 from passband.commands.terminal.loading import loading
-from passband.commands.terminal.options import AsJson, Device, PixelSize, Quiet, parse_pixel_size
+from passband.commands.terminal.options import AsJson, Deterministic, Device, PixelSize, Quiet, parse_pixel_size
 from passband.commands.terminal.progress import ProgressBars
-from passband.devices import resolve_device
+from passband.devices import deterministic, resolve_device
 from passband.documents import json_text
 from passband.recipe import PassbandError
 
@@ -55,6 +55,7 @@ def train(
     ] = "flag",
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of everything random.")] = 0,
     device: Device = "auto",
+    exactly: Deterministic = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -79,7 +80,7 @@ def train(
     recipe = default_recipe(kind, on_gpu=on_gpu, size=size, spectrum=spectrum, on_alarm=on_alarm)
     training = _training(GPU_TRAINING if on_gpu else TRAINING, steps, epochs, batch).model_copy(update={"seed": seed})
     given, sets = parse_pixel_size(pixel_size), (("simulated", simulated), ("real", real))
-    with ProgressBars(quiet=quiet) as bars, bars.bar("translate", unit="steps") as bar:
+    with deterministic(exactly), ProgressBars(quiet=quiet) as bars, bars.bar("translate", unit="steps") as bar:
         options = TranslationOptions(
             device=where,
             progress=lambda done: bar(done.step, done.steps, note=f"loss {done.loss:.3g}"),

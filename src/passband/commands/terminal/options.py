@@ -34,6 +34,9 @@ Device = Annotated[
         "--device", metavar="DEVICE", help=f"Where to compute: {', '.join(DEVICES)}; of several GPUs one, as cuda:1."
     ),
 ]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="On a GPU: the same bits each time, as on a CPU; slower.")
+]
 Workers = Annotated[
     int,
     typer.Option("--workers", metavar="N", min=1, help="Processes that simulate; the result is the same."),
