@@ -12,6 +12,7 @@ from passband.distribution import Normal
 from passband.experiment.plan import Plan
 from passband.experiment.study import trained_conditions
 from passband.microscope.conditions import ConditionMixture
+from passband.microscope.instruments.stem import ScanDistribution
 from passband.segmentation.model import load_model
 
 POINTS = [{"defocus": 120.0, "Cs": 1e5}, {"C10": 40.0}]
@@ -65,3 +66,44 @@ def test_networks_are_trained_on_a_mixture_and_their_card_says_so(smallest, tmp_
     model = load_model(model_folder(training_folder(one, tmp_path / "trainings"), 0))
     mixture = plan.families["mixed"].conditions()[0].conditions
     assert trained_conditions(model, Plan.model_construct()) == mixture
+
+
+SCAN = {"kind": "stem", "energy": 80e3, "semi_angle": 28e-3, "inner": 55e-3, "outer": 0.2, "dose": 1e4}
+
+
+def test_a_grid_of_a_scan_has_numbers_and_coefficients() -> None:
+    # rejects a base that became TEM's, a number taken for a coefficient, and an alias whose sign is lost
+    grid = {"dose": [1e3, 1e5], "defocus": [40.0]}
+    family = ConditionFamily.model_validate({"base": SCAN | {"source_size": 0.9}, "grid": grid, "jitter": 5.0})
+    assert [one.name for one in family.conditions()] == ["dose=1000 defocus=40", "dose=100000 defocus=40"]
+    for one, dose in zip(family.conditions(), (1e3, 1e5), strict=True):
+        assert isinstance(one.conditions, ScanDistribution)
+        assert (one.conditions.dose, one.conditions.source_size, one.conditions.semi_angle) == (dose, 0.9, 28e-3)
+        assert one.conditions.aberrations == {"C10": Normal(normal=(-40.0, 5.0))}
+    assert ConditionFamily.model_validate_json(family.to_json()) == family
+
+
+def test_settings_of_a_scan_are_drawn() -> None:
+    family = ConditionFamily.model_validate({"base": SCAN | {"dose": {"log_uniform": [1e3, 1e5]}}, "draw": 3})
+    doses = [one.conditions.dose for one in family.conditions() if isinstance(one.conditions, ScanDistribution)]
+    assert len(set(doses)) == 3
+    assert all(1e3 <= dose <= 1e5 for dose in doses if isinstance(dose, float))
+
+
+@pytest.mark.parametrize(
+    ("family", "message"),
+    [
+        ({"base": SCAN, "mixtures": {"two": POINTS}}, "of a transmission microscope"),
+        ({"base": SCAN, "grid": {"angular_spread": [1e-4]}}, "angular_spread"),  # a number of TEM's alone
+        ({"base": {"among": [{"dose": 100.0}]}, "grid": {"C10": [1.0]}}, "base is a mixture"),
+        ({"base": SCAN, "grid": {"source_size": [-1.0]}}, "source_size"),
+    ],
+)
+def test_what_a_family_of_scans_cannot_have_is_said(family: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ConditionFamily.model_validate(family).conditions()
+
+
+def test_a_grid_of_a_transmission_microscope_may_vary_the_dose() -> None:
+    family = ConditionFamily.model_validate({"grid": {"dose": [100.0, 400.0]}})
+    assert [getattr(one.conditions, "dose", None) for one in family.conditions()] == [100.0, 400.0]

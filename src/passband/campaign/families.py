@@ -6,7 +6,7 @@ from math import prod
 from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from passband.dataset.named_conditions import NamedConditions
 from passband.distribution import Normal
@@ -14,18 +14,24 @@ from passband.experiment.plan import FolderName
 from passband.experiment.plan_files import PlanError
 from passband.microscope.aberrations import resolve_name
 from passband.microscope.conditions import ConditionDistribution, ConditionMixture
-from passband.recipe import Recipe
+from passband.microscope.instruments.choice import AnyDistribution, instrument_of
+from passband.microscope.instruments.instrument import SettingDistribution
+from passband.microscope.instruments.lens import LensInstrument
+from passband.recipe import PassbandError, Recipe
+from passband.validation import error_lines
 
 
 class ConditionFamily(Recipe):
-    """Many conditions from a few lines: a grid over coefficients, random settings, mixtures, or named ones.
+    """Many conditions from a few lines: a grid over coefficients and numbers, random settings, mixtures, or named ones.
 
     Attributes
     ----------
     base
-        What they have in common; a grid replaces some of its aberrations, a draw takes its settings from it.
+        What they have in common, of a transmission microscope or, with `kind = "stem"`, a scanning one; a grid replaces
+        some of its aberrations and numbers, a draw takes its settings from it.
     grid
-        Coefficients (or aliases) and their values in Å or rad; every combination is one condition.
+        Coefficients (or aliases) and their values in Å or rad, or other numbers of a setting in its own units: `dose`,
+        `focal_spread`, `angular_spread`, and of scans `source_size` and `jitter`. Every combination is one condition.
     draw
         Number of random settings of `base`, each a fixed setting from then on.
     seed
@@ -33,15 +39,16 @@ class ConditionFamily(Recipe):
     name
         What the names of drawn conditions begin with.
     jitter
-        Standard deviation in Å of the defocus from image to image, about each condition of a grid or a draw.
+        Standard deviation in Å of the defocus from image to image, about each condition of a grid or a draw; that of
+        the rows of a scan is a number of its settings.
     named
         Conditions given in full.
     mixtures
         Conditions that are several points at once, equally likely, by name: for each point the values of some
-        coefficients (or aliases), which replace those of `base`; `jitter` applies to each.
+        coefficients (or aliases) or numbers, which replace those of `base`; `jitter` applies to each. Not of scans.
     """
 
-    base: ConditionDistribution = ConditionDistribution()
+    base: AnyDistribution = ConditionDistribution()
     grid: dict[str, tuple[float, ...]] = Field(default={})
     draw: int = Field(default=0, ge=0, le=100_000)
     seed: int = Field(default=0, ge=0)
@@ -56,8 +63,13 @@ class ConditionFamily(Recipe):
             raise ValueError("no condition is given; write a grid, a number to draw, named conditions or mixtures")
         if self.grid and self.draw:
             raise ValueError("grid and draw are both given; use two parts, or one of them")
+        if len(self.base.members) > 1 or self.base.members[0] is not self.base:
+            raise ValueError("base is a mixture; write it among the named conditions, or its points under mixtures")
+        if self.mixtures and not isinstance(self.base, ConditionDistribution):
+            raise ValueError("mixtures are of a transmission microscope; let a number of the base vary instead")
         for name in (*self.grid, *(name for points in self.mixtures.values() for point in points for name in point)):
-            resolve_name(name)
+            if name not in self._numbers:
+                resolve_name(name)
         return self
 
     @model_serializer(mode="wrap")
@@ -78,7 +90,7 @@ class ConditionFamily(Recipe):
         made = [NamedConditions(name=_grid_name(point), conditions=self._at(point)) for point in self._points()]
         rng = np.random.default_rng(self.seed)
         for number, setting in enumerate(self.base.sample(self.draw, rng)):
-            exact = ConditionDistribution.exactly(setting)
+            exact = instrument_of(setting).exactly(setting)
             made.append(NamedConditions(name=f"{self.name}{number:03d}", conditions=self._jittered(exact)))
         for name, points in self.mixtures.items():
             mixture = ConditionMixture(among=tuple(self._at(point) for point in points))
@@ -88,21 +100,43 @@ class ConditionFamily(Recipe):
     def _points(self) -> list[dict[str, float]]:
         return [dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values()) if self.grid]
 
-    def _at(self, point: Mapping[str, float]) -> ConditionDistribution:
-        aberrations = dict(self.base.aberrations)
+    @property
+    def _numbers(self) -> tuple[str, ...]:
+        """Names of what a setting has beside its aberrations."""
+        instrument = instrument_of(self.base)
+        return instrument.NUMBERS if isinstance(instrument, LensInstrument) else ()
+
+    def _at(self, point: Mapping[str, float]) -> Any:
+        aberrations, numbers = _aberrations(self.base), dict[str, float]()
         for name, value in point.items():
+            if name in self._numbers:
+                numbers[name] = value
+                continue
             symbol, sign = resolve_name(name)
             aberrations[symbol] = sign * value + 0.0  # + 0.0: no negative zero in a recipe
-        return self._jittered(self.base.model_copy(update={"aberrations": aberrations}))
+        return self._jittered(_changed(self.base, {**numbers, "aberrations": aberrations}))
 
-    def _jittered(self, fixed: ConditionDistribution) -> ConditionDistribution:
+    def _jittered(self, fixed: SettingDistribution) -> SettingDistribution:
         if not self.jitter:
             return fixed
-        centre = fixed.aberrations.get("C10", 0.0)
+        aberrations = _aberrations(fixed)
+        centre = aberrations.get("C10", 0.0)
         if not isinstance(centre, float):
             raise PlanError(f"jitter={self.jitter:g} Å needs a fixed C10 in the base, not {centre!r}; give it in grid")
-        aberrations = {**fixed.aberrations, "C10": Normal(normal=(centre, self.jitter))}
-        return ConditionDistribution.model_validate(fixed.model_dump() | {"aberrations": aberrations})
+        return _changed(fixed, {"aberrations": {**aberrations, "C10": Normal(normal=(centre, self.jitter))}})
+
+
+def _aberrations(distribution: SettingDistribution) -> dict[str, Any]:
+    return dict(getattr(distribution, "aberrations", {}))
+
+
+def _changed(distribution: SettingDistribution, values: Mapping[str, Any]) -> SettingDistribution:
+    kind = type(distribution)
+    raw = {**distribution.model_dump(), **values}
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        raise PassbandError(*error_lines(error, model=kind, data=raw)) from error
 
 
 def _grid_name(point: Mapping[str, float]) -> str:
