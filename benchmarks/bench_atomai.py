@@ -1,6 +1,6 @@
 """Atoms beside AtomAI: its network, trained on the training images of passband's, and its finder of columns.
 
-    OMP_NUM_THREADS=1 python benchmarks/bench_atomai.py --peer PYTHON [--steps 400] [--images 1500]
+    OMP_NUM_THREADS=1 python benchmarks/bench_atomai.py [--peer PYTHON] [--steps 250] [--images 1000]
 
 `$PASSBAND_ATOMAI` or `--peer` names a Python that has AtomAI (MIT licence); without one nothing is compared. Weights
 that its authors trained do not come with the package. Its default U-Net (`models.Segmentor("Unet")`, 16 filters) is
@@ -69,8 +69,8 @@ def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", help="a Python that has AtomAI", default=os.environ.get("PASSBAND_ATOMAI"))
-    parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--images", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--folder", type=Path, default=Path("out/benchmarks/atomai"))
     given = parser.parse_args()
     if not given.peer:

@@ -13,10 +13,12 @@ from passband.recipe import PassbandError
 from passband.scores.microstructure import score_masks
 from passband.zero_shot.booster import Boosted, boost
 from passband.zero_shot.flattening import flattened
+from passband.zero_shot.known_materials import KnownMaterials
 from passband.zero_shot.proposals import Proposals
 from passband.zero_shot.proposers import find_proposer
 from studies.zero_shot.benchmark import LabelledImage, labelled_image
 from studies.zero_shot.difficulty import nearest_neighbours
+from studies.zero_shot.knowing import known_materials
 from studies.zero_shot.prompting import prompted
 from studies.zero_shot.retrieval import retrieved
 from studies.zero_shot.study import Ablations, Prompted, Retrieval, Task, Variant
@@ -52,14 +54,20 @@ def measured(task: Task, work: Path) -> list[Row]:
     proposals = embedding.everything()
     about["proposing_seconds"] = time.process_time() - started
     variants = task.compared.variants if isinstance(task.compared, Ablations) else (Variant(),)
-    return [about | row for variant in variants for row in _of_variant(shown, proposals, variant, task.grid)]
+    found: list[Row] = []
+    for variant in variants:
+        known = known_materials(task.recipe, work) if variant.materials == "known" else None
+        found += _of_variant(shown, proposals, variant, task.grid, known)
+    return [about | row for row in found]
 
 
-def _of_variant(shown: LabelledImage, proposals: Proposals, variant: Variant, grid: int) -> list[Row]:
+def _of_variant(
+    shown: LabelledImage, proposals: Proposals, variant: Variant, grid: int, known: KnownMaterials | None
+) -> list[Row]:
     """Rows of the stages: scores of their masks, or why there are none."""
-    started = time.process_time()
+    started, rules = time.process_time(), variant.rules(len(shown.materials))
     try:
-        found = boost(shown.image, proposals, rules=variant.rules(len(shown.materials)), pixel_size=shown.pixel_size)
+        found = boost(shown.image, proposals, rules=rules, pixel_size=shown.pixel_size, labeller=known)
     except PassbandError as error:
         return [{"variant": variant.name, "stage": STAGES[-1], "problem": str(error)}]
     common = {"variant": variant.name, "boosting_seconds": time.process_time() - started}

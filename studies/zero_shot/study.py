@@ -25,13 +25,14 @@ class Variant(Recipe):
     name
         In tables.
     materials
-        Whether the booster is given the number of materials that an image shows.
+        Whether the booster is given the number of materials that an image shows, estimates it, or knows the materials
+        of the image's group from other images of it (`knowing.py`).
     changes
         To the rules that it has by default, such as `"merging.crops=5"`.
     """
 
     name: str = DEFAULT
-    materials: Literal["given", "estimated"] = "given"
+    materials: Literal["given", "estimated", "known"] = "given"
     changes: tuple[str, ...] = ()
 
     def rules(self, materials: int) -> Booster:

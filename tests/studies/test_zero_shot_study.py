@@ -1,16 +1,18 @@
 """The study of segmentation without training: resumable, honest about what was not run, right about who won."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from passband.experiment.plan_files import PlanError
+from passband.recipe import PassbandError
 from passband.zero_shot.crops import Crops
 from passband.zero_shot.prompts import Prompt
 from passband.zero_shot.proposals import Proposals
-from studies.zero_shot import measure, run
-from studies.zero_shot.benchmark import LabelledImage
+from studies.zero_shot import knowing, measure, run
+from studies.zero_shot.benchmark import ImageRecipe, LabelledImage
 from studies.zero_shot.prompting import deepest, prompted
 from studies.zero_shot.report import main, report
 from studies.zero_shot.retrieval import nearest_of_own, retrieved
@@ -209,3 +211,34 @@ def test_every_stage_of_every_variant_is_scored_on_one_grid(monkeypatch: pytest.
     assert found["merging"]["fpr"] == 0.0
     assert found["removal"]["fpr"] == pytest.approx(1 / 3 / 2)
     assert next(entry for entry in rows if entry["variant"] == "many")["problem"].startswith("materials=9")
+
+
+def test_materials_are_learned_from_other_images_of_the_group_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # rejects training on the image itself or with its seeds, and numbers of one image taken for those of another
+    (task,) = tasks(StudyPlan(ablations=Ablations(proposer="x", images=1, variants=(Variant(materials="known"),))))
+    used: list[ImageRecipe] = []
+    learned: list[Any] = []
+
+    def shown(recipe: ImageRecipe, work: Path) -> LabelledImage:
+        used.append(recipe)
+        if recipe.index == 1:
+            raise PassbandError("one material only")
+        materials = ("Ge", "Si") if recipe.index % 2 else ("Si", "vacuum")
+        labels = np.array([[0, 1]], dtype=np.int64)
+        return LabelledImage(recipe.name, recipe.group, np.zeros((1, 2), np.float32), labels, materials, 0.2)
+
+    def learn(images: Any, names: Any, **_: Any) -> None:
+        learned.extend([names, *images])
+
+    monkeypatch.setattr(knowing, "labelled_image", shown)
+    monkeypatch.setattr(knowing, "learn_materials", learn)
+    knowing.known_materials(task.recipe, tmp_path)
+    names, *pairs = learned
+    assert names == ("Ge", "Si", "vacuum")
+    told = [[names[number] for number in labels.ravel()] for _, labels in pairs]
+    assert told == [["Si", "vacuum"], ["Si", "vacuum"], ["Ge", "Si"], ["Si", "vacuum"], ["Ge", "Si"]]
+    assert len({one.identity for one in used}) == knowing.LEARNED
+    assert all(one.seed != task.recipe.seed for one in used)
+    assert all(one.simulation.seed != task.recipe.simulation.seed for one in used)
