@@ -94,7 +94,7 @@ def test_settings_of_a_scan_are_drawn() -> None:
     ("family", "message"),
     [
         ({"base": SCAN, "mixtures": {"two": POINTS}}, "of a transmission microscope"),
-        ({"base": SCAN, "grid": {"angular_spread": [1e-4]}}, "angular_spread"),  # a number of TEM's alone
+        ({"base": SCAN, "grid": {"angular_spread": [1e-4]}}, "or write one of focal_spread, source_size, dose, jitter"),
         ({"base": {"among": [{"dose": 100.0}]}, "grid": {"C10": [1.0]}}, "base is a mixture"),
         ({"base": SCAN, "grid": {"source_size": [-1.0]}}, "source_size"),
     ],

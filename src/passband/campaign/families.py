@@ -69,7 +69,7 @@ class ConditionFamily(Recipe):
             raise ValueError("mixtures are of a transmission microscope; let a number of the base vary instead")
         for name in (*self.grid, *(name for points in self.mixtures.values() for point in points for name in point)):
             if name not in self._numbers:
-                resolve_name(name)
+                self._resolved(name)
         return self
 
     @model_serializer(mode="wrap")
@@ -105,6 +105,12 @@ class ConditionFamily(Recipe):
         """Names of what a setting has beside its aberrations."""
         instrument = instrument_of(self.base)
         return instrument.NUMBERS if isinstance(instrument, LensInstrument) else ()
+
+    def _resolved(self, name: str) -> tuple[str, float]:
+        try:
+            return resolve_name(name)
+        except PassbandError as error:
+            raise PassbandError(f"{error}; or write one of {', '.join(self._numbers)}") from error
 
     def _at(self, point: Mapping[str, float]) -> Any:
         aberrations, numbers = _aberrations(self.base), dict[str, float]()
