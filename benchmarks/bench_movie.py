@@ -1,6 +1,7 @@
 """Movies: the time to find and link the atoms of a damaged sheet of graphene, and what comes of it against the truth.
 
     OMP_NUM_THREADS=1 python benchmarks/bench_movie.py
+    OMP_NUM_THREADS=1 python benchmarks/bench_movie.py --whole 100
     OMP_NUM_THREADS=1 python benchmarks/bench_movie.py --whole 1000
     OMP_NUM_THREADS=1 python benchmarks/bench_movie.py --whole 200 --network haadf_atoms
 
@@ -11,8 +12,8 @@ a number passes from one atom to another, "broken" those in which an atom that w
 CPU seconds are of one process with one thread, for reading, finding and linking; writing takes little more.
 
 A whole movie: `passband atoms MOVIE` from start to the last file written, without a network or with one, by as many
-processes as the machine has processors, by the clock and in CPU seconds of all. Aim: 1,000 frames of 256² in 10
-minutes on two cores.
+processes as the machine has processors, by the clock and in CPU seconds of all; memory is that of the largest process.
+Aim: 1,000 frames of 256² in 10 minutes on two cores, and memory that does not grow.
 """
 
 import argparse
@@ -129,10 +130,11 @@ def whole(frames: int, network: str) -> None:
         code = f"from passband.commands.cli import app; app({arguments!r})"
         subprocess.run([sys.executable, "-c", code], check=True)
         seconds, cpu = time.perf_counter() - begun, _children() - spent
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024.0
         rows = sum(len(table.read_bytes().splitlines()) - 1 for table in out.glob("*.atoms.csv"))
-    print("| network | frames | s | CPU s | atoms a frame |")
-    print("|---|---|---|---|---|")
-    print(f"| {network} | {frames} | {seconds:.0f} | {cpu:.0f} | {rows / frames:.0f} |")
+    print("| network | frames | s | CPU s | memory, MB | atoms a frame |")
+    print("|---|---|---|---|---|---|")
+    print(f"| {network} | {frames} | {seconds:.0f} | {cpu:.0f} | {memory:.0f} | {rows / frames:.0f} |")
 
 
 def _children() -> float:
