@@ -12,6 +12,7 @@ from ase.io import read
 from tests.fixtures.command_line import Run
 
 from passband.files.writing import write_image_tiff
+from passband.reports.movie import in_words
 from passband.verdict import finding_pool
 
 PIXEL = 0.2  # Å
@@ -118,6 +119,17 @@ def test_frames_that_say_nothing_cost_no_others(run: Run, tmp_path: Path) -> Non
     assert f"{folder / 'f3.tif'}: 50 × 40 pixels, those before 60 × 60" in lines[1]
     assert str(folder / "f5.tif") in lines[2]
     assert [one["image"] for one in told["failed"]] == [str(folder / "f5.tif")]
+
+
+def test_what_is_said_of_many_frames_is_one_line(run: Run, tmp_path: Path) -> None:
+    """Rejects a line for each empty frame, and frames that are forgotten or counted twice."""
+    empty = np.full((SIDE, SIDE), 3, np.float32)
+    write_stack(tmp_path / "movie.tif", [image(0), empty, empty, empty, image(1), empty])
+    outcome = run("atoms", tmp_path / "movie.tif", *ALONE, "-o", tmp_path / "out", "-q")
+    assert outcome.err.splitlines() == [
+        f"warning: {tmp_path / 'movie.tif'}, 4 frames, 1 to 3, 5: no columns: every pixel is the same"
+    ]
+    assert in_words([*range(0, 40, 2), 41]).endswith("12, 14, …")
 
 
 def test_a_movie_of_nothing_readable_is_one_error(run: Run, tmp_path: Path) -> None:

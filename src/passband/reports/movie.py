@@ -33,6 +33,7 @@ from passband.verdict.finding import ColumnFinder
 from passband.verdict.finding_pool import columns_in_order
 
 RECORD = ".atoms.partial"
+MOST_RUNS = 8  # of neighbouring frames, named in a remark
 
 
 def write_movie(
@@ -117,14 +118,43 @@ def _written(movie: Movie, finder: ColumnFinder, record: FrameRecord, files: dic
         "atoms": counter.atoms,
         **_totals(frames),
         "counts": [one.columns for one in frames],
-        "remarks": [
-            movie.frames[one.frame].told(one.remark) for one in frames if one.remark and one.columns is not None
-        ],
+        "remarks": _remarks(movie, [one for one in frames if one.remark and one.columns is not None]),
         "failed": [
             {"image": str(frame.path), "error": frame.told(one.remark)} for frame, one in told if one.columns is None
         ],
         "outputs": {kind: str(file) for kind, file in files.items()},
     }
+
+
+def _remarks(movie: Movie, frames: list[FrameCounts]) -> list[str]:
+    """Return what is said of frames, each remark once: of hundreds of empty ones it would be hundreds of lines."""
+    said: dict[str, list[int]] = {}
+    for one in frames:
+        said.setdefault(one.remark, []).append(one.frame)
+    return [
+        movie.frames[numbers[0]].told(remark)
+        if len(numbers) == 1
+        else f"{movie.path}, {len(numbers)} frames, {in_words(numbers)}: {remark}"
+        for remark, numbers in said.items()
+    ]
+
+
+def in_words(numbers: list[int]) -> str:
+    """Rising numbers, neighbours in one, at most `MOST_RUNS` of these.
+
+    Examples
+    --------
+    >>> in_words([3, 4, 5, 8])
+    '3 to 5, 8'
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number, number])
+    words = [f"{first} to {last}" if last > first else str(first) for first, last in runs[:MOST_RUNS]]
+    return ", ".join(words) + (", …" if len(runs) > MOST_RUNS else "")
 
 
 def _first_shown(record: FrameRecord) -> FrameColumns:
