@@ -19,6 +19,7 @@ from passband.zero_shot.proposers import find_proposer
 from studies.zero_shot.benchmark import LabelledImage, labelled_image
 from studies.zero_shot.difficulty import nearest_neighbours
 from studies.zero_shot.knowing import known_materials
+from studies.zero_shot.pixels import grouped_pixels
 from studies.zero_shot.prompting import prompted
 from studies.zero_shot.retrieval import retrieved
 from studies.zero_shot.study import Ablations, Prompted, Retrieval, Task, Variant
@@ -74,6 +75,9 @@ def _of_variant(
     common["found"] = 0 if found.merged is None else found.partition.materials
     truth = sampled(shown.masks, grid)
     stages = _masks(found, grid)
+    if variant.pixels:
+        labels = sampled(grouped_pixels(shown, rules.merging.texture)[None], grid)[0]
+        stages = {**stages, STAGES[-1]: _masks_of(labels)}
     worth = {stage.name: stage.objective.value for stage in found.stages}
     return [
         common | {"stage": name, "worth": worth.get(name)} | asdict(score_masks(stages[name], truth)) for name in STAGES

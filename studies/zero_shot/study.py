@@ -29,11 +29,14 @@ class Variant(Recipe):
         of the image's group from other images of it (`knowing.py`).
     changes
         To the rules that it has by default, such as `"merging.crops=5"`.
+    pixels
+        In place of masks that are merged: whether pixels are grouped by the texture about them (`pixels.py`).
     """
 
     name: str = DEFAULT
     materials: Literal["given", "estimated", "known"] = "given"
     changes: tuple[str, ...] = ()
+    pixels: bool = False
 
     def rules(self, materials: int) -> Booster:
         """Return the rules for an image of so many materials."""

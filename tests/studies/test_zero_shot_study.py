@@ -201,7 +201,9 @@ def test_every_stage_of_every_variant_is_scored_on_one_grid(monkeypatch: pytest.
     monkeypatch.setattr(measure, "labelled_image", lambda recipe, work: shown)
     monkeypatch.setattr(measure, "find_proposer", lambda name: Proposer())
     one = Ablations(
-        proposer="x", images=1, variants=(Variant(), Variant(name="many", changes=("merging.materials=9",)))
+        proposer="x",
+        images=1,
+        variants=(Variant(), Variant(name="many", changes=("merging.materials=9",)), Variant(name="px", pixels=True)),
     )
     (task,) = tasks(StudyPlan(ablations=one, grid=64))
     rows = measure.measured(task, tmp_path)
@@ -211,6 +213,9 @@ def test_every_stage_of_every_variant_is_scored_on_one_grid(monkeypatch: pytest.
     assert found["merging"]["fpr"] == 0.0
     assert found["removal"]["fpr"] == pytest.approx(1 / 3 / 2)
     assert next(entry for entry in rows if entry["variant"] == "many")["problem"].startswith("materials=9")
+    pixels = {entry["stage"]: entry for entry in rows if entry["variant"] == "px"}
+    assert pixels["removal"]["miou"] == found["removal"]["miou"]
+    assert 0.7 < pixels["merging"]["miou"] < found["merging"]["miou"]  # rejects masks in place of pixels
 
 
 def test_materials_are_learned_from_other_images_of_the_group_by_name(
