@@ -13,6 +13,7 @@ from passband.zero_shot.prompts import Prompt
 from passband.zero_shot.proposals import Proposals
 from studies.zero_shot import knowing, measure, run
 from studies.zero_shot.benchmark import ImageRecipe, LabelledImage
+from studies.zero_shot.pixels import grouped_pixels
 from studies.zero_shot.prompting import deepest, prompted
 from studies.zero_shot.report import main, report
 from studies.zero_shot.retrieval import nearest_of_own, retrieved
@@ -200,6 +201,7 @@ def test_every_stage_of_every_variant_is_scored_on_one_grid(monkeypatch: pytest.
 
     monkeypatch.setattr(measure, "labelled_image", lambda recipe, work: shown)
     monkeypatch.setattr(measure, "find_proposer", lambda name: Proposer())
+    monkeypatch.setattr(measure, "grouped_pixels", lambda shown, texture: labels * 0 + 1)
     one = Ablations(
         proposer="x",
         images=1,
@@ -215,7 +217,7 @@ def test_every_stage_of_every_variant_is_scored_on_one_grid(monkeypatch: pytest.
     assert next(entry for entry in rows if entry["variant"] == "many")["problem"].startswith("materials=9")
     pixels = {entry["stage"]: entry for entry in rows if entry["variant"] == "px"}
     assert pixels["removal"]["miou"] == found["removal"]["miou"]
-    assert 0.7 < pixels["merging"]["miou"] < found["merging"]["miou"]  # rejects masks in place of pixels
+    assert pixels["merging"]["masks"] == 1  # of all pixels: rejects masks in place of pixels
 
 
 def test_materials_are_learned_from_other_images_of_the_group_by_name(
@@ -247,3 +249,13 @@ def test_materials_are_learned_from_other_images_of_the_group_by_name(
     assert len({one.identity for one in used}) == knowing.LEARNED
     assert all(one.seed != task.recipe.seed for one in used)
     assert all(one.simulation.seed != task.recipe.simulation.seed for one in used)
+
+
+def test_pixels_are_grouped_by_what_is_about_them() -> None:
+    x = np.arange(128)
+    row = np.where(x < 64, 3.0 * np.sin(2 * np.pi * x / 8), np.sin(2 * np.pi * x / 5) - 4.0)
+    image = (row + np.random.default_rng(0).normal(0.0, 0.1, (128, 128))).astype(np.float32)
+    labels = np.where(x < 64, 0, 1)[None].repeat(128, axis=0)
+    found = grouped_pixels(LabelledImage("drawn", "g", image, labels, ("a", "b"), 0.5), "radial+intensity") - 1
+    right = (found == labels).mean()
+    assert max(right, 1.0 - right) > 0.9  # rejects groups that are noise, and a map that is turned
