@@ -56,7 +56,7 @@ SUSTAINED = 49.5e12  # FLOP/s of one GPU, assumed
 
 def filtered(images: Tensor, gain: float, around: int) -> Tensor:
     """Images under [1, 3, 3, 1] along both axes, zeros around them."""
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=images.device)
     kernel = (taps[:, None] * taps * gain / 64.0).expand(images.shape[1], 1, 4, 4)
     return F.conv2d(F.pad(images, (around,) * 4), kernel, groups=images.shape[1])
 
@@ -119,9 +119,11 @@ def plain(network: nn.Module) -> None:
         module.__class__ = PLAIN.get(type(module), type(module))
 
 
-def players(augmentation: AdaptiveAugmentation | None = None, *, formulas: bool = False) -> StyleGAN2Learner:
+def players(
+    augmentation: AdaptiveAugmentation | None = None, *, formulas: bool = False, recipe: StyleGAN2 | None = None
+) -> StyleGAN2Learner:
     torch.manual_seed(0)
-    learner = StyleGAN2Learner(StyleGAN2(), StyleGAN2Losses(), augmentation, batch=BATCH)
+    learner = StyleGAN2Learner(recipe or StyleGAN2(), StyleGAN2Losses(), augmentation, batch=BATCH)
     if formulas:
         plain(learner)
     return learner
@@ -144,7 +146,8 @@ def checked() -> float:
 
 def turns_of(learner: StyleGAN2Learner) -> dict[str, Callable[[], None]]:
     """One call of each turn: loss, gradient, a step of Adam."""
-    reals = torch.randn(BATCH, 1, 64, 64, generator=torch.Generator().manual_seed(1))
+    side = learner.recipe.size
+    reals = torch.randn(BATCH, 1, side, side, generator=torch.Generator().manual_seed(1))
     calls: dict[str, Callable[[], None]] = {}
     optimisers: dict[int, torch.optim.Optimizer] = {}
     for turn in learner.turns():

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 
 import numpy as np
@@ -62,19 +62,23 @@ def ours(recipe: TranslationRecipe, steps: int) -> None:
 
 
 def plain(recipe: TranslationRecipe, steps: int) -> None:
+    crops = PairedCrops(*sets(), size=recipe.size, seed=0, symmetries=recipe.symmetries)
+    plain_loop(recipe, (crops(step, BATCH) for step in range(steps)), "cpu")
+
+
+def plain_loop(recipe: TranslationRecipe, batches: Iterable[DomainBatch], device: str) -> None:
     """The loop of the papers' code, every network called for every use."""
     assert isinstance(recipe.method, CycleGAN)
     method, distance = recipe.method, nn.L1Loss()
-    crops = PairedCrops(*sets(), size=recipe.size, seed=0, symmetries=recipe.symmetries)
-    to_real, to_simulated = recipe.generator.build(), recipe.generator.build()
-    judge_simulated, judge_real = DomainDiscriminators(recipe), DomainDiscriminators(recipe)
+    to_real, to_simulated = recipe.generator.build().to(device), recipe.generator.build().to(device)
+    judge_simulated, judge_real = DomainDiscriminators(recipe).to(device), DomainDiscriminators(recipe).to(device)
     generators = torch.optim.Adam(chain(to_real.parameters(), to_simulated.parameters()), lr=2e-4, betas=(0.5, 0.999))
     judges = torch.optim.Adam(chain(judge_simulated.parameters(), judge_real.parameters()), lr=2e-4, betas=(0.5, 0.999))
     rng = np.random.default_rng(0)
     pools: tuple[list[Tensor], list[Tensor]] = ([], [])
-    for step in range(steps):
-        batch = crops(step, BATCH)
-        x, y = batch.simulated + (recipe.noise or 0.0) * torch.randn_like(batch.simulated), batch.real
+    for batch in batches:
+        x, y = batch.simulated.to(device), batch.real.to(device)
+        x = x + (recipe.noise or 0.0) * torch.randn_like(x)
         for parameter in chain(judge_simulated.parameters(), judge_real.parameters()):
             parameter.requires_grad_(False)
         generators.zero_grad()
