@@ -6,13 +6,14 @@ import os
 import pytest
 import torch
 
-from passband.devices import deterministic
+from passband.devices import WORKSPACE, deterministic
 
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_deterministic_operations_are_of_the_block_alone(wanted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     # rejects a block that changes nothing, one that an error leaves on, and one that ends what was on before
-    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.setenv(WORKSPACE, "")
+    monkeypatch.delenv(WORKSPACE)
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
 
     def seen() -> tuple[bool, bool, bool]:
@@ -22,9 +23,10 @@ def test_deterministic_operations_are_of_the_block_alone(wanted: bool, monkeypat
     assert seen() == (False, False, True)
     with contextlib.suppress(ZeroDivisionError), deterministic(wanted):
         assert seen() == ((True, True, False) if wanted else (False, False, True))
-        assert ("CUBLAS_WORKSPACE_CONFIG" in os.environ) == wanted
+        assert (WORKSPACE in os.environ) == wanted
         raise ZeroDivisionError
     assert seen() == (False, False, True)
+    assert WORKSPACE not in os.environ
     torch.use_deterministic_algorithms(True)
     try:
         with deterministic(wanted):

@@ -9,6 +9,7 @@ from passband.recipe import PassbandError
 
 #: What may be written; a number behind cuda chooses one of several GPUs.
 DEVICES = ("auto", "cpu", "cuda", "mps")
+WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 
 def resolve_device(name: str) -> str:
@@ -39,8 +40,9 @@ def resolve_device(name: str) -> str:
 def deterministic(wanted: bool = True) -> Iterator[None]:
     """Let torch choose operations that give the same bits each time, in a `with` block; on a CPU they do so anyway.
 
-    Slower on a GPU. Where torch has no such operation, it warns and names the one it takes
-    (torch.use_deterministic_algorithms, https://docs.pytorch.org/docs/stable/notes/randomness.html).
+    Slower on a GPU. Where torch has no such operation, as for the gradient of the turned and scaled images of adaptive
+    augmentation, it warns and names the one it takes (torch.use_deterministic_algorithms,
+    https://docs.pytorch.org/docs/stable/notes/randomness.html).
 
     Parameters
     ----------
@@ -52,7 +54,8 @@ def deterministic(wanted: bool = True) -> Iterator[None]:
         return
     import torch
 
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA's products are first used
+    said = os.environ.get(WORKSPACE)
+    os.environ.setdefault(WORKSPACE, ":4096:8")  # read when CUDA's products are first used
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     searched = torch.backends.cudnn.benchmark
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -62,6 +65,8 @@ def deterministic(wanted: bool = True) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.backends.cudnn.benchmark = searched
+        if said is None:
+            os.environ.pop(WORKSPACE, None)
 
 
 def processors() -> int:

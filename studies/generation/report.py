@@ -50,7 +50,7 @@ def report(
         else f"p may go from 0 to 1 in {ada.kimg:g} thousand images (500 in the paper), target {ada.target:g}. "
     )
     lines = [
-        "# Generated micrographs: how few are enough, and what augmentation brings",
+        "# Generated micrographs: what augmentation brings, and how many they are learned from",
         "",
         *about,
         "",

@@ -41,9 +41,9 @@ def run_segmenters(plan: StudyPlan, work: Path, *, processes: int) -> None:
 
 
 def segmented(plan: StudyPlan, known: Simulated, work: Path) -> Iterator[Row]:
-    """Yield the Dice of each arm on held-out micrographs, for each seed whose generator is there; each is kept."""
+    """Yield the Dice of each arm on held-out micrographs that is there, for each seed; nothing is trained."""
     for seed in _seeds(plan, work):
-        yield from _arms(plan, known, work, seed)
+        yield from _arms(plan, known, work, seed, train=False)
 
 
 def _seeds(plan: StudyPlan, work: Path) -> list[int]:
@@ -57,21 +57,22 @@ def _generator(plan: StudyPlan, seed: int, work: Path) -> Path:
 
 def _segment(plan: StudyPlan, seed: int, work: Path) -> None:
     torch.set_num_threads(plan.threads)
-    for row in _arms(plan, simulated(plan.micrographs, max(plan.images), work), work, seed):
+    for row in _arms(plan, simulated(plan.micrographs, max(plan.images), work), work, seed, train=True):
         print(f"segmenter, {row['arm']}, seed {seed}: Dice {row['dice']:.3f}", flush=True)
 
 
-def _arms(plan: StudyPlan, known: Simulated, work: Path, seed: int) -> Iterator[Row]:
+def _arms(plan: StudyPlan, known: Simulated, work: Path, seed: int, *, train: bool) -> Iterator[Row]:
     recipe = plan.segmenting
     assert recipe is not None
     generator = _generator(plan, seed, work)
     place = work / f"segmenting-{plan.micrographs.identity}-{recipe.identity}-{generator.name}"
     for arm in ARMS:
         kept = place / f"{ARMS.index(arm)}.json"
-        if not kept.exists():
+        if train and not kept.exists():
             dice = _dice_of(_trained(arm, _Few(plan, recipe, known, seed, generator), place), known)
             write_atomically(kept, json.dumps(dice).encode())
-        yield {"arm": arm, "seed": seed, "dice": json.loads(kept.read_bytes())}
+        if kept.exists():
+            yield {"arm": arm, "seed": seed, "dice": json.loads(kept.read_bytes())}
 
 
 class _Few(NamedTuple):

@@ -36,6 +36,10 @@ ROOM = 1.05  # times the frame is the field, so that a frame turned by a few hun
 SLIGHT = 0.002  # of an image: a material that covers less is none that one would ask for
 
 
+class OneMaterialError(PassbandError):
+    """An image shows one material only."""
+
+
 class ImageGroup(Recipe):
     """Some images of one kind.
 
@@ -162,7 +166,7 @@ def labelled_image(recipe: ImageRecipe, work: Path) -> LabelledImage:
 
     Raises
     ------
-    PassbandError
+    OneMaterialError
         It shows fewer than two materials.
     """
     kept = work / "images" / f"{recipe.name}-{recipe.identity}.npz"
@@ -178,7 +182,7 @@ def labelled_image(recipe: ImageRecipe, work: Path) -> LabelledImage:
     shown, counts = np.unique(labels, return_counts=True)
     seen = shown[counts >= SLIGHT * labels.size]
     if len(seen) < 2:
-        raise PassbandError(f"{recipe.name} shows {classes[int(seen[0])]} only; choose another seed for its group")
+        raise OneMaterialError(f"{recipe.name} shows {classes[int(seen[0])]} only; choose another seed for its group")
     return LabelledImage(
         recipe.name,
         recipe.group,

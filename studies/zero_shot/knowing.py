@@ -7,11 +7,12 @@ import numpy as np
 
 from passband.recipe import PassbandError
 from passband.zero_shot.known_materials import KnownMaterials, learn_materials
-from studies.zero_shot.benchmark import ImageRecipe, LabelledImage, labelled_image
+from studies.zero_shot.benchmark import ImageRecipe, LabelledImage, OneMaterialError, labelled_image
 
 LEARNED = 6  # images of each group
 OTHER = 1_000_000  # added to the seed of a group for them
 WIDTH = 20.0  # Å, of a crop: some five periods
+_KNOWN: dict[tuple[str, ...], KnownMaterials] = {}  # by group: its images have them in common
 
 
 def known_materials(recipe: ImageRecipe, work: Path) -> KnownMaterials:
@@ -22,11 +23,18 @@ def known_materials(recipe: ImageRecipe, work: Path) -> KnownMaterials:
     PassbandError
         No image shows two materials.
     """
+    key = recipe.group, recipe.simulation.identity, recipe.imaging.identity, str(work)
+    if key not in _KNOWN:
+        _KNOWN[key] = _learned(recipe, work)
+    return _KNOWN[key]
+
+
+def _learned(recipe: ImageRecipe, work: Path) -> KnownMaterials:
     shown: list[LabelledImage] = []
     for one in training_recipes(recipe):
         try:
             shown.append(labelled_image(one, work))
-        except PassbandError:  # it shows one material only
+        except OneMaterialError:
             continue
     if not shown:
         raise PassbandError(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ from passband.recipe import PassbandError
 from passband.scores.microstructure import score_masks
 from passband.zero_shot.booster import Boosted, boost
 from passband.zero_shot.flattening import flattened
-from passband.zero_shot.known_materials import KnownMaterials
 from passband.zero_shot.proposals import Proposals
 from passband.zero_shot.proposers import find_proposer
 from studies.zero_shot.benchmark import LabelledImage, labelled_image
@@ -55,33 +54,46 @@ def measured(task: Task, work: Path) -> list[Row]:
     proposals = embedding.everything()
     about["proposing_seconds"] = time.process_time() - started
     variants = task.compared.variants if isinstance(task.compared, Ablations) else (Variant(),)
-    found: list[Row] = []
-    for variant in variants:
-        known = known_materials(task.recipe, work) if variant.materials == "known" else None
-        found += _of_variant(shown, proposals, variant, task.grid, known)
-    return [about | row for row in found]
+    asked = _Asked(shown, proposals, task, work)
+    return [about | row for variant in variants for row in _of_variant(asked, variant)]
 
 
-def _of_variant(
-    shown: LabelledImage, proposals: Proposals, variant: Variant, grid: int, known: KnownMaterials | None
-) -> list[Row]:
-    """Rows of the stages: scores of their masks, or why there are none."""
-    started, rules = time.process_time(), variant.rules(len(shown.materials))
+class _Asked(NamedTuple):
+    shown: LabelledImage
+    proposals: Proposals
+    task: Task
+    work: Path
+
+
+def _of_variant(asked: _Asked, variant: Variant) -> list[Row]:
+    """Rows of the stages: scores of their masks, or why there are none; of pixels that are grouped the last alone."""
+    shown, proposals, task, work = asked
+    grid, rules = task.grid, variant.rules(len(shown.materials))
+    if variant.pixels:
+        return [_of_pixels(shown, variant, rules.merging.texture, grid)]
+    unseen: tuple[str, ...] = ()
     try:
+        known = known_materials(task.recipe, work) if variant.materials == "known" else None
+        unseen = () if known is None else tuple(sorted(set(shown.materials) - set(known.names)))
+        started = time.process_time()
         found = boost(shown.image, proposals, rules=rules, pixel_size=shown.pixel_size, labeller=known)
     except PassbandError as error:
         return [{"variant": variant.name, "stage": STAGES[-1], "problem": str(error)}]
-    common = {"variant": variant.name, "boosting_seconds": time.process_time() - started}
+    common = {"variant": variant.name, "boosting_seconds": time.process_time() - started, "unseen": "|".join(unseen)}
     common["found"] = 0 if found.merged is None else found.partition.materials
     truth = sampled(shown.masks, grid)
     stages = _masks(found, grid)
-    if variant.pixels:
-        labels = sampled(grouped_pixels(shown, rules.merging.texture)[None], grid)[0]
-        stages = {**stages, STAGES[-1]: _masks_of(labels)}
     worth = {stage.name: stage.objective.value for stage in found.stages}
     return [
         common | {"stage": name, "worth": worth.get(name)} | asdict(score_masks(stages[name], truth)) for name in STAGES
     ]
+
+
+def _of_pixels(shown: LabelledImage, variant: Variant, texture: str, grid: int) -> Row:
+    started = time.process_time()
+    masks = _masks_of(sampled(grouped_pixels(shown, texture)[None], grid)[0])
+    about = {"variant": variant.name, "boosting_seconds": time.process_time() - started, "found": len(masks)}
+    return about | {"stage": STAGES[-1]} | asdict(score_masks(masks, sampled(shown.masks, grid)))
 
 
 def _masks(found: Boosted, grid: int) -> Mapping[str, NDArray[np.bool_]]:

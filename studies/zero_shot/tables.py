@@ -118,9 +118,13 @@ def _beside_paper(gain: Interval, score: str, name: str, images: int) -> tuple[s
 def ablation_table(rows: Sequence[Row], *, draws: int, seed: int) -> list[str]:
     """Every variant after merging, and its gain in mIoU over removal alone; the first variant is the default."""
     lines = []
-    for variant in dict.fromkeys(row["variant"] for row in rows):
+    names = list(dict.fromkeys(row["variant"] for row in rows))
+    usual = staged([row for row in rows if row["variant"] == names[0]], "removal") if names else {}
+    for variant in names:
         own = [row for row in rows if row["variant"] == variant]
         after, removal = staged(own, STAGES[-1]), staged(own, "removal")
+        if not removal:  # pixels without masks: beside removal as it is
+            removal = {(image, condition, name): usual[image, condition, names[0]] for image, condition, name in after}
         problems = sum("problem" in row for row in own)
         if not after:
             lines.append([variant, "0", *[""] * 4, str(problems)])

@@ -101,7 +101,7 @@ def test_settings_of_a_scan_are_drawn() -> None:
 )
 def test_what_a_family_of_scans_cannot_have_is_said(family: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        ConditionFamily.model_validate(family).conditions()
+        ConditionFamily.model_validate(family)
 
 
 def test_a_grid_of_a_transmission_microscope_may_vary_the_dose() -> None:

@@ -12,7 +12,7 @@ from ase.io import read
 from tests.fixtures.command_line import Run
 
 from passband.files.writing import write_image_tiff
-from passband.reports.movie import in_words
+from passband.reports.movie import frame_ranges
 from passband.verdict import finding_pool
 
 PIXEL = 0.2  # Å
@@ -129,7 +129,13 @@ def test_what_is_said_of_many_frames_is_one_line(run: Run, tmp_path: Path) -> No
     assert outcome.err.splitlines() == [
         f"warning: {tmp_path / 'movie.tif'}, 4 frames, 1 to 3, 5: no columns: every pixel is the same"
     ]
-    assert in_words([*range(0, 40, 2), 41]).endswith("12, 14, …")
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for k, values in enumerate((empty, image(0), empty)):
+        write_image_tiff(folder / f"f{k}.tif", values, (PIXEL, PIXEL))
+    outcome = run("atoms", folder, *ALONE, "--frame", "all", "-o", tmp_path / "all", "-q")
+    assert f"{folder}, 2 frames, from f0.tif to f2.tif: no columns" in outcome.err
+    assert frame_ranges([*range(0, 40, 2), 41]).endswith("12, 14, …")
 
 
 def test_a_movie_of_nothing_readable_is_one_error(run: Run, tmp_path: Path) -> None:

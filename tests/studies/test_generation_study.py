@@ -12,7 +12,7 @@ from studies.generation import run as running
 from studies.generation import segmenting
 from studies.generation.micrographs import Simulated
 from studies.generation.run import Row, baselines, finished, folder, run
-from studies.generation.segmenting import ARMS, dice, segmented, segmenting_table
+from studies.generation.segmenting import ARMS, dice, run_segmenters, segmented, segmenting_table
 from studies.generation.study import DEFAULT, Segmenting, StudyPlan, Task, read_study, tasks
 from studies.generation.tables import augmentation_table, course_table, group_table, growth_table, last_rows
 
@@ -104,6 +104,10 @@ def test_segmenters_learn_from_few_masks_and_from_what_their_teacher_says(
     monkeypatch.setattr(segmenting, "train_labelled", train)
     for name in ("load_model", "load_generator"):
         monkeypatch.setattr(segmenting, name, lambda _: Teacher())
+    assert list(segmented(plan, known, tmp_path)) == []  # rejects a report that trains
+    monkeypatch.setattr(segmenting, "simulated", lambda *_: known)
+    monkeypatch.setattr("torch.set_num_threads", lambda _: None)
+    run_segmenters(plan, tmp_path, processes=1)
     found = list(segmented(plan, known, tmp_path))
     assert [(row["arm"], row["seed"], row["dice"]) for row in found] == [(arm, 2, 1.0) for arm in ARMS]
     few, teacher, samples, again, others, every = seen
@@ -120,6 +124,7 @@ def test_segmenters_learn_from_few_masks_and_from_what_their_teacher_says(
     assert np.array_equal(every.images, known.training[:8])
     assert not np.any(every.masks)
     seen.clear()
+    run_segmenters(plan, tmp_path, processes=1)
     assert list(segmented(plan, known, tmp_path)) == found
     assert not seen
     (line, *_) = [line for line in segmenting_table(found) if ARMS[1] in line]

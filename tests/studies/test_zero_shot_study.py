@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from passband.experiment.plan_files import PlanError
-from passband.recipe import PassbandError
 from passband.zero_shot.crops import Crops
 from passband.zero_shot.prompts import Prompt
 from passband.zero_shot.proposals import Proposals
 from studies.zero_shot import knowing, measure, run
-from studies.zero_shot.benchmark import ImageRecipe, LabelledImage
+from studies.zero_shot.benchmark import ImageRecipe, LabelledImage, OneMaterialError
 from studies.zero_shot.pixels import grouped_pixels
 from studies.zero_shot.prompting import deepest, prompted
 from studies.zero_shot.report import main, report
@@ -216,8 +215,10 @@ def test_every_stage_of_every_variant_is_scored_on_one_grid(monkeypatch: pytest.
     assert found["removal"]["fpr"] == pytest.approx(1 / 3 / 2)
     assert next(entry for entry in rows if entry["variant"] == "many")["problem"].startswith("materials=9")
     pixels = {entry["stage"]: entry for entry in rows if entry["variant"] == "px"}
-    assert pixels["removal"]["miou"] == found["removal"]["miou"]
-    assert pixels["merging"]["masks"] == 1  # of all pixels: rejects masks in place of pixels
+    assert list(pixels) == ["merging"]  # rejects the stages, worth and number of masks in place of pixels
+    assert (pixels["merging"]["masks"], pixels["merging"]["found"], pixels["merging"].get("worth")) == (1, 1, None)
+    lines = ablation_table([one | {"class": "easy"} for one in rows], draws=100, seed=0)
+    assert any("| px | 1 |" in line for line in lines)
 
 
 def test_materials_are_learned_from_other_images_of_the_group_by_name(
@@ -231,7 +232,7 @@ def test_materials_are_learned_from_other_images_of_the_group_by_name(
     def shown(recipe: ImageRecipe, work: Path) -> LabelledImage:
         used.append(recipe)
         if recipe.index == 1:
-            raise PassbandError("one material only")
+            raise OneMaterialError("one material only")
         materials = ("Ge", "Si") if recipe.index % 2 else ("Si", "vacuum")
         labels = np.array([[0, 1]], dtype=np.int64)
         return LabelledImage(recipe.name, recipe.group, np.zeros((1, 2), np.float32), labels, materials, 0.2)

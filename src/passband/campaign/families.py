@@ -70,6 +70,9 @@ class ConditionFamily(Recipe):
         for name in (*self.grid, *(name for points in self.mixtures.values() for point in points for name in point)):
             if name not in self._numbers:
                 self._resolved(name)
+        alone = ({name: value} for name, values in self.grid.items() for value in values)
+        for point in (*alone, *(point for points in self.mixtures.values() for point in points)):
+            self._at(point)  # a value that a setting cannot have is told where it is written
         return self
 
     @model_serializer(mode="wrap")
@@ -142,7 +145,7 @@ def _changed(distribution: SettingDistribution, values: Mapping[str, Any]) -> Se
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
-        raise PassbandError(*error_lines(error, model=kind, data=raw)) from error
+        raise PassbandError(*error_lines(error, model=kind, data=raw)) from error  # they name the quantity
 
 
 def _grid_name(point: Mapping[str, float]) -> str:

@@ -134,17 +134,25 @@ def _remarks(movie: Movie, frames: list[FrameCounts]) -> list[str]:
     return [
         movie.frames[numbers[0]].told(remark)
         if len(numbers) == 1
-        else f"{movie.path}, {len(numbers)} frames, {in_words(numbers)}: {remark}"
+        else f"{movie.path}, {len(numbers)} frames, {_which(movie, numbers)}: {remark}"
         for remark, numbers in said.items()
     ]
 
 
-def in_words(numbers: list[int]) -> str:
-    """Rising numbers, neighbours in one, at most `MOST_RUNS` of these.
+def _which(movie: Movie, numbers: list[int]) -> str:
+    """Name frames by their numbers in a stack, or the first and the last of them by their files."""
+    first, last = (movie.frames[number] for number in (numbers[0], numbers[-1]))
+    if first.path == movie.path:
+        return frame_ranges(numbers)
+    return f"from {first.path.name} to {last.path.name}"
+
+
+def frame_ranges(numbers: list[int]) -> str:
+    """Rising numbers of frames in words, neighbours in one, at most `MOST_RUNS` of these.
 
     Examples
     --------
-    >>> in_words([3, 4, 5, 8])
+    >>> frame_ranges([3, 4, 5, 8])
     '3 to 5, 8'
     """
     runs: list[list[int]] = []

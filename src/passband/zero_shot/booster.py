@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from passband.recipe import PassbandError, Recipe
+from passband.zero_shot.crops import normalised
 from passband.zero_shot.flattening import flattened
 from passband.zero_shot.grouping import Merging
 from passband.zero_shot.lattice_scale import texture_scale
@@ -129,8 +130,7 @@ def boost(
     side = labeller.side(pixel_size) if labeller is not None else None
     if side is None:
         side = max(2, min(round(rules.crop * (window or texture_scale(image).window)), *image.shape))
-    normal = (image - image.mean(dtype=np.float64)) / max(float(image.std(dtype=np.float64)), 1e-12)
-    normal = normal.astype(np.float32)
+    normal = normalised(image)
     small = proposals.on_grid(coarse_grid(proposals.grid, GRID))
     removed = remove(small, rules.removal)
     rest = ~small.masks[removed.kept].any(0)

@@ -1,7 +1,7 @@
 """Where in its masks an image is looked at: square crops that lie in one mask, as nearly as there are such."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -41,6 +41,13 @@ def cut_crops(image: NDArray[np.float32], corners: NDArray[np.int64], side: int)
     """Crops (n, side, side) of an image (y, x) whose first pixels (n, 2) are given, as a copy."""
     crops: NDArray[np.float32] = sliding_window_view(image, (side, side))[corners[:, 0], corners[:, 1]]
     return crops
+
+
+def normalised(image: NDArray[Any]) -> NDArray[np.float32]:
+    """Return an image (y, x) in units of its standard deviation about its mean, as textures want it."""
+    deviation = max(float(image.std(dtype=np.float64)), 1e-12)
+    found: NDArray[np.float32] = ((image - image.mean(dtype=np.float64)) / deviation).astype(np.float32)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

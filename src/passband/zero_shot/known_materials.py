@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from passband.recipe import PassbandError
-from passband.zero_shot.crops import CropPlaces
+from passband.zero_shot.crops import CropPlaces, normalised
 from passband.zero_shot.textures.embeddings import Texture, find_texture
 
 Array = NDArray[np.float64]
@@ -111,7 +111,7 @@ def learn_materials(
     side = KnownMaterials(names, width, float("nan"), chosen, LinearDiscriminantAnalysis()).side(pixel_size)
     features, known, source = [], [], []
     for number, (image, labels) in enumerate(images):
-        normal = ((image - image.mean()) / max(float(image.std()), 1e-12)).astype(np.float32)
+        normal = normalised(image)
         places = CropPlaces.of(labels[::2, ::2] + 1, normal.shape, side=side, whole=WHOLE)
         crops = places.sample(CROPS, generator=generator)
         whole = crops.inside >= WHOLE

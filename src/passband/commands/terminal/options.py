@@ -35,7 +35,8 @@ Device = Annotated[
     ),
 ]
 Deterministic = Annotated[
-    bool, typer.Option("--deterministic", help="On a GPU: the same bits each time, as on a CPU; slower.")
+    bool,
+    typer.Option("--deterministic", help="On a GPU: operations that repeat to the bit, where torch has them; slower."),
 ]
 Workers = Annotated[
     int,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.recipe import PassbandError
-from passband.zero_shot.crops import cut_crops
+from passband.zero_shot.crops import cut_crops, normalised
 from passband.zero_shot.lattice_scale import texture_scale
 from passband.zero_shot.textures.embeddings import find_texture
 
@@ -50,7 +50,7 @@ def embed_pixels(
     step: int | None = None,
     pixel_size: float | None = None,
 ) -> PixelTextures:
-    """Embed the surroundings of pixels.
+    """Embed the surroundings of pixels; the result takes 4 bytes for each feature of each point of the grid.
 
     Parameters
     ----------
@@ -68,7 +68,8 @@ def embed_pixels(
     Raises
     ------
     PassbandError
-        The image is smaller than a crop, or a step is none.
+        The texture is unknown or lacks its pixel size, the image is smaller than a crop or not finite, or `step` is
+        below 1.
     """
     chosen = find_texture(texture)
     side = min(texture_scale(image).window, *image.shape) if side is None else side
@@ -79,10 +80,12 @@ def embed_pixels(
     step = max(1, side // FINER) if step is None else step
     if step < 1:
         raise PassbandError(f"step={step} is not a positive number of pixels; write 1 for every pixel")
-    normal = (image - image.mean(dtype=np.float64)) / max(float(image.std(dtype=np.float64)), 1e-12)
+    if not np.isfinite(image).all():
+        raise PassbandError("the image has pixels that are NaN or infinite; replace them first")
+    normal = normalised(image)
     y, x = (np.arange((length - 1) % step // 2, length, step) for length in image.shape)
     first = [np.clip(one - side // 2, 0, length - side) for one, length in zip((y, x), image.shape, strict=True)]
     corners = np.stack(np.meshgrid(*first, indexing="ij"), axis=-1).reshape(-1, 2)
-    parts = np.array_split(corners, max(1, len(corners) * side**2 // AT_ONCE))
-    features = [chosen.embed(cut_crops(normal.astype(np.float32), part, side), pixel_size) for part in parts]
+    parts = np.array_split(corners, -(-len(corners) * side**2 // AT_ONCE))
+    features = [chosen.embed(cut_crops(normal, part, side), pixel_size) for part in parts]
     return PixelTextures(np.concatenate(features).reshape(len(y), len(x), -1), y, x, side)
