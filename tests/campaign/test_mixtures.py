@@ -107,3 +107,11 @@ def test_what_a_family_of_scans_cannot_have_is_said(family: dict[str, Any], mess
 def test_a_grid_of_a_transmission_microscope_may_vary_the_dose() -> None:
     family = ConditionFamily.model_validate({"grid": {"dose": [100.0, 400.0]}})
     assert [getattr(one.conditions, "dose", None) for one in family.conditions()] == [100.0, 400.0]
+
+
+def test_a_grid_over_two_coefficients_may_have_jitter_where_the_base_has_no_fixed_focus() -> None:
+    base = {
+        "aberrations": {"C10": {"uniform": [0.0, 9.0]}}
+    }  # rejects values of C12 that are looked at alone with jitter
+    family = ConditionFamily.model_validate({"base": base, "grid": {"C10": [5.0], "C12": [1.0, 2.0]}, "jitter": 3.0})
+    assert len(family.conditions()) == 2

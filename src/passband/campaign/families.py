@@ -72,7 +72,7 @@ class ConditionFamily(Recipe):
                 self._resolved(name)
         alone = ({name: value} for name, values in self.grid.items() for value in values)
         for point in (*alone, *(point for points in self.mixtures.values() for point in points)):
-            self._at(point)  # a value that a setting cannot have is told where it is written
+            self._placed(point)  # a value that a setting cannot have is told where it is written
         return self
 
     @model_serializer(mode="wrap")
@@ -116,6 +116,9 @@ class ConditionFamily(Recipe):
             raise PassbandError(f"{error}; or write one of {', '.join(self._numbers)}") from error
 
     def _at(self, point: Mapping[str, float]) -> Any:
+        return self._jittered(self._placed(point))
+
+    def _placed(self, point: Mapping[str, float]) -> SettingDistribution:
         aberrations, numbers = _aberrations(self.base), dict[str, float]()
         for name, value in point.items():
             if name in self._numbers:
@@ -123,7 +126,7 @@ class ConditionFamily(Recipe):
                 continue
             symbol, sign = resolve_name(name)
             aberrations[symbol] = sign * value + 0.0  # + 0.0: no negative zero in a recipe
-        return self._jittered(_changed(self.base, {**numbers, "aberrations": aberrations}))
+        return _changed(self.base, {**numbers, "aberrations": aberrations})
 
     def _jittered(self, fixed: SettingDistribution) -> SettingDistribution:
         if not self.jitter:
