@@ -4,11 +4,11 @@
     python benchmarks/bench_gpu.py --only translation
 
 StyleGAN2: seconds for a thousand images, as `bench_stylegan2.py` counts them, in minibatches of 16; beside the papers'
-formulas as they stand. Translation: milliseconds for
-an image pair of 256², 64 channels, 16 pairs a step, discriminators of images and spectra, in the project's trainer
-(less a training of fewer steps, so that start and last checkpoint do not count) and in the plain loop of
-`bench_translation.py`; *bfloat16* is the trainer's mixed precision. By the clock, each call waited for. Memory is the
-most that tensors took. Single precision is torch's default, without TF32 in products (cuDNN's convolutions use it).
+formulas as they stand. Translation: milliseconds for an image pair of 256², 64 channels, 16 pairs a step, with
+discriminators of images and spectra, in the project's trainer (less a training of fewer steps, so that start and last
+checkpoint do not count) and in the plain loop of `bench_translation.py`; *bfloat16* is the trainer's mixed precision.
+By the clock, each call waited for. Memory is the most that tensors took. Single precision is torch's default, without
+TF32 in products (cuDNN's convolutions use it).
 
 Remarks
 -------

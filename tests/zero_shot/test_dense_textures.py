@@ -65,4 +65,4 @@ def test_an_image_that_is_not_finite_is_refused() -> None:
     image = halves()
     image[3, 4] = np.nan
     with pytest.raises(PassbandError, match="NaN"):
-        embed_pixels(image, side=24)
+        embed_pixels(image)  # also where the crops are to be found

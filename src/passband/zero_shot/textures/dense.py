@@ -72,6 +72,8 @@ def embed_pixels(
         below 1.
     """
     chosen = find_texture(texture)
+    if not np.isfinite(image).all():
+        raise PassbandError("the image has pixels that are NaN or infinite; replace them first")
     side = min(texture_scale(image).window, *image.shape) if side is None else side
     if not 2 <= side <= min(image.shape):
         raise PassbandError(
@@ -80,8 +82,6 @@ def embed_pixels(
     step = max(1, side // FINER) if step is None else step
     if step < 1:
         raise PassbandError(f"step={step} is not a positive number of pixels; write 1 for every pixel")
-    if not np.isfinite(image).all():
-        raise PassbandError("the image has pixels that are NaN or infinite; replace them first")
     normal = normalised(image)
     y, x = (np.arange((length - 1) % step // 2, length, step) for length in image.shape)
     first = [np.clip(one - side // 2, 0, length - side) for one, length in zip((y, x), image.shape, strict=True)]
