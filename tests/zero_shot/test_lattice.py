@@ -122,6 +122,12 @@ def test_the_period_is_that_of_the_strongest_fringes() -> None:
     assert texture_scale(fringes(16.0, side=512) + noise(0.5, 512)).window == pytest.approx(80, abs=8)
 
 
+@pytest.mark.parametrize("seed", [20, 30, 36])
+def test_noise_in_an_image_little_larger_than_a_tile_is_no_lattice(seed: int) -> None:
+    """Rejects a threshold for as many tiles as are looked at: those that overlap agree on what is noise."""
+    assert strongest_period(np.random.default_rng(seed).normal(size=(310, 330)).astype(np.float32)) is None
+
+
 def test_a_mask_grows_to_where_its_radius_makes_no_difference() -> None:
     distance = np.full((20, 20), 10.0, dtype=np.float32)
     distance[:, :8] = np.linspace(0.0, 1.5, 8)

@@ -27,7 +27,9 @@ def strongest_period(image: NDArray[np.float32]) -> float | None:
     side = min(TILE, *image.shape)
     step = max(side // 2, round(np.sqrt(image.size / TILES)))
     corners = [(y, x) for y in _places(image.shape[0], side, step) for x in _places(image.shape[1], side, step)]
-    found = _peaks(*_mean_spectrum(image, side, corners))
+    power, count = _mean_spectrum(image, side, corners)
+    independent = min(float(count), float(np.prod([1.0 + 2.0 * (length - side) / side for length in image.shape])))
+    found = _peaks(power, independent)  # tiles that overlap by more than half say the same twice
     return 1.0 / float(np.hypot(*found[0])) if found else None
 
 
@@ -80,7 +82,7 @@ def _mean_spectrum(image: Image, side: int, corners: Iterable[tuple[int, int]]) 
     return np.fft.fftshift(power / max(count, 1), axes=0), count
 
 
-def _peaks(power: Array, count: int) -> list[Array]:
+def _peaks(power: Array, count: float) -> list[Array]:
     """Frequencies (y, x) of the peaks of a mean of `count` spectra, cycles per pixel, the strongest first."""
     side = len(power)
     y, x = np.mgrid[-(side // 2) : side - side // 2, : side // 2 + 1]
