@@ -109,20 +109,6 @@ def test_two_phases_under_shading_are_two() -> None:
     assert np.mean(shown == np.bincount(shown).argmax()) > 0.85
 
 
-@pytest.mark.parametrize("seed", [4, 6, 7])
-def test_two_phases_whose_brightness_varies_by_itself_are_two(seed: int) -> None:
-    """Rejects levels wherever there are borders: few crops beside each make them uncertain, and one of two phases."""
-    rng = np.random.default_rng(seed)
-    texture = gaussian_filter(rng.standard_normal((300, 400)), 12, mode="wrap")
-    labels = texture > np.quantile(texture, 0.6)
-    image = gaussian_filter(1.0 * labels, 1.0)
-    for width in (4, 14):
-        varying = gaussian_filter(rng.standard_normal(labels.shape), width, mode="wrap")
-        image += 0.2 * varying / varying.std()
-    image += 0.2 * rng.standard_normal(labels.shape)
-    assert find_materials(image.astype(np.float32)).materials == 2
-
-
 def test_one_material_under_shading_is_one() -> None:
     rng = np.random.default_rng(5)
     y, x = np.mgrid[:300, :400]

@@ -13,7 +13,13 @@ from passband.zero_shot.microstructure import Microstructure
 
 _SIDE = 480  # pixels of a panel, at most
 _TINT = 0.55
-_NAMES = {"proposals": "proposed", "removal": "after removal", "merging": "after merging", "points": "of the points"}
+_NAMES = {
+    "proposals": "proposed",
+    "removal": "after removal",
+    "merging": "after merging",
+    "points": "of the points",
+    "brightness": "by brightness",
+}
 
 
 def stages_picture(image: NDArray[Any], found: Microstructure) -> bytes:
@@ -28,7 +34,7 @@ def stages_picture(image: NDArray[Any], found: Microstructure) -> bytes:
     panels: list[tuple[str, NDArray[np.float64]]] = [("micrograph", grey)]
     for name, masks in found.stages:
         shown = _layers(masks, grey.shape[:2])
-        colours = material_colours(len(masks)) if name == "merging" else _many(len(masks))
+        colours = material_colours(len(masks)) if name in {"merging", "brightness"} else _many(len(masks))
         count = f"{len(masks)} mask{'s' * (len(masks) != 1)}"
         panels.append((f"{_NAMES.get(name, name)}: {count}", _tinted(grey, shown, colours)))
     labels = found.labels[::every, ::every].astype(np.int64)

@@ -7,13 +7,16 @@ from os import PathLike
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import PositiveInt
+from scipy.ndimage import label
 
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
 from passband.recipe import PassbandError, Recipe
 from passband.zero_shot.booster import Booster, boost
+from passband.zero_shot.brightness import Phases, brightness_phases
 from passband.zero_shot.flattening import flattened
 from passband.zero_shot.grouping import Merging
+from passband.zero_shot.lattice import NAME
 from passband.zero_shot.lattice_scale import TextureScale, texture_scale
 from passband.zero_shot.partition import Partitioning, enlarged
 from passband.zero_shot.prompts import Embedding, Prompt, Proposer
@@ -24,6 +27,7 @@ from passband.zero_shot.removal import Removal
 Point = tuple[float, float]
 #: Without a lattice what is small is a precipitate or a pore, and no piece of one that its spectrum missed.
 SMALL_ALLOWED = Removal(tiny_child=0.0, tiny_island=0.0002)
+TEXTURE_ALONE = "radial"  # where there is no lattice, and brightness tells no phases apart
 REST = 0.5  # of the image: where masks hold less, what shows nothing to be told apart is one more mask
 
 
@@ -99,7 +103,8 @@ def find_materials(
     """Say which pixels of a micrograph show one material, without training.
 
     Masks are proposed, those that say nothing new removed, and the others merged by their texture. With points, the
-    mask of each is the material.
+    mask of each is the material. Where there is no lattice, and no network proposes, phases that differ in brightness
+    come first; only where there are none, textures.
 
     Parameters
     ----------
@@ -148,10 +153,29 @@ def materials_of(micrograph: Micrograph, proposer: Proposer, asked: ZeroShot) ->
     scale = texture_scale(image)
     for point in asked.points:
         Prompt(points=(point,)).check(image.shape)
-    embedding = proposer.embed(image)
     if asked.points:
-        return _pointed_at(embedding, asked, micrograph)
-    return _boosted(image, embedding.everything(), scale, asked, micrograph)
+        return _pointed_at(proposer.embed(image), asked, micrograph)
+    merging = Merging(materials=asked.materials)
+    if scale.period is None and proposer.name == NAME:
+        phases = brightness_phases(image, scale, merging)
+        if phases is not None:
+            return _of_brightness(phases, micrograph)
+        merging = merging.model_copy(update={"texture": TEXTURE_ALONE})
+    rules = Booster(
+        removal=SMALL_ALLOWED if scale.period is None else Removal(),
+        merging=merging,
+        partitioning=Partitioning(cover=asked.cover),
+        rest=REST,
+    )
+    return _boosted(image, proposer.embed(image).everything(), scale, rules, micrograph)
+
+
+def _of_brightness(phases: Phases, micrograph: Micrograph) -> Microstructure:
+    """Take phases by their brightness, as sharp as cells are; what is connected stands for a proposal."""
+    labels = enlarged(phases.labels, micrograph.array.shape, smooth=0.7)
+    masks = phases.labels == np.arange(1, phases.materials + 1)[:, None, None]
+    regions = sum(int(label(mask)[1]) for mask in masks)
+    return Microstructure(labels, phases.confidence, regions, (("brightness", masks),), micrograph.pixel_size)
 
 
 def _pointed_at(embedding: Embedding, asked: ZeroShot, micrograph: Micrograph) -> Microstructure:
@@ -195,14 +219,8 @@ def _nearest(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _boosted(
-    image: NDArray[np.float32], proposals: Proposals, scale: TextureScale, asked: ZeroShot, micrograph: Micrograph
+    image: NDArray[np.float32], proposals: Proposals, scale: TextureScale, rules: Booster, micrograph: Micrograph
 ) -> Microstructure:
-    rules = Booster(
-        removal=SMALL_ALLOWED if scale.period is None else Removal(),
-        merging=Merging(materials=asked.materials),
-        partitioning=Partitioning(cover=asked.cover),
-        rest=REST,
-    )
     size = None if micrograph.pixel_size is None else float(np.sqrt(np.prod(micrograph.pixel_size)))
     found = boost(image, proposals, window=scale.window, rules=rules, pixel_size=size)
     stages = tuple((stage.name, stage.masks) for stage in found.stages)
