@@ -25,7 +25,7 @@ WINDOWS = 16  # of the cell, from which pieces are cut
 PIECE = 28.0  # Å between the centres of neighbouring pieces
 JITTER = 0.3  # of `PIECE`, by which centres leave their grid along each axis
 REACH = 30.0  # Å from the centre of a piece within which all of it lies
-NEAREST = 1.25  # Å between atoms of different pieces
+NEAREST = 1.25  # Å between atoms of different pieces; those of the cell are 1.35 Å apart or more
 OVERLAP = 0.15  # Å by which pieces grow over their borders, to make up for the atoms taken out there
 
 
@@ -105,20 +105,19 @@ def carbon_network(box: FloatArray, density: float, rng: np.random.Generator) ->
         groups.append(points[inside] + centre)
         borders.append(slack[inside] < NEAREST + OVERLAP)
     positions, border = np.concatenate(groups), np.concatenate(borders)
-    piece = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
     positions[:, :2] %= room[:2]
-    apart: FloatArray = positions[_apart(positions, piece, border, room)] * stretch
+    apart: FloatArray = positions[_apart(positions, border, room)] * stretch
     return apart
 
 
-def _apart(
-    positions: FloatArray, piece: NDArray[np.int64], border: NDArray[np.bool_], room: FloatArray
-) -> NDArray[np.bool_]:
-    """Which atoms stay, so that no two of different pieces are nearer than `NEAREST`; of two the later goes."""
+def _apart(positions: FloatArray, border: NDArray[np.bool_], room: FloatArray) -> NDArray[np.bool_]:
+    """Which atoms stay, so that no two are nearer than `NEAREST`; of two the later goes.
+
+    Within a piece none are, for in the cell none are; but a piece may meet its own periodic image.
+    """
     seam = np.flatnonzero(border)
     tree = cKDTree(positions[seam], boxsize=room * [1.0, 1.0, 0.0])  # not periodic along the beam
     pairs = seam[tree.query_pairs(NEAREST, output_type="ndarray")]
-    pairs = pairs[piece[pairs[:, 0]] != piece[pairs[:, 1]]]
     keep = np.ones(len(positions), bool)
     keep[pairs.max(axis=1)] = False
     return keep
