@@ -168,3 +168,13 @@ def test_stiffness_is_the_gradient_of_the_squared_steps_between_nodes():
     ratio = background.stiffness(values, 2.0) / gradient
     assert ratio == pytest.approx(np.full(values.shape, ratio[0, 0]))
     assert ratio[0, 0] > 0.0
+
+
+@pytest.mark.parametrize("level", [0.0, 0.18, 255.0])
+@pytest.mark.filterwarnings("error")
+def test_where_all_pixels_are_the_same_there_is_no_column(level):
+    """Rejects a variance whose square is 0, by which weights overflow: clipped images have such places."""
+    fit = refine(np.full((40, 40), level), np.array([[20.0, 20.0, 1.5]]))
+    assert fit.parameters[0, 2] == 0.0
+    assert np.isfinite(fit.errors).all()
+    assert fit.score[0] == 0.0

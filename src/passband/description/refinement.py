@@ -30,6 +30,7 @@ _WORSE = -0.1  # χ² of a column's window: less is of no account
 _STILL = 0.03  # of its error: a column that moves less rests
 HEIGHTS_ALONE = 2  # first steps, of heights and background
 _DAMPED, _LEAST_DAMPED, _MOST_DAMPED = 1e-3, 1e-6, 1e6
+_EVEN = 1e-130  # least variance of a pixel, where all that a column reaches are the same: its square can be divided by
 
 
 class Refinement(Recipe):
@@ -147,7 +148,7 @@ class ColumnFit:
         shown = self.image[self.finite & self.columns.covered()]
         self.nodes = np.full(self.background.nodes, float(np.median(shown)))
         scale = float(np.var(shown))
-        self.floor = max(scale * 1e-12, float(np.finfo(np.float64).tiny) * 1e20)
+        self.floor = max(scale * 1e-12, _EVEN)
         self.variance = np.full(self.image.shape, max(scale, self.floor))
         self.damping, self.usual = np.full(len(start), _DAMPED), float(np.log(width))
         self.active = np.ones(len(start), dtype=bool)
