@@ -100,3 +100,12 @@ def test_a_pixel_size_that_is_told_twice_as_large_quadruples_width_times_distanc
 @pytest.mark.parametrize("check", [DARK_COLUMNS, NO_DARK_FIELD, NO_COLUMNS, WIDE_COLUMNS])
 def test_networks_that_find_something_else_are_not_asked(check: Check) -> None:
     assert value(check, scans(0)["dark field"], finds="particle") is None
+
+
+def test_a_network_of_defects_is_asked_for_the_columns_that_the_image_shows() -> None:
+    """Rejects the few defects that it sees in place of all columns."""
+    image, blind = scans(0)["dark field"], rule(lambda images: -9.0 + 0.0 * images, finds="vacancy", pixel=PIXEL)
+    blind.card.simulation["truth"] = "defect"
+    assert NO_COLUMNS.measure(Subject(blind, image, PIXEL, side=128)) < 0.5
+    assert DARK_COLUMNS.measure(Subject(blind, image, PIXEL, side=128)) <= 0.1
+    assert DARK_COLUMNS.measure(Subject(blind, -image, PIXEL, side=128)) > 0.1

@@ -1,4 +1,4 @@
-"""How well bright columns explain a part of an image: those that a network sees there are fitted, all together."""
+"""How well bright columns explain a part of an image: those that are seen there are fitted, all together."""
 
 from typing import NamedTuple
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from passband.description.blobs import find_blobs
 from passband.description.gaussian_sum import GaussianSum
 from passband.description.lattice import nearest_distances
 from passband.description.probabilities import find_candidates
@@ -41,9 +42,9 @@ class ColumnEvidence(NamedTuple):
     spacing: float | None
 
 
-def fit_columns(square: Array, probability: Array) -> ColumnEvidence:
-    """Fit the columns that a network sees with a `probability` (y, x) in a square (y, x)."""
-    found = find_candidates(np.stack([1.0 - probability, probability]))
+def fit_columns(square: Array, probability: Array | None) -> ColumnEvidence:
+    """Fit the columns that a network sees with a `probability` (y, x) in a square (y, x); None: its bright blobs."""
+    found = find_blobs(square) if probability is None else find_candidates(np.stack([1.0 - probability, probability]))
     total = float(square.var())
     if not len(found.places) or not total > 0.0:
         residual = square - gaussian_filter(square, BAND[1])

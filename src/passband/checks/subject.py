@@ -1,6 +1,6 @@
 """One micrograph as the checks see it: turned to one orientation, sampled for the network, and segmented in part."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import product
 
@@ -15,6 +15,7 @@ from passband.patches.preparing import NORMAL
 from passband.patches.standardising import check_image
 from passband.patches.symmetry import turned, turned_pair, upright
 from passband.pixels import pixel_pair
+from passband.segmentation.catalogue import finds_defects
 from passband.segmentation.model import Model
 
 Array = NDArray[np.float64]
@@ -78,15 +79,21 @@ class Subject:
 
     @cached_property
     def columns(self) -> tuple[ColumnEvidence, ...]:
-        """How well columns explain each of the `squares`."""
-        pairs = zip(self.squares.astype(np.float64), self.foreground, strict=True)
-        return tuple(fit_columns(square, seen) for square, seen in pairs)
+        """How well columns explain each of the `squares`: those that the network sees.
+
+        Of a network that sees defects, those that the image shows: defects are few of its columns.
+        """
+        return self._fitted(self.squares, lambda: self.foreground)
 
     @cached_property
     def columns_of_negative(self) -> tuple[ColumnEvidence, ...]:
         """The same of their negatives."""
-        pairs = zip(-self.squares.astype(np.float64), self.negative, strict=True)
-        return tuple(fit_columns(square, seen) for square, seen in pairs)
+        return self._fitted(-self.squares, lambda: self.negative)
+
+    def _fitted(self, squares: Image, seen: Callable[[], Array]) -> tuple[ColumnEvidence, ...]:
+        probabilities = [None] * len(squares) if finds_defects(self.model.card) else seen()
+        pairs = zip(squares.astype(np.float64), probabilities, strict=True)
+        return tuple(fit_columns(square, probability) for square, probability in pairs)
 
     @cached_property
     def texture(self) -> Array:
