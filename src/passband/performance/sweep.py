@@ -31,8 +31,10 @@ from passband.segmentation.model import Model
 Rows = list[dict[str, Any]]
 
 KEPT_IMAGES = 3  # of each data set, which go on the card one by one
+SPARE = 1.01  # times the side of an image, is recorded
 PILOT = (8, 6)  # data sets and images that the temperature is found on
-MEASURED = "single images, checks of recordings, cameras"  # what parts hold, so that those of before are measured again
+#: What parts hold, so that those of before are measured again.
+MEASURED = "single images of several sides, checks of recordings, cameras"
 
 
 class ConditionSweep:
@@ -84,6 +86,17 @@ class ConditionSweep:
         wider = self.recipe.cameras or wide_camera(self.imaging.camera)
         return draw_camera(self.imaging.camera, wider, seed=self.recipe.seed, number=number)
 
+    def side_of(self, number: int) -> int:
+        """Side of the images of a data set, in pixels of the network.
+
+        Anything from that of the training to the largest that the structures hold, log-uniform: in a small image most
+        of what a network sees is near a border, in a large one next to nothing is, and features tell which.
+        """
+        largest = int(self.store.recipe.extent / self.model.card.pixel_size / SPARE)
+        drawn = np.random.default_rng(np.random.SeedSequence([self.recipe.seed, number, 4])).random()
+        side = self.side * max(1.0, largest / self.side) ** drawn
+        return whole_side(int(side), stride=self.model.card.architecture.stride)
+
     def micrographs(
         self, setting: Setting, pixel_size: float, *, seed: int, count: int, camera: AnyCamera | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -99,11 +112,21 @@ class ConditionSweep:
         return np.stack(images), np.stack(masks)
 
     def recordings(
-        self, setting: Setting, pixel_size: float, *, seed: int, count: int, camera: AnyCamera | None = None
+        self,
+        setting: Setting,
+        pixel_size: float,
+        *,
+        seed: int,
+        count: int,
+        camera: AnyCamera | None = None,
+        side: int | None = None,
     ) -> Iterator[tuple[Micrograph, NDArray[np.int64]]]:
-        """Micrographs with the masks (y, x) of `micrographs`, both at the pixels of the camera."""
+        """Micrographs with the masks (y, x) of `micrographs`, both at the pixels of the camera.
+
+        `side` is in pixels of the network, that of the training's images by default.
+        """
         under = self.imaging.under(self.instrument.exactly(setting), camera)
-        imaging = under.at_pixel(pixel_size, self._camera_side(pixel_size))
+        imaging = under.at_pixel(pixel_size, self._camera_side(pixel_size, side or self.side))
         drawing = Acquisition(self.store, imaging, indices=self.indices, seed=seed, device=self.model.device)
         for k in range(count):
             row = drawing.row(0, k, count)
@@ -111,20 +134,21 @@ class ConditionSweep:
             yield Micrograph(image.cpu().numpy(), pixel_size=(row["pixel_size"],) * 2), mask.cpu().numpy()
 
     def at_network(
-        self, recorded: Micrograph, mask: NDArray[np.int64]
+        self, recorded: Micrograph, mask: NDArray[np.int64], *, side: int | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Image (y, x), standardised, and mask (y, x) of a recording, at the network's pixel size."""
+        """Image (y, x), standardised, and mask (y, x) of a recording, at the network's pixel size; `side` as there."""
         image = resample_to_pixel(recorded.array, recorded.known_pixel_size, self.model.card.pixel_size)
         shape = (image.shape[0], image.shape[1])
         truth = resample_classes(mask, shape, classes=len(self.store.recipe.classes))
-        return standardised(image[: self.side, : self.side]), truth[: self.side, : self.side]
+        most = side or self.side
+        return standardised(image[:most, :most]), truth[:most, :most]
 
-    def _camera_side(self, pixel_size: float) -> int:
+    def _camera_side(self, pixel_size: float, side: int) -> int:
         """Camera pixels that make a square of `side` network pixels, with some to spare."""
         field = self.store.recipe.extent
         stored = round(field / self.store.recipe.finest_pixel)
         pixels = min(round(field / pixel_size), stored)
-        return min(int(np.ceil(1.01 * self.side * self.model.card.pixel_size * pixels / field)) + 1, pixels)
+        return min(int(np.ceil(SPARE * side * self.model.card.pixel_size * pixels / field)) + 1, pixels)
 
     def temperature(self) -> float:
         """Temperature of the logits that calibrates the probabilities on micrographs as trained (Guo et al. 2017)."""
@@ -148,9 +172,10 @@ class ConditionSweep:
         reference = SignalReference(temperature=temperature)
         checks = calibrated_checks(self.model.card.mode)
         rows: Rows = []
-        drawn = self.recordings(setting, pixel_size, seed=seed, count=self.recipe.images, camera=camera)
+        side = self.side_of(number)
+        drawn = self.recordings(setting, pixel_size, seed=seed, count=self.recipe.images, camera=camera, side=side)
         for recorded, truth in drawn:
-            image, mask = self.at_network(recorded, truth)
+            image, mask = self.at_network(recorded, truth, side=side)
             seen = examine(self.model, image, self.model.card.pixel_size, reference=reference)
             row = {"set": number, **scores_of_mask(seen.segmentation, mask, self.model.card), **_shown(seen)}
             if len(rows) < KEPT_IMAGES:

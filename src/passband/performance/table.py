@@ -111,7 +111,7 @@ class PerformanceTable(Recipe):
     store, structures
         Identity of the exit waves, and how many structures of them were used.
     patch
-        Side in pixels, at the network's pixel size, of the images that signals were measured on.
+        Least side in pixels, at the network's pixel size, of the images that signals were measured on.
     sets
         Columns over data sets: the quantities of the setting in the units of the instrument (a dose of 0: no noise),
         the camera's pixel size in Å, the distances to the training, and `SCORE_COLUMNS`. `loss` is the mean over images
