@@ -9,6 +9,7 @@ import pytest
 from passband.campaign.grid import CampaignPlan
 from passband.dataset.simulate import simulate
 from passband.dataset.store import WaveStore
+from passband.devices import deterministic
 from passband.experiment.experiment import MONITORED, Evaluation, Experiment
 from passband.experiment.plan import plan_from
 from passband.experiment.training import save_networks, train_networks, training_of
@@ -42,6 +43,10 @@ def test_each_card_has_the_scores_of_its_own_network(smallest: Raw, store: WaveS
         assert card.seed == experiment.seeds[number]
         assert card.name == f"{experiment.trained_on} seed {card.seed}"
     assert cards[0].scores != cards[1].scores
+    assert "deterministic" not in cards[0].cost
+    with deterministic():
+        save_networks(experiment, trained, folders)
+    assert load_model(folders[1]).card.cost["deterministic"] is True
 
 
 def test_json_of_an_experiment_holds_validations_only_where_it_names_some(smallest: Raw) -> None:

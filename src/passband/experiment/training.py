@@ -230,7 +230,10 @@ def _card(experiment: Experiment, trained: TrainedNetworks, number: int) -> Mode
     training = {**experiment.training.model_dump(mode="json"), "loss": experiment.loss.model_dump(mode="json")}
     if trained.given:
         training["images"] = trained.given
-    cost = {"seconds": round(trained.history.seconds, 1), "device": trained.device, "threads": torch.get_num_threads()}
+    cost: dict[str, Any] = {"seconds": round(trained.history.seconds, 1), "device": trained.device}
+    cost |= {"threads": torch.get_num_threads()}
+    if torch.are_deterministic_algorithms_enabled():  # `passband train --deterministic`
+        cost["deterministic"] = True
     return ModelCard(
         name=experiment.trained_on if experiment.validation else f"{experiment.trained_on} seed {seed}",
         architecture=experiment.network,
