@@ -132,3 +132,14 @@ def test_the_middle_of_an_image() -> None:
     image = np.arange(30).reshape(5, 6)
     assert central(image, 2).tolist() == [[8, 9], [14, 15]]
     assert central(image, 9).shape == (5, 6)
+
+
+def test_a_lattice_that_is_the_same_everywhere_has_one() -> None:
+    """Rejects the unevenness and the grain alone: clipped scans of a perfect lattice have neither."""
+    rng = np.random.default_rng(2)
+    y, x = np.mgrid[:128, :128]
+    lattice = np.cos(2.0 * np.pi * (0.11 * y + 0.13 * x)) + np.cos(2.0 * np.pi * (0.15 * y - 0.09 * x))
+    image = lattice + 1.5 * rng.normal(size=(128, 128))
+    assert unevenness(texture(image)) < 0.5 * UNEVEN
+    assert not speaks(image)
+    assert speaks(noise_like(image, rng))

@@ -3,8 +3,9 @@
 Noise, white or with any spectrum, is the same everywhere: the power at one frequency in small tiles is exponentially
 distributed, so that its variance is the square of its mean (Priestley, Spectral Analysis and Time Series (1981),
 section 6.2). Where more electrons come, as along a ramp of the illumination, there is more noise of the same kind:
-a power that varies slowly over the image counts as even. Particles change it from tile to tile. A bare film is as even
-as noise. What tells them apart is that electrons come one by one, which skews the distribution of grey values
+a power that varies slowly over the image counts as even. Particles change it from tile to tile. A perfect lattice is as
+even as noise, or more so, but has sharp peaks in its spectrum, which noise of a smooth one has not. A bare film has
+neither. What tells them apart is that electrons come one by one, which skews the distribution of grey values
 (`checks.grain`), while the film colours the spectrum; white noise and noise that was made with the spectrum of a film
 show one of both at most.
 """
@@ -14,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.fft import fft2, rfft2
 
+from passband.checks.bragg import bragg_peak
 from passband.checks.check import Check
 from passband.checks.grain import central, grain, squared_modulus
 from passband.checks.subject import Array, Subject, fitted_surface, texture
@@ -24,6 +26,7 @@ SPREAD = 0.25  # standard deviation of the variance times √tiles, on white, co
 TINY = 1e-9  # of the mean power
 UNEVEN = 4.5  # standard deviations
 GRAIN = 3.5  # standard deviations
+PEAK = 25.0  # of a Bragg peak: of 2,000 images of noise, many of a steep spectrum, none had more than 15
 RINGS, SLOWEST = 6, 0.04  # of the spectrum, and the pixel frequency that they begin at
 SEEN = 0.9  # of the three limits: 4 and 3.2 standard deviations, and a χ² that white noise exceeds in 0.2 %
 COLOURED = 20.5  # χ² that white noise exceeds in 0.1 % of cases
@@ -86,7 +89,8 @@ def _nothing(subject: Subject) -> float:
     middle = np.asarray(central(subject.recorded), dtype=np.float64)
     part = texture(middle - fitted_surface(middle))  # whose borders would colour the spectrum
     film = min(grain(part) / GRAIN, colour(part) / COLOURED)
-    return -max(unevenness(subject.binned_texture) / UNEVEN, film)
+    found = max(unevenness(subject.binned_texture) / UNEVEN, film)
+    return -found if found >= SEEN else -max(found, bragg_peak(part) / PEAK)  # which takes as long as all the others
 
 
 NO_SIGNAL = Check(
