@@ -8,6 +8,12 @@ by side: the share of images that get no objection and of those for which no err
 spectrum are too far from the calibration; the median of the distance of features; and, of networks that find columns
 or defects, the share with an F1 of ½ or more. An image beside a calibration's has borders elsewhere: in a square of 96
 pixels every deep feature has seen one. Aim: shares that hardly depend on the side.
+
+Remarks
+-------
+`wse2_defects` was calibrated on images of 96 pixels alone until 27 November 2026, and its checks took the defects that
+it sees for the columns of the image. With that card 92, 50, 46 and 38 % of 24 images of 96, 240, 480 and 960 pixels had
+no objection, and for 0, 38, 50 and 50 % no error area was predicted.
 """
 
 import argparse
