@@ -92,7 +92,7 @@ def trust(
     micrograph = None if many else opening(image)
     lens = {"c10": c10, "defocus": defocus, "c12": c12, "cs": cs}
     given = given_values(lens, aberration or [], focal_spread=focal_spread, angular_spread=angular_spread, dose=dose)
-    given |= _others(quantity or [], given)
+    given |= other_values(quantity or [], given)
     with loading():
         from passband.segmentation.model import load_model
         from passband.verdict.assessment import Assessor
@@ -165,7 +165,7 @@ def _each(
         raise typer.Exit(2)
 
 
-def _others(texts: Sequence[str], given: Mapping[str, float]) -> dict[str, float]:
+def other_values(texts: Sequence[str], given: Mapping[str, float]) -> dict[str, float]:
     """Quantities that `--set` gives and no other option."""
     from passband.commands.terminal.quantities import quantity_values
 

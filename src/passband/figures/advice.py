@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from passband.figures.style import GRID, INK, LABEL, ORANGE, Array, draw_colourbar, label_axes
 from passband.verdict.evidence import LossThresholds
@@ -49,5 +50,9 @@ def _draw_map(
     axes.set_facecolor(GRID)  # beyond what was calibrated
     j, i = divmod(int(np.nanargmin(one.loss.value)), len(x))
     axes.plot(x[i], y[j], marker="*", markersize=11, color=ORANGE, markeredgecolor=INK, clip_on=False)
+    if one.first.logarithmic:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if x[-1] < 30.0 * x[0] else (1.0,)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     label_axes(axes, one.first.label, one.second.label)
     return mesh

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.microscope.aberrations import Aberrations
-from passband.microscope.conditions import Conditions
+from passband.microscope.aberrations import COEFFICIENTS
 from passband.microscope.instruments.choice import instrument_of
 from passband.microscope.instruments.instrument import Instrument, Setting
 from passband.performance.error_model import LEVEL, ErrorModel, PredictionIntervals
@@ -24,6 +23,12 @@ class Axis(NamedTuple):
     values: Array
     divisor: float
     label: str
+    logarithmic: bool = False
+
+    @property
+    def column(self) -> str:
+        """Name in a table: coefficients are in Å and say so, other quantities are in their own unit."""
+        return f"{self.name}_A" if self.name in COEFFICIENTS else self.name
 
 
 class LossMap(NamedTuple):
@@ -36,11 +41,11 @@ class LossMap(NamedTuple):
     sigma: Array
 
     def rows(self) -> list[dict[str, float]]:
-        """Return one row for each setting, lengths in Å."""
+        """Return one row for each setting; quantities as `Axis.column` names them."""
         return [
             {
-                f"{self.first.name}_A": float(x),
-                f"{self.second.name}_A": float(y),
+                self.first.column: float(x),
+                self.second.column: float(y),
                 "loss": float(self.loss.value[j, i]),
                 "loss_low": float(self.loss.low[j, i]),
                 "loss_high": float(self.loss.high[j, i]),
@@ -62,20 +67,33 @@ class LossMap(NamedTuple):
             "predicted_dice": float(self.dice.value[j, i]),
         }
 
+    def enough(self, limit: float) -> float | None:
+        """Least value of a logarithmic first quantity from which on the loss is below a limit; None without one.
+
+        The second quantity has the value in the middle of its axis.
+        """
+        above = np.flatnonzero(~(self.loss.value[len(self.second.values) // 2] <= limit))
+        first = int(above[-1]) + 1 if len(above) else 0
+        return float(self.first.values[first]) if self.first.logarithmic and first < len(self.first.values) else None
+
 
 def axis(instrument: Instrument, name: str, low: float, high: float, count: int) -> Axis:
-    """Evenly spaced values of a quantity (or alias) between two that can be reached.
+    """Evenly spaced values of a quantity (or alias) between two that can be reached, in decades where it counts so.
 
     Raises
     ------
     PassbandError
-        The name is unknown, the values run backwards, or fewer than 2 are asked for.
+        The name is unknown, the values run backwards, fewer than 2 are asked for, or a quantity of decades is 0.
     """
     symbol, sign = instrument.resolve(name)
     if not low < high or count < 2:
         raise PassbandError(f"{name} from {low:g} to {high:g} in {count} steps: write low < high and at least 2 steps")
-    values = np.sort(sign * np.linspace(low, high, count))
-    return Axis(symbol, values, *instrument.axis_label(symbol))
+    quantity = instrument.quantity(symbol)
+    logarithmic = quantity is not None and quantity.logarithmic
+    if logarithmic and low <= 0.0:
+        raise PassbandError(f"{name} from {low:g} to {high:g}: it counts in decades; begin above 0")
+    values = np.geomspace(low, high, count) if logarithmic else np.sort(sign * np.linspace(low, high, count))
+    return Axis(symbol, values, *instrument.axis_label(symbol), logarithmic)
 
 
 def covered_range(error_model: ErrorModel, name: str) -> tuple[float, float]:
@@ -87,23 +105,24 @@ def covered_range(error_model: ErrorModel, name: str) -> tuple[float, float]:
     return low, high
 
 
-def middle_of_training(error_model: ErrorModel, given: Mapping[str, float]) -> Conditions:
-    """Return the setting in the middle of the training, with given values in it; no astigmatism, coma or trefoil.
+def middle_of_training(error_model: ErrorModel, given: Mapping[str, float]) -> Setting:
+    """Return the setting in the middle of the training, with given values in it; no aberrations but those.
 
     Raises
     ------
     PassbandError
-        The network is for another instrument than a transmission microscope.
+        Nothing is mapped of the instrument of the network.
     """
+    instrument = instrument_of(error_model.trained)
+    if not instrument.MAPPED:
+        raise PassbandError(f"nothing is mapped of a setting of {instrument.kind!r}; use passband trust")
     setting = bounding_distribution(error_model.trained).sample(1, np.random.default_rng(0))[0]
-    if not isinstance(setting, Conditions):
-        raise PassbandError(f"a network for images of {setting.kind!r} has no defocus × Cs to map; use passband trust")
-    ranges = trained_range(error_model.trained)
-    middle = {name: float(np.mean(ranges[name])) for name in ("focal_spread", "angular_spread")}
-    if "dose" in ranges:
-        middle["dose"] = float(np.sqrt(np.prod(ranges["dose"])))
-    round_lens = setting.model_copy(update={"aberrations": Aberrations()})
-    return instrument_of(setting).with_values(round_lens, {**middle, **given})
+    middle: dict[str, float | None] = dict.fromkeys(instrument.values(setting).keys() & {*COEFFICIENTS}, 0.0)
+    for name, ends in trained_range(error_model.trained).items():
+        quantity = instrument.quantity(name)
+        if name not in COEFFICIENTS and quantity is not None:
+            middle[name] = float(np.sqrt(np.prod(ends))) if quantity.logarithmic else float(np.mean(ends))
+    return instrument.with_values(setting, {**middle, **given})
 
 
 def loss_map(error_model: ErrorModel, setting: Setting, first: Axis, second: Axis, *, level: float = LEVEL) -> LossMap:

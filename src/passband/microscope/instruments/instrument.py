@@ -186,6 +186,8 @@ class Instrument(Recipe, ABC):
         Columns of `compare` that an error model predicts from too.
     LEADING
         Quantity that is set from image to image: without it nothing is predicted, and another value of it is advised.
+    MAPPED
+        Pairs of quantities that advice maps the predicted loss over.
     FIXED
         Fields that measurements share with the training, beside the energy.
     NOT_FITTED, HINT
@@ -197,6 +199,7 @@ class Instrument(Recipe, ABC):
     QUANTITIES: ClassVar[tuple[Quantity, ...]]
     DISTANCES: ClassVar[tuple[str, ...]] = ()
     LEADING: ClassVar[str]
+    MAPPED: ClassVar[tuple[tuple[str, str], ...]] = ()
     FIXED: ClassVar[tuple[str, ...]] = ()
     NOT_FITTED: ClassVar[str] = "it was not given"
     HINT: ClassVar[str] = "give what you know: it informs the prediction"
@@ -313,6 +316,11 @@ class Instrument(Recipe, ABC):
         """Divisor of values on an axis, and the label with the unit that it gives."""
         found = self.quantity(name)
         return 1.0, f"{found.words or name if found else name} ({self.unit(name)})"
+
+    def value_said(self, name: str, value: float) -> str:
+        """Value of a quantity in words, in the unit of an axis: "C10 = −60 nm"."""
+        divisor, label = self.axis_label(name)
+        return f"{name} = {value / divisor:.3g} {label.rpartition('(')[2].rstrip(')')}".replace("-", "\u2212")
 
     def transfer(self, q: Array, settings: Sequence[Setting]) -> RadialTransfer | None:
         """Contrast transfer of settings at spatial frequencies q in Å⁻¹; None where there is no such curve."""

@@ -228,6 +228,7 @@ class ScanningMicroscope(LensInstrument):
         Quantity("jitter", "pixels", words="jitter of rows", least=0.1, lowest=0.0, highest=5.0),
     )
     LEADING: ClassVar[str] = "dose"
+    MAPPED: ClassVar[tuple[tuple[str, str], ...]] = (("dose", "source_size"), ("dose", "C10"))
     FIXED: ClassVar[tuple[str, ...]] = ()
     NOT_FITTED: ClassVar[str] = "the setting of the scan was not given"
     HINT: ClassVar[str] = (
