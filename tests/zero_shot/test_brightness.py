@@ -66,6 +66,18 @@ def test_two_phases_whose_brightness_varies_by_itself_are_two(seed: int) -> None
     assert find_materials(image.astype(np.float32)).materials == 2
 
 
+def test_blurred_particles_before_an_empty_background_are_a_phase() -> None:
+    """Rejects the calmest cells of all: there the background is all that they show."""
+    y, x = np.mgrid[:200, :200]
+    truth = sum(
+        (np.hypot(y - row, x - column) < 14).astype(np.int64) for row, column in ((40, 50), (120, 150), (150, 40))
+    )
+    image = gaussian_filter(20.0 * truth, 3.0) + noise(0.1)[:200, :200] + gaussian_filter(noise(3.0)[:200, :200], 4.0)
+    found = find_materials(image)
+    assert found.materials == 2
+    assert min(best_iou(found.labels, np.asarray(truth))) > 0.75
+
+
 def test_three_phases_are_three_and_the_first_is_the_largest() -> None:
     truth = np.digitize(field(14.0), [-0.3, 1.0])
     found = find_materials(np.array([0.0, 2.0, 1.0])[truth] + noise(0.3))
@@ -121,3 +133,14 @@ def test_shading_goes_where_steps_are_larger_than_it() -> None:
     steps = np.where(x + 0.2 * y > 0.3, 3.0, 0.0) + np.where(y > 0.5, 2.0, 0.0)
     left = without_shading(steps + shade) - steps
     assert np.ptp(left) < 0.05 * np.ptp(shade)
+
+
+def test_brightness_still_counts_where_it_keeps_to_no_levels_but_two_materials_are_said() -> None:
+    """Rejects texture alone for them: these phases vary by a third of their step, and have one texture."""
+    truth = (field(14.0) > 0.2).astype(np.int64)
+    image = gaussian_filter(1.0 * truth, 1.0) + 0.24 * field(4.0, 7) + 0.24 * field(14.0, 8) + noise(0.2)
+    seen = image.astype(np.float32)
+    assert brightness_phases(seen, texture_scale(seen), Merging(materials=2)) is None
+    found = find_materials(seen, materials=2)
+    assert found.materials == 2
+    assert abs(truth[found.labels == 1].mean() - truth[found.labels == 2].mean()) > 0.3

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, minimum_filter
+from scipy.ndimage import maximum_filter, minimum_filter, percentile_filter
 from skimage.restoration import denoise_tv_chambolle
 
-from passband.zero_shot.clusters import Cloud, well_separated
+from passband.zero_shot.clusters import Cloud, furthest, well_separated
 from passband.zero_shot.grouping import Merging
 from passband.zero_shot.lattice_features import GAUSSIAN, QUANTILE
 from passband.zero_shot.lattice_scale import TextureScale
@@ -26,7 +26,8 @@ REACH = 8  # cells between two places whose difference it is fitted to: without 
 FITTED = 16000  # such differences, about
 ROUNDS = 20  # of the fit
 STEEP = 2.0  # deviations of the differences: far steeper ones count for nothing, as they are boundaries
-CALM = 0.6  # of the cells: those among which brightness changes least show one phase
+CALM = 0.6  # of the cells: those about which brightness changes least show one phase each
+CALM_NEAR, NEAR = 0.3, 9  # the same of each neighbourhood, and its cells along a side
 SAMPLE = 4096  # of these cells that levels are found in, at most
 APART = 4.0  # Ashman's D of two levels, at least: of one material the largest was 3.8 (112 drawn images)
 GRADIENT = 12.0**0.5  # Ashman's D of halves of a gradient: levels that were asked for are further apart
@@ -70,11 +71,10 @@ def brightness_phases(image: NDArray[np.float32], scale: TextureScale, rules: Me
     if not 2 <= (rules.materials or 2) <= rules.most:
         return None
     quiet = quiet_brightness(image, scale)
-    change = maximum_filter(quiet, 3) - minimum_filter(quiet, 3)
-    calm = quiet[change <= np.quantile(change, CALM)]
-    some = np.random.default_rng(rules.seed).permutation(calm)[:SAMPLE, None]
-    cloud = Cloud(some, np.ones(len(some)), np.ones(len(some)), np.zeros(1))
-    splits = cloud.splits(most=rules.most, smallest=rules.smallest, seed=rules.seed)
+    clouds = [_cloud(cells, rules.seed) for cells in _calm_cells(quiet)]
+    groups = [cloud.splits(most=rules.most, smallest=rules.smallest, seed=rules.seed) for cloud in clouds]
+    clearer = int(np.argmax([furthest(splits) for splits in groups]))
+    cloud, splits = clouds[clearer], groups[clearer]
     found = well_separated(splits, APART)
     if rules.materials is not None:
         found = cloud.clusters(rules.materials, found=found, seed=rules.seed)
@@ -85,6 +85,21 @@ def brightness_phases(image: NDArray[np.float32], scale: TextureScale, rules: Me
     order = np.argsort(-np.bincount(number.ravel(), minlength=len(found.centres)), kind="stable")
     first, second = np.moveaxis(np.partition(away, 1, axis=2)[..., :2], 2, 0)
     return Phases(np.argsort(order)[number] + 1, (second - first) / (second + first), len(order))
+
+
+def _calm_cells(quiet: Array) -> tuple[Array, Array]:
+    """Brightness (n,) of the calmest cells of all, and of those of each neighbourhood: those of all may show one phase.
+
+    Blurred particles have few that are as calm as an empty background.
+    """
+    change = maximum_filter(quiet, 3) - minimum_filter(quiet, 3)
+    around = percentile_filter(change, 100.0 * CALM_NEAR, NEAR)
+    return quiet[change <= np.quantile(change, CALM)], quiet[change <= around]
+
+
+def _cloud(values: Array, seed: int) -> Cloud:
+    some = np.random.default_rng(seed).permutation(values)[:SAMPLE, None]
+    return Cloud(some, np.ones(len(some)), np.ones(len(some)), np.zeros(1))
 
 
 def quiet_brightness(image: NDArray[np.float32], scale: TextureScale) -> Array:

@@ -160,7 +160,8 @@ def materials_of(micrograph: Micrograph, proposer: Proposer, asked: ZeroShot) ->
         phases = brightness_phases(image, scale, merging)
         if phases is not None:
             return _of_brightness(phases, micrograph)
-        merging = merging.model_copy(update={"texture": TEXTURE_ALONE})
+        if asked.materials is None:
+            merging = merging.model_copy(update={"texture": TEXTURE_ALONE})
     rules = Booster(
         removal=SMALL_ALLOWED if scale.period is None else Removal(),
         merging=merging,

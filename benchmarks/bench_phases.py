@@ -1,0 +1,89 @@
+"""Materials without a lattice: how many are found without training, and how well, on drawn alloys, coatings, textures.
+
+    OMP_NUM_THREADS=1 python benchmarks/bench_phases.py --seed 202
+
+Images of 300 to 560 pixels a side (`drawn_microstructures.py`). Steps between materials are 1 to 1.8, noise is 0.1 to
+1.2 (in half of the images correlated between pixels), half of the images have shading of 0.3 to 1.5, and half a
+brightness that varies by itself by 0.05 to 0.15. Images of one material are noise, brightness that varies smoothly or
+on all scales, many grains of random brightness, and lattices, with a shading of up to six times the noise on two
+thirds. mIoU is the mean over true materials of the IoU of the best mask. Baseline: the thresholds of Otsu, for
+the true number of materials, of the image smoothed by a Gaussian of two pixels. The numbers of the
+method were chosen on images of seeds 101 and 303; those of seed 202 had no part in it.
+
+Remarks
+-------
+Before brightness was asked first (27 November 2026, the same images of seed 202): the number was right for 69 of 98
+images of several materials and 59 of 70 of one, mIoU 0.808, with the number told 0.769. On seed 101, which choices were
+made on, it is right for 94 and 67 now. What is still taken for several materials is a lattice on a wedge, and one
+cloud. Of phases too few are found where noise is as large as the step, or shading larger.
+"""
+
+import argparse
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+from drawn_microstructures import ONE, SEVERAL, DrawnImage, drawn_images
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from skimage.filters import threshold_multiotsu
+
+from passband.recipe import PassbandError
+from passband.zero_shot.microstructure import find_materials
+
+
+def mean_iou(found: NDArray[Any], truth: NDArray[np.int64]) -> float:
+    """Mean over true materials of the IoU of the mask that matches best."""
+    masks = [found == number for number in range(1, int(found.max()) + 1)]
+    best = [
+        max((float((mask & true).sum() / (mask | true).sum()) for mask in masks), default=0.0)
+        for true in (truth == number for number in np.unique(truth))
+    ]
+    return float(np.mean(best))
+
+
+def told(drawn: DrawnImage) -> float:
+    """MIoU where the number of materials is given; 0 where they are more than masks."""
+    try:
+        return mean_iou(find_materials(drawn.image, materials=drawn.materials).labels, drawn.labels)
+    except PassbandError:
+        return 0.0
+
+
+def otsu(drawn: DrawnImage) -> float:
+    """MIoU of the thresholds of Otsu."""
+    smooth = gaussian_filter(drawn.image, 2.0)
+    limits = threshold_multiotsu(smooth, drawn.materials)  # type: ignore[no-untyped-call]
+    return mean_iou(np.digitize(smooth, limits) + 1, drawn.labels)
+
+
+def line(name: str, rows: list[tuple[int, int, float, float, float]]) -> str:
+    """Row of the table: number found less the true one, mIoU with it, with the number told, and of the baseline."""
+    true, found, *scores = np.array(rows).T
+    cells = [f"{np.count_nonzero(one)}" for one in (true == found, found < true, found > true)]
+    means = ["" if np.isnan(one).all() else f"{one.mean():.3f}" for one in scores]
+    return f"| {name} | {len(rows)} | {' | '.join(cells)} | {' | '.join(means)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=202)
+    parser.add_argument("--each", type=int, default=14, help="images of every kind")
+    arguments = parser.parse_args()
+    found: defaultdict[str, list[tuple[int, int, float, float, float]]] = defaultdict(list)
+    for drawn in drawn_images(arguments.each, arguments.seed):
+        several = drawn.kind in SEVERAL
+        result = find_materials(drawn.image)
+        row = (drawn.materials, result.materials, mean_iou(result.labels, drawn.labels))
+        more = (told(drawn), otsu(drawn)) if several else (np.nan, np.nan)
+        found[drawn.kind].append((*row, *more))
+    print("| images | of them | right | too few | too many | mIoU | mIoU, number told | Otsu, number told |")
+    print("|---|---|---|---|---|---|---|---|")
+    for kind, rows in found.items():
+        print(line(kind, rows))
+    for name, kinds in (("several materials", SEVERAL), ("one material", ONE)):
+        print(line(f"**{name}**", [row for kind in kinds for row in found[kind]]))
+
+
+if __name__ == "__main__":
+    main()
