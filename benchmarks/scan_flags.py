@@ -16,7 +16,10 @@ Remarks
 -------
 Which quantities are looked at was chosen on 70 frames drawn as these are with another seed, not on real files; after a
 first run of this the least value of `magnification` was set to 1, for it had spoken of 3 of 29 good frames. That a step
-is told half as large cannot be seen: columns may be as narrow, and as near to each other, as those then seem.
+is told half as large cannot be seen: columns may be as narrow, and as near to each other, as those then seem. Without
+the bright peaks of `no columns` (`columns_or_not.py`) and with *unstable noise*, until 27 November 2026, there was no
+objection to 33 % of the secondary electrons, 21 % of HRTEM and 86 % of the good frames with an F1 of ½ or more; none of
+the images here had a part in fitting them.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from passband.checks.bright_peaks import BRIGHT_PEAKS
 from passband.checks.check import Check
 from passband.checks.columns import NO_COLUMNS, WIDE_COLUMNS
 from passband.checks.contrast import BRIGHT_PARTICLES, DARK_GRAIN, FOLLOWS_GREY
@@ -28,6 +29,7 @@ CHECKS: Entries[Check] = Entries(
         NO_DARK_FIELD,
         BRIGHT_DETAIL,
         NO_COLUMNS,
+        BRIGHT_PEAKS,
         WIDE_COLUMNS,
         UNSTABLE_SCALE,
         UNSTABLE_BLUR,
