@@ -10,8 +10,11 @@ from passband.checks.table import CHECKS, calibrated_checks, measured_checks
 
 
 def measured(image: np.ndarray, pixel_size: float | tuple[float, float] = PIXEL) -> dict[str, float]:
-    model = rule(darkness, stride=32, finds="column")  # whose images all checks look at
-    return measured_checks(Subject(model, image, pixel_size, side=64), CHECKS.values())
+    """Values of all checks: those that look at images of columns, and those that do not."""
+    columns, particles = (
+        Subject(rule(darkness, stride=32, finds=finds), image, pixel_size, side=64) for finds in ("column", "particle")
+    )
+    return measured_checks(particles, CHECKS.values()) | measured_checks(columns, CHECKS.values())
 
 
 def test_the_eight_orientations_of_an_image_have_the_same_values() -> None:
