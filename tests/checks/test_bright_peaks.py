@@ -8,6 +8,7 @@ from tests.description.column_scenes import draw, square
 from tests.fixtures.drawn_micrographs import average, rule
 
 from passband.checks.bright_peaks import BRIGHT_PEAKS, COEFFICIENTS, PIXEL, SIDE, appearance, seen_at_pixel
+from passband.checks.stability import UNSTABLE_NOISE
 from passband.checks.subject import Subject
 
 Array = NDArray[np.float64]
@@ -141,6 +142,13 @@ def test_nothing_is_said_of_an_even_and_a_tiny_image(image: Array) -> None:
 
 def test_networks_that_find_something_else_are_not_asked() -> None:
     assert logit(columns(), finds="particle") is None
+
+
+def test_they_are_looked_at_in_place_of_a_mask_with_noise() -> None:
+    image = np.random.default_rng(0).poisson(5.0 + 60.0 * columns()).astype(float)
+    column, defect = (UNSTABLE_NOISE.measure(Subject(network(one), image, PIXEL, side=128)) for one in ("column", "x"))
+    assert column is None
+    assert defect is not None
 
 
 def test_every_number_has_its_coefficient() -> None:
