@@ -135,7 +135,7 @@ def test_nothing_is_said_of_noise_that_was_clipped_away() -> None:
     assert logit(np.maximum(image, np.quantile(image, 0.9))) is not None  # no electron came
 
 
-@pytest.mark.parametrize("image", [np.full((150, 150), 7.0), np.eye(12)])
+@pytest.mark.parametrize("image", [np.full((150, 150), 7.0), np.eye(12), columns()[:30, :20]])
 def test_nothing_is_said_of_an_even_and_a_tiny_image(image: Array) -> None:
     assert appearance(image) is None
 

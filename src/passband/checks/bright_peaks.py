@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 PIXEL, SIDE = 0.16, 512  # Å, and pixels: the middle of an image that is looked at
 FINE = (0.9, 1.3)  # Å⁻¹: the end of what a probe passes, and where sharp edges still have power
-SMALLEST = 16  # pixels of a side
+SMALLEST = 40  # pixels of a side, 6.4 Å: fewer are no spectrum that noise could be told in
 BORDER = 2  # pixels, in which there are no maxima
 FEWEST = 3  # peaks
 TINY = 1e-9  # of the standard deviation of an image
