@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, minimum_filter, percentile_filter
+from scipy.ndimage import maximum_filter, minimum_filter
 from skimage.restoration import denoise_tv_chambolle
 
-from passband.zero_shot.clusters import Cloud, furthest, well_separated
+from passband.zero_shot.clusters import Cloud, Clusters, well_separated
 from passband.zero_shot.grouping import Merging
 from passband.zero_shot.lattice_features import GAUSSIAN, QUANTILE
 from passband.zero_shot.lattice_scale import TextureScale
@@ -27,7 +27,7 @@ FITTED = 16000  # such differences, about
 ROUNDS = 20  # of the fit
 STEEP = 2.0  # deviations of the differences: far steeper ones count for nothing, as they are boundaries
 CALM = 0.6  # of the cells: those about which brightness changes least show one phase each
-CALM_NEAR, NEAR = 0.3, 9  # the same of each neighbourhood, and its cells along a side
+LEAST = 100  # of these cells that a level holds: in images of 50 to 100 pixels noise has blots of fewer
 SAMPLE = 4096  # of these cells that levels are found in, at most
 APART = 4.0  # Ashman's D of two levels, at least: of one material the largest was 3.8 (112 drawn images)
 GRADIENT = 12.0**0.5  # Ashman's D of halves of a gradient: levels that were asked for are further apart
@@ -71,14 +71,14 @@ def brightness_phases(image: NDArray[np.float32], scale: TextureScale, rules: Me
     if not 2 <= (rules.materials or 2) <= rules.most:
         return None
     quiet = quiet_brightness(image, scale)
-    clouds = [_cloud(cells, rules.seed) for cells in _calm_cells(quiet)]
-    groups = [cloud.splits(most=rules.most, smallest=rules.smallest, seed=rules.seed) for cloud in clouds]
-    clearer = int(np.argmax([furthest(splits) for splits in groups]))
-    cloud, splits = clouds[clearer], groups[clearer]
+    change = maximum_filter(quiet, 3) - minimum_filter(quiet, 3)
+    cloud = _cloud(quiet[change <= np.quantile(change, CALM)], rules.seed)
+    splits = cloud.splits(most=rules.most, smallest=rules.smallest, seed=rules.seed)
+    splits = [one for one in splits if _held(one, cloud)]
     found = well_separated(splits, APART)
     if rules.materials is not None:
         found = cloud.clusters(rules.materials, found=found, seed=rules.seed)
-    if len(found.centres) < (rules.materials or 2) or found.separation <= GRADIENT:
+    if len(found.centres) < (rules.materials or 2) or found.separation <= GRADIENT or not _held(found, cloud):
         return None
     away = np.abs(quiet[..., None] - found.centres[:, 0])
     number = away.argmin(2)
@@ -87,19 +87,16 @@ def brightness_phases(image: NDArray[np.float32], scale: TextureScale, rules: Me
     return Phases(np.argsort(order)[number] + 1, (second - first) / (second + first), len(order))
 
 
-def _calm_cells(quiet: Array) -> tuple[Array, Array]:
-    """Brightness (n,) of the calmest cells of all, and of those of each neighbourhood: those of all may show one phase.
-
-    Blurred particles have few that are as calm as an empty background.
-    """
-    change = maximum_filter(quiet, 3) - minimum_filter(quiet, 3)
-    around = percentile_filter(change, 100.0 * CALM_NEAR, NEAR)
-    return quiet[change <= np.quantile(change, CALM)], quiet[change <= around]
-
-
 def _cloud(values: Array, seed: int) -> Cloud:
+    """Choose some of the values (n,); each stands for as many as it was chosen from."""
     some = np.random.default_rng(seed).permutation(values)[:SAMPLE, None]
-    return Cloud(some, np.ones(len(some)), np.ones(len(some)), np.zeros(1))
+    return Cloud(some, np.ones(len(some)), np.full(len(some), len(values) / len(some)), np.zeros(1))
+
+
+def _held(found: Clusters, cloud: Cloud) -> bool:
+    """Whether levels are each held by so many cells that no blot of noise makes one; a single one is."""
+    sizes = np.bincount(found.nearest(cloud.places), cloud.sizes, minlength=len(found.centres))
+    return len(sizes) == 1 or bool(sizes.min() >= LEAST)
 
 
 def quiet_brightness(image: NDArray[np.float32], scale: TextureScale) -> Array:
