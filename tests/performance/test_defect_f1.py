@@ -39,3 +39,11 @@ def test_what_the_command_would_not_call_a_defect_is_missed_and_nothing_at_all_h
     assert defect_f1(seen(KINDS, sure=0.75), mask_of(KINDS)) == 0.0
     empty = np.zeros((0, 2))
     assert defect_f1(seen([], empty), mask_of([], empty)) == -1.0
+
+
+def test_those_at_the_border_count_neither_way() -> None:
+    # rejects true ones there that are missed, and found ones there that are false
+    beside = np.concatenate([PLACES, [[5.0, 30.0]]])  # 1.1 Å from the border
+    kinds = [*KINDS, 1]
+    assert defect_f1(seen(KINDS), mask_of(kinds, beside)) == 1.0
+    assert defect_f1(seen(kinds, beside), mask_of(KINDS)) == 1.0
