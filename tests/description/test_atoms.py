@@ -294,3 +294,19 @@ def test_what_an_image_was_filled_up_with_has_no_candidates():
     assert len(places) >= 36
     assert places.max() < 75.0
     assert 36 <= len(find_columns(image, 0.2)) <= 40  # the edge of the frame is a step
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shape", [(8, 8), (11, 30), (17, 17), (20, 40)])
+def test_an_image_with_fewer_frequencies_than_rings_is_looked_at(shape: tuple[int, int]) -> None:
+    """Rejects quantiles of rings that a small image has no frequency on, which end in an IndexError."""
+    blobs = find_blobs(np.random.default_rng(0).normal(size=shape))
+    assert np.isfinite(blobs.sigma)
+
+
+def test_columns_of_a_tiny_image_are_found() -> None:
+    places = np.array([(x, y) for y in (4.0, 10.0, 16.0) for x in (4.0, 10.0, 16.0)])
+    image = np.random.default_rng(0).poisson(draw((20, 20), places, 100.0, 2.0) + 5.0).astype(np.float64)
+    found = find_blobs(image).places
+    assert len(found) == 9
+    assert np.abs(found - places).max() <= 1.0

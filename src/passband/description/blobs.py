@@ -84,7 +84,8 @@ def _noise_power(power: Array, q: Array) -> Array:
     for rows of the spectrum too, for scans that were turned.
     """
     ring = np.minimum((q * 2.0 * _RINGS).astype(int), _RINGS)
-    level = np.array([np.quantile(power[ring == k], _QUANTILE) for k in range(_RINGS + 1)])
+    seen = np.unique(ring)  # a small image has none of some rings
+    level = np.interp(np.arange(_RINGS + 1), seen, [np.quantile(power[ring == k], _QUANTILE) for k in seen])
     rings = np.minimum(level, _REDDEST * level[_RINGS - 1])[ring]
     lines = np.maximum(*(np.quantile(power, _QUANTILE, axis=axis, keepdims=True) for axis in (0, 1)))
     return np.asarray(np.maximum(rings, lines))
