@@ -6,11 +6,11 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFont
 from scipy.ndimage import binary_erosion
 
 from passband.files.reading import read_micrograph
-from passband.files.writing import _shown, write_image_tiff, write_mask_tiff, write_overlay_png
+from passband.files.writing import _font_file, _shown, write_image_tiff, write_mask_tiff, write_overlay_png
 from passband.recipe import PassbandError
 
 MASK = (np.indices((40, 60)).sum(axis=0) % 7 == 0).astype(np.uint8)
@@ -151,3 +151,10 @@ def test_the_scale_bar_is_as_long_as_it_says(tmp_path: Path) -> None:
 def test_an_overlay_of_two_shapes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PassbandError, match="of one shape"):
         write_overlay_png(tmp_path / "o.png", np.zeros((4, 5)), np.zeros((5, 4)))
+
+
+def test_the_label_of_a_scale_bar_has_the_sign_of_micrometres() -> None:
+    """Rejects a font that draws a box for µ, as Pillow's own does."""
+    font = ImageFont.truetype(_font_file(), 30)
+    drawn, missing = (bytes(font.getmask(one)) for one in ("µ", "\uffff"))
+    assert drawn != missing

@@ -106,3 +106,25 @@ def test_where_nothing_is_told_apart_the_rest_is_one_material() -> None:
         assert (found.partition.labels == 1).mean() > 0.95
         assert (boost(image, proposals, window=24).partition.labels > 0).mean() < 0.25
         assert len(found.removed.fates) == len(masks) + 1
+
+
+@pytest.mark.parametrize("top", [False, True])
+def test_a_bar_of_data_is_no_material_and_moves_none(
+    image: NDArray[np.uint16], truth: NDArray[np.int64], top: bool
+) -> None:
+    """Rejects a map of the image with its bar, maps that are not where the image is, and points that are not moved."""
+    bar = np.zeros((20, SHAPE[1]), dtype=np.uint16)
+    bar[6:14, 20:200:3] = image.max()
+    whole = np.concatenate([bar, image] if top else [image, bar])
+    inside = slice(20, None) if top else slice(0, -20)
+    found, alone = find_materials(whole), find_materials(image)
+    assert (found.bar.top, found.bar.bottom) == ((20, 0) if top else (0, 20))
+    np.testing.assert_array_equal(found.labels[inside], alone.labels)
+    assert found.labels.shape == whole.shape
+    assert not (found.labels[:20] if top else found.labels[-20:]).any()
+    rows = {masks.shape[1] for _, masks in found.stages} | {found.confidence.shape[0]}
+    assert len(rows) == 1
+    assert rows.pop() > alone.confidence.shape[0]
+    points = [(220.0, 160.0), (157.0, 160.0), (68.0, 160.0)]  # moved by the bar, two are in the next one
+    pointed = find_materials(whole, points=[(y + 20.0 * top, x) for y, x in points])
+    assert min(ious(pointed.labels[inside], truth)) > 0.8

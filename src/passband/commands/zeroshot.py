@@ -86,8 +86,9 @@ def zeroshot(
 
     Masks are proposed, doubles and pieces removed, and the others merged by texture. Writes for each image a map of
     materials (0: not assigned), a table of regions, the map over the image, and a figure of every step. The pixel size
-    need not be known; without it lengths are in pixels. What is there already for the same question is not found
-    again. A file that cannot be read is reported on one line; the others are still done, and the exit code is 2.
+    need not be known; without it lengths are in pixels. A bar of data under an image is left out. What is there already
+    for the same question is not found again. A file that cannot be read is reported on one line; the others are still
+    done, and the exit code is 2.
     """
     from passband.files.reading import open_micrograph
 
@@ -143,6 +144,8 @@ def _tell(outcome: Outcome, *, estimated: bool, quiet: bool, as_json: bool) -> N
             sure = f"confidence {row['confidence']:.2f}"
             if estimated and row["materials"] == 1:  # all crops say so then, whatever they show
                 sure = "nothing was told apart: say --materials if you see more"
+            if row["data_bar_rows"]:
+                sure += f"; a bar of data of {row['data_bar_rows']} rows was left out"
             rest = f"{100 * row['unassigned']:.1f} % not assigned; {sure}"
             typer.echo(printable(f"{row['labels']}: {materials} in {regions}, {rest}"))
     outcome.end()

@@ -1,6 +1,7 @@
 """Results that other programs open: TIFF with a pixel size that ImageJ understands, and an overlay to look at."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,14 @@ def _bar_length(field: float) -> float:
     return float(max(step * power for step in (1, 2, 5) if step * power <= field / 4))
 
 
+def _font_file() -> str:
+    """Return the font of matplotlib's figures, found without loading matplotlib: Pillow's own has no µ."""
+    found = find_spec("matplotlib")
+    assert found is not None
+    assert found.origin is not None
+    return str(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf")
+
+
 def _draw_bar(picture: NDArray[np.uint8], pixel_nm: float) -> NDArray[np.uint8]:
     """Return the picture with a white bar and its length in nm on a dark plate, bottom left."""
     from PIL import Image, ImageDraw, ImageFont
@@ -126,7 +135,7 @@ def _draw_bar(picture: NDArray[np.uint8], pixel_nm: float) -> NDArray[np.uint8]:
     size = max(11, columns // 32)
     pad, thick = size // 2, max(2, size // 5)
     image = Image.fromarray(picture)
-    font = ImageFont.load_default(size)
+    font = ImageFont.truetype(_font_file(), size)
     label = f"{length:g} nm" if length < 1000 else f"{length / 1000:g} µm"
     box = ImageDraw.Draw(image).textbbox((0, 0), label, font=font)
     plate = max(width, round(box[2])) + 2 * pad, size + thick + round(2.4 * pad)

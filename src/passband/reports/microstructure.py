@@ -19,7 +19,7 @@ from passband.tabular import write_csv
 from passband.zero_shot.microstructure import Microstructure, ZeroShot, materials_of
 from passband.zero_shot.prompts import Proposer
 
-VERSION = 1  # of what is found; raised where the same question gives another answer
+VERSION = 2  # of what is found; raised where the same question gives another answer
 _MOST = 255  # materials in a map of one byte
 
 
@@ -77,6 +77,7 @@ def _row(found: Microstructure, asked: ZeroShot, regions: int) -> dict[str, Any]
         "regions": regions,
         "confidence": found.mean_confidence,
         "unassigned": float((found.labels == 0).mean()),
+        "data_bar_rows": found.bar.top + found.bar.bottom,
         "proposer": asked.proposals,
         "pixel_size_A": None if found.pixel_size is None else list(found.pixel_size),
     }

@@ -1,14 +1,17 @@
 """A micrograph becomes a map of its materials, without training and without a label."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from os import PathLike
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import PositiveInt
 from scipy.ndimage import label
 
+from passband.camera.artefacts import Border
+from passband.camera.data_bar import data_bar
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
 from passband.recipe import PassbandError, Recipe
@@ -71,6 +74,8 @@ class Microstructure:
         Masks (n, rows, columns) by the name of the step that left them, in order.
     pixel_size
         (y, x) in Å, or None.
+    bar
+        Rows at the top and the bottom that are a bar of data, and were left out: not assigned.
     """
 
     labels: NDArray[np.uint16]
@@ -78,6 +83,7 @@ class Microstructure:
     proposals: int
     stages: tuple[tuple[str, NDArray[np.bool_]], ...]
     pixel_size: tuple[float, float] | None
+    bar: Border = field(default_factory=Border)
 
     @property
     def materials(self) -> int:
@@ -104,7 +110,7 @@ def find_materials(
 
     Masks are proposed, those that say nothing new removed, and the others merged by their texture. With points, the
     mask of each is the material. Where there is no lattice, and no network proposes, phases that differ in brightness
-    come first; only where there are none, textures.
+    come first; only where there are none, textures. A bar of data above or below the image is left out.
 
     Parameters
     ----------
@@ -147,9 +153,28 @@ def materials_of(micrograph: Micrograph, proposer: Proposer, asked: ZeroShot) ->
         raise PassbandError(
             f"materials={asked.materials} beside {len(asked.points)} points: each point is a material; leave one out"
         )
-    image = np.asarray(micrograph.array, dtype=np.float32)
-    if not np.isfinite(image).all():
+    if not np.isfinite(micrograph.array).all():
         raise PassbandError("the image has pixels that are not finite; replace them first")
+    bar = data_bar(micrograph.array)
+    if bar == Border():
+        return _without_bar(micrograph, proposer, asked)
+    points = tuple((y - bar.top, x) for y, x in asked.points)
+    inside = replace(micrograph, array=bar.inside(micrograph.array))
+    found = _without_bar(inside, proposer, asked.model_copy(update={"points": points}))
+    stages = tuple((name, _beside_bar(masks, bar, inside)) for name, masks in found.stages)
+    labels, confidence = (_beside_bar(one, bar, inside) for one in (found.labels, found.confidence))
+    return replace(found, labels=labels, confidence=confidence, stages=stages, bar=bar)
+
+
+def _beside_bar(maps: NDArray[Any], bar: Border, inside: Micrograph) -> NDArray[Any]:
+    """Put 0 where the bar is beside maps (…, rows, columns) of an image or of a grid of it."""
+    rows = [round(one * maps.shape[-2] / len(inside.array)) for one in (bar.top, bar.bottom)]
+    return np.pad(maps, [*[(0, 0)] * (maps.ndim - 2), (rows[0], rows[1]), (0, 0)])
+
+
+def _without_bar(micrograph: Micrograph, proposer: Proposer, asked: ZeroShot) -> Microstructure:
+    """Find the materials of a micrograph all of which is specimen."""
+    image = np.asarray(micrograph.array, dtype=np.float32)
     scale = texture_scale(image)
     for point in asked.points:
         Prompt(points=(point,)).check(image.shape)
