@@ -52,16 +52,22 @@ def test_two_finely_mixed_phases_in_noise_are_two(materials: int | None, slope: 
     assert 0.7 < found.mean_confidence <= 1.0
 
 
-@pytest.mark.parametrize("seed", [4, 5, 9])
-def test_two_phases_whose_brightness_varies_by_itself_are_two(seed: int) -> None:
-    """Rejects a limit of 4.5, as for the few crops of an image: these levels are 4.1 to 4.4 deviations apart."""
+ONE_NOW = pytest.mark.xfail(strict=True, reason="their levels are 3.35 deviations apart without noise; two by crops")
+
+
+@pytest.mark.parametrize(
+    ("varies", "seed"),
+    [(0.2, 6), (0.2, 7), pytest.param(0.2, 4, marks=ONE_NOW), (0.16, 4), (0.16, 5), (0.16, 9)],
+)
+def test_two_phases_whose_brightness_varies_by_itself_are_two(varies: float, seed: int) -> None:
+    """Rejects a limit of 4.5, as for the few crops of an image: the levels of 0.16 are 4.1 to 4.4 deviations apart."""
     rng = np.random.default_rng(seed)
     texture = gaussian_filter(rng.standard_normal((300, 400)), 12, mode="wrap")
     labels = texture > np.quantile(texture, 0.6)
     image = gaussian_filter(1.0 * labels, 1.0)
     for width in (4, 14):
         varying = gaussian_filter(rng.standard_normal(labels.shape), width, mode="wrap")
-        image += 0.16 * varying / varying.std()
+        image += varies * varying / varying.std()
     image += 0.2 * rng.standard_normal(labels.shape)
     assert find_materials(image.astype(np.float32)).materials == 2
 

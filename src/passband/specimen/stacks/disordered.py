@@ -16,7 +16,7 @@ from passband.specimen.support import amorphous_film, spread_points
 
 SMALLEST = 0.7  # of the largest diameter of grains
 CLEARANCE = 2.0  # Å around the atoms of a grain without carbon; Pt–C bonds have 2.0 Å
-LEAST = 2.0 * PIECE  # Å; what is lower is cut from as much: a piece of a network must not meet itself across the border
+LEAST = 2.0 * PIECE  # Å; what is lower is cut from as much, so that a piece seldom meets itself across the border
 
 Atoms = tuple[FloatArray, NDArray[np.int64]]
 
