@@ -31,7 +31,9 @@ def test_dose_and_source_size_are_mapped_within_reach(run, tmp_path: Path) -> No
     doses, sizes = (sorted({float(row[name]) for row in rows}) for name in ("dose", "source_size"))
     assert doses == pytest.approx(np.geomspace(1e4, 1e6, 31), rel=1e-4)
     assert (sizes[0], sizes[-1]) == pytest.approx((0.6, 1.2))
-    assert "C10_A" in (tmp_path / "loss_dose_C10.csv").read_text().splitlines()[0]
+    columns = (tmp_path / "loss_dose_C10.csv").read_text().splitlines()[0].split(",")
+    assert "C10_A" in columns
+    assert "sigma" not in columns
     few, many = (
         np.mean([float(row["loss"]) for row in rows if float(row["dose"]) == one]) for one in (doses[0], doses[-1])
     )
@@ -61,9 +63,10 @@ def test_a_dose_is_enough_from_which_on_no_higher_one_loses_more() -> None:
     """Rejects the first dose that is good enough, above which there are worse ones, and one that is never reached."""
     first, second = axis(STEM, "dose", 1e2, 1e5, 4), axis(STEM, "source_size", 0.5, 1.5, 3)
     loss = np.array([[9.0, 9.0, 9.0, 9.0], [0.1, 0.5, 0.2, 0.1], [9.0, 9.0, 9.0, 9.0]])
-    one = LossMap(first, second, *[PredictionIntervals(loss, loss, loss)] * 2, loss)
-    assert one.enough(0.3) == pytest.approx(1e4)
-    assert one.enough(0.6) == pytest.approx(1e2)
+    dice = 1.0 - loss
+    one = LossMap(first, second, PredictionIntervals(loss, loss, loss), PredictionIntervals(dice, dice, dice), loss)
+    assert one.enough(0.3) == pytest.approx({"dose": 1e4, "predicted_dice": 0.8})
+    assert one.enough(0.6) == pytest.approx({"dose": 1e2, "predicted_dice": 0.9})
     assert one.enough(0.01) is None
     lens = one._replace(first=axis(STEM, "C10", -10.0, 10.0, 4))
     assert lens.enough(0.3) is None

@@ -198,7 +198,10 @@ def _text(result: dict[str, Any], instrument: "Instrument") -> str:
         lines.append(f"{' × '.join(pair)}: {share:.1%} of what you can reach; best at {best}")
         lines.append(f"  predicted loss {one['predicted_loss']:.3g}, Dice {one['predicted_dice']:.2f}")
         if enough is not None:
-            lines.append(f"  as usual from {instrument.value_said(pair[0], enough)} on, {pair[1]} in the middle")
+            least = instrument.value_said(pair[0], enough[pair[0]])
+            lines.append(
+                f"  as usual from {least} on (Dice {enough['predicted_dice']:.2f} there), {pair[1]} in the middle"
+            )
     for one in result.get("train_on", ()):
         lens = ", ".join(instrument.value_said(name, value) for name, value in one["aberrations"].items())
         lines.append(f"train on {lens or 'no aberrations'}")

@@ -42,6 +42,7 @@ class LossMap(NamedTuple):
 
     def rows(self) -> list[dict[str, float]]:
         """Return one row for each setting; quantities as `Axis.column` names them."""
+        known = bool(np.isfinite(self.sigma).any())  # scans have no such distance
         return [
             {
                 self.first.column: float(x),
@@ -50,8 +51,8 @@ class LossMap(NamedTuple):
                 "loss_low": float(self.loss.low[j, i]),
                 "loss_high": float(self.loss.high[j, i]),
                 "dice": float(self.dice.value[j, i]),
-                "sigma": float(self.sigma[j, i]),
             }
+            | ({"sigma": float(self.sigma[j, i])} if known else {})
             for j, y in enumerate(self.second.values)
             for i, x in enumerate(self.first.values)
         ]
@@ -67,14 +68,18 @@ class LossMap(NamedTuple):
             "predicted_dice": float(self.dice.value[j, i]),
         }
 
-    def enough(self, limit: float) -> float | None:
-        """Least value of a logarithmic first quantity from which on the loss is below a limit; None without one.
+    def enough(self, limit: float) -> dict[str, float] | None:
+        """Least value of a logarithmic first quantity from which on the loss is below a limit, and Dice; or None.
 
         The second quantity has the value in the middle of its axis.
         """
-        above = np.flatnonzero(~(self.loss.value[len(self.second.values) // 2] <= limit))
+        middle = len(self.second.values) // 2
+        above = np.flatnonzero(~(self.loss.value[middle] <= limit))
         first = int(above[-1]) + 1 if len(above) else 0
-        return float(self.first.values[first]) if self.first.logarithmic and first < len(self.first.values) else None
+        if not self.first.logarithmic or first == len(self.first.values):
+            return None
+        value, dice = float(self.first.values[first]), float(self.dice.value[middle, first])
+        return {self.first.name: value, "predicted_dice": dice}
 
 
 def axis(instrument: Instrument, name: str, low: float, high: float, count: int) -> Axis:
