@@ -65,6 +65,13 @@ def test_uncertainty_of_known_probabilities() -> None:
     assert found["expected_loss"][0] == pytest.approx((log(2.0) - log(1.0 + 1.0 / e)) / 2, abs=1e-6)
 
 
+def test_predicted_area_is_where_any_class_exceeds_the_background() -> None:
+    """Rejects the share of one class, and pixels that are torn between background and a class."""
+    logits = torch.tensor([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 3.0], [3.0, 3.0, 0.0]])
+    found = uncertainty(logits.T[None, None, :, None, :])  # (1, 1, 3, 1, 4)
+    assert found["predicted_area"][0] == 0.5
+
+
 def test_members_that_are_sure_of_different_things_disagree_by_the_whole_entropy() -> None:
     one, other = torch.tensor([30.0, -30.0]), torch.tensor([-30.0, 30.0])
     logits = torch.stack([one, other])[:, None, :, None, None]

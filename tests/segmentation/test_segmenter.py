@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from passband.recipe import PassbandError
-from passband.segmentation.segmenter import Segmentation
+from passband.segmentation.segmenter import Segmentation, most_probable
 
 LABELS = np.array([[0, 1], [2, 0]], np.uint8)
 CLASSES = ("background", "film", "particle")
@@ -18,6 +18,15 @@ def test_foreground_is_all_that_is_not_background() -> None:
     assert foreground is not None
     assert (foreground[0, 0], foreground.dtype) == (0.5, np.float32)
     assert Segmentation(LABELS, CLASSES, (1.0, 1.0)).foreground is None
+
+
+@pytest.mark.parametrize("classes", [2, 3, 256])
+def test_most_probable_class_is_that_of_argmax_ties_included(classes) -> None:
+    """Rejects the last of equal ones, a comparison with the class before alone, and numbers that overflow a byte."""
+    chances = np.random.default_rng(0).integers(0, 6, (classes, 30, 40)).astype(np.float32)
+    found = most_probable(chances)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, chances.argmax(axis=0))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from passband.performance.observation import (
 from passband.performance.signals import signal_values
 from passband.pixels import pixel_pair
 from passband.segmentation.model import Model, back_to_image
-from passband.segmentation.segmenter import Segmentation
+from passband.segmentation.segmenter import Segmentation, most_probable
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ def examine(
     back = dihedral_inverse(element)
     probabilities = turned(back_to_image(found[:classes], shape), back)
     doubt = 1.0 - found[classes:-1].max(axis=0)
-    labels = np.asarray(probabilities.argmax(axis=0), dtype=np.uint8)
+    labels = most_probable(probabilities)
     return Examination(
         Segmentation(labels, model.card.classes, size, probabilities),
         turned(np.clip(resample(doubt, shape), 0.0, 1.0), back),

@@ -212,7 +212,7 @@ def uncertainty_signals(maps: Tensor, *, members: int) -> dict[str, Array]:
         "unsure_area": (surest < BELOW).double().mean(dim=(-2, -1)),
         "expected_error_area": (1.0 - surest).mean(dim=(-2, -1)),
         "expected_loss": twice,
-        "predicted_area": (mean.argmax(dim=1) > 0).double().mean(dim=(-2, -1)),
+        "predicted_area": (mean[:, 1:].amax(dim=1) > mean[:, 0]).double().mean(dim=(-2, -1)),
     }
     if members > 1:
         found["disagreement"] = whole - each

@@ -22,7 +22,7 @@ from passband.patches.tiling import PATCH, TILE_STEP, predict_tiled
 from passband.pixels import pixel_pair
 from passband.segmentation.card import ModelCard, read_card
 from passband.segmentation.saving import load_network, save_network
-from passband.segmentation.segmenter import Segmentation
+from passband.segmentation.segmenter import Segmentation, most_probable
 from passband.segmentation.shipped import find_model
 from passband.segmentation.weights import ModelError
 
@@ -155,7 +155,7 @@ class Model:
     ) -> Segmentation:
         """Most probable class at every pixel, with the probabilities; arguments and errors as `predict`."""
         probabilities = self.predict(image, pixel_size, symmetries=symmetries)
-        labels = np.asarray(probabilities.argmax(axis=0), dtype=np.uint8)
+        labels = most_probable(probabilities)
         return Segmentation(labels, self.card.classes, pixel_pair(pixel_size), probabilities)
 
     def check_size(self, shape: tuple[int, ...], pixel_size: float | tuple[float, float]) -> None:

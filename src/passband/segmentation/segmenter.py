@@ -55,6 +55,20 @@ class Segmentation:
         return None if self.probabilities is None else np.asarray(1.0 - self.probabilities[0], dtype=np.float32)
 
 
+def most_probable(probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Most probable class at every pixel, (y, x), of probabilities (classes, y, x); of equal ones the first.
+
+    As `argmax(axis=0)`, which reads memory in the wrong order and takes ten times as long.
+    """
+    labels = np.zeros(probabilities.shape[1:], dtype=np.uint8)
+    highest = probabilities[0]
+    for number in range(1, len(probabilities)):
+        if number > 1:
+            highest = np.maximum(highest, probabilities[number - 1])
+        np.maximum(labels, (probabilities[number] > highest) * np.uint8(number), out=labels)
+    return labels
+
+
 class Card(Protocol):
     """What must be known of a segmenter before it is used."""
 
