@@ -17,6 +17,7 @@ An image without rings gets a `Refusal` that says why, not a number.
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -171,7 +172,7 @@ def _fit(seen: _Seen, setting: RingSetting) -> Fit | str:
 
 def _result(seen: _Seen, setting: RingSetting, fitted: RingFit, fits: list[CsFit]) -> Fit:
     others = {
-        "spectrum": ring_spectrum(seen.periodogram, fitted, fits[0].pattern, setting),
+        "draw": partial(ring_spectrum, seen.periodogram, fitted, fits[0].pattern, setting),
         "energy": seen.energy,
         "pixel_size": seen.pixel_size,
         "confidence": seen.recipe.confidence,

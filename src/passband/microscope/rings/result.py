@@ -1,7 +1,8 @@
 """What a fit of Thon rings tells of a microscope: values with intervals, other lenses that fit, and what to be told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import pi, sqrt
 from typing import Any, NamedTuple
 
@@ -90,8 +91,8 @@ class Fit:
         What to be told of, in words.
     energy, pixel_size, confidence
         As given.
-    spectrum
-        Data and fit, for drawing.
+    draw
+        Makes the `spectrum`.
     """
 
     c10: float
@@ -120,7 +121,12 @@ class Fit:
     energy: float
     pixel_size: tuple[float, float]
     confidence: float
-    spectrum: RingSpectrum = field(repr=False, compare=False)
+    draw: Callable[[], RingSpectrum] = field(repr=False, compare=False)
+
+    @cached_property
+    def spectrum(self) -> RingSpectrum:
+        """Data and fit, for drawing."""
+        return self.draw()
 
     def conditions(self) -> Conditions:
         """Return conditions with the fitted lens; spreads, aperture, dose and detector are not known from rings."""
