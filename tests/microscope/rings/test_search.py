@@ -13,6 +13,7 @@ from passband.microscope.rings.search import (
     Residual,
     focus_period,
     focus_spectra,
+    search_plane,
     search_rings,
 )
 
@@ -36,6 +37,7 @@ def cells(weight: float = 9.0) -> Cells:
 
 
 PLANE = cells()
+SEARCHED = search_plane(PLANE, LENGTH)
 
 
 def residual(c10: float, c12: float, phi12: float, *, cs: float = 0.0, contrast: float = 0.5) -> Residual:
@@ -46,13 +48,13 @@ def residual(c10: float, c12: float, phi12: float, *, cs: float = 0.0, contrast:
 
 
 def found(rings: Residual, *, keep: int = 1, c10: tuple[float, float] = (-600.0, 0.0)) -> list[Candidate]:
-    return search_rings(focus_spectra(PLANE, rings, LENGTH), c10=c10, largest_c12=150.0, keep=keep)
+    return search_rings(focus_spectra(SEARCHED, rings), c10=c10, largest_c12=150.0, keep=keep)
 
 
 @pytest.mark.parametrize("cs", [0.0, 3e5])
 @pytest.mark.parametrize(("c12", "phi12"), [(0.0, 0.0), (90.0, 0.4), (90.0, 1.9)])
 def test_the_best_pattern_is_within_a_step_of_the_lens(cs: float, c12: float, phi12: float) -> None:
-    step = FOCUS_STEP * focus_period(PLANE, np.ones(len(PLANE.squared)), LENGTH)
+    step = FOCUS_STEP * focus_period(SEARCHED, np.ones(len(PLANE.squared)))
     (best,) = found(residual(-350.0, c12, phi12, cs=cs))
     assert best.c10 == pytest.approx(-350.0, abs=step)
     # steps of astigmatism are twice as wide, and its directions 15° apart
@@ -75,7 +77,7 @@ def test_scores_are_standard_deviations_of_what_noise_gives() -> None:
     scores = []
     for _ in range(150):
         noise = flat._replace(excess=rng.gamma(9.0, 1.0 / 9.0, len(PLANE.squared)) - 1.0)
-        spectra = focus_spectra(PLANE, noise, LENGTH)
+        spectra = focus_spectra(SEARCHED, noise)
         place = search_rings(spectra, c10=(-350.0, -350.0), largest_c12=0.0, keep=1)
         scores.append(place[0].score)
     assert np.std(scores) == pytest.approx(1.0, abs=0.25)  # 4 standard errors
@@ -86,7 +88,7 @@ def test_candidates_are_rings_apart() -> None:
     several = found(residual(-350.0, 60.0, 0.4), keep=4)
     lenses = np.array([one[:3] for one in several])
     apart = np.linalg.norm(lenses[:, None] - lenses[None], axis=-1)[np.triu_indices(4, 1)]
-    assert apart.min() > 1.5 * focus_period(PLANE, np.ones(len(PLANE.squared)), LENGTH)
+    assert apart.min() > 1.5 * focus_period(SEARCHED, np.ones(len(PLANE.squared)))
     assert [one.score for one in several] == sorted((one.score for one in several), reverse=True)
 
 
@@ -94,6 +96,6 @@ def test_the_period_is_that_of_the_outermost_rings_that_tell() -> None:
     # χ = πλ C10 q²: rings move by one, 2χ by 2π, with 1/(λq²); nine tenths of a flat disc end at √0.9 of its radius
     inside = PLANE.squared < 0.5**2
     told = 0.9 * (0.5**2 - 0.1**2) + 0.1**2
-    assert focus_period(PLANE, inside * 1.0, LENGTH) == pytest.approx(1.0 / (LENGTH * told), rel=0.02)
+    assert focus_period(SEARCHED, inside * 1.0) == pytest.approx(1.0 / (LENGTH * told), rel=0.02)
     weak = np.where(inside, 1.0, 1e-3)  # beyond, a millionth of the information
-    assert focus_period(PLANE, weak, LENGTH) == pytest.approx(1.0 / (LENGTH * told), rel=0.02)
+    assert focus_period(SEARCHED, weak) == pytest.approx(1.0 / (LENGTH * told), rel=0.02)

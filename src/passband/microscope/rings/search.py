@@ -10,6 +10,7 @@ from math import pi
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.fft import ifft
 
 from passband.microscope.power_spectrum import Cells, FloatArray
@@ -29,6 +30,30 @@ class Candidate(NamedTuple):
     c12_cos: float
     c12_sin: float
     score: float
+
+
+class SearchPlane(NamedTuple):
+    """Cells as every search of them needs them.
+
+    `place` is that of each cell in the flat array (SECTORS, LEVELS), (n,), `order` that by q², `ordered` q² in it;
+    `highest` is the end of the levels in Å⁻².
+    """
+
+    cells: Cells
+    wavelength: float
+    place: NDArray[np.int64]
+    order: NDArray[np.int64]
+    ordered: FloatArray
+    highest: float
+
+
+def search_plane(cells: Cells, wavelength: float) -> SearchPlane:
+    """Sort cells into the sectors of azimuth and the levels of q² that rings are searched in."""
+    highest = float(cells.squared.max()) * (1.0 + 1e-9)
+    level = np.floor(cells.squared / highest * LEVELS).astype(np.int64)
+    sector = np.minimum(np.floor(cells.azimuth / pi * SECTORS), SECTORS - 1).astype(np.int64)
+    order = np.argsort(cells.squared)
+    return SearchPlane(cells, wavelength, sector * LEVELS + level, order, cells.squared[order], highest)
 
 
 class Residual(NamedTuple):
@@ -55,22 +80,21 @@ class FocusSpectra(NamedTuple):
     period: float
 
 
-def focus_spectra(cells: Cells, residual: Residual, wavelength: float) -> FocusSpectra:
+def focus_spectra(plane: SearchPlane, residual: Residual) -> FocusSpectra:
     """Transform what is left of the power over q² in each sector."""
-    highest = float(cells.squared.max()) * (1.0 + 1e-9)
-    level = np.floor(cells.squared / highest * LEVELS).astype(np.int64)
-    sector = np.minimum(np.floor(cells.azimuth / pi * SECTORS), SECTORS - 1).astype(np.int64)
-    values = -cells.weight * residual.excess * residual.contrast * np.exp(2j * residual.known_phase)
-    flat = sector * LEVELS + level
-    size = SECTORS * LEVELS
-    binned = np.bincount(flat, values.real, size) + 1j * np.bincount(flat, values.imag, size)
-    spectra = np.asarray(ifft(binned.reshape(SECTORS, LEVELS), PADDED, axis=1, norm="forward"))
-    step = LEVELS / (wavelength * highest * PADDED)
+    weight, size = plane.cells.weight, SECTORS * LEVELS
+    amplitude, phase = -weight * residual.excess * residual.contrast, 2.0 * residual.known_phase
+    binned = np.empty((SECTORS, LEVELS), dtype=np.complex128)
+    binned.real = np.bincount(plane.place, amplitude * np.cos(phase), size).reshape(SECTORS, LEVELS)
+    binned.imag = np.bincount(plane.place, amplitude * np.sin(phase), size).reshape(SECTORS, LEVELS)
+    spectra = np.asarray(ifft(binned, PADDED, axis=1, norm="forward"))
+    step = LEVELS / (plane.wavelength * plane.highest * PADDED)
     focus = np.fft.fftfreq(PADDED, 1.0 / PADDED) * step
-    middle = pi * wavelength * focus * highest / LEVELS  # levels are taken at their middle
-    noise = max(float(np.sqrt(0.5 * (cells.weight * residual.contrast**2).sum())), 1e-300)
-    real = spectra.real * (np.cos(middle) / noise) - spectra.imag * (np.sin(middle) / noise)
-    return FocusSpectra(real, step, focus_period(cells, residual.contrast, wavelength))
+    middle = pi * plane.wavelength * focus * plane.highest / LEVELS  # levels are taken at their middle
+    noise = max(float(np.sqrt(0.5 * (weight * residual.contrast**2).sum())), 1e-300)
+    real = spectra.real * (np.cos(middle) / noise)
+    real -= spectra.imag * (np.sin(middle) / noise)
+    return FocusSpectra(real, step, focus_period(plane, residual.contrast))
 
 
 def search_rings(spectra: FocusSpectra, *, c10: tuple[float, float], largest_c12: float, keep: int) -> list[Candidate]:
@@ -105,12 +129,11 @@ def ring_strength(spectra: FocusSpectra, *, largest_c10: float) -> float:
     return float(near.reshape(SECTORS // PART, PART, -1).sum(axis=1).max(axis=1).sum())
 
 
-def focus_period(cells: Cells, contrast: FloatArray, wavelength: float) -> float:
+def focus_period(plane: SearchPlane, contrast: FloatArray) -> float:
     """Change of focus in Å that moves the rings by one where 90 % of what they tell has been passed."""
-    order = np.argsort(cells.squared)
-    told = np.cumsum((cells.weight * contrast**2)[order])
-    outermost = cells.squared[order][min(int(np.searchsorted(told, 0.9 * told[-1])), len(order) - 1)]
-    return float(1.0 / (wavelength * outermost))
+    told = np.cumsum((plane.cells.weight * contrast**2)[plane.order])
+    outermost = plane.ordered[min(int(np.searchsorted(told, 0.9 * told[-1])), len(told) - 1)]
+    return float(1.0 / (plane.wavelength * outermost))
 
 
 def _peaks(scores: FloatArray, places: FloatArray, keep: int, apart: float) -> list[Candidate]:

@@ -29,6 +29,7 @@ from passband.microscope.rings.search import (
     focus_period,
     focus_spectra,
     ring_strength,
+    search_plane,
     search_rings,
 )
 
@@ -73,32 +74,34 @@ def usual_fit(model: RingModel) -> Refined:
     return fit._replace(deviance=deviance(model, fit.parameters, rings=False))
 
 
-class _Search(NamedTuple):
+class _Search:
     """What every search in one spectrum shares."""
 
-    cells: Cells
-    model: RingModel
-    excess: FloatArray
-    contrast: FloatArray
+    def __init__(self, cells: Cells, model: RingModel, usual: Refined) -> None:
+        scattering, noise = (part.numpy() for part in model.parts(usual.parameters))
+        self.model, self.plane = model, search_plane(cells, model.wavelength)
+        self.excess = model.power.numpy() / (scattering + noise) - 1.0
+        self.contrast = scattering / (scattering + noise)
+        self._of_thickness: dict[float, FloatArray] = {}
 
     def spectra(self, cs: float, thickness: float) -> FocusSpectra:
+        """Correlation with rings of each focus, for one Cs and one thickness of the film, Å."""
         known = (self.model.spherical * (cs / C30_UNIT) - self.model.centre[ABSORPTION]).numpy()
-        node = np.sinc(self.model.wavelength * thickness * self.cells.squared)
-        residual = Residual(self.excess, self.contrast * node, known)
-        return focus_spectra(self.cells, residual, self.model.wavelength)
+        if thickness not in self._of_thickness:
+            node = np.sinc(self.model.wavelength * thickness * self.plane.cells.squared)
+            self._of_thickness[thickness] = self.contrast * node
+        return focus_spectra(self.plane, Residual(self.excess, self._of_thickness[thickness], known))
 
     @property
     def period(self) -> float:
-        return focus_period(self.cells, self.contrast, self.model.wavelength)
+        return focus_period(self.plane, self.contrast)
 
 
 def find_starts(
     cells: Cells, model: RingModel, usual: Refined, setting: RingSetting, largest: tuple[float, float]
 ) -> list[Start]:
     """Patterns to refine, best first, with |C10| and C12 up to the `largest`, Å."""
-    scattering, noise = (part.numpy() for part in model.parts(usual.parameters))
-    excess, contrast = model.power.numpy() / (scattering + noise) - 1.0, scattering / (scattering + noise)
-    search = _Search(cells, model, excess, contrast)
+    search = _Search(cells, model, usual)
     ranges = [(-largest[0], 0.0)] + ([(0.0, largest[0])] if setting.tells_sign else [])
     starts: list[Start] = []
     for cs in (setting.cs,) if setting.cs is not None else _likely_cs(search, largest[0]):
