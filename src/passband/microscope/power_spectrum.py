@@ -90,22 +90,25 @@ def averaged_periodogram(image: NDArray[Any], *, pixel_size: tuple[float, float]
         raise PassbandError(f"an image of shape {image.shape} has no power spectrum here; give one image (y, x)")
     side = _tile_side(image.shape, pixel_size)
     window = np.outer(tapered_window(side), tapered_window(side))
-    total = np.zeros((side, side // 2 + 1))
+    total = np.zeros((side, 2 * (side // 2 + 1)))  # of real and imaginary parts in turn, as they lie in memory
     starts = [_starts(length, side) for length in image.shape]
     variance = 0.0
     for top in starts[0]:
         for left in starts[1]:
-            tile = _levelled(np.asarray(image[top : top + side, left : left + side], dtype=np.float64))
-            variance += float(tile.var())
-            spectrum = np.asarray(rfft2(tile * window))
-            total += spectrum.real**2 + spectrum.imag**2
+            tile = _levelled(np.array(image[top : top + side, left : left + side], dtype=np.float64))
+            variance += float(np.vdot(tile, tile)) / tile.size  # its mean is 0
+            tile *= window
+            parts = np.asarray(rfft2(tile, overwrite_x=True)).view(np.float64)
+            parts *= parts
+            total += parts
+    power = total[:, ::2] + total[:, 1::2]
     tiles = len(starts[0]) * len(starts[1])
     scale = variance * float(np.square(window).sum())
     q_y: FloatArray = np.asarray(np.fft.fftfreq(side, d=pixel_size[0])[:, None], dtype=np.float64)
     q_x: FloatArray = np.asarray(np.fft.rfftfreq(side, d=pixel_size[1])[None, :], dtype=np.float64)
     step = (1.0 / (side * pixel_size[0]), 1.0 / (side * pixel_size[1]))
     covered = [1.0 + (starts[axis][-1] - starts[axis][0]) / side for axis in (0, 1)]
-    return Periodogram(total / scale if scale > 0.0 else total, q_y, q_x, step, min(covered[0] * covered[1], tiles))
+    return Periodogram(power / scale if scale > 0.0 else power, q_y, q_x, step, min(covered[0] * covered[1], tiles))
 
 
 def tapered_window(length: int) -> FloatArray:
@@ -130,16 +133,16 @@ def _starts(length: int, side: int) -> list[int]:
 
 
 def _levelled(tile: FloatArray) -> FloatArray:
-    """Tile without its mean and slopes, which the cross of the taper would spread along the axes."""
-    bad = int(np.count_nonzero(~np.isfinite(tile)))
-    if bad:
+    """Take mean and slopes, which the cross of the taper would spread along the axes, off a tile, in place."""
+    mean = float(tile.mean())
+    if not np.isfinite(mean) and (bad := int(np.count_nonzero(~np.isfinite(tile)))):
         raise PassbandError(f"{bad} pixels of the image are NaN or infinite; replace them by their neighbours' median")
+    tile -= mean
     ramps = [np.linspace(-1.0, 1.0, length) for length in tile.shape]
-    level = tile - tile.mean()
-    slope_y = ramps[0] @ level.mean(axis=1) / np.square(ramps[0]).sum()
-    slope_x = ramps[1] @ level.mean(axis=0) / np.square(ramps[1]).sum()
-    levelled: FloatArray = level - slope_y * ramps[0][:, None] - slope_x * ramps[1][None, :]
-    return levelled
+    slopes = [ramp @ tile.mean(axis=1 - axis) / np.square(ramp).sum() * ramp for axis, ramp in enumerate(ramps)]
+    tile -= slopes[0][:, None]
+    tile -= slopes[1]
+    return tile
 
 
 def usable_bins(periodogram: Periodogram, band: tuple[float, float]) -> NDArray[np.bool_]:
