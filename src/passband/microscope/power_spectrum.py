@@ -159,13 +159,16 @@ def spot_bins(periodogram: Periodogram, expected: FloatArray | None = None) -> N
 
     The level is `expected` where a model is at hand, else the median of the 9 × 9 bins around: a spot covers fewer.
     """
+    return np.asarray(binary_dilation(strong_bins(periodogram, expected), iterations=2), dtype=np.bool_)
+
+
+def strong_bins(periodogram: Periodogram, expected: FloatArray | None = None) -> NDArray[np.bool_]:
+    """Bins of `spot_bins` without their neighbours, (y, x)."""
     strong = float(gammainccinv(periodogram.looks, RARE)) / periodogram.looks
     if expected is None:
         median = float(gammainccinv(periodogram.looks, 0.5)) / periodogram.looks
-        spots = _above_median(periodogram.power, strong / median)
-    else:
-        spots = periodogram.power > strong * np.maximum(expected, TINY)
-    return np.asarray(binary_dilation(spots, iterations=2), dtype=np.bool_)
+        return _above_median(periodogram.power, strong / median)
+    return np.asarray(periodogram.power > strong * np.maximum(expected, TINY), dtype=np.bool_)
 
 
 def _above_median(power: FloatArray, times: float) -> NDArray[np.bool_]:
@@ -184,10 +187,12 @@ def gather(periodogram: Periodogram, usable: NDArray[np.bool_], *, azimuths: int
     ring = np.floor(bins.q / max(periodogram.step)).astype(np.int64)
     sectors = np.clip(np.floor(ring * (pi / 1.5)), 1, azimuths)
     key = ring * azimuths + np.minimum(np.floor(bins.azimuth / pi * sectors), sectors - 1).astype(np.int64)
-    _, index, count = np.unique(key, return_inverse=True, return_counts=True)
+    counts = np.bincount(key)
+    filled = np.flatnonzero(counts)
+    count = counts[filled]
 
     def mean(values: FloatArray) -> FloatArray:
-        return np.asarray(np.bincount(index, weights=values) / count, dtype=np.float64)
+        return np.asarray(np.bincount(key, weights=values)[filled] / count, dtype=np.float64)
 
     along, across = mean(bins.along), mean(bins.across)
     return Cells(

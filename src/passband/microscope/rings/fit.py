@@ -11,7 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from passband.microscope.power_spectrum import Cells, FloatArray, Periodogram, as_cells, gather, spot_bins, usable_bins
+from passband.microscope.power_spectrum import (
+    Cells,
+    FloatArray,
+    Periodogram,
+    as_cells,
+    gather,
+    spot_bins,
+    strong_bins,
+    usable_bins,
+)
 from passband.microscope.rings.model import (
     C30,
     C30_UNIT,
@@ -23,6 +32,7 @@ from passband.microscope.rings.model import (
     RingModel,
     RingSetting,
     deviance,
+    noise_power,
     refine,
     ring_model,
     with_derivatives,
@@ -148,8 +158,13 @@ def _reach(fit: Refined) -> float:
 def _spots_in_rings(
     periodogram: Periodogram, band: NDArray[np.bool_], setting: RingSetting, best: Refined
 ) -> NDArray[np.bool_]:
+    """Bins of spots against fitted rings, which are looked at where a bin would be one against the noise alone."""
+    noise = np.asarray(noise_power(torch.as_tensor(periodogram.q**2 / setting.band[1] ** 2), best.parameters))
     expected = np.full(periodogram.power.shape, np.inf)
-    expected[band] = expected_power(periodogram, band, setting, best.parameters)
+    expected[band] = 0.99 * noise[band]  # a rounding below what follows
+    strong = strong_bins(periodogram, expected)
+    if strong.any():
+        expected[strong] = expected_power(periodogram, strong, setting, best.parameters)
     return spot_bins(periodogram, expected)
 
 

@@ -82,8 +82,7 @@ class RingModel(NamedTuple):
         camera = parameters[..., CAMERA] * relative.sqrt() + parameters[..., CAMERA + 1] * relative
         shape = self.log_form + (self.splines * parameters[..., len(NAMED) :]).sum(dim=-1) - camera
         scattering = torch.exp((parameters[..., SCATTERING] + shape + envelope).clamp(LEAST, MOST))
-        noise = torch.exp(parameters[..., NOISE] + parameters[..., SLOPE] * relative)
-        return scattering, noise
+        return scattering, noise_power(relative, parameters)
 
     def drifted(self, parameters: Tensor) -> Tensor:
         """D², what drift leaves of the power, (n,)."""
@@ -128,6 +127,11 @@ class RingSetting(NamedTuple):
     def tells_sign(self) -> bool:
         """Whether rings of C10 and −C10 may differ; χ and −χ give the same, so Cs or a known absorption must."""
         return self.cs != 0.0 or self.amplitude_contrast not in (None, 0.0)
+
+
+def noise_power(relative: Tensor, parameters: Tensor) -> Tensor:
+    """N, of the shape of `relative`, q² in units of the largest."""
+    return torch.exp(parameters[..., NOISE] + parameters[..., SLOPE] * relative)
 
 
 def ring_model(cells: Cells, setting: RingSetting) -> RingModel:
