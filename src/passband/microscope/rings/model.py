@@ -56,7 +56,7 @@ class RingModel(NamedTuple):
     across: Tensor
     spherical: Tensor  # χ of one `C30_UNIT`, rad
     log_form: Tensor  # ln f²/f²(0)
-    splines: Tensor  # (n, SPLINES)
+    splines: Tensor  # (n, SPLINES), each in one piece
     wavelength: float
     highest: float  # Å⁻², largest q²
     centre: Tensor  # (parameters,) prior mean
@@ -80,7 +80,7 @@ class RingModel(NamedTuple):
         envelope = -((pi * self.wavelength * spread * self.squared) ** 2)
         relative = self.squared / self.highest
         camera = parameters[..., CAMERA] * relative.sqrt() + parameters[..., CAMERA + 1] * relative
-        shape = self.log_form + (self.splines * parameters[..., len(NAMED) :]).sum(dim=-1) - camera
+        shape = self.log_form + self.splines @ parameters[..., len(NAMED) :] - camera
         scattering = torch.exp((parameters[..., SCATTERING] + shape + envelope).clamp(LEAST, MOST))
         return scattering, noise_power(relative, parameters)
 
@@ -188,7 +188,7 @@ def _splines(q: FloatArray, band: tuple[float, float]) -> FloatArray:
     low, high = 0.99 * band[0], 1.01 * band[1]  # the mean q² of a cell may round beyond the band
     inner = np.linspace(low, high, SPLINES - 2)
     knots = np.concatenate([[low] * 3, inner, [high] * 3])
-    return np.asarray(BSpline.design_matrix(q, knots, 3).toarray(), dtype=np.float64)
+    return np.asarray(BSpline.design_matrix(q, knots, 3).toarray(order="F"), dtype=np.float64)
 
 
 def refine(
@@ -197,12 +197,12 @@ def refine(
     """Maximise the posterior from `start` by damped Fisher scoring; `free` marks the parameters that move."""
     chosen = torch.ones(len(start), dtype=torch.bool) if free is None else free
     parameters, damping = start.clone(), 1e-3
-    value, gradient, information = _expand(model, parameters, rings)
+    index = torch.nonzero(chosen)[:, 0]
+    value, gradient, information = _expand(model, parameters, index, rings)
     for _ in range(steps):
-        inside = information[chosen][:, chosen]
-        damped = inside + damping * torch.diag(inside.diagonal())
+        damped = information + damping * torch.diag(information.diagonal())
         step = torch.zeros_like(parameters)
-        step[chosen] = torch.linalg.solve(damped, gradient[chosen])
+        step[chosen] = torch.linalg.solve(damped, gradient)
         trial = parameters + step.clamp(-50.0, 50.0)
         proposed = deviance(model, trial, rings=rings)
         if not proposed < value:
@@ -212,12 +212,11 @@ def refine(
             continue
         converged = value - proposed < 1e-2
         parameters, damping = trial, max(damping / 8.0, 1e-9)
-        value, gradient, information = _expand(model, parameters, rings)
+        value, gradient, information = _expand(model, parameters, index, rings)
         if converged:
             break
-    covariance = torch.zeros_like(information)
-    index = torch.nonzero(chosen)[:, 0]
-    covariance[index[:, None], index[None, :]] = torch.linalg.pinv(information[chosen][:, chosen], hermitian=True)
+    covariance = torch.zeros((len(start), len(start)), dtype=start.dtype)
+    covariance[index[:, None], index[None, :]] = torch.linalg.pinv(information, hermitian=True)
     return Refined(parameters, covariance, value)
 
 
@@ -233,12 +232,13 @@ def _deviance(model: RingModel, parameters: Tensor, log_expected: Tensor) -> flo
     return value if np.isfinite(value) else float("inf")
 
 
-def _expand(model: RingModel, parameters: Tensor, rings: bool) -> tuple[float, Tensor, Tensor]:
-    """Deviance, half its downhill gradient, and the Fisher information with the prior's."""
+def _expand(model: RingModel, parameters: Tensor, index: Tensor, rings: bool) -> tuple[float, Tensor, Tensor]:
+    """Deviance, half its downhill gradient, and the Fisher information with the prior's; by parameters of an `index`."""
     logarithm, jacobian = with_derivatives(model, parameters, rings=rings)
+    rows = jacobian.T if len(index) == len(parameters) else jacobian.T[index]
     residual = model.weight * (model.power * torch.exp(-logarithm) - 1.0)
-    gradient = jacobian.T @ residual - model.precision * (parameters - model.centre)
-    information = jacobian.T @ (jacobian * model.weight[:, None]) + torch.diag(model.precision)
+    gradient = rows @ residual - (model.precision * (parameters - model.centre))[index]
+    information = rows @ (rows * model.weight).T + torch.diag(model.precision[index])
     return _deviance(model, parameters, logarithm), gradient, information
 
 
