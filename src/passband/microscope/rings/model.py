@@ -76,29 +76,29 @@ class RingModel(NamedTuple):
 
     def undrifted(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """½ S E_t², N, each (n,)."""
-        spread = torch.exp(parameters[..., SPREAD])
+        spread = torch.exp(parameters[SPREAD])
         envelope = -((pi * self.wavelength * spread * self.squared) ** 2)
         relative = self.squared / self.highest
-        camera = parameters[..., CAMERA] * relative.sqrt() + parameters[..., CAMERA + 1] * relative
-        shape = self.log_form + self.splines @ parameters[..., len(NAMED) :] - camera
-        scattering = torch.exp((parameters[..., SCATTERING] + shape + envelope).clamp(LEAST, MOST))
+        camera = parameters[CAMERA] * relative.sqrt() + parameters[CAMERA + 1] * relative
+        shape = self.log_form + self.splines @ parameters[len(NAMED) :] - camera
+        scattering = torch.exp((parameters[SCATTERING] + shape + envelope).clamp(LEAST, MOST))
         return scattering, noise_power(relative, parameters)
 
     def drifted(self, parameters: Tensor) -> Tensor:
         """D², what drift leaves of the power, (n,)."""
-        v = (parameters[..., DRIFT], parameters[..., DRIFT + 1])
+        v = (parameters[DRIFT], parameters[DRIFT + 1])
         return drift_power(drift_squared(v, self.squared, self.along, self.across))
 
     def oscillation(self, parameters: Tensor) -> Tensor:
         """Relative depth of the rings, m · sinc(λtq²) · cos 2(χ − w), (n,)."""
-        thickness = torch.exp(parameters[..., THICKNESS])
-        depth = torch.sigmoid(parameters[..., DEPTH])
+        thickness = torch.exp(parameters[THICKNESS])
+        depth = torch.sigmoid(parameters[DEPTH])
         return depth * sinc(self.wavelength * thickness * self.squared) * torch.cos(2.0 * self.phase(parameters))
 
     def phase(self, parameters: Tensor) -> Tensor:
         """χ − w in rad, (n,)."""
-        fitted = parameters[..., 0] * self.squared + parameters[..., 1] * self.along + parameters[..., 2] * self.across
-        known = parameters[..., C30] * self.spherical - parameters[..., ABSORPTION]
+        fitted = parameters[0] * self.squared + parameters[1] * self.along + parameters[2] * self.across
+        known = parameters[C30] * self.spherical - parameters[ABSORPTION]
         return known + pi * self.wavelength * fitted
 
 
@@ -131,7 +131,7 @@ class RingSetting(NamedTuple):
 
 def noise_power(relative: Tensor, parameters: Tensor) -> Tensor:
     """N, of the shape of `relative`, q² in units of the largest."""
-    return torch.exp(parameters[..., NOISE] + parameters[..., SLOPE] * relative)
+    return torch.exp(parameters[NOISE] + parameters[SLOPE] * relative)
 
 
 def ring_model(cells: Cells, setting: RingSetting) -> RingModel:
@@ -233,7 +233,7 @@ def _deviance(model: RingModel, parameters: Tensor, log_expected: Tensor) -> flo
 
 
 def _expand(model: RingModel, parameters: Tensor, index: Tensor, rings: bool) -> tuple[float, Tensor, Tensor]:
-    """Deviance, half its downhill gradient, and the Fisher information with the prior's; by parameters of an `index`."""
+    """Deviance, half its downhill gradient and the Fisher information with the prior, by parameters of an `index`."""
     logarithm, jacobian = with_derivatives(model, parameters, rings=rings)
     rows = jacobian.T if len(index) == len(parameters) else jacobian.T[index]
     residual = model.weight * (model.power * torch.exp(-logarithm) - 1.0)
