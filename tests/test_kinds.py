@@ -1,5 +1,7 @@
 """Open unions: what a stranger's card or plan says of its kind."""
 
+import subprocess
+import sys
 from typing import Any, Literal
 
 import pytest
@@ -38,6 +40,18 @@ def test_two_classes_of_one_kind_are_refused(shapes: Kinds[Recipe]) -> None:
 
     with pytest.raises(ValueError, match="kind='disc' is Disc already; choose another name"):
         shapes.register(Other)
+
+
+def test_kinds_of_other_modules_are_listed_at_once_and_loaded_when_named() -> None:
+    """In a process of its own: rejects loading what scans need, a tenth of a second, for an image of TEM."""
+    code = """if True:
+        import sys
+        from passband.dataset.beam_path import IMAGINGS, SIMULATIONS
+        print(*IMAGINGS, *SIMULATIONS, IMAGINGS['tem'].__name__, 'passband.specimen.scanned' in sys.modules)
+        print(*(kinds[name].model_fields['kind'].default for kinds in (IMAGINGS, SIMULATIONS) for name in kinds))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["tem scan tem scan Imaging False", "tem scan tem scan"]
 
 
 def test_the_default_kind_is_left_out_of_the_values(shapes: Kinds[Recipe]) -> None:

@@ -6,6 +6,8 @@ read the table.
 """
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from passband.entries import suggestion
@@ -24,6 +26,8 @@ class Kinds(Generic[T]):
     default
         Kind of values that do not say theirs: the one that there was before there were several. A recipe of that kind
         leaves the field out of its JSON, so that identities of before stay as they were.
+    elsewhere
+        Modules that register kinds, by the kind; one is imported when its kind is asked for, since some import much.
 
     Examples
     --------
@@ -41,13 +45,16 @@ class Kinds(Generic[T]):
     passband.recipe.PassbandError: kind='disk' is no shape; did you mean 'disc'?
     """
 
-    def __init__(self, what: str, *, default: str | None = None) -> None:
+    def __init__(
+        self, what: str, *, default: str | None = None, elsewhere: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.what, self.default = what, default
         self._classes: dict[str, type[T]] = {}
+        self._elsewhere = elsewhere
 
     def __iter__(self) -> Iterator[str]:
-        """Names of the kinds, in the order in which they were registered."""
-        return iter(self._classes)
+        """Names of the kinds: those of other modules, then those registered, in their order."""
+        return iter(dict.fromkeys((*self._elsewhere, *self._classes)))
 
     def __getitem__(self, kind: str) -> type[T]:
         """Class of a kind.
@@ -57,6 +64,8 @@ class Kinds(Generic[T]):
         PassbandError
             There is none; a near one is suggested.
         """
+        if kind not in self._classes and kind in self._elsewhere:
+            import_module(self._elsewhere[kind])
         if kind not in self._classes:
             raise PassbandError(f"kind={kind!r:.60} is no {self.what}; {suggestion(kind[:60], self)}")
         return self._classes[kind]

@@ -221,9 +221,18 @@ class ImagingRecipe(Recipe, ABC):
         return self.model_copy(update={"conditions": conditions, "camera": self.camera if camera is None else camera})
 
 
-#: Every kind of simulation, and of imaging; plans, cards and stores of before there were several do not say theirs.
-SIMULATIONS: Kinds[SimulationRecipe] = Kinds("simulation", default="tem")
-IMAGINGS: Kinds[ImagingRecipe] = Kinds("imaging", default="tem")
+#: Every kind of simulation, and of imaging; plans, cards and stores of before there were several do not say theirs. A
+#: beam path in files of its own is named here, so that it is known wherever a simulation or an imaging is named.
+SIMULATIONS: Kinds[SimulationRecipe] = Kinds(
+    "simulation",
+    default="tem",
+    elsewhere={"tem": "passband.dataset.simulation", "scan": "passband.dataset.scan_simulation"},
+)
+IMAGINGS: Kinds[ImagingRecipe] = Kinds(
+    "imaging",
+    default="tem",
+    elsewhere={"tem": "passband.dataset.imaging", "scan": "passband.dataset.scan_imaging"},
+)
 
 
 def other_kind(recipe: SimulationRecipe, imaging: ImagingRecipe) -> str:

@@ -1,17 +1,10 @@
-"""The beam paths that there are, and recipes of any of them.
-
-A beam path in files of its own is imported here, so that it is known wherever a simulation or an imaging is named.
-"""
+"""Recipes of any beam path: in plans, and on cards."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SerializeAsAny
 
-import passband.dataset.imaging
-import passband.dataset.scan_imaging
-import passband.dataset.scan_simulation
-import passband.dataset.simulation  # noqa: F401  these register their kinds
 from passband.dataset.beam_path import IMAGINGS, SIMULATIONS, ImagingRecipe, SimulationRecipe
 from passband.kinds import Kinds
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ase.io
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
@@ -149,5 +148,7 @@ def write_scene(scene: Scene, path: str | Path) -> Path:
     atoms = scene.atoms.copy()
     atoms.set_array("particle_of", scene.particle_of)
     atoms.info["scene"] = json.dumps(scene.parameters, sort_keys=True)
-    ase.io.write(path, atoms, format="extxyz")
+    from ase.io import write
+
+    write(path, atoms, format="extxyz")
     return path
