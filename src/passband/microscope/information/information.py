@@ -137,17 +137,23 @@ class _Integral:
         self, training: Sequence[ConditionSet], evaluation: Sequence[ConditionSet]
     ) -> tuple[_Sums, _Sums, Tensor]:
         """Return the sums of both sides, and σ of every pair (n, m)."""
-        overlap, second_sums = self.overlap, self.sums(evaluation)
-        first_sums = self.sums(training) if overlap.relative else _Sums(len(training), self.weight, self.metric)
+        overlap = self.overlap
+        first_sums, second_sums = (
+            self.sums(sets) if overlap.relative else _Sums(len(sets), self.weight, self.metric)
+            for sets in (training, evaluation)
+        )
         shared = torch.zeros((len(training), len(evaluation)), dtype=torch.float64)
-        for first, (index, second) in product(self.blocks(training), enumerate(self.blocks(evaluation))):
+        blocks = product(enumerate(self.blocks(training)), enumerate(self.blocks(evaluation)))
+        for (row, first), (column, second) in blocks:
             for one, other in zip(self.slices(first.lenses), self.slices(second.lenses), strict=True):
                 here, there = overlap.feature(one.amplitude), overlap.feature(other.amplitude)
                 if overlap.relative:
                     here = here / first_sums.size[first.rows, None].to(here.dtype)
                     there = there / second_sums.size[second.rows, None].to(there.dtype)
-                elif index == 0:
+                if not overlap.relative and column == 0:
                     first_sums.add(first.rows, one, here)
+                if not overlap.relative and row == 0:
+                    second_sums.add(second.rows, other, there)
                 shared[first.rows, second.rows] += overlap.shared(here, there, self.weight)
         return first_sums, second_sums, self._sigma(shared, first_sums.size[:, None], second_sums.size[None, :])
 

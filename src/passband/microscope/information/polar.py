@@ -78,6 +78,8 @@ class PolarLenses:
             if name
         }
         self._transferred = [term for term in self._terms if odd == "naive" or term.order % 2]
+        powers = torch.arange(6, dtype=dtype)
+        self._scale = [2.0 * pi * self.wavelengths**one for one in (powers[:5], powers[1:])]  # of a gradient, of χ
 
     @property
     def coherent_illumination(self) -> bool:
@@ -106,8 +108,7 @@ class PolarLenses:
             else:
                 part = torch.cos(turned) / (term.order + 1 if kind == "phase" else 1)
             columns[:, term.order - 1] += self._values[term.symbol] * part
-        power = torch.arange(1, 6, dtype=self.dtype) - (0 if kind == "phase" else 1)
-        return 2.0 * pi * self.wavelengths**power * columns
+        return self._scale[kind == "phase"] * columns
 
     def phase(self, q: Tensor, azimuth: float) -> Tensor:
         """Χ (rows, r) as the CTF uses it: its even part when odd aberrations are treated exactly."""
