@@ -8,8 +8,11 @@ there.
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy.fft import rfft2
 
 from passband.checks.check import Check
+from passband.checks.grain import squared_modulus
 from passband.checks.subject import Array, Subject
 from passband.patches.resampling import resample_to_pixel
 from passband.segmentation.card import ModelCard
@@ -34,23 +37,32 @@ def known_spacings(card: ModelCard) -> tuple[float, ...]:
     return tuple(d for name in known.materials for d in plane_spacings(known.crystal(name), SHORTEST))
 
 
-def local_spectra(image: Array, tile: int) -> tuple[Array, Array]:
-    """Local spectra (tiles, y, x) of an image (y, x), noise 1 on every ring, and frequencies (y, x) per pixel."""
+def highest_power(image: NDArray[np.floating], tile: int) -> tuple[Array, int, Array]:
+    """Highest power among local spectra of an image (y, x) at each frequency, (y, x), noise being 1 on every ring.
+
+    And how many spectra there are, and the frequencies (y, x) per pixel.
+    """
     step = max(tile // 2, round(np.sqrt(image.size / TILES)))
     window = np.hanning(tile + 2)[1:-1]
-    tiles = sliding_window_view(image, (tile, tile))[::step, ::step].reshape(-1, tile, tile)
-    windowed = (tiles - tiles.mean(axis=(1, 2), keepdims=True)) * (window[:, None] * window)
-    power = np.abs(np.fft.rfft2(windowed)) ** 2
-    some = power[:: max(1, len(power) // FEWER)]
+    tiles = sliding_window_view(image, (tile, tile))[::step, ::step]
+    count, sparse = tiles.shape[0] * tiles.shape[1], max(1, tiles.shape[0] * tiles.shape[1] // FEWER)
+    highest, some = np.zeros((tile, tile // 2 + 1)), []
+    for number, row in enumerate(tiles):  # the spectra of all would leave the caches of a CPU
+        grey = row.astype(np.float64)
+        windowed = (grey - grey.mean(axis=(1, 2), keepdims=True)) * (window[:, None] * window)
+        power = squared_modulus(np.asarray(rfft2(windowed, overwrite_x=True)))
+        np.maximum(highest, power.max(axis=0), out=highest)
+        some.append(power[-number * len(row) % sparse :: sparse])
     q = np.hypot(np.fft.fftfreq(tile)[:, None], np.fft.rfftfreq(tile)[None, :])
     ring = np.round(q * tile).astype(int)
-    noise = np.array([np.median(some[:, ring == k]) for k in range(ring.max() + 1)]) / np.log(2.0)
+    sampled = np.concatenate(some)
+    noise = np.array([np.median(sampled[:, ring == k]) for k in range(ring.max() + 1)]) / np.log(2.0)
     recorded = noise > EMPTY * np.median(noise)
     level = np.where(recorded, np.maximum(noise, 1e-300), np.inf)
-    return power / level[ring], q
+    return highest / level[ring], count, q
 
 
-def strangeness(image: Array, pixel_size: float, spacings: tuple[float, ...]) -> float | None:
+def strangeness(image: NDArray[np.floating], pixel_size: float, spacings: tuple[float, ...]) -> float | None:
     """Logarithm of how much stronger the strongest strange fringes are than the strongest that fit the spacings.
 
     Both are in units of what noise has among as many frequencies. None where an image is too small.
@@ -58,18 +70,19 @@ def strangeness(image: Array, pixel_size: float, spacings: tuple[float, ...]) ->
     tile = 2 * round(0.5 * TILE / pixel_size)
     if min(image.shape) < tile:
         return None
-    spectra, q = local_spectra(image, tile)
+    highest, count, q = highest_power(image, tile)
     fits = np.any([np.abs(q / pixel_size - 1.0 / d) < TOLERANCE for d in spacings], axis=0)
     looked = (q / pixel_size > 1.0 / LARGEST) & (q < HIGHEST)
-    strange, known = spectra[:, looked & ~fits], spectra[:, looked & fits]
+    strange, known = highest[looked & ~fits], highest[looked & fits]
     if not strange.size:
         return None
-    return float(np.log(_height(strange) / _height(known)))
+    return float(np.log(_height(strange, count) / _height(known, count)))
 
 
-def _height(spectra: Array) -> float:
-    """Highest peak in units of the highest that noise is expected to have; none is lower."""
-    return max(float(spectra.max()) / float(np.log(spectra.size)), 1.0) if spectra.size > 1 else 1.0
+def _height(highest: Array, count: int) -> float:
+    """Highest peak in units of the highest that noise is expected to have in so many spectra; none is lower."""
+    powers = highest.size * count
+    return max(float(highest.max()) / float(np.log(powers)), 1.0) if powers > 1 else 1.0
 
 
 def _strange_fringes(subject: Subject) -> float | None:
@@ -77,8 +90,7 @@ def _strange_fringes(subject: Subject) -> float | None:
     if not spacings:
         return None
     pixel_size = max(FINEST, *subject.pixel_size)  # an enlarged image would have rings without any noise
-    image = resample_to_pixel(subject.recorded, subject.pixel_size, pixel_size).astype(np.float64)
-    return strangeness(image, pixel_size, spacings)
+    return strangeness(resample_to_pixel(subject.recorded, subject.pixel_size, pixel_size), pixel_size, spacings)
 
 
 STRANGE_FRINGES = Check(
