@@ -117,6 +117,19 @@ def test_the_grey_of_an_overlay_spans_the_quantiles_and_the_tint_keeps_it(tmp_pa
         np.testing.assert_allclose(picture[400, 10:-10], tinted, atol=1.5)
 
 
+def test_an_overlay_of_several_bands_is_a_whole_file_that_says_whose_it_is(tmp_path: Path) -> None:
+    """Rejects a wrong checksum of a chunk and rows left out; the height is no multiple of what is packed at once."""
+    ramp = np.add.outer(np.arange(700.0), np.arange(600.0))
+    write_overlay_png(tmp_path / "o.png", ramp, np.zeros(ramp.shape, np.uint8))
+    with Image.open(tmp_path / "o.png") as found:
+        found.verify()
+    with Image.open(tmp_path / "o.png") as found:
+        assert found.info["Software"] == "passband"
+        picture = np.asarray(found)
+    assert picture.shape == (700, 600, 3)
+    assert (np.diff(picture.astype(int), axis=0) >= 0).all()
+
+
 @pytest.mark.parametrize("mask_type", [np.bool_, np.uint8])
 def test_an_overlay_needs_little_more_memory_than_its_picture(tmp_path: Path, mask_type: type[np.generic]) -> None:
     """Three bytes a pixel are the picture; a copy of it in float64 would be 24, two of the mask in int64 16."""
