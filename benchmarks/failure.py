@@ -4,10 +4,10 @@
 
 From the images on the cards of the networks that come with passband, each predicted without its data set: the area
 under the ROC curve of the probability, and of the predicted error area alone; the probability above which masks are
-doubted, half of that where features or spectrum are rare; and which shares of right and of failed masks are. *Before*
-are the limits that the verdict had until 27 November 2026: an error area above what is predicted for 93 % of the images
-inside, or a predicted Dice below ½ with an error area above 1 %. Conditions are not known. *Expected* and *true* are
-the mean probability and the share of failures where it is below and above ½.
+doubted, a third of that where features or spectrum are rare; and which shares of right and of failed masks are.
+*Before* are the limits that the verdict had until 27 November 2026: an error area above what is predicted for 93 % of
+the images inside, or a predicted Dice below ½ with an error area above 1 %. Conditions are not known. *Expected* and
+*true* are the mean probability and the share of failures where it is below and above ½.
 
 Remarks
 -------

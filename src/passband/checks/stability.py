@@ -48,13 +48,14 @@ def _noise(subject: Subject) -> float | None:
 
 
 LOOK = "look at the mask before using it"
+TOLD = 0  # what it says of a mask, the probability that it fails says too
 
 UNSTABLE_SCALE = Check(
     modes=("TEM", "SEM"),
     name="unstable_scale",
     word="unstable scale",
     text=f"the mask is another one for a pixel size that is 20 % larger or smaller: check the pixel size, and {LOOK}",
-    level=1,
+    level=TOLD,
     measure=_scale,
 )
 UNSTABLE_BLUR = Check(
@@ -62,13 +63,13 @@ UNSTABLE_BLUR = Check(
     name="unstable_blur",
     word="unstable blur",
     text=f"the mask is another one after a blur of one pixel: {LOOK}",
-    level=1,
+    level=TOLD,
     measure=lambda subject: _changed(subject, _blurred),
 )
 UNSTABLE_NOISE = Check(
     name="unstable_noise",
     word="unstable noise",
     text=f"the mask is another one with a little more noise: {LOOK}",
-    level=1,
+    level=TOLD,
     measure=_noise,
 )

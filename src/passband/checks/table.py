@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from passband.checks.bright_peaks import BRIGHT_PEAKS
 from passband.checks.check import Check
 from passband.checks.columns import NO_COLUMNS, WIDE_COLUMNS
-from passband.checks.contrast import BRIGHT_PARTICLES, DARK_GRAIN, FOLLOWS_GREY
+from passband.checks.contrast import FOLLOWS_GREY, NEGATIVE
 from passband.checks.damage import BLACK_BORDER, BURNED_SCALE, CLIPPED_COLUMNS, SATURATED_PIXELS
 from passband.checks.dark_field import BRIGHT_DETAIL, DARK_COLUMNS, NO_DARK_FIELD
 from passband.checks.gradient import GRADIENT
@@ -22,8 +22,7 @@ CHECKS: Entries[Check] = Entries(
     "check",
     (
         NO_SIGNAL,
-        BRIGHT_PARTICLES,
-        DARK_GRAIN,
+        NEGATIVE,
         FOLLOWS_GREY,
         DARK_COLUMNS,
         NO_DARK_FIELD,

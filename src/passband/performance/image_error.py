@@ -38,7 +38,7 @@ WORST = 0.99  # quantile on micrographs inside the training
 FAR = 1.5  # times the largest distance that was measured; the error beyond is unknown
 FEWEST = 10  # images inside
 RARE = 0.01  # share of the images inside whose distance is as large: rarer ones are told
-RARE_LIMIT = 0.5  # of the limit of the probability of a failure, where a distance is rare
+RARE_LIMIT = 1.0 / 3.0  # of the limit of the probability of a failure, where a distance is rare
 
 
 class ImagePrediction(NamedTuple):
@@ -193,8 +193,8 @@ class ImageErrorModel:
     def failure_limit(self, signals: Mapping[str, float], *, known: bool) -> tuple[float, bool]:
         """Return the probability of a failure above which a mask is doubted, and whether its image is rare.
 
-        It is half as high where a distance of features or spectrum is rarer than 1 % inside, and larger than on all of
-        a laboratory's own images: the probability was learned from images that resemble the training more.
+        It is a third as high where a distance of features or spectrum is rarer than 1 % inside, and larger than on all
+        of a laboratory's own images: the probability was learned from images that resemble the training more.
         """
         inside = self.table.in_distribution_signals()
         rare = any(

@@ -41,7 +41,7 @@ def prediction_reasons(
             Reason(2, f"{said}: even the lower end exceeds that of 99 % of images inside the training ({_p(worst)})")
         ]
     text = f"{said}; {probability(failure.probability)} probable that the mask fails ({FAILS[images.judged_by]})"
-    why = ", half as much as usual: images like it are rare inside the training" if failure.rare else ""
+    why = ", a third of the usual: images like it are rare inside the training" if failure.rare else ""
     doubted = failure.probability > failure.limit
     return [Reason(int(doubted), f"{text}, doubted above {probability(failure.limit)}{why}")]
 

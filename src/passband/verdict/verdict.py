@@ -5,8 +5,8 @@ and the probability that its mask fails (`performance.failure`: more than 10 % o
 below 0.5 with more than 1 % wrong; of columns and defects, F1 is below 0.5). They compare these with the calibration's
 images inside the training's conditions:
 
-* **no objection**: a failure is no more probable than of 95 % of the right masks inside (but 10 to 67 %; half of that
-  where a distance of features or spectrum is rarer than 1 % inside), and no flag speaks against it;
+* **no objection**: a failure is no more probable than of 95 % of the right masks inside (but 10 to 67 %; a third of
+  that where a distance of features or spectrum is rarer than 1 % inside), and no flag speaks against it;
 * **doubtful**: it is more probable, or a flag says so; or nothing can be predicted, because the network's features or
   the spectrum are 1.5 times as far from the training as those of every image that was measured, under whatever
   conditions;
@@ -16,8 +16,8 @@ images inside the training's conditions:
 * **not calibrated**: no single images were measured with this network.
 
 Features or a spectrum that are far from the training decide no word alone while an error area can be predicted: in
-studies/ood_structure they found new structures, among them those that were segmented best. They halve the probability
-of a failure above which a mask is doubted (decision 36). Where they are so far that no error area can be predicted,
+studies/ood_structure they found new structures, among them those that were segmented best. A third of the probability
+of a failure is then enough for a doubt (decision 36). Where they are so far that no error area can be predicted,
 nothing speaks for the mask, and the word is *doubtful*: it asks a person to look (decision 21).
 """
 
