@@ -191,7 +191,8 @@ def back_to_image(probabilities: NDArray[np.float32], shape: tuple[int, int]) ->
     """Resample probabilities (classes, y, x) to the pixels of the image; they sum to 1 and none is negative."""
     if probabilities.shape[1:] == shape:
         return probabilities
-    out = np.clip(resample(probabilities, shape), 0.0, 1.0)
+    out = resample(probabilities, shape)
+    np.clip(out, 0.0, 1.0, out=out)
     out /= out.sum(axis=0, keepdims=True)
     return out
 
