@@ -211,7 +211,7 @@ def _check(document: Any) -> None:
 
 
 def _children(place: str, value: Mapping[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
-    """What may be wrong in a table or a list, with its place: of a calibration most are decimal numbers."""
+    """Return what may be wrong in a table or a list, with its place: most of a calibration are decimal numbers."""
     pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
     return (
         (f"{place}.{str(name)[:80]}".lstrip("."), child) for name, child in pairs if not isinstance(child, float | str)

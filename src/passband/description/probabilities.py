@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import center_of_mass, gaussian_filter, label
-from skimage.morphology import local_maxima, reconstruction
 
 from passband.recipe import PassbandError
 
@@ -44,6 +43,8 @@ def find_candidates(probabilities: Array, *, threshold: float = 0.5) -> Candidat
     them, and neither the plateau of a sure network nor the ripples of a map that was resampled are columns of their
     own. It is at the middle of what rises above that saddle. Its class is that of the highest probability there.
     """
+    from skimage.morphology import local_maxima, reconstruction  # a hundredth of a second, which no particle needs
+
     foreground = 1.0 - probabilities[0]
     probable = foreground >= threshold
     smooth = np.where(probable, gaussian_filter(foreground, SMOOTH, mode="nearest"), 0.0)

@@ -5,6 +5,7 @@ from math import pi
 import numpy as np
 import pytest
 import torch
+from scipy.interpolate import BSpline
 from torch import Tensor
 from torch.func import jacrev
 
@@ -22,10 +23,12 @@ from passband.microscope.rings.model import (
     LENS,
     NOISE,
     SCATTERING,
+    SPLINES,
     SPREAD,
     THICKNESS,
     RingModel,
     RingSetting,
+    _splines,
     deviance,
     refine,
     ring_model,
@@ -175,6 +178,16 @@ def model() -> RingModel:
     periodogram = averaged_periodogram(noise, pixel_size=(0.5, 0.4))
     cells = gather(periodogram, usable_bins(periodogram, BAND))
     return ring_model(cells, RingSetting(0.0197, 3e5, 0.07, 6, BAND))
+
+
+def test_splines_are_those_of_scipy() -> None:
+    """Also at both ends of the band, where knots fall together."""
+    q = np.linspace(0.2, 1.5, 501)
+    knots = np.concatenate([[0.198] * 3, np.linspace(0.198, 1.515, SPLINES - 2), [1.515] * 3])
+    found = _splines(q, (0.2, 1.5))
+    np.testing.assert_allclose(found, BSpline.design_matrix(q, knots, 3).toarray(), atol=1e-14)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-14)
+    assert found.flags.f_contiguous
 
 
 def parameters(model: RingModel, *, scattering: float = 0.0) -> Tensor:
