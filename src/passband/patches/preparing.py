@@ -5,7 +5,7 @@ pixels and on borders. Subtracting a Gaussian average takes what is slow away, a
 is that of the most common texture, whatever a few pixels do.
 """
 
-from math import pi
+from math import log, pi, sqrt
 
 import torch
 from pydantic import Field
@@ -14,6 +14,7 @@ from torch import Tensor
 from passband.recipe import Recipe
 
 NORMAL = 1.4826  # standard deviation over median absolute deviation of a normal distribution
+NOTHING = 1e-10  # of a cosine: a thousandth of a rounding in single precision
 EVEN = 1e-6  # a median deviation below this part of the standard deviation says nothing: more than half is one value
 
 
@@ -57,14 +58,20 @@ def robustly_scaled(images: Tensor, *, clip: float) -> Tensor:
 def gaussian_average(images: Tensor, deviation: float) -> Tensor:
     """Gaussian average of images (n, channels, y, x), mirrored at the outer edges of their pixels.
 
-    `deviation` is in pixels. A mirrored image is periodic, so its Fourier transform is multiplied by exp(-2π²σ²f²).
+    `deviation` is in pixels. A mirrored image is a sum of cosines, of which the average leaves exp(-2π²σ²f²): those of
+    which less than `NOTHING` is left are not computed, so that few are where σ is many pixels.
     """
-    averaged = images
-    for axis in (-2, -1):
-        side = images.shape[axis]
-        mirrored = torch.cat([averaged, averaged.flip(axis)], dim=axis)
-        frequency = torch.fft.rfftfreq(2 * side, dtype=images.dtype, device=images.device)  # 1 per pixel
-        passed = torch.exp(-2.0 * (pi * deviation * frequency) ** 2)
-        spectrum = torch.fft.rfft(mirrored, dim=axis) * (passed[:, None] if axis == -2 else passed)
-        averaged = torch.fft.irfft(spectrum, n=2 * side, dim=axis).narrow(axis, 0, side)
-    return averaged
+    with torch.autocast(images.device.type, enabled=False):
+        (rows, smooth_rows), (columns, smooth_columns) = (_cosines(images, axis, deviation) for axis in (-2, -1))
+        return smooth_rows.T @ (rows @ images @ columns.T) @ smooth_columns
+
+
+def _cosines(images: Tensor, axis: int, deviation: float) -> tuple[Tensor, Tensor]:
+    """Cosines (k, side) that a mirrored axis is a sum of, slow to fast, and the share of each in the average."""
+    side = images.shape[axis]
+    fastest = sqrt(0.5 * log(1.0 / NOTHING)) / (pi * deviation)  # per pixel
+    frequency = torch.arange(min(side, 1 + int(2 * side * fastest)), dtype=torch.float64)[:, None] / (2 * side)
+    cosines = torch.cos(2.0 * pi * frequency * (torch.arange(side, dtype=torch.float64) + 0.5))
+    passed = torch.exp(-2.0 * (pi * deviation * frequency) ** 2) * (2.0 / side)
+    passed[0] *= 0.5
+    return cosines.to(images), (passed * cosines).to(images)
