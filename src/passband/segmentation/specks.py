@@ -29,4 +29,6 @@ def without_specks(segmentation: Segmentation, *, minimum_area_nm2: float = SPEC
         raise PassbandError(f"minimum area {minimum_area_nm2:g} nm² must be 0 or more; 0 keeps every pixel")
     regions = label(segmentation.labels != 0, connectivity=2)  # type: ignore[no-untyped-call]
     small = np.bincount(regions.ravel()) * (step_y * step_x) < minimum_area_nm2
+    if not small.any():
+        return segmentation
     return replace(segmentation, labels=np.where(small[regions], 0, segmentation.labels).astype(np.uint8))

@@ -116,8 +116,9 @@ class PolarLenses:
 
     def gradients(self, q: Tensor, azimuth: float) -> tuple[Tensor, Tensor]:
         """∂χ/∂α and α⁻¹∂χ/∂φ (rows, r) of the whole χ, in rad per rad."""
-        along = self._polynomial(self._terms, azimuth, "along") @ _powers(q, 1)
-        return along, self._polynomial(self._terms, azimuth, "around") @ _powers(q, 1)
+        powers = _powers(q, 1)
+        along, around = (self._polynomial(self._terms, azimuth, kind) @ powers for kind in ("along", "around"))
+        return along, around
 
     def steady_envelope(self, q: Tensor) -> Tensor:
         """Temporal envelope and aperture (rows, r): the part of the envelope that no azimuth changes."""
