@@ -73,7 +73,7 @@ def main() -> None:
     arguments = parser.parse_args()
     found: defaultdict[str, list[tuple[int, int, float, float, float]]] = defaultdict(list)
     for drawn in drawn_images(arguments.each, arguments.seed):
-        several = drawn.kind in SEVERAL
+        several = drawn.kind not in ONE
         result = find_materials(drawn.image)
         row = (drawn.materials, result.materials, mean_iou(result.labels, drawn.labels))
         more = (told(drawn), otsu(drawn)) if several else (np.nan, np.nan)

@@ -1,11 +1,12 @@
 """Drawn microstructures, of several materials without a lattice and of one, with labels: for `bench_phases`."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, zoom
+from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter, zoom
 from scipy.spatial import cKDTree
 
 Array = NDArray[np.float64]
@@ -159,6 +160,44 @@ def draw_several(kind: str, rng: Generator) -> DrawnImage:
     return DrawnImage(kind, (image + noise * noise_of(shape, rng)).astype(np.float32), labels, noise, shading)
 
 
+def channels(shape: tuple[int, int], rng: Generator) -> Labels:
+    """Large particles of any shape with narrow channels between them, on half of the images not everywhere."""
+    seeds = rng.random((int(rng.integers(15, 60)), 2)) * shape
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    bent = rng.uniform(3, 9) * np.stack([random_field(shape, rng.uniform(12, 30), rng) for _ in range(2)], axis=-1)
+    distance, _ = cKDTree(seeds).query(np.stack([y, x], axis=-1) + bent, k=2)
+    labels = np.diff(distance, axis=-1)[..., 0] > rng.uniform(8, 24)
+    if rng.random() < 0.5:
+        labels &= random_field(shape, rng.uniform(20, 40), rng) > -rng.uniform(0.3, 1.2)
+    return labels.astype(np.int64)
+
+
+def draw_rims(rng: Generator) -> DrawnImage:
+    """Image of an etched alloy: channels, particles or a labyrinth with rims that fade on both sides of outlines.
+
+    Half of the images have small particles beside the large ones. The matrix is brighter or darker towards an outline
+    by up to 1.2 of the step, the particles by up to 0.6; brightness varies by 0.1 to 0.5, and shading has a range of
+    0.3 to 4.
+    """
+    shape = (int(rng.integers(300, 560)), int(rng.integers(300, 560)))
+    kind = (channels, alloy, labyrinth, particles)[int(rng.integers(4))]
+    labels = kind(shape, rng)
+    while np.bincount(labels.ravel(), minlength=2).min() < 0.1 * labels.size:
+        labels = kind(shape, rng)
+    if rng.random() < 0.5:
+        small = discs(shape, rng.uniform(0.01, 0.05), (3, 6), rng)
+        labels = np.where(binary_dilation(labels, iterations=4), labels, np.maximum(labels, small))
+    step, sign = rng.uniform(1.0, 1.8), rng.choice([-1, 1])
+    inside, outside = (np.maximum(distance_transform_edt(one) - 1.0, 0.0) for one in (labels, 1 - labels))
+    clean = step * (labels - rng.uniform(0.2, 1.2) * np.exp(-outside / rng.uniform(3, 9)) * (1 - labels))
+    clean += step * rng.uniform(-0.6, 0.6) * np.exp(-inside / rng.uniform(5, 15)) * labels
+    clean = sign * clean + rng.uniform(0.1, 0.5) * random_field(shape, rng.uniform(15, 60), rng)
+    shading = rng.uniform(0.3, 4.0)
+    image = gaussian_filter(clean + shading * shade(shape, rng), rng.uniform(0.4, 1.6))
+    noise = float(np.exp(rng.uniform(np.log(0.15), np.log(0.8))))
+    return DrawnImage("rims", (image + noise * noise_of(shape, rng)).astype(np.float32), labels, noise, shading)
+
+
 def flat(shape: tuple[int, int], rng: Generator) -> Array:
     """Nothing at all."""
     return np.zeros(shape)
@@ -214,7 +253,8 @@ def draw_one(kind: str, rng: Generator) -> DrawnImage:
 
 def drawn_images(each: int, seed: int) -> Iterator[DrawnImage]:
     """Images of every kind; the first ones of a kind are the same however many there are."""
-    for number, kind in enumerate([*SEVERAL, *ONE]):
-        draw = draw_several if kind in SEVERAL else draw_one
+    draws: list[Callable[[Generator], DrawnImage]] = [partial(draw_several, kind) for kind in SEVERAL]
+    draws += [*(partial(draw_one, kind) for kind in ONE), draw_rims]
+    for number, draw in enumerate(draws):
         for index in range(each):
-            yield draw(kind, np.random.default_rng([seed, number, index]))
+            yield draw(np.random.default_rng([seed, number, index]))

@@ -15,6 +15,7 @@ from passband.zero_shot.clusters import Cloud, Clusters, well_separated
 from passband.zero_shot.grouping import Merging
 from passband.zero_shot.lattice_features import GAUSSIAN, QUANTILE
 from passband.zero_shot.lattice_scale import TextureScale
+from passband.zero_shot.local_levels import LocalLevels, are_phases, finest_levels, local_levels
 
 Array = NDArray[np.float64]
 
@@ -71,20 +72,59 @@ def brightness_phases(image: NDArray[np.float32], scale: TextureScale, rules: Me
     if not 2 <= (rules.materials or 2) <= rules.most:
         return None
     quiet = quiet_brightness(image, scale)
-    change = maximum_filter(quiet, 3) - minimum_filter(quiet, 3)
-    cloud = _cloud(quiet[change <= np.quantile(change, CALM)], rules.seed)
+    cloud = _cloud(_calm(quiet), rules.seed)
     splits = cloud.splits(most=rules.most, smallest=rules.smallest, seed=rules.seed)
     splits = [one for one in splits if _held(one, cloud)]
     found = well_separated(splits, APART)
     if rules.materials is not None:
         found = cloud.clusters(rules.materials, found=found, seed=rules.seed)
-    if len(found.centres) < (rules.materials or 2) or found.separation <= GRADIENT or not _held(found, cloud):
+    enough = len(found.centres) >= (rules.materials or 2) and found.separation > GRADIENT and _held(found, cloud)
+    if enough:
+        return _phases(finest_levels(quiet, local_levels(quiet, found.centres[:, 0])))
+    return _two_by_outlines(quiet, splits, rules) if rules.materials in (None, 2) else None
+
+
+def brightness_levels(image: NDArray[np.float32], scale: TextureScale, rules: Merging) -> Phases | None:
+    """Find as many levels of brightness as materials are said to be, apart or not; None where there are not so many.
+
+    See `brightness_phases`. To be asked where nothing else tells materials apart that somebody sees.
+    """
+    if not 2 <= (rules.materials or 1) <= rules.most:
         return None
-    away = np.abs(quiet[..., None] - found.centres[:, 0])
-    number = away.argmin(2)
-    order = np.argsort(-np.bincount(number.ravel(), minlength=len(found.centres)), kind="stable")
+    quiet = quiet_brightness(image, scale)
+    cloud = _cloud(_calm(quiet), rules.seed)
+    centres = cloud.splits(most=rules.materials or 1, smallest=0.0, seed=rules.seed)[-1].centres
+    found = local_levels(quiet, centres[:, 0])
+    return _phases(found) if len(np.unique(found.number)) == rules.materials else None
+
+
+def _two_by_outlines(quiet: Array, splits: list[Clusters], rules: Merging) -> Phases | None:
+    """Find two phases whose levels shift from place to place further than they are apart; None if none are there."""
+    two = [one for one in splits if len(one.centres) == 2]
+    if not two:
+        return None
+    found = local_levels(quiet, np.sort(two[0].centres[:, 0]))
+    cloud = _cloud(_calm(found.values), rules.seed)
+    held = _held(Clusters(found.centres[:, None], 0.0), cloud)
+    if not held or cloud.measured(found.centres[:, None]).separation <= GRADIENT:
+        return None
+    if not are_phases(quiet, found.number == 1, float(np.ptp(found.centres))):
+        return None
+    return _phases(finest_levels(quiet, found))
+
+
+def _phases(found: LocalLevels) -> Phases:
+    """Make phases of levels, numbered by how much each holds."""
+    away = np.abs(found.values[..., None] - found.centres)
+    order = np.argsort(-np.bincount(found.number.ravel(), minlength=len(found.centres)), kind="stable")
     first, second = np.moveaxis(np.partition(away, 1, axis=2)[..., :2], 2, 0)
-    return Phases(np.argsort(order)[number] + 1, (second - first) / (second + first), len(order))
+    return Phases(np.argsort(order)[found.number] + 1, (second - first) / (second + first), len(order))
+
+
+def _calm(quiet: Array) -> Array:
+    """Values (n,) of the cells about which brightness changes least."""
+    change = maximum_filter(quiet, 3) - minimum_filter(quiet, 3)
+    return np.asarray(quiet[change <= np.quantile(change, CALM)])
 
 
 def _cloud(values: Array, seed: int) -> Cloud:

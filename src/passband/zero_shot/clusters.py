@@ -93,6 +93,10 @@ class Cloud:
         size = np.bincount(found.nearest(self.places), self.sizes, minlength=len(found.centres))
         return Clusters(found.centres[np.argsort(-size, kind="stable")[:count]], found.separation)
 
+    def measured(self, centres: Array) -> Clusters:
+        """Give places to the nearest of these centres (k, directions), and measure how far those are apart."""
+        return self._measured(Clusters(centres, 0.0).nearest(self.places), centres, np.arange(len(centres)))
+
     def _large(self, count: int, smallest: float, seed: int) -> Clusters:
         differ = len(np.unique(self.places, axis=0))
         count = min(count, differ)

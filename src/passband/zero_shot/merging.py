@@ -55,6 +55,10 @@ class Merged:
     labeller: CropLabeller
 
 
+class TooFewMasksError(PassbandError):
+    """Fewer masks than materials."""
+
+
 def merge(
     image: NDArray[np.float32],
     labels: NDArray[np.int64],
@@ -83,13 +87,13 @@ def merge(
 
     Raises
     ------
-    PassbandError
+    TooFewMasksError
         There is no mask, or more materials are asked for than there are masks.
     """
     rules = rules or Merging()
     areas = np.bincount(labels.ravel())[1:].astype(np.float64)
     if len(areas) < (rules.materials or 1):
-        raise PassbandError(
+        raise TooFewMasksError(
             f"materials={rules.materials or 1} but {len(areas)} masks are left to be given to them; "
             "ask for no more materials than masks, or have more masks proposed"
         )

@@ -15,12 +15,13 @@ from passband.camera.data_bar import data_bar
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
 from passband.recipe import PassbandError, Recipe
-from passband.zero_shot.booster import Booster, boost
-from passband.zero_shot.brightness import Phases, brightness_phases
+from passband.zero_shot.booster import Boosted, Booster, boost
+from passband.zero_shot.brightness import Phases, brightness_levels, brightness_phases
 from passband.zero_shot.flattening import flattened
-from passband.zero_shot.grouping import Merging
+from passband.zero_shot.grouping import Merging, TextureGroups
 from passband.zero_shot.lattice import NAME
-from passband.zero_shot.lattice_scale import TextureScale, texture_scale
+from passband.zero_shot.lattice_scale import texture_scale
+from passband.zero_shot.merging import TooFewMasksError
 from passband.zero_shot.partition import Partitioning, enlarged
 from passband.zero_shot.prompts import Embedding, Prompt, Proposer
 from passband.zero_shot.proposals import Proposals
@@ -181,19 +182,38 @@ def _without_bar(micrograph: Micrograph, proposer: Proposer, asked: ZeroShot) ->
     if asked.points:
         return _pointed_at(proposer.embed(image), asked, micrograph)
     merging = Merging(materials=asked.materials)
+    levels = None
     if scale.period is None and proposer.name == NAME:
         phases = brightness_phases(image, scale, merging)
         if phases is not None:
             return _of_brightness(phases, micrograph)
-        if asked.materials is None:
-            merging = merging.model_copy(update={"texture": TEXTURE_ALONE})
+        levels = brightness_levels(image, scale, merging)
+        merging = merging.model_copy(update={"texture": TEXTURE_ALONE})
     rules = Booster(
         removal=SMALL_ALLOWED if scale.period is None else Removal(),
         merging=merging,
         partitioning=Partitioning(cover=asked.cover),
         rest=REST,
     )
-    return _boosted(image, proposer.embed(image).everything(), scale, rules, micrograph)
+    size = None if micrograph.pixel_size is None else float(np.sqrt(np.prod(micrograph.pixel_size)))
+    proposals = proposer.embed(image).everything()
+    try:
+        found = boost(image, proposals, window=scale.window, rules=rules, pixel_size=size)
+    except TooFewMasksError:
+        if levels is None:
+            raise
+        return _of_brightness(levels, micrograph)
+    if levels is not None and not _told_apart(found, merging):
+        return _of_brightness(levels, micrograph)
+    stages = tuple((stage.name, stage.masks) for stage in found.stages)
+    labels = found.partition.labels
+    return Microstructure(labels, found.partition.confidence, len(proposals), stages, micrograph.pixel_size)
+
+
+def _told_apart(found: Boosted, rules: Merging) -> bool:
+    """Whether textures part the materials as far as they must where nobody says how many there are."""
+    groups = None if found.merged is None else found.merged.labeller
+    return isinstance(groups, TextureGroups) and groups.clusters.separation > rules.separation
 
 
 def _of_brightness(phases: Phases, micrograph: Micrograph) -> Microstructure:
@@ -242,13 +262,3 @@ def _nearest(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 
     place = distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
     return np.asarray(labels[tuple(place)])
-
-
-def _boosted(
-    image: NDArray[np.float32], proposals: Proposals, scale: TextureScale, rules: Booster, micrograph: Micrograph
-) -> Microstructure:
-    size = None if micrograph.pixel_size is None else float(np.sqrt(np.prod(micrograph.pixel_size)))
-    found = boost(image, proposals, window=scale.window, rules=rules, pixel_size=size)
-    stages = tuple((stage.name, stage.masks) for stage in found.stages)
-    labels = found.partition.labels
-    return Microstructure(labels, found.partition.confidence, len(proposals), stages, micrograph.pixel_size)

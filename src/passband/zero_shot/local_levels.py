@@ -1,0 +1,109 @@
+"""Levels of brightness that shift from place to place, as where phases have rims or are lit unevenly inside.
+
+A cell has the level that is nearest to its brightness less an offset, and the offset is what levels leave of the
+brightness, smoothed over a reach that shrinks: k-means with local means (T. N. Pappas, IEEE Trans. Signal Process. 40,
+901, 1992). Two such levels are found in anything, so that they are phases must show in the steps at their outlines:
+these are sharp, and alike.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
+
+Array = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+WIDTHS = (40.0, 20.0, 10.0)  # cells: standard deviations of the Gaussian that smooths the offset, one after another
+FINEST = 5.0  # cells: where there are phases; a brightness that varies by itself looks like two when smoothed so little
+ROUNDS = 20  # of levels and offset with each, at most
+SETTLED = 5e-4  # of the cells: if fewer change their level, the rounds end
+BESIDE = 2.0  # cells: standard deviation of the Gaussian within which a step is measured
+LEAST_WEIGHT = 0.02  # of that Gaussian which lies on either side of a step
+SHARP = 0.8  # of the distance of the levels: steps within a few cells, at least
+ALIKE = 3.5  # mean of the steps in their deviations, at least; grains of random brightness have 2.7 at most
+
+
+@dataclass(frozen=True, eq=False)
+class LocalLevels:
+    """Levels with an offset.
+
+    Attributes
+    ----------
+    number
+        (rows, columns): number of the level of each cell, from 0.
+    values
+        (rows, columns): brightness less the offset.
+    centres
+        (k,): levels.
+    """
+
+    number: Labels
+    values: Array
+    centres: Array
+
+
+def local_levels(values: Array, centres: Array) -> LocalLevels:
+    """Let levels (k,) of the values (rows, columns) shift slowly from place to place."""
+    found = LocalLevels(_nearest(values, centres), values, centres)
+    for width in WIDTHS:
+        found = _settled(values, found, width)
+    return found
+
+
+def finest_levels(values: Array, found: LocalLevels) -> LocalLevels:
+    """Let levels of the values (rows, columns) that are phases shift faster."""
+    return _settled(values, found, FINEST)
+
+
+def _settled(values: Array, found: LocalLevels, width: float) -> LocalLevels:
+    """Find levels and offset in turns. A level that loses all of its cells stays where it was."""
+    for _ in range(ROUNDS):
+        count = np.bincount(found.number.ravel(), minlength=len(found.centres))
+        means = np.bincount(found.number.ravel(), found.values.ravel(), minlength=len(count)) / np.maximum(count, 1)
+        centres = np.where(count > 0, means, found.centres)
+        left = values - gaussian_filter(values - centres[found.number], width, mode="reflect")
+        before, found = found.number, LocalLevels(_nearest(left, centres), left, centres)
+        if np.mean(found.number != before) <= SETTLED:
+            break
+    return found
+
+
+def _nearest(values: Array, centres: Array) -> Labels:
+    return np.asarray(np.abs(values[..., None] - centres).argmin(-1), dtype=np.int64)
+
+
+def are_phases(values: Array, upper: NDArray[np.bool_], distance: float) -> bool:
+    """Whether values (rows, columns) step at the outlines of an area as they do between phases.
+
+    A brightness that varies smoothly has no sharp steps at the outline of what is above a level, and grains of random
+    brightness have steps of all sizes.
+
+    Parameters
+    ----------
+    values
+        Brightness without noise.
+    upper
+        (rows, columns): the area that is brighter.
+    distance
+        Of the two levels.
+    """
+    steps = outline_steps(values, upper)
+    if not len(steps):
+        return False
+    return bool(np.median(steps) > SHARP * distance and steps.mean() > ALIKE * steps.std())
+
+
+def outline_steps(values: Array, upper: NDArray[np.bool_]) -> Array:
+    """Differences (n,) of the local means on both sides of the outline of an area (rows, columns), cell by cell."""
+    outline = maximum_filter(upper, 3) != minimum_filter(upper, 3)
+    means, weights = zip(*(_local_mean(values, side & ~outline) for side in (upper, ~upper)), strict=True)
+    known = outline & (np.minimum(*weights) > LEAST_WEIGHT)
+    return np.asarray((means[0] - means[1])[known])
+
+
+def _local_mean(values: Array, where: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Mean of the values (rows, columns) of an area that are near each cell, and how much of it is near."""
+    weight = gaussian_filter(where.astype(np.float64), BESIDE)
+    return gaussian_filter(np.where(where, values, 0.0), BESIDE) / np.maximum(weight, 1e-9), weight
