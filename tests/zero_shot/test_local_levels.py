@@ -1,7 +1,10 @@
 """Levels of brightness that shift from place to place, and the steps that tell phases from anything else."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from scipy.spatial import cKDTree
@@ -152,3 +155,13 @@ def test_materials_that_are_said_are_found_though_nothing_tells_them() -> None:
         find_materials(np.zeros((64, 64)), materials=2)
     with pytest.raises(PassbandError, match="materials=30 but"):
         find_materials(image, materials=30)
+
+
+@pytest.mark.parametrize("name", ["spot2_0d_0", "spot2_0d_4"])
+def test_precipitates_of_a_real_superalloy_are_found(shared_data: Path, name: str) -> None:
+    folder = shared_data / "sem_superalloy" / "Super1"
+    colours = tifffile.imread(folder / "test_annot" / f"{name}_mask.tif")[..., :3].astype(np.int64)
+    painted = (np.ptp(colours, axis=-1) > 150) & (colours[..., 1] < 100)
+    found = find_materials(folder / "test" / f"{name}.tif")
+    assert found.materials == 2
+    assert right(found.labels.astype(np.int64) - 1, painted.astype(np.int64)) > 0.9

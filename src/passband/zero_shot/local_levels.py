@@ -22,7 +22,7 @@ SETTLED = 5e-4  # of the cells: if fewer change their level, the rounds end
 BESIDE = 2.0  # cells: standard deviation of the Gaussian within which a step is measured
 LEAST_WEIGHT = 0.02  # of that Gaussian which lies on either side of a step
 SHARP = 0.8  # of the distance of the levels: steps within a few cells, at least
-ALIKE = 3.5  # mean of the steps in their deviations, at least; grains of random brightness have 2.7 at most
+ALIKE = 3.5  # mean of the steps in their deviations, at least; grains of random brightness have 3.1 at most
 
 
 @dataclass(frozen=True, eq=False)
