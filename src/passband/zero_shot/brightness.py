@@ -15,7 +15,7 @@ from passband.zero_shot.clusters import Cloud, Clusters, well_separated
 from passband.zero_shot.grouping import Merging
 from passband.zero_shot.lattice_features import GAUSSIAN, QUANTILE
 from passband.zero_shot.lattice_scale import TextureScale
-from passband.zero_shot.local_levels import LocalLevels, are_phases, finest_levels, local_levels
+from passband.zero_shot.local_levels import LocalLevels, finest_levels, local_levels, shifted_levels, steps_of_two
 
 Array = NDArray[np.float64]
 
@@ -80,7 +80,7 @@ def brightness_phases(image: NDArray[np.float32], scale: TextureScale, rules: Me
         found = cloud.clusters(rules.materials, found=found, seed=rules.seed)
     enough = len(found.centres) >= (rules.materials or 2) and found.separation > GRADIENT and _held(found, cloud)
     if enough:
-        return _phases(finest_levels(quiet, local_levels(quiet, found.centres[:, 0])))
+        return _phases(shifted_levels(quiet, found.centres[:, 0]))
     return _two_by_outlines(quiet, splits, rules) if rules.materials in (None, 2) else None
 
 
@@ -108,9 +108,8 @@ def _two_by_outlines(quiet: Array, splits: list[Clusters], rules: Merging) -> Ph
     held = _held(Clusters(found.centres[:, None], 0.0), cloud)
     if not held or cloud.measured(found.centres[:, None]).separation <= GRADIENT:
         return None
-    if not are_phases(quiet, found.number == 1, float(np.ptp(found.centres))):
-        return None
-    return _phases(finest_levels(quiet, found))
+    steps = steps_of_two(quiet, found)
+    return _phases(finest_levels(quiet, found)) if steps.sharp and steps.alike else None
 
 
 def _phases(found: LocalLevels) -> Phases:

@@ -44,9 +44,40 @@ class LocalLevels:
     centres: Array
 
 
+@dataclass(frozen=True)
+class OutlineSteps:
+    """How brightness steps at the outlines of two levels.
+
+    Attributes
+    ----------
+    median
+        In distances of the levels.
+    likeness
+        Mean in deviations.
+    """
+
+    median: float
+    likeness: float
+
+    @property
+    def sharp(self) -> bool:
+        """As between phases, and not as where brightness varies smoothly."""
+        return self.median > SHARP
+
+    @property
+    def alike(self) -> bool:
+        """As between phases, and not as between grains of random brightness."""
+        return self.likeness > ALIKE
+
+
+def fixed_levels(values: Array, centres: Array) -> LocalLevels:
+    """Give each of the values (rows, columns) the nearest level (k,)."""
+    return LocalLevels(_nearest(values, centres), values, centres)
+
+
 def local_levels(values: Array, centres: Array) -> LocalLevels:
     """Let levels (k,) of the values (rows, columns) shift slowly from place to place."""
-    found = LocalLevels(_nearest(values, centres), values, centres)
+    found = fixed_levels(values, centres)
     for width in WIDTHS:
         found = _settled(values, found, width)
     return found
@@ -57,6 +88,20 @@ def finest_levels(values: Array, found: LocalLevels) -> LocalLevels:
     return _settled(values, found, FINEST)
 
 
+def shifted_levels(values: Array, centres: Array) -> LocalLevels:
+    """Let levels of phases shift; two of them only as fast as the steps at their outlines allow.
+
+    Around a blurred outline an offset follows the blur, and where steps are not alike, whatever they are of.
+    """
+    found = fixed_levels(values, centres)
+    if len(centres) == 2 and not steps_of_two(values, found).alike:
+        return found
+    found = local_levels(values, centres)
+    if len(centres) == 2 and not steps_of_two(values, found).sharp:
+        return found
+    return finest_levels(values, found)
+
+
 def _settled(values: Array, found: LocalLevels, width: float) -> LocalLevels:
     """Find levels and offset in turns. A level that loses all of its cells stays where it was."""
     for _ in range(ROUNDS):
@@ -64,7 +109,7 @@ def _settled(values: Array, found: LocalLevels, width: float) -> LocalLevels:
         means = np.bincount(found.number.ravel(), found.values.ravel(), minlength=len(count)) / np.maximum(count, 1)
         centres = np.where(count > 0, means, found.centres)
         left = values - gaussian_filter(values - centres[found.number], width, mode="reflect")
-        before, found = found.number, LocalLevels(_nearest(left, centres), left, centres)
+        before, found = found.number, fixed_levels(left, centres)
         if np.mean(found.number != before) <= SETTLED:
             break
     return found
@@ -74,25 +119,13 @@ def _nearest(values: Array, centres: Array) -> Labels:
     return np.asarray(np.abs(values[..., None] - centres).argmin(-1), dtype=np.int64)
 
 
-def are_phases(values: Array, upper: NDArray[np.bool_], distance: float) -> bool:
-    """Whether values (rows, columns) step at the outlines of an area as they do between phases.
-
-    A brightness that varies smoothly has no sharp steps at the outline of what is above a level, and grains of random
-    brightness have steps of all sizes.
-
-    Parameters
-    ----------
-    values
-        Brightness without noise.
-    upper
-        (rows, columns): the area that is brighter.
-    distance
-        Of the two levels.
-    """
-    steps = outline_steps(values, upper)
+def steps_of_two(values: Array, found: LocalLevels) -> OutlineSteps:
+    """Measure the steps of values (rows, columns; without noise) at outlines of two levels; 0 where there are none."""
+    steps = outline_steps(values, found.number == int(found.centres.argmax()))
     if not len(steps):
-        return False
-    return bool(np.median(steps) > SHARP * distance and steps.mean() > ALIKE * steps.std())
+        return OutlineSteps(0.0, 0.0)
+    distance = max(float(np.ptp(found.centres)), 1e-12)
+    return OutlineSteps(float(np.median(steps)) / distance, float(steps.mean() / max(float(steps.std()), 1e-12)))
 
 
 def outline_steps(values: Array, upper: NDArray[np.bool_]) -> Array:
