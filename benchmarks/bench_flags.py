@@ -34,7 +34,7 @@ to 17) and 59 % (45 to 71), with half the probability where features or spectrum
 passed with 43 %. What changed since was chosen on 1,200 micrographs of 80 other structures (seeds 9100 and 9101), on
 which the verdict objected to 15 % of 831 right and 52 % of 369 wrong masks, before a look at those of the first table:
 flags of an unstable mask are told only, a third of the probability is enough where an image is rare, *inverted* weighs
-how sure the network is of the negative beside the grain, *saturated* begins at 10 % (decision 36). There this gave 10
+how sure the network is of the negative beside the grain, *saturated* begins at 10 % (decision 37). There this gave 10
 and 51 %. The kinds of spoiled images, without the atomic scans, had been seen before.
 """
 

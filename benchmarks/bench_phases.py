@@ -1,6 +1,6 @@
 """Materials without a lattice: how many are found without training, and how well, on drawn alloys, coatings, textures.
 
-    OMP_NUM_THREADS=1 python benchmarks/bench_phases.py --seed 808
+    OMP_NUM_THREADS=1 python benchmarks/bench_phases.py --seed 909
 
 Images of 300 to 560 pixels a side (`drawn_microstructures.py`). Steps between materials are 1 to 1.8, noise is 0.1 to
 1.2 (in half of the images correlated between pixels), half of the images have shading of 0.3 to 1.5, and half a
@@ -9,7 +9,7 @@ on all scales, many grains of random brightness, and lattices, with a shading of
 thirds. *Rims* are etched alloys: two phases with rims that fade on both sides of outlines, in shading of up to 4. mIoU
 is the mean over true materials of the IoU of the best mask. Baseline: the thresholds of Otsu, for
 the true number of materials, of the image smoothed by a Gaussian of two pixels. The numbers of the method were chosen
-on images of seeds 101, 303 and 505; seed 808 was run once, when all was chosen. The real images are scanning electron
+on images of seeds 101, 303 and 505; seed 909 was run once, when all was chosen. The real images are scanning electron
 micrographs with masks ($PASSBAND_TEST_DATA; left out where they are not there); they were looked at.
 
 Remarks
@@ -94,7 +94,7 @@ def real_line(name: str, image: NDArray[np.float32], labels: NDArray[np.int64]) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=808)
+    parser.add_argument("--seed", type=int, default=909)
     parser.add_argument("--each", type=int, default=14, help="images of every kind")
     arguments = parser.parse_args()
     found: defaultdict[str, list[tuple[int, int, float, float, float]]] = defaultdict(list)

@@ -14,11 +14,13 @@ from passband.zero_shot.brightness import brightness_phases
 from passband.zero_shot.grouping import Merging
 from passband.zero_shot.lattice_scale import TextureScale
 from passband.zero_shot.local_levels import (
+    LocalLevels,
     finest_levels,
     fixed_levels,
     local_levels,
     outline_steps,
     shifted_levels,
+    stepless_areas,
     steps_of_two,
 )
 from passband.zero_shot.microstructure import find_materials
@@ -162,6 +164,37 @@ def test_materials_that_are_said_are_found_though_nothing_tells_them() -> None:
         find_materials(np.zeros((64, 64)), materials=2)
     with pytest.raises(PassbandError, match="materials=30 but"):
         find_materials(image, materials=30)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_materials_that_texture_and_brightness_tell_together_are_told(seed: int) -> None:
+    """Rejects texture alone, and levels in its place: two of three have one brightness, and two one texture."""
+    rng = np.random.default_rng(seed)
+    shape = (320, 360)
+    truth = np.digitize(np.arange(shape[1])[None, :] * np.ones(shape), [120, 240])
+    coarse = 1.5 * field(2.0, seed + 5, shape)
+    image = np.where(truth == 0, coarse, rng.standard_normal(shape)) + 2.0 * (truth == 2)
+    found = find_materials(image, materials=3).labels
+    shares = [max(float(np.mean(found[truth == one] == number)) for number in (1, 2, 3)) for one in range(3)]
+    assert min(shares) > 0.8
+
+
+def test_areas_at_whose_outlines_nothing_steps_go_to_what_is_around_them() -> None:
+    truth = labyrinth()
+    values = truth + 0.5 * slope()
+    found = local_levels(values, np.array([-0.5, 1.0]))
+    inside = np.hypot(*np.mgrid[:12, :12] - 5.5) < 5
+    room = distance_transform_edt(truth == 0) * np.pad(np.ones((SHAPE[0] - 40, SHAPE[1] - 40)), 20)
+    y, x = (int(one) - 6 for one in np.unravel_index(int(room.argmax()), SHAPE))
+    number = found.number.copy()
+    number[y : y + 12, x : x + 12][inside] = 1
+    islands = LocalLevels(number, found.values, found.centres)
+    assert right(number, truth) < right(found.number, truth)
+    assert (stepless_areas(values, islands) == (number != found.number)).all()
+    assert not stepless_areas(values, found).any()
+    small = found.number.copy()
+    small[y + 4 : y + 7, x + 4 : x + 7] = 1
+    assert not stepless_areas(values, LocalLevels(small, found.values, found.centres)).any()
 
 
 def test_levels_shift_as_fast_as_their_outlines_allow() -> None:

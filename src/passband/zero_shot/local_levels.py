@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
+from scipy.ndimage import gaussian_filter, label, maximum_filter, median, minimum_filter
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -22,6 +22,9 @@ SETTLED = 5e-4  # of the cells: if fewer change their level, the rounds end
 BESIDE = 2.0  # cells: standard deviation of the Gaussian within which a step is measured
 LEAST_WEIGHT = 0.02  # of that Gaussian which lies on either side of a step
 SHARP = 0.8  # of the distance of the levels: steps within a few cells, at least
+STEPLESS = 0.6  # of the median step: an area whose outline has less, in the median, is no area of its own
+SMALL = 20  # cells: areas of fewer have too little of an outline to say so
+TURNS = 3  # in which such areas are looked for, at most
 ALIKE = 3.5  # mean of the steps in their deviations, at least; grains of random brightness have 3.1 at most
 
 
@@ -84,8 +87,36 @@ def local_levels(values: Array, centres: Array) -> LocalLevels:
 
 
 def finest_levels(values: Array, found: LocalLevels) -> LocalLevels:
-    """Let levels of the values (rows, columns) that are phases shift faster."""
-    return _settled(values, found, FINEST)
+    """Let levels of the values (rows, columns) that are phases shift faster.
+
+    Of two levels, areas without a step at their outline go to what is around them: the offset followed something else
+    there, and ended somewhere. `STEPLESS` is one of several values that are as good on drawn images, and the first of
+    them that is on two real ones.
+    """
+    found = _settled(values, found, FINEST)
+    for _ in range(TURNS if len(found.centres) == 2 else 0):
+        stepless = stepless_areas(values, found)
+        if not stepless.any():
+            break
+        number = np.where(stepless, 1 - found.number, found.number)
+        found = _settled(values, LocalLevels(number, found.values, found.centres), FINEST)
+    return found
+
+
+def stepless_areas(values: Array, found: LocalLevels) -> NDArray[np.bool_]:
+    """Find the areas (rows, columns) of two levels at whose outlines the values do not step."""
+    upper = found.number == int(found.centres.argmax())
+    known, steps = _outline(values, upper)
+    wrong = np.zeros(upper.shape, dtype=np.bool_)
+    for side in (upper, ~upper):
+        areas, _ = label(side)
+        size = np.bincount(areas.ravel())
+        own = areas[known]
+        asked = np.unique(own[own > 0])
+        asked = asked[size[asked] >= SMALL]
+        if len(asked):
+            wrong |= np.isin(areas, asked[median(steps, own, asked) < STEPLESS * np.median(steps)])
+    return wrong
 
 
 def shifted_levels(values: Array, centres: Array) -> LocalLevels:
@@ -130,10 +161,15 @@ def steps_of_two(values: Array, found: LocalLevels) -> OutlineSteps:
 
 def outline_steps(values: Array, upper: NDArray[np.bool_]) -> Array:
     """Differences (n,) of the local means on both sides of the outline of an area (rows, columns), cell by cell."""
+    return _outline(values, upper)[1]
+
+
+def _outline(values: Array, upper: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Array]:
+    """Find the cells (rows, columns) on both sides of an outline, and the steps (n,) there."""
     outline = maximum_filter(upper, 3) != minimum_filter(upper, 3)
     means, weights = zip(*(_local_mean(values, side & ~outline) for side in (upper, ~upper)), strict=True)
     known = outline & (np.minimum(*weights) > LEAST_WEIGHT)
-    return np.asarray((means[0] - means[1])[known])
+    return known, np.asarray((means[0] - means[1])[known])
 
 
 def _local_mean(values: Array, where: NDArray[np.bool_]) -> tuple[Array, Array]:

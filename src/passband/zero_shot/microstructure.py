@@ -20,7 +20,7 @@ from passband.zero_shot.brightness import Phases, brightness_levels, brightness_
 from passband.zero_shot.flattening import flattened
 from passband.zero_shot.grouping import Merging, TextureGroups
 from passband.zero_shot.lattice import NAME
-from passband.zero_shot.lattice_scale import texture_scale
+from passband.zero_shot.lattice_scale import TextureScale, texture_scale
 from passband.zero_shot.merging import TooFewMasksError
 from passband.zero_shot.partition import Partitioning, enlarged
 from passband.zero_shot.prompts import Embedding, Prompt, Proposer
@@ -181,30 +181,53 @@ def _without_bar(micrograph: Micrograph, proposer: Proposer, asked: ZeroShot) ->
         Prompt(points=(point,)).check(image.shape)
     if asked.points:
         return _pointed_at(proposer.embed(image), asked, micrograph)
-    merging = Merging(materials=asked.materials)
-    levels = None
-    if scale.period is None and proposer.name == NAME:
-        phases = brightness_phases(image, scale, merging)
-        if phases is not None:
-            return _of_brightness(phases, micrograph)
-        levels = brightness_levels(image, scale, merging)
-        merging = merging.model_copy(update={"texture": TEXTURE_ALONE})
     rules = Booster(
         removal=SMALL_ALLOWED if scale.period is None else Removal(),
-        merging=merging,
+        merging=Merging(materials=asked.materials),
         partitioning=Partitioning(cover=asked.cover),
         rest=REST,
     )
-    size = None if micrograph.pixel_size is None else float(np.sqrt(np.prod(micrograph.pixel_size)))
+    if scale.period is None and proposer.name == NAME:
+        return _without_lattice(micrograph, proposer, scale, rules)
     proposals = proposer.embed(image).everything()
-    try:
-        found = boost(image, proposals, window=scale.window, rules=rules, pixel_size=size)
-    except TooFewMasksError:
-        if levels is None:
-            raise
-        return _of_brightness(levels, micrograph)
-    if levels is not None and not _told_apart(found, merging):
-        return _of_brightness(levels, micrograph)
+    return _of_boosted(_boosted(micrograph, proposals, scale, rules), proposals, micrograph)
+
+
+def _without_lattice(micrograph: Micrograph, proposer: Proposer, scale: TextureScale, rules: Booster) -> Microstructure:
+    """Find materials by their brightness, by their texture, by both, and by brightness as well as it can be.
+
+    Two materials differ in one or the other; of three, one pair may differ in brightness and another in texture.
+    """
+    image = np.asarray(micrograph.array, dtype=np.float32)
+    phases = brightness_phases(image, scale, rules.merging)
+    if phases is not None:
+        return _of_brightness(phases, micrograph)
+    proposals = proposer.embed(image).everything()
+    levels = brightness_levels(image, scale, rules.merging)
+    if levels is None:
+        texture = TEXTURE_ALONE if rules.merging.materials is None else rules.merging.texture
+        return _of_boosted(_boosted(micrograph, proposals, scale, _by(rules, texture)), proposals, micrograph)
+    for texture in (TEXTURE_ALONE, rules.merging.texture)[: levels.materials - 1]:
+        try:
+            found = _boosted(micrograph, proposals, scale, _by(rules, texture))
+        except TooFewMasksError:
+            break
+        if _told_apart(found, rules.merging):
+            return _of_boosted(found, proposals, micrograph)
+    return _of_brightness(levels, micrograph)
+
+
+def _by(rules: Booster, texture: str) -> Booster:
+    return rules.model_copy(update={"merging": rules.merging.model_copy(update={"texture": texture})})
+
+
+def _boosted(micrograph: Micrograph, proposals: Proposals, scale: TextureScale, rules: Booster) -> Boosted:
+    size = None if micrograph.pixel_size is None else float(np.sqrt(np.prod(micrograph.pixel_size)))
+    image = np.asarray(micrograph.array, dtype=np.float32)
+    return boost(image, proposals, window=scale.window, rules=rules, pixel_size=size)
+
+
+def _of_boosted(found: Boosted, proposals: Proposals, micrograph: Micrograph) -> Microstructure:
     stages = tuple((stage.name, stage.masks) for stage in found.stages)
     labels = found.partition.labels
     return Microstructure(labels, found.partition.confidence, len(proposals), stages, micrograph.pixel_size)

@@ -1,6 +1,7 @@
 """What a command loads before it begins, without the searches for garbage that this would set off."""
 
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,11 +34,13 @@ def _keep_freed_memory() -> None:
     By default much of it is given back at once and asked for again, and every page is cleared anew: a twentieth of the
     time of an image of 2048² pixels. Blocks of more than 32 MB are given back as ever.
     """
-    import ctypes
-
+    if any(name.startswith("MALLOC_") for name in os.environ):  # somebody has said how
+        return
     try:
+        import ctypes
+
         adjust = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # another C library
+    except (AttributeError, ImportError, OSError, TypeError):  # another C library
         return
     adjust(_MMAP_THRESHOLD, _LARGEST_BLOCK)
     adjust(_TRIM_THRESHOLD, _LARGEST_REST)
