@@ -101,3 +101,12 @@ def test_the_average_is_that_of_a_mirrored_image(shape: tuple[int, int], deviati
     torch.testing.assert_close(
         gaussian_average(image, deviation)[0, 0].double(), torch.from_numpy(wanted), atol=1e-4, rtol=0
     )
+
+
+def test_an_average_is_of_shapes_alone_and_single_under_autocast() -> None:
+    """Rejects autocast where a device has none, as where memory is foretold, and matrices multiplied in half."""
+    assert gaussian_average(torch.ones(2, 1, 40, 48, device="meta"), 8.0).shape == (2, 1, 40, 48)
+    image = torch.rand(1, 1, 40, 48, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = gaussian_average(image, 8.0)
+    torch.testing.assert_close(found, gaussian_average(image, 8.0), atol=0, rtol=0)

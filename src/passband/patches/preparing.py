@@ -5,6 +5,7 @@ pixels and on borders. Subtracting a Gaussian average takes what is slow away, a
 is that of the most common texture, whatever a few pixels do.
 """
 
+from contextlib import nullcontext
 from math import log, pi, sqrt
 
 import torch
@@ -61,7 +62,9 @@ def gaussian_average(images: Tensor, deviation: float) -> Tensor:
     `deviation` is in pixels. A mirrored image is a sum of cosines, of which the average leaves exp(-2π²σ²f²): those of
     which less than `NOTHING` is left are not computed, so that few are where σ is many pixels.
     """
-    with torch.autocast(images.device.type, enabled=False):
+    device = images.device.type
+    single = torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
+    with single:
         (rows, smooth_rows), (columns, smooth_columns) = (_cosines(images, axis, deviation) for axis in (-2, -1))
         return smooth_rows.T @ (rows @ images @ columns.T) @ smooth_columns
 
