@@ -118,7 +118,7 @@ def test_the_grey_of_an_overlay_spans_the_quantiles_and_the_tint_keeps_it(tmp_pa
 
 
 def test_an_overlay_of_several_bands_is_a_whole_file_that_says_whose_it_is(tmp_path: Path) -> None:
-    """Rejects a wrong checksum of a chunk and rows left out; the height is no multiple of what is packed at once."""
+    """Rejects rows left out, and a file without its mark; the height is no multiple of what is painted at once."""
     ramp = np.add.outer(np.arange(700.0), np.arange(600.0))
     write_overlay_png(tmp_path / "o.png", ramp, np.zeros(ramp.shape, np.uint8))
     with Image.open(tmp_path / "o.png") as found:

@@ -70,6 +70,22 @@ def test_two_phases_whose_brightness_varies_by_itself_are_two(varies: float, see
     assert find_materials(image.astype(np.float32)).materials == 2
 
 
+@pytest.mark.parametrize(
+    "materials",
+    [pytest.param(None, marks=pytest.mark.xfail(strict=True, reason="its calmest cells are all background")), 2],
+)
+def test_blurred_particles_before_an_empty_background_are_a_phase(materials: int | None) -> None:
+    """Rejects the calmest cells of all: there the background is all they show. Where two are said they are found."""
+    y, x = np.mgrid[:200, :200]
+    truth = sum(
+        (np.hypot(y - row, x - column) < 14).astype(np.int64) for row, column in ((40, 50), (120, 150), (150, 40))
+    )
+    image = gaussian_filter(20.0 * truth, 3.0) + noise(0.1)[:200, :200] + gaussian_filter(noise(3.0)[:200, :200], 4.0)
+    found = find_materials(image, materials=materials)
+    assert found.materials == 2
+    assert min(best_iou(found.labels, np.asarray(truth))) > 0.75
+
+
 def test_three_phases_are_three_and_the_first_is_the_largest() -> None:
     truth = np.digitize(field(14.0), [-0.3, 1.0])
     found = find_materials(np.array([0.0, 2.0, 1.0])[truth] + noise(0.3))

@@ -84,11 +84,11 @@ def zeroshot(
 ) -> None:
     """Find the materials of micrographs without training and without a label.
 
-    Masks are proposed, doubles and pieces removed, and the others merged by texture. Writes for each image a map of
-    materials (0: not assigned), a table of regions, the map over the image, and a figure of every step. The pixel size
-    need not be known; without it lengths are in pixels. A bar of data under an image is left out. What is there already
-    for the same question is not found again. A file that cannot be read is reported on one line; the others are still
-    done, and the exit code is 2.
+    Masks are proposed, doubles and pieces removed, and the others merged by texture; an image without a lattice is
+    looked at for phases that differ in brightness first. Writes for each image a map of materials (0: not assigned), a
+    table of regions, the map over the image, and a figure of every step. The pixel size need not be known; without it
+    lengths are in pixels. A bar of data under an image is left out. What is there already for the same question is not
+    found again. A file that cannot be read is reported on one line; the others are still done, and the exit code is 2.
     """
     from passband.files.reading import open_micrograph
 

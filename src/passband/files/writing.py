@@ -1,10 +1,8 @@
 """Results that other programs open: TIFF with a pixel size that ImageJ understands, and an overlay to look at."""
 
-import zlib
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from struct import pack
 from typing import Any
 
 import numpy as np
@@ -153,30 +151,6 @@ def _draw_bar(picture: NDArray[np.uint8], pixel_nm: float) -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
-def _write_png(path: str | Path, picture: NDArray[np.uint8]) -> None:
-    """Write an RGB picture (y, x, 3) whose lines are not filtered (PNG, third edition, section 9).
-
-    Pillow filters them, which takes longer than to compress them, and makes noise no smaller.
-    """
-    rows, columns = picture.shape[:2]
-    packed = zlib.compressobj(_COMPRESSION)
-    with Path(path).open("wb") as file:
-
-        def write(kind: bytes, data: bytes) -> None:
-            file.write(b"".join((pack(">I", len(data)), kind, data, pack(">I", zlib.crc32(kind + data)))))
-
-        file.write(b"\x89PNG\r\n\x1a\n")
-        write(b"IHDR", pack(">2I5B", columns, rows, 8, 2, 0, 0, 0))  # 8 bits of each of three colours
-        write(b"tEXt", b"Software\0" + SOFTWARE.encode("latin-1"))
-        for top in range(0, rows, _BAND):
-            band = picture[top : top + _BAND].reshape(-1, 3 * columns)
-            lines = np.zeros((len(band), 1 + 3 * columns), np.uint8)  # the first byte of each says: no filter
-            lines[:, 1:] = band
-            write(b"IDAT", packed.compress(lines.data))
-        write(b"IDAT", packed.flush())
-        write(b"IEND", b"")
-
-
 def write_overlay_png(
     path: str | Path,
     image: NDArray[Any],
@@ -195,6 +169,9 @@ def write_overlay_png(
     PassbandError
         Image and mask are not (y, x) of one shape.
     """
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
     values, classes = np.asarray(image), np.asarray(mask)
     if values.ndim != 2 or values.shape != classes.shape:
         raise PassbandError(f"image {values.shape} and mask {classes.shape} must be (y, x) of one shape")
@@ -205,4 +182,6 @@ def write_overlay_png(
     drawn = _painted(grey, enlarged, colours, max(1, max(grey.shape) // 512))
     if pixel_size is not None and drawn.shape[0] >= 48 and drawn.shape[1] >= 96:
         drawn = _draw_bar(drawn, pixel_size[1] / 10 / factor)
-    _write_png(path, drawn)
+    said = PngInfo()
+    said.add_text("Software", SOFTWARE)
+    Image.fromarray(drawn).save(path, compress_level=_COMPRESSION, pnginfo=said)

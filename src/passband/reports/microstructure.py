@@ -19,7 +19,7 @@ from passband.tabular import write_csv
 from passband.zero_shot.microstructure import Microstructure, ZeroShot, materials_of
 from passband.zero_shot.prompts import Proposer
 
-VERSION = 2  # of what is found; raised where the same question gives another answer
+VERSION = 3  # of what is found; raised where the same question gives another answer
 _MOST = 255  # materials in a map of one byte
 
 

@@ -17,7 +17,7 @@ images inside the training's conditions:
 
 Features or a spectrum that are far from the training decide no word alone while an error area can be predicted: in
 studies/ood_structure they found new structures, among them those that were segmented best. A third of the probability
-of a failure is then enough for a doubt (decision 36). Where they are so far that no error area can be predicted,
+of a failure is then enough for a doubt (decision 37). Where they are so far that no error area can be predicted,
 nothing speaks for the mask, and the word is *doubtful*: it asks a person to look (decision 21).
 """
 

@@ -25,7 +25,7 @@ SHARP = 0.8  # of the distance of the levels: steps within a few cells, at least
 STEPLESS = 0.6  # of the median step: an area whose outline has less, in the median, is no area of its own
 SMALL = 20  # cells: areas of fewer have too little of an outline to say so
 TURNS = 3  # in which such areas are looked for, at most
-ALIKE = 3.5  # mean of the steps in their deviations, at least; grains of random brightness have 3.1 at most
+ALIKE = 3.5  # mean of the steps in their deviations, at least; drawn grains of random brightness had 3.1 at most
 
 
 @dataclass(frozen=True, eq=False)

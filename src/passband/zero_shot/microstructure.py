@@ -111,7 +111,8 @@ def find_materials(
 
     Masks are proposed, those that say nothing new removed, and the others merged by their texture. With points, the
     mask of each is the material. Where there is no lattice, and no network proposes, phases that differ in brightness
-    come first; only where there are none, textures. A bar of data above or below the image is left out.
+    come first; only where there are none, textures; and where these do not part as many materials as are said to be, as
+    many levels of brightness. A bar of data above or below the image is left out.
 
     Parameters
     ----------
@@ -207,7 +208,8 @@ def _without_lattice(micrograph: Micrograph, proposer: Proposer, scale: TextureS
     if levels is None:
         texture = TEXTURE_ALONE if rules.merging.materials is None else rules.merging.texture
         return _of_boosted(_boosted(micrograph, proposals, scale, _by(rules, texture)), proposals, micrograph)
-    for texture in (TEXTURE_ALONE, rules.merging.texture)[: levels.materials - 1]:
+    textures = [TEXTURE_ALONE] if levels.materials == 2 else [TEXTURE_ALONE, rules.merging.texture]
+    for texture in textures:
         try:
             found = _boosted(micrograph, proposals, scale, _by(rules, texture))
         except TooFewMasksError:
