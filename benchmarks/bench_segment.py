@@ -17,9 +17,9 @@ same way (`--source`, 2026-11-27, load 3 to 4), each twice, 2048²:
 | 2227254 | 6.84, 8.10 | 4.95, 4.45 | 2.52, 2.47 | 1.45, 1.61 | 1.08, 1.07 | 1.02, 1.09 | 0.36, 0.38 | 0.46, 0.45 |
 | 83ba0b2 | 5.37, 5.61 | 3.84, 3.60 | 2.50, 2.13 | 1.12, 1.07 | 0.73, 0.69 | 0.89, 0.84 | 0.35, 0.28 | 0.34, 0.28 |
 
-PNG files and splines by our own code took 0.15 and 0.04 CPU s less (83ba0b2, whose table was 5.66 and 3.12); they were put
-back to Pillow and SciPy, as libraries are preferred here. Afterwards on the same machine, which had become slower, in
-turn: 6.51 and 6.48 (f162146, with our own), 6.93 and 7.43 (0279b4f), and the table above some minutes later.
+PNG files and splines by our own code took 0.15 and 0.04 CPU s less (83ba0b2, whose table was 5.66 and 3.12); they were
+put back to Pillow and SciPy, as libraries are preferred here. Afterwards on the same machine, which had become slower,
+in turn: 6.51 and 6.48 (f162146, with our own), 6.93 and 7.43 (0279b4f), and the table above some minutes later.
 
 With what was done for speed alone, masks, words and flags of the six open crops, the larger one, the soot, two low-dose
 images and 48 simulated, drawn or spoiled ones stay the same; fitted conditions agree to 5e-9, probabilities and what
