@@ -21,6 +21,7 @@ from studies.ranking import spearman
 
 Array = NDArray[np.float64]
 Columns = Mapping[str, NDArray[Any]]
+Interval = tuple[float, float, float]  # a value, and between what it is
 
 BASE = "delta_c10_A"
 TESTED = (
@@ -44,23 +45,12 @@ class Campaign(NamedTuple):
     planned: int
     not_learned: int
 
-    @property
-    def label(self) -> str:
-        """Of the campaign, in tables."""
-        return f"{self.kind}, {self.pixel_size:g} Å"
-
-    @property
-    def void(self) -> bool:
-        """Whether too many networks have not learned, or are not there."""
-        left_out = self.planned - self.networks + self.not_learned
-        return left_out > MOST_LEFT_OUT * self.planned
-
 
 class Estimate(NamedTuple):
     """ρ with the interval of 95 %, and the difference to |ΔC10| with its own and its p-value."""
 
-    rho: tuple[float, float, float]
-    difference: tuple[float, float, float]
+    rho: Interval
+    difference: Interval
     p: float
 
 
@@ -176,7 +166,7 @@ def _estimate(rhos: Array, base: Array) -> Estimate:
     return Estimate(_interval(rhos), _interval(differences), p)
 
 
-def _interval(values: Array) -> tuple[float, float, float]:
+def _interval(values: Array) -> Interval:
     drawn = values[1:][np.isfinite(values[1:])]
     low, high = np.percentile(drawn, (2.5, 97.5)) if drawn.size else (np.nan, np.nan)
     return float(values[0]), float(low), float(high)
@@ -202,8 +192,13 @@ def ceiling(pairs: Columns, part: NDArray[np.bool_], *, target: str = "loss") ->
     return seed_ceiling({name: column[part] for name, column in pairs.items()})[target]
 
 
-def won(estimate: Estimate, corrected: float, without_focus: Estimate) -> int:
-    """Whether a measure wins (+1), loses (−1) or is not told apart from |ΔC10| (5)."""
-    sign = np.sign(estimate.difference[0])
-    same = sign == np.sign(without_focus.difference[0])
+def void(planned: int, networks: int, not_learned: int) -> bool:
+    """Whether too many networks of a campaign have not learned, or are not there."""
+    return planned - networks + not_learned > MOST_LEFT_OUT * planned
+
+
+def won(difference: float, without_focus: float, corrected: float) -> int:
+    """Whether a measure wins (+1), loses (−1) or is not told apart from |ΔC10| (5), by differences in ρ and by p."""
+    sign = np.sign(difference)
+    same = sign == np.sign(without_focus)
     return int(sign) if corrected < 0.05 and same and np.isfinite(sign) else 0

@@ -1,39 +1,25 @@
-"""The report of the registered comparison, from its finished campaigns.
+"""The report of the registered comparison, from its finished campaigns and from what is kept of others.
 
     passband campaign run studies/preregistered/defocus_small.toml -o out/defocus_04 --stores out/stores --workers 2
     passband campaign run studies/preregistered/defocus_small.toml -o out/defocus_02 --stores out/stores --workers 2 \
         --set imaging.pixel_size=0.2 --set imaging.patch=256 --set imaging.band=2.5
     python -m studies.preregistered.report out/defocus_04 out/defocus_02 …
 
-and likewise aberrations_small.toml. Writes report.md, results/tests.csv and results/parts.csv.
+and likewise aberrations_small.toml. Campaigns that are given take the place of those of the same kind and camera in
+the tables of results/; p-values of all are corrected together. Writes the tables and report.md.
 """
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from passband.forecast.pairs import ForecastRecipe
 from passband.forecast.tables import MEASURES
-from passband.tabular import write_csv
-from studies.preregistered.comparison import (
-    BASE,
-    DRAWS,
-    DRAWS_OF_PARTS,
-    TESTED,
-    UNSIGNED,
-    Campaign,
-    Estimate,
-    ceiling,
-    compare,
-    holm,
-    parts,
-    read,
-    won,
-)
-from studies.ranking import within_groups
+from studies.preregistered.comparison import BASE, DRAWS, DRAWS_OF_PARTS, TESTED, UNSIGNED, Interval, read
+from studies.preregistered.result import WITHIN, Result, correct, measure
+from studies.preregistered.tables import read_results, write_results
 
 HYPOTHESES = {
     "H1, the observer's loss": ("observer_loss",),
@@ -43,53 +29,13 @@ HYPOTHESES = {
 }
 KINDS, CAMERAS = ("defocus", "aberrations"), (0.4, 0.2)
 WORDS = {1: "**wins**", -1: "**loses**", 0: "not told apart"}
-WITHOUT = "without the focus row"
-Found = Mapping[str, Estimate]
-
-
-class Result:
-    """Everything that is computed of one campaign; `draws` of the tests, and of what is told without one."""
-
-    def __init__(self, campaign: Campaign, draws: int, draws_of_parts: int) -> None:
-        pairs, masks = campaign.pairs, parts(campaign.pairs)
-        every, away = masks["all pairs"], masks[WITHOUT]
-        self.campaign = campaign
-        self.tests = compare(pairs, every, TESTED, draws=draws)
-        self.without_focus = compare(pairs, away, TESTED, draws=0)
-        names = [*MEASURES, UNSIGNED]
-        self.parts = {name: compare(pairs, mask, names, draws=draws_of_parts) for name, mask in masks.items()}
-        self.parts["induced loss"] = compare(pairs, every, names, target="induced_loss", draws=draws_of_parts)
-        self.ceilings = {name: ceiling(pairs, mask) for name, mask in masks.items()}
-        self.ceilings["induced loss"] = ceiling(pairs, every, target="induced_loss")
-        self.counts = {name: int(mask.sum()) for name, mask in masks.items()}
-        self.within = {
-            group: {
-                name: within_groups(pairs[name][every], pairs["loss"][every], list(pairs[column][every]))
-                for name in names
-            }
-            for group, column in (("within a network", "run"), ("within a data set", "dataset"))
-        }
-        self.corrected: dict[str, float] = {}
-
-    def outcome(self, measure: str) -> int:
-        """Whether a measure wins, loses, or neither."""
-        if self.campaign.void:
-            return 0
-        return won(self.tests[measure], self.corrected[measure], self.without_focus[measure])
-
-
-def correct(results: Sequence[Result]) -> None:
-    """Correct the p-values of all campaigns together."""
-    places = [(result, name) for result in results for name in TESTED]
-    for (result, name), p in zip(places, holm([one.tests[name].p for one, name in places]), strict=True):
-        result.corrected[name] = p
 
 
 def hypotheses(results: Sequence[Result]) -> Iterable[str]:
     """Say of each hypothesis and each kind of campaign whether it holds."""
     for text, measures in HYPOTHESES.items():
         for kind in KINDS:
-            mine = {result.campaign.pixel_size: result for result in results if result.campaign.kind == kind}
+            mine = {result.pixel_size: result for result in results if result.kind == kind}
             missing = [f"{camera:g} Å" for camera in CAMERAS if camera not in mine]
             winners = [one for one in measures if all(found.outcome(one) > 0 for found in mine.values())]
             if missing:  # with its tests the correction could only be stricter
@@ -111,10 +57,10 @@ def tests_table(results: Sequence[Result]) -> list[str]:
         "|---|---|---|---|---|---|---|---|",
     ]
     for result in results:
-        lines.append(f"| {result.campaign.label} | `{BASE}` | {shown(result.tests[BASE].rho)} | | | | | |")
+        lines.append(f"| {result.label} | `{BASE}` | {shown(result.tests[BASE].rho)} | | | | | |")
         for name in TESTED:
             one = result.tests[name]
-            away = f"{result.without_focus[name].difference[0]:+.2f}"
+            away = f"{result.away[name]:+.2f}"
             cells = [
                 shown(one.rho),
                 shown(one.difference, signed=True),
@@ -122,27 +68,21 @@ def tests_table(results: Sequence[Result]) -> list[str]:
                 f"{result.corrected[name]:.4f}",
             ]
             lines.append(
-                f"| {result.campaign.label} | `{name}` | {' | '.join(cells)} | {away} | {WORDS[result.outcome(name)]} |"
+                f"| {result.label} | `{name}` | {' | '.join(cells)} | {away} | {WORDS[result.outcome(name)]} |"
             )
     return lines
 
 
 def parts_table(result: Result) -> list[str]:
     """Markdown: ρ of all measures in the parts of one campaign, with the ceiling."""
-    columns = list(result.parts)
-    lines = [
-        f"### {result.campaign.label}",
-        "",
-        f"| measure | {' | '.join([*columns, *result.within])} |",
-        "|---" * (1 + len(columns) + len(result.within)) + "|",
-    ]
+    told = result.parts
+    lines = [f"### {result.label}", "", f"| measure | {' | '.join(told)} |", "|---" * (1 + len(told)) + "|"]
     for name in (BASE, UNSIGNED, *(one for one in MEASURES if one != BASE)):
-        cells = [shown(result.parts[column][name].rho) for column in columns]
-        cells += [number(result.within[group][name]) for group in result.within]
-        lines.append(f"| `{name}` | {' | '.join(cells)} |")
-    lines.append(f"| *another seed* | {' | '.join(number(result.ceilings[one]) for one in columns)} | | |")
-    counts = [str(result.counts.get(column, result.counts["all pairs"])) for column in columns]
-    return [*lines, f"| *pairs* | {' | '.join(counts)} | | |", ""]
+        lines.append(f"| `{name}` | {' | '.join(shown(part.rhos[name]) for part in told.values())} |")
+    ceilings = ["" if name in WITHIN else number(part.ceiling) for name, part in told.items()]
+    pairs = ["" if part.pairs is None else str(part.pairs) for part in told.values()]
+    lines += [f"| *another seed* | {' | '.join(ceilings)} |", f"| *pairs* | {' | '.join(pairs)} |"]
+    return [*lines, ""]
 
 
 def number(value: float) -> str:
@@ -150,23 +90,21 @@ def number(value: float) -> str:
     return f"{value:.2f}" if np.isfinite(value) else "–"
 
 
-def shown(estimate: tuple[float, float, float], *, signed: bool = False) -> str:
-    """Return a value with its interval."""
+def shown(estimate: Interval, *, signed: bool = False) -> str:
+    """Return a value, with its interval where there is one."""
     if not np.isfinite(estimate[0]):
         return "–"
     value, low, high = (f"{one:+.2f}" if signed else f"{one:.2f}" for one in estimate)
-    return f"{value} ({low} to {high})"
+    return f"{value} ({low} to {high})" if np.isfinite(estimate[1]) else value
 
 
 def provenance(result: Result) -> str:
     """One line on a campaign: its networks, and which were left out."""
-    campaign = result.campaign
-    void = " **Void**: more than a fifth of the networks are left out." if campaign.void else ""
-    own, other = (campaign.pairs["loss"][campaign.pairs["own"] == own] for own in (1, 0))
-    losses = f"; mean loss {own.mean():.3f} on own conditions, {other.mean():.3f} on others" if own.size else ""
+    too_many = " **Void**: more than a fifth of the networks are left out." if result.void else ""
+    own, other = result.losses
     return (
-        f"* {campaign.label}: {campaign.networks} of {campaign.planned} networks trained, {campaign.not_learned} left "
-        f"out because they have not learned{losses}.{void}"
+        f"* {result.label}: {result.networks} of {result.planned} networks trained, {result.not_learned} left out "
+        f"because they have not learned; mean loss {own:.3f} on own conditions, {other:.3f} on others.{too_many}"
     )
 
 
@@ -207,47 +145,30 @@ def report(results: Sequence[Result], departures: str) -> str:
     )
 
 
-def rows(results: Sequence[Result]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows of tests.csv and of parts.csv."""
-    tests, told = [], []
-    for result in results:
-        for name in TESTED:
-            one, away = result.tests[name], result.without_focus[name].difference[0]
-            about = {"campaign": result.campaign.label, "measure": name}
-            numbers = {"p": one.p, "p_corrected": result.corrected[name], "difference_without_focus": away}
-            tests.append({**about, **_named("rho", one.rho), **_named("difference", one.difference), **numbers})
-        for part, found in result.parts.items():
-            known: dict[str, Any] = {"campaign": result.campaign.label, "part": part}
-            known["ceiling"] = result.ceilings[part]
-            told += [{**known, "measure": name, **_named("rho", one.rho)} for name, one in found.items()]
-    return tests, told
+def in_order(results: Iterable[Result]) -> list[Result]:
+    """One result for each campaign, the last of them, in the order of the page."""
+    found = {(one.kind, one.pixel_size): one for one in results}
+    return sorted(found.values(), key=lambda one: (KINDS.index(one.kind), -one.pixel_size))
 
 
-def _named(name: str, estimate: tuple[float, float, float]) -> dict[str, float]:
-    return dict(zip((name, f"{name}_low", f"{name}_high"), estimate, strict=True))
-
-
-def write(
-    campaigns: Sequence[Campaign], output: Path, *, draws: int = DRAWS, draws_of_parts: int = DRAWS_OF_PARTS
-) -> None:
+def write(results: Sequence[Result], output: Path) -> None:
     """Write everything; see the module. Text of `departures.md` in the folder, written by hand, is taken up."""
-    results = [Result(one, draws, draws_of_parts) for one in campaigns]
-    correct(results)
-    (output / "results").mkdir(parents=True, exist_ok=True)
-    for name, table in zip(("tests", "parts"), rows(results), strict=True):
-        write_csv(output / "results" / f"{name}.csv", table)
+    tables = output / "results"
+    every = correct(in_order([*read_results(tables), *results]))
+    write_results(every, tables)
     by_hand = output / "departures.md"
     departures = by_hand.read_text(encoding="utf-8").strip() if by_hand.exists() else ""
-    (output / "report.md").write_text(report(results, departures), encoding="utf-8")
+    (output / "report.md").write_text(report(every, departures), encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("campaigns", type=Path, nargs="+", help="folders of finished campaigns")
+    parser.add_argument("campaigns", type=Path, nargs="*", help="folders of finished campaigns")
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent)
     given = parser.parse_args(arguments)
-    write([read(one, ForecastRecipe()) for one in given.campaigns], given.output)
+    recipe = ForecastRecipe()
+    write([measure(read(one, recipe)) for one in given.campaigns], given.output)
     print(given.output / "report.md")
 
 

@@ -1,6 +1,7 @@
 """The registered comparison does what its plan says: which pairs count, how they are drawn, and when a measure wins."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from studies.preregistered.comparison import (
     BASE,
     TESTED,
     Campaign,
-    Estimate,
     ceiling,
     compare,
     holm,
@@ -22,6 +22,8 @@ from studies.preregistered.comparison import (
     parts,
     won,
 )
+from studies.preregistered.result import Result, correct, measure
+from studies.preregistered.tables import read_results
 from studies.ranking import spearman
 
 FOLDER = Path(report.__file__).parent
@@ -126,21 +128,19 @@ def test_the_ceiling_is_between_seeds_of_runs_of_their_own() -> None:
 
 
 def test_a_sign_that_turns_without_the_focus_row_is_no_win() -> None:
-    up, down = (Estimate((0.5, 0.4, 0.6), (sign * 0.2, 0.1, 0.3), 0.001) for sign in (1, -1))
-    assert (won(up, 0.04, up), won(down, 0.04, down)) == (1, -1)
-    assert won(up, 0.04, down) == won(up, 0.06, up) == 0
+    assert (won(0.2, 0.2, 0.04), won(-0.2, -0.2, 0.04)) == (1, -1)
+    assert won(0.2, -0.2, 0.04) == won(0.2, 0.2, 0.06) == won(np.nan, np.nan, 0.04) == 0
 
 
-def result(kind: str, pixel_size: float, *, not_learned: int = 0, flipped: bool = False) -> report.Result:
+def result(kind: str, pixel_size: float, *, not_learned: int = 0, flipped: bool = False) -> Result:
     """What a campaign gives in which the observer alone is told apart from |ΔC10|."""
     pairs: dict[str, Any] = columns()
     if flipped:
         pairs["observer_loss"] = -pairs["observer_loss"]
     for name in (*report.MEASURES, report.UNSIGNED):
         pairs.setdefault(name, pairs[BASE])
-    made = report.Result(Campaign(kind, pixel_size, pairs, 12, 12, not_learned), 3, 3)
-    made.corrected = dict.fromkeys(TESTED, 1.0) | {"observer_loss": 0.01}
-    return made
+    made = measure(Campaign(kind, pixel_size, pairs, 12, 12, not_learned), 3, 3)
+    return replace(made, corrected=dict.fromkeys(TESTED, 1.0) | {"observer_loss": 0.01})
 
 
 def test_a_hypothesis_holds_under_both_cameras_or_not_at_all() -> None:
@@ -159,12 +159,35 @@ def test_a_hypothesis_holds_under_both_cameras_or_not_at_all() -> None:
 
 
 def test_p_values_of_all_campaigns_are_corrected_together() -> None:
-    results = [result("defocus", 0.4), result("defocus", 0.2)]
-    for number, one in enumerate(results):
-        tests = {name: one.tests[name]._replace(p=0.5) for name in one.tests}
-        one.tests = tests | {"sigma": tests["sigma"]._replace(p=0.002 + 0.001 * number)}
-    report.correct(results)
-    assert [one.corrected["sigma"] for one in results] == pytest.approx([16 * 0.002, 15 * 0.003])
+    results = [with_p(result("defocus", size), p) for size, p in ((0.4, 0.002), (0.2, 0.003))]
+    assert [one.corrected["sigma"] for one in correct(results)] == pytest.approx([16 * 0.002, 15 * 0.003])
+
+
+def with_p(made: Result, p: float) -> Result:
+    """Give σ a p-value, and all other measures one half."""
+    tests = {name: one._replace(p=p if name == "sigma" else 0.5) for name, one in made.tests.items()}
+    return replace(made, tests=tests)
+
+
+def test_a_campaign_joins_those_that_were_run_before(tmp_path: Path) -> None:
+    # rejects a correction over the campaigns of one call alone, and tables that forget or repeat a campaign
+    report.write([with_p(result("aberrations", 0.4), 0.002)], tmp_path)
+    report.write([with_p(result("defocus", 0.4), 0.5)], tmp_path)
+    report.write([with_p(result("defocus", 0.4), 0.003)], tmp_path)  # once more, in the place of the other
+    kept = read_results(tmp_path / "results")
+    assert [one.label for one in kept] == ["defocus, 0.4 Å", "aberrations, 0.4 Å"]
+    assert [one.corrected["sigma"] for one in correct(kept)] == pytest.approx([15 * 0.003, 16 * 0.002])
+    text, tables = (tmp_path / "report.md").read_text(), (tmp_path / "results/parts.csv").read_bytes()
+    assert text.count("### ") == 2
+    report.write([], tmp_path)  # from the tables alone
+    assert (tmp_path / "report.md").read_text() == text
+    assert (tmp_path / "results/parts.csv").read_bytes() == tables
+
+
+def test_the_report_is_that_of_its_tables() -> None:
+    departures = (FOLDER / "departures.md").read_text(encoding="utf-8").strip()
+    kept = correct(read_results(FOLDER / "results"))
+    assert (FOLDER / "report.md").read_text(encoding="utf-8") == report.report(kept, departures)
 
 
 @pytest.mark.parametrize("name", ["defocus_small", "aberrations_small", "defocus", "aberrations"])
