@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from passband.experiment.plan import load_plan
 from studies.real_gold import open_images, report, score
 from studies.real_gold.open_images import SINGLE, OpenImage, count
 from studies.real_gold.variants import StudyPlan
 
-STUDY = Path(__file__).parents[2] / "studies" / "real_gold"
+ROOT = Path(__file__).parents[2]
+STUDY = ROOT / "studies" / "real_gold"
+RECIPE = STUDY / "recipe"
 GOLD = np.zeros((10, 10), dtype=bool)
 GOLD[:5] = True
 
@@ -58,14 +61,23 @@ def test_held_out_losses_are_told_over_that_of_the_own_camera() -> None:
     assert scores["loss ccd"] == 0.12
 
 
-def test_the_study_leaves_every_ingredient_out() -> None:
-    variants = StudyPlan(STUDY / "plan_small.toml", STUDY / "variants.toml").variants.variants
+@pytest.mark.parametrize(("folder", "small_network"), [(STUDY, "old_network"), (RECIPE, "without_full_resolution")])
+def test_the_study_leaves_every_ingredient_out(folder: Path, small_network: str) -> None:
+    variants = StudyPlan(folder / "plan_small.toml", folder / "variants.toml").variants.variants
     lacking = report.without(variants)
     alone = {name for name in lacking if name in variants["all"]}
     assert set(variants["all"]) - alone <= {"full_resolution"}  # without it there is no high-pass either
-    assert lacking["full_resolution, high_pass"] == "old_network"
+    assert lacking["full_resolution, high_pass"] == small_network
     assert lacking["all of them"] == "plan"
     assert not variants["plan"]
+
+
+def test_with_all_ingredients_the_recipe_is_that_of_the_shipped_network() -> None:
+    # rejects ingredients that are not what the network that comes with the package was trained with
+    (run,) = StudyPlan(RECIPE / "plan_small.toml", RECIPE / "variants.toml").runs(["all"], [2027])
+    shipped = load_plan(ROOT / "plans" / "au_hrtem.toml")
+    same = ("simulation", "imaging", "network", "loss", "split")
+    assert [getattr(run.plan, name) for name in same] == [getattr(shipped, name) for name in same]
 
 
 def test_the_record_counts_every_score_and_a_network_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
