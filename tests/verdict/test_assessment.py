@@ -16,6 +16,7 @@ from passband.segmentation.card import ModelCard
 from passband.segmentation.model import Model
 from passband.segmentation.unet import UNetRecipe
 from passband.verdict.assessment import Assessor, assess
+from passband.verdict.estimate import ConditionEstimate
 
 TINY = UNetRecipe.preset("tiny")
 GIVEN = {"defocus": 80.0, "dose": 400.0}
@@ -75,6 +76,43 @@ def test_a_turned_image_has_the_same_verdict(model: Model, element: int) -> None
         for one in (0, element)
     )
     assert plain == seen
+
+
+def test_conditions_are_read_inside_the_border(model: Model, film: Micrograph, monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = []
+
+    def reading(micrograph: Micrograph, *_: Any, **__: Any) -> ConditionEstimate:
+        shapes.append(micrograph.array.shape)
+        return ConditionEstimate()
+
+    monkeypatch.setattr("passband.verdict.assessment.estimate_conditions", reading)
+    assess(Micrograph(np.pad(film.array, ((20, 0), (3, 14))), (0.8, 0.8)), model)
+    assert shapes == [film.array.shape]
+
+
+@pytest.mark.parametrize("level", [0.0, 100.0])
+def test_a_border_is_background_and_changes_nothing(model: Model, film: Micrograph, level: float) -> None:
+    # rejects a network that is shown the border, a verdict or a fit of the whole, and maps at another place
+    inner = film.array + 0.5 * np.random.default_rng(1).normal(size=film.array.shape)  # no pixel of the border's level
+    whole = np.pad(inner, ((20, 0), (3, 14)), constant_values=level)
+    plain, seen = (Assessor(model, symmetries=2).assess(Micrograph(one, (0.8, 0.8)), given=GIVEN)
+                   for one in (inner, whole))  # fmt: skip
+    inside = np.s_[..., 20:, 3:-14]
+    assert seen.error_area == plain.error_area
+    assert seen.signals == plain.signals
+    assert set(seen.flags) - set(plain.flags) == {"border"}
+    assert seen.outcome == plain.outcome
+    probabilities = seen.segmentation.probabilities
+    np.testing.assert_array_equal(probabilities[inside], plain.segmentation.probabilities)
+    np.testing.assert_array_equal(seen.error_probability[inside], plain.error_probability)
+    np.testing.assert_allclose(probabilities.sum(axis=0), 1.0, atol=1e-6)
+    outside = np.ones(whole.shape, dtype=bool)
+    outside[inside] = False
+    assert not seen.segmentation.labels[outside].any()
+    assert (probabilities[0][outside] == 1.0).all()
+    assert not seen.error_probability[outside].any()
+    found = passband.segment(Micrograph(whole, (0.8, 0.8)), model, symmetries=2, minimum_area_nm2=0.0)
+    np.testing.assert_array_equal(found.labels, seen.segmentation.labels)
 
 
 def test_the_mean_of_a_folder_has_a_narrower_interval(model: Model, film: Micrograph) -> None:

@@ -40,6 +40,13 @@ class Border(NamedTuple):
         """Return the part of the image (y, x) within the border, without a copy."""
         return image[self.top : image.shape[0] - self.bottom, self.left : image.shape[1] - self.right]
 
+    def around(self, maps: NDArray[Any], value: float = 0.0) -> NDArray[Any]:
+        """Return maps (…, y, x) of the part `inside` as maps of the whole image, with a value in the border."""
+        if self == Border():
+            return maps
+        widths = (*[(0, 0)] * (maps.ndim - 2), (self.top, self.bottom), (self.left, self.right))
+        return np.pad(maps, widths, constant_values=value)
+
     def share(self, shape: tuple[int, ...]) -> float:
         """Fraction of an image of this shape (y, x) that is border."""
         return 1.0 - (shape[0] - self.top - self.bottom) * (shape[1] - self.left - self.right) / (shape[0] * shape[1])

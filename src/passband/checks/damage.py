@@ -1,6 +1,6 @@
 """Was the image damaged after it was recorded: grey levels that are full, a border without image, a burned-in scale."""
 
-from passband.camera.artefacts import black_border, clipped_shares, saturated_share
+from passband.camera.artefacts import clipped_shares, saturated_share
 from passband.camera.burned_in import bar_share
 from passband.checks.check import Check
 
@@ -34,9 +34,9 @@ CLIPPED_COLUMNS = Check(
 BLACK_BORDER = Check(
     name="border",
     word="border",
-    text="more than 1 % of it is a border without image: crop it",
-    level=1,
-    measure=lambda subject: black_border(subject.recorded).share(subject.recorded.shape),
+    text="more than 1 % of it is a border of one grey level, which the network was not shown and which is background",
+    level=0,  # the mask is that of the image without it
+    measure=lambda subject: subject.border_share,
     least=BORDER,
     calibrated=False,
 )

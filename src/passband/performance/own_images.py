@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+from passband.camera.artefacts import black_border
 from passband.files.labelled import LabelledFile, read_label
 from passband.files.reading import open_micrograph
 from passband.performance.examination import examine
@@ -53,8 +54,10 @@ def with_laboratory(
             progress(number, len(files), note=path.name)
         micrograph = open_micrograph(path, pixel_size=pixel_size)
         truth = read_label(label, micrograph.array.shape, classes=len(model.card.classes))
-        seen = examine(model, micrograph.array, micrograph.known_pixel_size, reference=table.reference)
-        rows.append(image_row(seen, truth, model.card))
+        border = black_border(micrograph.array)
+        inside = border.inside(micrograph.array)
+        seen = examine(model, inside, micrograph.known_pixel_size, reference=table.reference)
+        rows.append(image_row(seen, border.inside(truth), model.card))
         hashes.append(hashlib.sha256(path.read_bytes()).hexdigest())
     if progress is not None:
         progress(len(files), len(files), note="")

@@ -4,10 +4,11 @@ from os import PathLike
 
 from numpy.typing import ArrayLike
 
+from passband.camera.artefacts import black_border
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
 from passband.segmentation.model import load_model
-from passband.segmentation.segmenter import Segmentation, Segmenter
+from passband.segmentation.segmenter import Segmentation, Segmenter, beside_border
 from passband.segmentation.specks import SPECK, without_specks
 
 
@@ -20,6 +21,8 @@ def segment(
     minimum_area_nm2: float = SPECK,
 ) -> Segmentation:
     """Label every pixel of a micrograph.
+
+    A border of one grey level, as an alignment leaves it, is background; the segmenter sees what is inside.
 
     Parameters
     ----------
@@ -49,5 +52,18 @@ def segment(
     seen = as_micrograph(micrograph, pixel_size=pixel_size)
     if segmenter is None or isinstance(segmenter, str | PathLike):
         segmenter = load_model(segmenter)
-    found = segmenter.segment(seen.array, seen.known_pixel_size, symmetries=symmetries)
+    found = segment_inside(segmenter, seen, symmetries=symmetries)
     return without_specks(found, minimum_area_nm2=minimum_area_nm2)
+
+
+def segment_inside(segmenter: Segmenter, micrograph: Micrograph, *, symmetries: int = 1) -> Segmentation:
+    """Segment what is inside the border of a micrograph, see `camera.artefacts.black_border`; specks stay.
+
+    Raises
+    ------
+    PassbandError
+        As `segment`.
+    """
+    border = black_border(micrograph.array)
+    inside = border.inside(micrograph.array)
+    return beside_border(segmenter.segment(inside, micrograph.known_pixel_size, symmetries=symmetries), border)

@@ -1,11 +1,12 @@
 """Anything that labels every pixel of a micrograph: what it takes, what it gives, and what is known of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from passband.camera.artefacts import Border
 from passband.recipe import PassbandError
 
 MOST_CLASSES = 256  # labels are bytes, in masks and in memory
@@ -67,6 +68,15 @@ def most_probable(probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
             highest = np.maximum(highest, probabilities[number - 1])
         np.maximum(labels, (probabilities[number] > highest) * np.uint8(number), out=labels)
     return labels
+
+
+def beside_border(found: Segmentation, border: Border) -> Segmentation:
+    """Return what was found inside a border as the segmentation of the whole image; the border is background."""
+    if found.probabilities is None:
+        return replace(found, labels=border.around(found.labels))
+    background = border.around(found.probabilities[:1], 1.0)
+    others = border.around(found.probabilities[1:])
+    return replace(found, labels=border.around(found.labels), probabilities=np.concatenate([background, others]))
 
 
 class Card(Protocol):

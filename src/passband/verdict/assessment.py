@@ -7,6 +7,7 @@ from os import PathLike
 import numpy as np
 from numpy.typing import ArrayLike
 
+from passband.camera.artefacts import black_border
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
 from passband.microscope.instruments.choice import instrument_of
@@ -20,6 +21,7 @@ from passband.performance.image_error import ImagePrediction
 from passband.performance.observation import UNKNOWN
 from passband.performance.widening import trained_energies
 from passband.segmentation.model import Model, load_model
+from passband.segmentation.segmenter import beside_border
 from passband.verdict.camera_comparison import ComparedQuantity, compared
 from passband.verdict.estimate import ConditionEstimate, estimate_conditions
 from passband.verdict.evidence import Evidence, file_reasons
@@ -105,6 +107,8 @@ class Assessor:
     ) -> Verdict:
         """Segment a micrograph and say how far to trust the mask.
 
+        A border of one grey level, as an alignment leaves it, is background; all that is said is of what is inside.
+
         Parameters
         ----------
         micrograph
@@ -128,16 +132,22 @@ class Assessor:
         check_level(level)
         card, error_model = self.model.card, self.error_model
         reference = UNKNOWN if error_model is None else error_model.table.reference
-        seen = examine(self.model, micrograph.array, pixel_size, reference=reference, symmetries=self.symmetries)
+        border = black_border(micrograph.array)
+        inside = replace(micrograph, array=border.inside(micrograph.array))
+        seen = examine(self.model, inside.array, pixel_size, reference=reference, symmetries=self.symmetries)
         file, estimate = file_reasons(card, micrograph), ConditionEstimate()
         if error_model is not None:
             same = _same_microscope(micrograph, error_model.trained)
-            estimate = estimate_conditions(micrograph, error_model.trained, given=given or {}, fit=fit and same)
+            estimate = estimate_conditions(inside, error_model.trained, given=given or {}, fit=fit and same)
         flags = image_flags(self.model, micrograph, None if error_model is None else error_model.table)
         evidence = Evidence(estimate, seen.signals, file, max(pixel_size), flags)
         verdict = weigh(error_model, evidence, level=level, advise=not quick and not file)
-        camera = {} if quick else self._camera(micrograph, seen, estimate)
-        return replace(verdict, segmentation=seen.segmentation, error_probability=seen.error_probability, camera=camera)
+        return replace(
+            verdict,
+            segmentation=beside_border(seen.segmentation, border),
+            error_probability=border.around(seen.error_probability),
+            camera={} if quick else self._camera(micrograph, seen, estimate),
+        )
 
     def _camera(
         self, micrograph: Micrograph, seen: Examination, estimate: ConditionEstimate

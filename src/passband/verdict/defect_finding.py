@@ -12,6 +12,7 @@ from passband.recipe import PassbandError
 from passband.scores.session_reference import SessionReference
 from passband.segmentation.catalogue import DEFECTS, finds_defects, summaries_of
 from passband.segmentation.model import load_model
+from passband.segmentation.segment import segment_inside
 from passband.segmentation.shipped import find_model
 from passband.verdict.assessment import Assessor
 from passband.verdict.evidence import file_reasons
@@ -131,7 +132,7 @@ class DefectFinder:
             verdict = self._assessor.assess(seen, given=self.given, quick=True)
         found = verdict.segmentation if verdict is not None else None
         if found is None:
-            found = self.model.segment(seen.array, pixel_size, symmetries=self.symmetries)
+            found = segment_inside(self.model, seen, symmetries=self.symmetries)
         assert found.probabilities is not None  # networks know them
         defects = find_defects(found.probabilities, found.classes, pixel_size, threshold=self.threshold)
         height, width = micrograph.array.shape

@@ -13,6 +13,7 @@ from passband.description.selection import ColumnFinding
 from passband.files.micrograph import Micrograph
 from passband.segmentation.catalogue import ATOMS, finds_columns, fitting_network, misfits, named_for
 from passband.segmentation.model import Model, load_model
+from passband.segmentation.segment import segment_inside
 from passband.segmentation.segmenter import Segmentation
 from passband.segmentation.weights import ModelError
 from passband.verdict.assessment import Assessor
@@ -120,7 +121,7 @@ class ColumnFinder:
             reason = "" if verdict.outcome == FINE else verdict.reasons[0]
             told = verdict.outcome, warning, reason, verdict.flags, verdict.f1
             return NetworkView(verdict.segmentation, model.card.name, *told)
-        found = model.segment(micrograph.array, micrograph.known_pixel_size)
+        found = segment_inside(model, micrograph)
         return NetworkView(found, model.card.name, warning=warning)
 
     @property
