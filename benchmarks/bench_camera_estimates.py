@@ -4,7 +4,8 @@
 
 Three structures of gold on 50 Å of carbon are imaged at 300 kV, 10 nm under focus, on pixels of 0.8 Å (192²) and of 0.4
 Å (384²), and recorded by the simulated camera with several seeds; "waves" is an image of 256² with slow waves of up to
-30 % instead. "found" is the mean of the estimates ± their standard deviation, of one image. The true share of the noise
+30 % instead, "discs" one of eight discs that are 30 % brighter each, with edges of 2 pixels. The noise in the second
+table has something white beside it, in the waves. "found" is the mean of the estimates ± their standard deviation, of one image. The true share of the noise
 is that of the difference from the image of a very high dose. Burned and saved images are pieces of noise of a random
 correlation (0 to 1.2 pixels) with discs, fringes and slopes, processed as `[imaging.camera.processing]` draws it. Of
 the files below `--data`, all that `read_micrograph` takes are looked at.
@@ -14,7 +15,11 @@ Remarks
 The square of the correlation is what is measured, so that white noise reads as some 0.03 to 0.1 pixels. Simulated film
 scatters up to 1 Å⁻¹ and more, in all directions, and is not told from noise: the share is an upper bound, and c is of
 both together. Real film is weaker there, for the MTF of the camera damps it and not the noise. The gain shows only
-where the mean varies by much, as in the waves or beside the edge of a grid, not from particles on a film. A scale bar
+where the mean varies by much, as in the waves or beside the edge of a grid, not from particles on a film. It is not
+told where the noise is correlated over more than 0.94 pixels, nor where something white hides what the correlation
+leaves; before both rules (27 November 2026) it was up to six times too large on the discs at 1.5 pixels, and 50 to 1000
+times too small beside residues. Edges and fringes still make it too large at 0.9 pixels, and fringes at a high dose at
+any. A scale bar
 is missed where it is thicker than a third of its length, or one pixel thick. Blocks are seen where they are visible: a
 noisy image hides those of a good JPEG. What was found in real files was looked at: all of it is there (a data bar
 counts as saturated; the border is of a mask).
@@ -47,6 +52,7 @@ from passband.specimen.sampling import SceneDistribution, sample_scene
 
 FIELD, SAMPLING = 153.6, 0.3
 GREYS = 10.0  # of one electron
+CORRELATIONS = (0.0, 0.3, 0.6, 0.9, 1.2, 1.5)  # pixels of the camera
 Image = NDArray[np.float32]
 
 
@@ -73,6 +79,23 @@ def waves(side: int) -> Tensor:
     return 1.0 + 0.15 * (wave[:, None] + wave)[None]
 
 
+def discs(side: int) -> Tensor:
+    """Bright discs with edges of 2 pixels, (1, y, x)."""
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[:side, :side]
+    image = np.ones((side, side))
+    for _ in range(8):
+        place, radius = rng.uniform(0, side, 2), rng.uniform(15, 40)
+        image += 0.15 * (1.0 - np.tanh(np.hypot(y - place[0], x - place[1]) - radius))
+    return torch.from_numpy(image.astype(np.float32))[None]
+
+
+def eight_bits(image: Image) -> Image:
+    """The image after it was saved with 256 levels, in grey values of before."""
+    low, step = float(image.min()), float(np.ptp(image)) / 255.0
+    return np.asarray(low + np.round((image - low) / step) * step, dtype=np.float32)
+
+
 def seen(image: Tensor, dose: float, camera: Camera, seed: int) -> Image:
     """The image recorded, in grey values."""
     pixel_size = FIELD / image.shape[-1]
@@ -92,11 +115,11 @@ def noise(seeds: int) -> None:
     )
     print("|---|---|---|---|---|---|---|---|")
     images_seen, alarms = 0, 0
-    for pixels in (None, 192, 384):
-        images = [waves(256) if pixels is None else expected(structure, pixels) for structure in range(3)]
-        name = "waves" if pixels is None else f"{FIELD / pixels:g}"
+    drawn = {"waves": [waves(256)] * 3, "discs": [discs(256)] * 3}
+    simulated = {f"{FIELD / pixels:g}": [expected(one, pixels) for one in range(3)] for pixels in (192, 384)}
+    for name, images in (drawn | simulated).items():
         for dose in (100.0, 400.0, 1600.0):
-            for correlation in (0.0, 0.3, 0.6, 0.9):
+            for correlation in CORRELATIONS:
                 camera = Camera(correlation=correlation)
                 found: list[CameraEstimate] = []
                 shares = []
@@ -116,6 +139,24 @@ def noise(seeds: int) -> None:
                 print(f"| {name} | {dose:g} | {correlation:g} | {told(correlations)} | ", end="")
                 print(f"{np.mean(shares):.3f} | {told(levels)} | {given} |")
     print(f"\nA scale bar, a border or blocks were found in {alarms} of these {images_seen} images, which have none.")
+
+
+def beside(seeds: int) -> None:
+    """The gain where something white is in the image beside the noise of the electrons."""
+    print("\n### Grey values per electron (10) of the waves, where something white lies beside\n")
+    kinds = {"gain residue of 0.3 %": 0.003, "gain residue of 1 %": 0.01, "8 bits": 0.0}
+    print("| dose, e⁻/Å² | c |", " | ".join(f"{kind} | given" for kind in kinds), "|")
+    print("|---|---|" + "---|---|" * len(kinds))
+    for dose in (100.0, 1600.0):
+        for correlation in CORRELATIONS:
+            cells = []
+            for kind, residue in kinds.items():
+                camera = Camera(correlation=correlation, gain_residue=residue)
+                images = [seen(waves(256), dose, camera, seed) for seed in range(seeds)]
+                found = [estimate_camera(eight_bits(one) if kind == "8 bits" else one).gain for one in images]
+                gains = [one for one in found if one is not None]
+                cells.append(f"{told(gains)} | {len(gains)}/{seeds}")
+            print(f"| {dose:g} | {correlation:g} |", " | ".join(cells), "|")
 
 
 def scenery(side: int, rng: np.random.Generator) -> Image:
@@ -226,6 +267,7 @@ def main() -> None:
     torch.set_num_threads(1)
     cost()
     noise(arguments.seeds)
+    beside(arguments.seeds)
     artefacts(arguments.images)
     if arguments.data is not None and arguments.data.is_dir():
         real(arguments.data)

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from passband.camera.camera import Camera
-from passband.camera.noise import gain, hot_pixel_share, noise_spectrum
+from passband.camera.noise import NoiseSpectrum, gain, hot_pixel_share, noise_spectrum
 from passband.camera.recording import record
 from passband.microscope.conditions import Conditions
 
@@ -63,17 +63,53 @@ def test_fringes_are_not_noise() -> None:
     assert found.noise_share * fringed.std() == pytest.approx(plain.noise_share * image.std(), rel=0.1)
 
 
-@pytest.mark.parametrize("correlation", [0.0, 0.6])
+def gain_of(image: NDArray) -> float | None:
+    spectrum = noise_spectrum(image)
+    assert spectrum is not None
+    return gain(image, spectrum)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.6, 0.9])
 def test_the_gain_is_grey_values_per_electron(correlation: float) -> None:
     image = recorded(512, dose=100.0, slope=0.3, correlation=correlation)
-    assert gain(image, correlation) == pytest.approx(10.0, rel=0.1)
+    assert gain_of(image) == pytest.approx(10.0, rel=0.1)
 
 
 def test_there_is_no_gain_where_the_noise_does_not_grow() -> None:
     rng = np.random.default_rng(0)
-    assert gain(rng.normal(size=(256, 256)) + np.linspace(0.0, 9.0, 256), 0.0) is None
-    assert gain(recorded(48, slope=0.3), 0.0) is None  # too few tiles
-    assert gain(np.ones((256, 256)), 0.0) is None
+    assert gain_of(rng.normal(size=(256, 256)) + np.linspace(0.0, 9.0, 256)) is None
+    assert gain_of(recorded(48, slope=0.3)) is None  # too few tiles
+    assert gain(np.ones((256, 256)), NoiseSpectrum(0.0, 1.0, 1.0, 0.0, 1.0)) is None
+
+
+@pytest.mark.parametrize("correlation", [1.2, 1.5])
+def test_there_is_no_gain_where_the_correlation_leaves_hardly_any_fine_noise(correlation: float) -> None:
+    """What is left of it is less than the edges of discs: 2 and 6 times the gain, were it told."""
+    y, x = np.mgrid[:256, :256]
+    expected = np.ones((256, 256))
+    for row, column in ((60, 60), (60, 190), (190, 60), (190, 190)):
+        expected += 0.15 * (1.0 - np.tanh(np.hypot(y - row, x - column) - 30.0))
+    options = {"pixel_size": 1.0, "generator": torch.Generator().manual_seed(0)}
+    camera = Camera(correlation=correlation)
+    image = record(torch.from_numpy(expected)[None], [Conditions(dose=500.0)], camera=camera, **options)[0].numpy()
+    assert gain_of(image) is None
+
+
+@pytest.mark.parametrize("correlation", [0.9, 1.2])
+def test_there_is_no_gain_where_white_residues_hide_what_the_correlation_leaves(correlation: float) -> None:
+    """They are taken for noise of counting that is hardly correlated: 0.02 of the gain, were it told."""
+    image = recorded(512, dose=500.0, slope=0.3, correlation=correlation, gain_residue=0.003)
+    spectrum = noise_spectrum(image)
+    assert spectrum is not None
+    assert spectrum.correlation < 0.4  # so this alone does not say so
+    assert gain(image, spectrum) is None
+
+
+def test_noise_alone_explains_its_spectrum() -> None:
+    for correlation in (0.0, 0.5):
+        spectrum = noise_spectrum(recorded(512, correlation=correlation))
+        assert spectrum is not None
+        assert spectrum.explained == pytest.approx(1.0, abs=0.1)
 
 
 def test_hot_pixels_are_counted() -> None:
@@ -95,15 +131,15 @@ def test_the_unit_of_the_image_does_not_matter(unit: float) -> None:
     assert plain is not None
     assert found is not None
     np.testing.assert_allclose(found, plain, rtol=1e-6, atol=1e-6)
-    level = gain(image, 0.0)
+    level = gain(image, plain)
     assert level is not None
-    assert gain(image / image.max() * unit, 0.0) == pytest.approx(level / image.max() * unit, rel=1e-6)
+    assert gain(image / image.max() * unit, found) == pytest.approx(level / image.max() * unit, rel=1e-6)
 
 
 @pytest.mark.parametrize("image", [np.ones((100, 100)), np.eye(8), np.zeros((1, 1)), np.arange(4.0)[None]])
 def test_what_says_nothing(image: NDArray) -> None:
     assert noise_spectrum(image) is None
-    assert gain(image, 0.0) is None
+    assert gain(image, NoiseSpectrum(0.0, 1.0, 1.0, 0.0, 1.0)) is None
     assert hot_pixel_share(image) == 0.0
 
 

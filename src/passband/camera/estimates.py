@@ -38,7 +38,8 @@ class CameraEstimate:
     empty_band
         Fraction of the frequencies up to Nyquist, from its end, that hold nothing, as after an enlargement.
     gain
-        Grey values per electron, from how the noise grows with the mean.
+        Grey values per electron, from how the noise grows with the mean; None too where the correlation leaves too little
+        fine noise to tell.
     grey_levels
         Different values, where they are at most 1024; an image of 8 bits has no more than 256.
     saturated
@@ -101,7 +102,7 @@ def estimate_camera(image: ArrayLike) -> CameraEstimate:
         noise_share=None if spectrum is None else spectrum.noise_share,
         nyquist_power=None if spectrum is None else spectrum.nyquist_power,
         empty_band=None if spectrum is None else spectrum.empty_band,
-        gain=None if spectrum is None else gain(ready, spectrum.correlation),
+        gain=None if spectrum is None else gain(ready, spectrum),
         grey_levels=grey_levels(pixels),
         saturated=saturated_share(pixels),
         border=border,

@@ -28,6 +28,8 @@ HALF_NYQUIST = (0.225, 0.275)
 TILE = 16  # pixels, of the mean and the variance of one place
 FEWEST_TILES = 40
 SURE = 5.0  # standard errors of a slope
+LEAST_LEFT = 1e-3  # of the variance of the noise; rounding, residues and edges of the specimen are as much
+EXPLAINED = 0.6  # of the power at a third to a half of Nyquist, by the noise alone
 HOT = 8.0  # standard deviations of the noise above all four neighbours
 SIGMA = 1.4826  # of the median absolute deviation of a Gaussian
 
@@ -41,13 +43,15 @@ class NoiseSpectrum(NamedTuple):
     an upper bound;
     `nyquist_power` the power near the Nyquist frequency over that near half of it, 1 for white noise;
     `empty_band` the fraction of the frequencies up to Nyquist, from its end, with less than 1 % of the power at a third
-    to a half of Nyquist.
+    to a half of Nyquist;
+    `explained` the fitted noise's share of the power at a third to a half of Nyquist: above 1 the noise is less there.
     """
 
     correlation: float
     noise_share: float
     nyquist_power: float
     empty_band: float
+    explained: float
 
 
 def noise_spectrum(image: NDArray[Any]) -> NoiseSpectrum | None:
@@ -70,11 +74,13 @@ def noise_spectrum(image: NDArray[Any]) -> NoiseSpectrum | None:
     correlation, level = _gaussian_noise(rings, FULL * reference)
     passed = erf(pi * correlation) / (2.0 * sqrt(pi) * correlation) if correlation > 1e-6 else 1.0
     variance = level * passed**2 * _unit(grey, periodogram)
+    fitted = along_axes._replace(power=level * np.exp(-((2.0 * pi * correlation * along_axes.frequency) ** 2)))
     return NoiseSpectrum(
         correlation=correlation,
         noise_share=min(sqrt(variance / float(grey.var())), 1.0),
         nyquist_power=along_axes.mean(NYQUIST) / along_axes.mean(HALF_NYQUIST),
         empty_band=max(0.0, 1.0 - 2.0 * last),
+        explained=fitted.mean(REFERENCE) / reference,
     )
 
 
@@ -164,13 +170,26 @@ def hot_pixel_share(image: NDArray[Any]) -> float:
     return float(np.mean(inner - highest > HOT * noise)) if noise > 0.0 else 0.0
 
 
-def gain(image: NDArray[Any], correlation: float) -> float | None:
+def gain(image: NDArray[Any], spectrum: NoiseSpectrum) -> float | None:
     """Grey values per electron of a finite image (y, x), if it tells: how noise grows with the mean, or None.
 
     In tiles of 16 × 16 pixels the variance of what a second difference along both axes leaves (Immerkær, Comput. Vis.
-    Image Underst. 64 (1996) 300), corrected for the correlation of the noise (pixels), is gain · (mean − offset). The
-    slope is given where it is positive by five standard errors. Fine contrast of the specimen counts as noise.
+    Image Underst. 64 (1996) 300), corrected for the correlation of the noise, is gain · (mean − offset). The slope is
+    given where it is positive by five standard errors. Fine contrast of the specimen counts as noise, and so do rounding
+    and residues of the gain; where they may be as strong, there is no gain: second differences leave less than a
+    thousandth of noise that is correlated over more than 0.94 pixels, and where the noise fitted to the end of the
+    spectrum is less than 60 % of the power further in, something else is there.
+
+    Parameters
+    ----------
+    image
+        In any unit.
+    spectrum
+        Of the same image.
     """
+    left = _left_of_noise(spectrum.correlation)
+    if left < LEAST_LEFT or spectrum.explained < EXPLAINED:
+        return None
     piece = middle(image)
     rows, columns = ((side - 2) // TILE for side in piece.shape)
     if rows * columns < FEWEST_TILES or piece.min() == piece.max():
@@ -182,7 +201,7 @@ def gain(image: NDArray[Any], correlation: float) -> float | None:
         cut = values[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE)
         return np.asarray(cut.mean(axis=(1, 3)).ravel(), dtype=np.float64)
 
-    level, variance = tiled(grey[1:-1, 1:-1]), tiled(_second_differences(grey) ** 2) / _left_of_noise(correlation)
+    level, variance = tiled(grey[1:-1, 1:-1]), tiled(_second_differences(grey) ** 2) / left
     about = level - level.mean()
     if not float(np.square(about).sum()) > 0.0:
         return None

@@ -103,4 +103,5 @@ def camera_values(recorded: NDArray[Any], ready: NDArray[np.float32], *, side: i
         "scale_bar": bar_share(pixels),
         "blocks": block_artefacts(pixels),
     }
-    return {name: float(value) for name, value in found.items() if value is not None}
+    told = {one.name: found.get(one.name) for one in CAMERA_QUANTITIES}
+    return {name: float(value) for name, value in told.items() if value is not None}
