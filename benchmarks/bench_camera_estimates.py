@@ -5,10 +5,10 @@
 Three structures of gold on 50 Å of carbon are imaged at 300 kV, 10 nm under focus, on pixels of 0.8 Å (192²) and of 0.4
 Å (384²), and recorded by the simulated camera with several seeds; "waves" is an image of 256² with slow waves of up to
 30 % instead, "discs" one of eight discs that are 30 % brighter each, with edges of 2 pixels. The noise in the second
-table has something white beside it, in the waves. "found" is the mean of the estimates ± their standard deviation, of one image. The true share of the noise
-is that of the difference from the image of a very high dose. Burned and saved images are pieces of noise of a random
-correlation (0 to 1.2 pixels) with discs, fringes and slopes, processed as `[imaging.camera.processing]` draws it. Of
-the files below `--data`, all that `read_micrograph` takes are looked at.
+table has something white beside it, in the waves. "found" is the mean of the estimates ± their standard deviation, of
+one image. The true share of the noise is that of the difference from the image of a very high dose. Burned and saved
+images are pieces of noise of a random correlation (0 to 1.2 pixels) with discs, fringes and slopes, processed as
+`[imaging.camera.processing]` draws it. Of the files below `--data`, all that `read_micrograph` takes are looked at.
 
 Remarks
 -------
@@ -19,10 +19,9 @@ where the mean varies by much, as in the waves or beside the edge of a grid, not
 told where the noise is correlated over more than 0.94 pixels, nor where something white hides what the correlation
 leaves; before both rules (27 November 2026) it was up to six times too large on the discs at 1.5 pixels, and 50 to 1000
 times too small beside residues. Edges and fringes still make it too large at 0.9 pixels, and fringes at a high dose at
-any. A scale bar
-is missed where it is thicker than a third of its length, or one pixel thick. Blocks are seen where they are visible: a
-noisy image hides those of a good JPEG. What was found in real files was looked at: all of it is there (a data bar
-counts as saturated; the border is of a mask).
+any. A scale bar is missed where it is thicker than a third of its length, or one pixel thick. Blocks are seen where
+they are visible: a noisy image hides those of a good JPEG. What was found in real files was looked at: all of it is
+there (a data bar counts as saturated; the border is of a mask).
 """
 
 import argparse

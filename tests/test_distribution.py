@@ -95,3 +95,10 @@ def test_names_are_chosen_by_their_weights() -> None:
 def test_weights_that_choose_nothing_are_refused(weights: dict[str, float]) -> None:
     with pytest.raises(PassbandError, match=r"kinds=.* has no or a negative weight; weights are relative"):
         check_weights("kinds", weights)
+
+
+def test_weights_that_cannot_be_added_are_refused() -> None:
+    # rejects a check of each alone: their sum is beyond all numbers, and drawing from them fails
+    with pytest.raises(PassbandError, match=r"^kinds: weights up to 1e\+308 cannot be added; they are relative"):
+        check_weights("kinds", {"a": 1e308, "b": 0.9e308})
+    check_weights("kinds", {"a": 1e308})

@@ -1,6 +1,7 @@
 """Numbers that vary between scenes or images: `5.0`, `{uniform = [a, b]}`, `{normal = [mean, std]}` and so on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from math import isfinite
 from typing import Self, TypeVar
 
 import numpy as np
@@ -123,7 +124,7 @@ def check_limits(values: Recipe, ranges: Mapping[str, tuple[float, float]]) -> N
 
 
 def check_weights(name: str, weights: Mapping[Name, float]) -> None:
-    """Refuse relative weights that are negative or all 0.
+    """Refuse relative weights that are negative, all 0, or too large to be added.
 
     Raises
     ------
@@ -132,6 +133,22 @@ def check_weights(name: str, weights: Mapping[Name, float]) -> None:
     """
     if min(weights.values(), default=0.0) < 0 or not sum(weights.values()) > 0:
         raise PassbandError(f"{name}={weights} has no or a negative weight; weights are relative, 0 is never")
+    check_sum(name, weights.values())
+
+
+def check_sum(name: str, weights: Iterable[float]) -> None:
+    """Refuse relative weights whose sum is beyond all numbers.
+
+    Raises
+    ------
+    PassbandError
+        It is.
+    """
+    among = list(weights)
+    if not isfinite(sum(among)):
+        raise PassbandError(
+            f"{name}: weights up to {max(among):g} cannot be added; they are relative, so write 1 and 3"
+        )
 
 
 def chosen(weights: Mapping[Name, float], rng: np.random.Generator) -> Name:

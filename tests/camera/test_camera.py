@@ -56,6 +56,7 @@ def test_kernels_are_drawn_by_their_weights():
         ({"drift": {"uniform": [0.0, 60.0]}}, "drift=60 is outside 0 to 50"),
         ({"correlation": -0.1}, r"correlation=-0\.1 is outside 0 to 3"),
         ({"kernels": {"area": 0.0}}, r"kernels\.area=0 is not positive"),
+        ({"kernels": {"area": 1e308, "nearest": 1.1e308}}, r"kernels: weights up to 1\.1e\+308 cannot be added"),
         ({"kernels": {"magic": 1.0}}, "area"),
         ({"probability": {"kernels": 0.5}}, "probability has no 'kernels'; choose one of drift"),
         ({"probability": {"drift": 1.5}}, r"probability\.drift=1\.5 is outside 0 to 1"),

@@ -70,6 +70,8 @@ def test_a_mixture_that_is_none_is_refused() -> None:
         ConditionMixture(among=THREE.among, weights=(1.0, 2.0))
     with pytest.raises(ValidationError, match="greater than 0"):
         ConditionMixture(among=THREE.among, weights=(1.0, 2.0, 0.0))
+    with pytest.raises(ValidationError, match=r"weights up to 1e\+308 cannot be added"):
+        ConditionMixture(among=THREE.among, weights=(1e308, 1e308, 1.0))
 
 
 @pytest.mark.parametrize(

@@ -322,6 +322,7 @@ def test_extxyz_comes_back(tmp_path):
         ({"arrangement": {"isolate": 1.0}}, "unknown arrangement 'isolate'; did you mean 'isolated'"),
         ({"arrangement": {"isolated": -1.0}}, "isolated=-1 must not be negative"),
         ({"arrangement": {}}, "has no positive weight"),
+        ({"arrangement": {"isolated": 1e308, "aggregate": 1e308}}, r"weights up to 1e\+308 cannot be added"),
         ({"film_density": -1.0}, "density=-1 g/cm³ must be positive"),
         ({"film_density": 9.0}, "does not fit with minimum_distance=1.4 Å"),
         ({"film_symbol": "Cx"}, "'Cx' is no element or formula"),

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from passband.camera.processing import Processing, ProcessingDistribution
 from passband.camera.quantities import Sparse, check_quantities, draw_quantities
-from passband.distribution import Scalar, Uniform
+from passband.distribution import Scalar, Uniform, check_sum
 from passband.recipe import PassbandError
 
 #: How an image is resampled: `camera.resampling` has the formulas.
@@ -179,6 +179,7 @@ class CameraDistribution(Sparse):
         if unlikely:
             name, weight = unlikely[0]
             raise PassbandError(f"kernels.{name}={weight:g} is not positive; leave it out where it is never used")
+        check_sum("kernels", self.kernels.values())
         return self
 
     def sample(self, rng: np.random.Generator) -> Camera:

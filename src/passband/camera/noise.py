@@ -175,9 +175,9 @@ def gain(image: NDArray[Any], spectrum: NoiseSpectrum) -> float | None:
 
     In tiles of 16 × 16 pixels the variance of what a second difference along both axes leaves (Immerkær, Comput. Vis.
     Image Underst. 64 (1996) 300), corrected for the correlation of the noise, is gain · (mean − offset). The slope is
-    given where it is positive by five standard errors. Fine contrast of the specimen counts as noise, and so do rounding
-    and residues of the gain; where they may be as strong, there is no gain: second differences leave less than a
-    thousandth of noise that is correlated over more than 0.94 pixels, and where the noise fitted to the end of the
+    given where it is positive by five standard errors. Fine contrast of the specimen counts as noise, and so do
+    rounding and residues of the gain; where they may be as strong, there is no gain: second differences leave less than
+    a thousandth of noise that is correlated over more than 0.94 pixels, and where the noise fitted to the end of the
     spectrum is less than 60 % of the power further in, something else is there.
 
     Parameters

@@ -19,7 +19,7 @@ from passband.camera.processing import processed
 from passband.camera.readout import read_out
 from passband.camera.resampling import grid_shift, periodic_part, resampling_matrix, window
 from passband.microscope.conditions import Conditions
-from passband.microscope.detector import FEW, electron_counts, mtf_transfer
+from passband.microscope.detector import electron_counts, few_electrons, mtf_transfer
 from passband.microscope.frequencies import half_plane
 from passband.recipe import PassbandError
 
@@ -135,7 +135,7 @@ def counted(
     if conditions.dose is None:
         counts = expected.clone()
     else:
-        few = camera is None or electrons < FEW
+        few = camera is None or few_electrons(electrons, used.excess_noise)
         expected = expected.clamp(min=0.0) * electrons
         counts = electron_counts(expected, excess_noise=used.excess_noise, few=few, generator=generator)
     return read_out(counts, used, vacuum=electrons, readout_noise=noise, generator=generator).div_(electrons)

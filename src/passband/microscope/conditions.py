@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from passband.distribution import Choice, LogUniform, Normal, Scalar, Uniform, limits, sample
+from passband.distribution import Choice, LogUniform, Normal, Scalar, Uniform, check_sum, limits, sample
 from passband.electron import check_energy
 from passband.microscope.aberrations import COEFFICIENTS, Aberrations, check_coefficient, resolve_name
 from passband.microscope.instruments.instrument import Setting, SettingDistribution
@@ -336,6 +336,7 @@ class ConditionMixture(SettingDistribution):
             raise PassbandError(
                 f"{len(self.weights)} weights for {len(self.among)} distributions; write one each, or leave them out"
             )
+        check_sum("weights", self.weights or ())
         return self
 
     @property

@@ -10,6 +10,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
+from passband.distribution import check_sum
 from passband.kinds import Kinds
 from passband.recipe import PassbandError, Recipe
 from passband.specimen.crystal import FloatArray
@@ -268,6 +269,7 @@ class MixedSpecimens(ScannedSpecimens):
             raise PassbandError(
                 f"{len(self.weights)} weights for {len(self.among)} kinds of specimens; write one each, or none at all"
             )
+        check_sum("weights", self.weights or ())
         return self
 
     @property

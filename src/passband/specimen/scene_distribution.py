@@ -6,7 +6,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from passband.distribution import Choice, Scalar, Uniform, limits
+from passband.distribution import Choice, Scalar, Uniform, check_sum, limits
 from passband.recipe import PassbandError, Recipe
 from passband.specimen.arrangement import ArrangementName, Border
 from passband.specimen.crystal import Crystal
@@ -199,6 +199,7 @@ def _check_arrangement(weights: dict[str, float]) -> None:
             raise PassbandError(f"arrangement {name}={weight:g} must not be negative; weights are relative, 0 is never")
     if not sum(weights.values()) > 0:
         raise PassbandError(f"arrangement={weights} has no positive weight; write {{'isolated': 1.0}}")
+    check_sum("arrangement", weights.values())
 
 
 def _check_sizes(scenes: SceneDistribution) -> None:
