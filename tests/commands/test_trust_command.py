@@ -144,7 +144,7 @@ def test_own_images_correct_the_predictions_and_the_card_says_by_how_many(
     outcome = run("calibrate", calibrated / "out", *own, "-o", tmp_path / "own", "--json")
     assert outcome.code == 0, outcome.err
     result = json.loads(outcome.out)
-    assert (result["labelled_images"], len(result["left_out"])) == (5, 5)
+    assert (result["labelled_images"], len(result["left_out"]), result["warnings"]) == (5, 5, [])
     assert 0 <= result["left_out_inside"] <= 5
     found = measured_performance(read_card(tmp_path / "own" / "model"))
     assert len(found.laboratory.files) == 5
@@ -152,6 +152,12 @@ def test_own_images_correct_the_predictions_and_the_card_says_by_how_many(
     assert "corrected by 5 images whose masks were corrected by hand" in told.out
     printed = run("calibrate", calibrated / "out", *own, "-o", tmp_path / "again")
     assert f"{tmp_path / 'mine' / 'i0.tif'}: " in printed.out
+    for folder in ("mine", "masks"):
+        shutil.copy(tmp_path / folder / "i0.tif", tmp_path / folder / "i5.tif")
+    twice = run("calibrate", calibrated / "out", *own, "-o", tmp_path / "no", "-q")
+    assert (twice.code, len(twice.error_lines)) == (2, 1)
+    assert "i5.tif is the same image as i0.tif" in twice.err
+    assert not (tmp_path / "no").exists()
     alone = run("calibrate", calibrated / "out", *own[:2], "-o", tmp_path / "no")
     assert (alone.code, len(alone.error_lines)) == (2, 1)
     assert "--images and --labels belong together" in alone.err

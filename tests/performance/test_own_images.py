@@ -58,7 +58,9 @@ def test_masks_are_found_by_the_names_of_the_images(own: Path) -> None:
 def test_fewer_than_five_are_refused(own: Path) -> None:
     for number in (0, 1):
         (own / "labels" / f"s{number}.png").unlink()
-    with pytest.raises(PassbandError, match=r"4 images of .* have a mask in .*, and 5 or more are needed"):
+    said = r"4 images of .* have a mask in .* \(none of s0.png, s1.png\), and 5 or more are needed; call the mask of "
+    names = r"IMAGE.png one of IMAGE.mask.png, IMAGE.label.png, .*, IMAGE_label.png, .*, IMAGE.png, or the same with"
+    with pytest.raises(PassbandError, match=said + names):
         labelled_files(own / "images", own / "labels", fewest=5)
     with pytest.raises(PassbandError, match="is no folder"):
         labelled_files(own / "images", own / "nowhere")
@@ -77,7 +79,7 @@ def test_what_is_no_mask_of_the_image_is_refused(own: Path) -> None:
 
 def test_the_table_holds_what_network_and_masks_say(own: Path, model: Model, near_table: PerformanceTable) -> None:
     files = labelled_files(own / "images", own / "labels")
-    found = with_laboratory(model, near_table, files, pixel_size=0.8).laboratory
+    found = with_laboratory(model, near_table, files, pixel_size=0.8).table.laboratory
     assert found is not None
     assert found.files[2] == hashlib.sha256(files[2].image.read_bytes()).hexdigest()
     labels = model.segment(np.asarray(read(files[2].image)), 0.8).labels
@@ -100,7 +102,7 @@ def test_predictions_move_to_what_the_images_show(
     own: Path, model: Model, near_table: PerformanceTable, trained, pixel: float
 ) -> None:
     files = labelled_files(own / "images", own / "labels")
-    corrected = with_laboratory(model, near_table, files, pixel_size=0.8)
+    corrected = with_laboratory(model, near_table, files, pixel_size=0.8).table
     again = PerformanceTable.model_validate_json(corrected.model_dump_json())
     assert "laboratory" not in near_table.model_dump(mode="json")  # cards without one stay as they are
     before, after = (ErrorModel(one, trained, pixel).images for one in (near_table, again))

@@ -185,7 +185,7 @@ def _corrected(
     table = _measured_table(network.card)
     files = labelled_files(images, labels, fewest=FEWEST)
     with ProgressBars(quiet=quiet) as bars, bars.bar("calibrate", unit="images") as bar:
-        found = with_laboratory(network, table, files, pixel_size=pixel_size, progress=bar)
+        found, warnings = with_laboratory(network, table, files, pixel_size=pixel_size, progress=bar)
     card: ModelCard = network.card.model_copy(update={"calibration": found.model_dump(mode="json")})
     error_model = ErrorModel.of_card(card)
     if error_model is None or error_model.images is None:
@@ -194,8 +194,11 @@ def _corrected(
         )
     rows = left_out(error_model.images, level=LEVEL)
     inside = sum(row["low"] <= row["error_area"] <= row["high"] for row in rows)
+    for warning in warnings:
+        typer.echo(printable(f"warning: {warning}"), err=True)
     named = [{"image": str(one.image), **row} for one, row in zip(files, rows, strict=True)]
-    return found, {"labelled_images": len(files), "left_out": named, "left_out_inside": inside, "level": LEVEL}
+    about = {"labelled_images": len(files), "left_out": named, "left_out_inside": inside, "level": LEVEL}
+    return found, about | {"warnings": warnings}
 
 
 def _measured(

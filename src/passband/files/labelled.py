@@ -14,6 +14,7 @@ from passband.recipe import PassbandError
 ENDINGS = (".mask", ".label", ".labels", "_mask", "_label", "_labels", "")
 #: What stands there of a simulated image that was translated.
 TRANSLATED = ".translated"
+NAMED = 3  # images without a mask that a message names
 MOST_VALUES = 256  # in a mask; a picture has more
 GREY_VALUES = 16  # in a mask of two classes; an image of 8 bits, or a mask that went through JPEG, has more
 
@@ -40,16 +41,20 @@ def labelled_files(images: Path, labels: Path, *, fewest: int = 1) -> list[Label
         if not folder.is_dir():
             raise PassbandError(f"{folder} is no folder; name the folder of the images and that of their masks")
     by_name = {path.name[: -len(path.suffix)]: path for path in sorted(labels.iterdir()) if path.suffix}
-    found = []
+    found, without = [], []
     for path in find_images([str(images)]):
         names = [f"{stem}{ending}" for stem in (path.stem, path.stem.removesuffix(TRANSLATED)) for ending in ENDINGS]
         label = next((by_name[name] for name in names if name in by_name and by_name[name] != path), None)
         if label is not None:
             found.append(LabelledFile(path, label))
+        else:
+            without.append(path.name)
     if len(found) < fewest:
+        lacking = f" (none of {', '.join(without[:NAMED])}{', …' * (len(without) > NAMED)})" if without else ""
+        allowed = ", ".join(f"IMAGE{ending}.png" for ending in ENDINGS)
         raise PassbandError(
-            f"{len(found)} images of {images} have a mask in {labels}, and {fewest} or more are needed; the mask of "
-            "IMAGE.png is called IMAGE.png or IMAGE.mask.png"
+            f"{len(found)} images of {images} have a mask in {labels}{lacking}, and {fewest} or more are needed; call "
+            f"the mask of IMAGE.png one of {allowed}, or the same with .tif"
         )
     return found
 

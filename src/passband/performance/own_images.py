@@ -1,19 +1,27 @@
 """A laboratory's own images beside their masks, corrected by hand: examined, and put into a table."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from passband.camera.artefacts import black_border
 from passband.files.labelled import LabelledFile, read_label
 from passband.files.reading import open_micrograph
 from passband.performance.examination import examine
 from passband.performance.image_error import ImageErrorModel
+from passband.performance.own_masks import SeenImages, check_likenesses, likeness
 from passband.performance.scoring import image_row
 from passband.performance.signals import SIGNALS
 from passband.performance.table import REMEDY, Laboratory, PerformanceError, PerformanceTable
 from passband.progress import ProgressCallback
 from passband.segmentation.model import Model
+
+
+class Corrected(NamedTuple):
+    """A table that is recalibrated by labelled images, and what the user should be warned of, a line each."""
+
+    table: PerformanceTable
+    warnings: list[str]
 
 
 def with_laboratory(
@@ -23,7 +31,7 @@ def with_laboratory(
     *,
     pixel_size: float | None = None,
     progress: ProgressCallback | None = None,
-) -> PerformanceTable:
+) -> Corrected:
     """Table of a network that is recalibrated by labelled images; those of an earlier time are replaced.
 
     Parameters
@@ -44,25 +52,28 @@ def with_laboratory(
     PerformanceError
         The table has no single images.
     PassbandError
-        A file cannot be read, or is no mask of its image.
+        A file cannot be read, or is no mask of its image; an image is there twice; or the masks as a whole are no
+        truths, see `own_masks`.
     """
     if "error_area" not in table.images:
         raise PerformanceError(f"the card of {model.card.name} has no single images; {REMEDY} with --store first")
-    rows, hashes = [], []
+    rows, hashes, likenesses, images = [], [], [], SeenImages()
     for number, (path, label) in enumerate(files):
         if progress is not None:
             progress(number, len(files), note=path.name)
         micrograph = open_micrograph(path, pixel_size=pixel_size)
+        hashes.append(images.add(path, micrograph.array))
         truth = read_label(label, micrograph.array.shape, classes=len(model.card.classes))
         border = black_border(micrograph.array)
-        inside = border.inside(micrograph.array)
+        inside, truth = border.inside(micrograph.array), border.inside(truth)
         seen = examine(model, inside, micrograph.known_pixel_size, reference=table.reference)
-        rows.append(image_row(seen, border.inside(truth), model.card))
-        hashes.append(hashlib.sha256(path.read_bytes()).hexdigest())
+        rows.append(image_row(seen, truth, model.card))
+        likenesses.append(likeness(model, inside, seen.segmentation, truth, path.name))
     if progress is not None:
         progress(len(files), len(files), note="")
     columns = {name: tuple(row[name] for row in rows) for name in rows[0]}
-    return table.model_copy(update={"laboratory": Laboratory(files=tuple(hashes), images=columns)})
+    laboratory = Laboratory(files=tuple(hashes), images=columns)
+    return Corrected(table.model_copy(update={"laboratory": laboratory}), check_likenesses(likenesses))
 
 
 def left_out(images: ImageErrorModel, *, level: float) -> list[dict[str, float]]:
