@@ -27,6 +27,8 @@ def test_a_simulated_file_carries_its_conditions(trained) -> None:
     image = Micrograph(np.zeros((64, 64)), pixel_size=(0.8, 0.8), conditions=conditions)
     estimate = estimate_conditions(image, trained, given={"dose": 90.0})
     assert (estimate.source, estimate.values["C10"], estimate.values["dose"]) == ("file", -50.0, 90.0)
+    assert estimate.values["C30"] == 0.0  # rejects one that has the Cs drawn as in training
+    assert (estimate.origin("C10"), estimate.origin("dose")) == ("file", "given")
 
 
 def test_aliases_are_understood_and_unknown_names_refused(trained) -> None:
@@ -66,6 +68,28 @@ def test_what_damps_the_rings_is_told_and_is_no_focal_spread(trained) -> None:
     assert "give Cs" not in found.note
     assert found.guessed == ()
     assert {one["C10"] for one in found.alternatives} == {-found.values["C10"]}
+
+
+def test_the_cs_of_a_file_counts_where_the_user_gave_none(trained) -> None:
+    # rejects an estimate that forgets it where the defocus is given, or where no rings were found or looked for
+    image = Micrograph(np.zeros((64, 64)), pixel_size=(0.8, 0.8), energy=300e3, cs=1.2e7)
+    found = estimate_conditions(image, trained, given={"C10": -80.0})
+    assert (found.source, found.values) == ("given", {"C10": -80.0, "C30": 1.2e7})
+    assert found.as_dict()["origins"] == {"C10": "given", "C30": "file"}
+    assert estimate_conditions(image, trained, given={"C10": -80.0, "Cs": 0.0}).origin("C30") == "given"
+    assert estimate_conditions(image, trained, given={"C10": -80.0, "Cs": 0.0}).values["C30"] == 0.0
+    for fit in (True, False):
+        alone = estimate_conditions(image, trained, given={}, fit=fit)
+        assert (alone.source, alone.values, alone.told.values) == ("file", {"C30": 1.2e7}, {"C30": 1.2e7})
+
+
+def test_what_was_fitted_is_not_told(trained) -> None:
+    image = Micrograph(film(0.0), pixel_size=(0.5, 0.5), energy=300e3, cs=0.0)
+    found = estimate_conditions(image, trained, given={"dose": 400.0})
+    assert found.source == "fitted"
+    assert found.values.keys() > {"C10", "C12", "C30", "dose"}
+    assert (found.told.values, found.told.alternatives) == ({"C30": 0.0, "dose": 400.0}, ())
+    assert (found.origin("C10"), found.origin("C30"), found.origin("dose")) == ("fitted", "file", "given")
 
 
 def test_the_cs_of_a_file_is_used(trained) -> None:

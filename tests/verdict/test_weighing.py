@@ -1,6 +1,7 @@
 """The outcome, its reasons and its advice, on a network whose losses are known."""
 
 import json
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from passband.files.micrograph import Micrograph
 from passband.microscope.aberrations import Aberrations
 from passband.microscope.conditions import Conditions
 from passband.performance.error_model import ErrorModel
+from passband.performance.widening import trained_range
 from passband.segmentation.card import ModelCard
 from passband.segmentation.unet import UNetRecipe
 from passband.verdict.estimate import ConditionEstimate
@@ -157,6 +159,77 @@ def test_what_hangs_on_a_guess_is_told_and_puts_no_image_outside(error_model) ->
     assert any(advice.startswith("give C30 if it is known") for advice in found.advice)
     told = ConditionEstimate("fitted", {"C10": -5000.0, "C30": 1e7})
     assert verdict_on(error_model, told, QUIET).outcome == "outside"
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"C30": 1.2e7}, r"C30 = 1\.2e\+07 Å is beyond what was calibrated \(.+ to .+ Å\)"),
+        ({"dose": 0.1}, r"dose = 0\.1 e⁻/Å² is beyond what was calibrated \(.+ e⁻/Å²\)"),
+        ({"focal_spread": 500.0}, r"focal_spread = 500 Å is beyond what was calibrated \(.+ Å\)"),
+        ({"angular_spread": 0.02}, r"angular_spread = 0\.02 rad is beyond what was calibrated \(.+ rad\)"),
+        ({"C21": 1e6}, r"C21 = 1e\+06 Å is beyond what was calibrated \(.+ Å\)"),
+        ({"C34": 1e8}, r"C34 = 1e\+08 Å is beyond what was calibrated \(.+ Å\)"),
+    ],
+)
+def test_what_is_told_counts_without_the_defocus(error_model, told: dict[str, float], said: str) -> None:
+    # rejects a verdict that looks at conditions only where the defocus is known, as that of before 2026-11-27
+    for values in (told, {**told, "C10": -80.0}):
+        found = verdict_on(error_model, ConditionEstimate("given", values, note="no fit"), QUIET)
+        assert (found.outcome, found.error_area) == ("outside", None)
+        assert re.match(said, found.reasons[0])
+    assert not any(
+        "it informs the prediction" in one or "image alone" in one for one in (*found.advice, *found.reasons)
+    )
+
+
+def test_what_is_told_and_measured_changes_no_number_without_the_defocus_and_says_so(error_model) -> None:
+    # rejects text that promises an influence of the dose, and silence about one that the training did not cover
+    told = {"dose": 600.0, "C30": 0.0, "C34": 1e4}
+    found = verdict_on(error_model, ConditionEstimate("given", told, note="no fit"), QUIET)
+    alone = verdict_on(error_model, ConditionEstimate(note="no fit"), QUIET)
+    assert (found.outcome, found.error_area) == (alone.outcome, alone.error_area)
+    assert any("the image alone, not on dose = 600 e⁻/Å² and C30 = 0 Å" in one for one in found.reasons)
+    assert any(one.endswith("--dose 400: together with the defocus it informs the prediction") for one in found.advice)
+    left = verdict_on(error_model, ConditionEstimate("given", {"C30": 2e5}, note="no fit"), QUIET)
+    assert left.error_area == alone.error_area
+    assert any(re.match(r"outside the training: C30 = 2e\+05 Å \(trained .+ Å\)$", one) for one in left.reasons)
+    assert any("of C30 to the training conditions" in one for one in left.advice)
+
+
+def test_what_is_told_counts_beside_a_fit_that_hangs_on_a_guess(error_model) -> None:
+    # rejects a guess that excuses what was told, and a fit without the defocus that counts as told
+    values = {"C10": -80.0, "C30": 0.0, "dose": 0.1}
+    told = ConditionEstimate("fitted", values, guessed=("C30",), origins={"dose": "given"})
+    found = verdict_on(error_model, told, QUIET)
+    assert (found.outcome, found.error_area) == ("outside", None)
+    assert found.reasons[0].startswith("dose = 0.1 e⁻/Å² is beyond what was calibrated")
+    assert not any("C30" in one for one in found.reasons)
+    fitted = ConditionEstimate("fitted", {"focal_spread": 500.0}, guessed=("focal_spread",))
+    assert verdict_on(error_model, fitted, QUIET).outcome == "no objection"
+
+
+def test_a_cs_that_nobody_told_is_asked_for_where_the_defocus_is_given(error_model, trained) -> None:
+    """The training's is taken, which is said; rejects 0 in silence, and the question where it is known."""
+    low, high = trained_range(trained)["C30"]
+    expected = f"the spherical aberration C30 is not known and is taken as in training ({low:.4g} to {high:.4g} Å)"
+    found = verdict_on(error_model, ConditionEstimate("given", {"C10": -80.0}), QUIET)
+    assert expected.replace("0 to 0", "0") in found.reasons[1:]
+    assert "give C30 if it is known" in found.advice
+    for known in (given(), ConditionEstimate()):
+        other = verdict_on(error_model, known, QUIET)
+        assert not any("C30 is not known" in one or "give C30" in one for one in (*other.reasons, *other.advice))
+
+
+def test_a_value_of_the_file_is_said_to_be_its_own(error_model) -> None:
+    values, origins = {"C10": -80.0, "C30": 1.2e7}, {"C30": "file"}
+    found = verdict_on(error_model, ConditionEstimate("given", values, origins=origins), QUIET)
+    assert found.outcome == "outside"
+    assert found.reasons[0].startswith("C30 = 1.2e+07 Å (of the file) is beyond what was calibrated")
+    assert any(one.startswith("give C30 if the file is wrong about it") for one in found.advice)
+    given_by_user = verdict_on(error_model, ConditionEstimate("given", values), QUIET)
+    assert not any("of the file" in one for one in given_by_user.reasons)
+    assert not any("file is wrong" in one for one in given_by_user.advice)
 
 
 def test_the_line_says_the_error_area_once(error_model) -> None:

@@ -77,8 +77,8 @@ def trust(
 ) -> None:
     """Say how far to trust a network's mask: no objection, doubtful or outside, and the error area to expect.
 
-    Conditions are taken from these options, else fitted to the image (to Thon rings, and the jitter of a scan); what
-    stays unknown is taken as in training.
+    Conditions are taken from these options, else from the file, else fitted to the image (to Thon rings, and the jitter
+    of a scan); what stays unknown is taken as in training.
     Of a folder, every image is assessed, and the mean error area of all has an interval of its own.
     """
     from passband.files.own_files import refuse_foreign

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 
 from passband.microscope.instruments.choice import instrument_of
 from passband.microscope.instruments.instrument import Setting
-from passband.performance.error_model import ErrorModel, PredictedPerformance
+from passband.performance.error_model import ErrorModel
+from passband.performance.settings import SettingRow
 from passband.performance.signals import SIGNALS
 from passband.performance.widening import trained_range
 from passband.verdict.estimate import ConditionEstimate
@@ -30,11 +31,13 @@ def image_advice(reasons: Sequence[Reason], too_far: Sequence[str]) -> list[str]
     return advice
 
 
-def training_advice(error_model: ErrorModel, predicted: PredictedPerformance, estimate: ConditionEstimate) -> list[str]:
+def training_advice(error_model: ErrorModel, row: SettingRow, estimate: ConditionEstimate) -> list[str]:
     """Return what to add to the training, or how to record, where known quantities leave the training."""
     instrument, advice = instrument_of(error_model.trained), []
-    for name, (value, (low, high)) in beyond_training(error_model, predicted, estimate).items():
+    for name, (value, (low, high)) in beyond_training(error_model, row, estimate).items():
         quantity = instrument.quantity(name)
+        if name in instrument.ASKED and estimate.origin(name) == "file":
+            advice.append(f"give {name} if the file is wrong about it, as it may be where a corrector was on")
         if quantity is not None and quantity.logarithmic and value < low:
             advice.append(f"record with {low:.3g} {quantity.unit} or more, or train down to {value:.3g}")
         else:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from passband.files.micrograph import Micrograph
 from passband.microscope.instruments.choice import instrument_of
-from passband.microscope.instruments.instrument import FittedSetting, Setting, SettingDistribution
+from passband.microscope.instruments.instrument import FittedSetting, Instrument, Setting, SettingDistribution
 from passband.performance.widening import trained_energies, trained_range
 from passband.recipe import PassbandError
 from passband.validation import error_lines
@@ -42,6 +42,8 @@ class ConditionEstimate:
     guessed
         Quantities on which fitted ones hang and that nobody told, in TEM the Cs. What follows from them may make a mask
         doubtful; it is not known well enough to put an image outside.
+    origins
+        Where a value comes from, by name, where that is not the `source`.
     """
 
     source: Origin = "unknown"
@@ -51,6 +53,17 @@ class ConditionEstimate:
     note: str = "nothing was given"
     others: Mapping[str, float] = field(default_factory=dict)
     guessed: tuple[str, ...] = ()
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    def origin(self, name: str) -> Origin:
+        """Where a value comes from."""
+        return self.origins.get(name, self.source)
+
+    @property
+    def told(self) -> "ConditionEstimate":
+        """What user and file say, without what was fitted to the image."""
+        values = {name: value for name, value in self.values.items() if self.origin(name) != "fitted"}
+        return replace(self, values=values, alternatives=())
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -62,6 +75,7 @@ class ConditionEstimate:
             "note": self.note,
             "others": dict(self.others),
             "guessed": list(self.guessed),
+            "origins": {name: self.origin(name) for name in self.values},
         }
 
 
@@ -92,9 +106,10 @@ def estimate_conditions(
 ) -> ConditionEstimate:
     """Find out under what conditions a micrograph was taken.
 
-    What the user or the file gives is believed; where it lacks the quantity that is set from image to image (in TEM the
-    defocus), the image is fitted, with the middle of the training as one of the values that an unknown may have (in
-    TEM the Cs). A scan tells its jitter alone, whatever else was given.
+    What the user gives is believed, and what the file says besides (of a TEM image its Cs; that of a scan is of another
+    lens than the probe's). Where both lack the quantity that is set from image to image (in TEM the defocus), the image
+    is fitted, with the middle of the training as one of the values that an unknown may have (in TEM the Cs). A scan
+    tells its jitter alone, whatever else was given.
 
     Parameters
     ----------
@@ -118,33 +133,51 @@ def estimate_conditions(
     _check(given, trained)
     if micrograph.conditions is not None and micrograph.conditions.kind == trained.kind:
         values = {**instrument.known_values(micrograph.conditions), **given}
-        return ConditionEstimate("file", values, note="the file carries its conditions")
+        said: dict[str, Origin] = dict.fromkeys(given, "given")
+        return ConditionEstimate("file", values, note="the file carries its conditions", origins=said)
     leading = instrument.LEADING in given
     note = "what was not given is taken as in training" if leading else instrument.NOT_FITTED
-    alone = ConditionEstimate("given" if given else "unknown", dict(given), note=note)
+    alone = _told(given, _of_file(micrograph, instrument), note)
     scan = trained.kind == SCAN
     if not fit or micrograph.pixel_size is None or (JITTER in given if scan else leading):
         return alone
     if scan:
         return _with_fit(alone, fit_scan(micrograph.array), leading=leading)
-    told = {"C30": micrograph.cs} if micrograph.cs is not None and instrument.quantity("C30") is not None else {}
     found = instrument.fit(
         micrograph.array,
         pixel_size=micrograph.pixel_size,
         energy=micrograph.energy or float(np.mean(trained_energies(trained))),
-        given={**told, **given},
+        given=alone.values,
         middle={name: float(np.mean(pair)) for name, pair in trained_range(trained).items()},
     )
     return _with_fit(alone, found, leading=leading)
+
+
+def _of_file(micrograph: Micrograph, instrument: Instrument) -> dict[str, float]:
+    """Quantities that the metadata of a file tell."""
+    return {"C30": micrograph.cs} if micrograph.cs is not None and "C30" in instrument.ASKED else {}
+
+
+def _told(given: Mapping[str, float], of_file: Mapping[str, float], note: str) -> ConditionEstimate:
+    """Return what the user gave, and of the file what he did not."""
+    others = {name: value for name, value in of_file.items() if name not in given}
+    source: Origin = "given" if given else "file" if others else "unknown"
+    return ConditionEstimate(source, {**given, **others}, note=note, origins=dict.fromkeys(others, "file"))
 
 
 def _with_fit(alone: ConditionEstimate, found: FittedSetting | str, *, leading: bool) -> ConditionEstimate:
     """Return what was given with what was fitted; where that was refused, with the reason if it matters."""
     if isinstance(found, str):
         return alone if leading else replace(alone, note=f"no fit: {found}")
-    values = {**found.values, **alone.values}
     return ConditionEstimate(
-        "fitted", values, found.alternatives, found.intervals, found.note, found.others, found.guessed
+        source="fitted",
+        values={**found.values, **alone.values},
+        alternatives=found.alternatives,
+        intervals=found.intervals,
+        note=found.note,
+        others=found.others,
+        guessed=found.guessed,
+        origins={name: alone.origin(name) for name in alone.values},
     )
 
 

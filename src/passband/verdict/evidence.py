@@ -5,16 +5,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from passband.distribution import limits
 from passband.files.micrograph import Micrograph
 from passband.microscope.instruments.choice import instrument_of, validate_distribution
 from passband.microscope.instruments.instrument import Instrument
-from passband.performance.error_model import ErrorModel, PredictedPerformance
-from passband.performance.settings import Outside, outside_of
+from passband.performance.error_model import ErrorModel
+from passband.performance.settings import Outside, SettingRow, outside_of
 from passband.performance.table import PerformanceTable
-from passband.performance.widening import trained_energies
+from passband.performance.widening import bounding_distribution, trained_energies
 from passband.segmentation.card import ModelCard
 from passband.segmentation.catalogue import coarsest_pixel, named_for
-from passband.verdict.estimate import ConditionEstimate
+from passband.verdict.estimate import ConditionEstimate, compatible_settings
 
 USUAL, WORST = 0.9, 0.99  # quantiles of the losses inside the training
 MARGIN = 0.1  # of the measured width, by which a setting may exceed it
@@ -100,36 +101,40 @@ def file_reasons(card: ModelCard, micrograph: Micrograph) -> list[Reason]:
     return [Reason(2, text) for text in reasons]
 
 
-def condition_reasons(
-    error_model: ErrorModel, predicted: PredictedPerformance, estimate: ConditionEstimate
+def beyond_reasons(error_model: ErrorModel, beyond: Outside, estimate: ConditionEstimate) -> list[Reason]:
+    """Return what is said of quantities further out than anything that was measured."""
+    instrument, reasons = instrument_of(error_model.trained), []
+    for name, (value, limit) in beyond.items():
+        origin = " (of the file)" if estimate.origin(name) == "file" else ""
+        measured = range_text(instrument, name, *limit)
+        said = f"{quantity_text(instrument, name, value)}{origin} is beyond what was calibrated ({measured})"
+        reasons.append(Reason(2, f"{said}: nothing is known there"))
+    return reasons
+
+
+def training_reasons(
+    error_model: ErrorModel, row: SettingRow, estimate: ConditionEstimate, *, loss: float | None
 ) -> list[Reason]:
-    """Return what the conditions say, as far as they are known."""
-    instrument, beyond = instrument_of(error_model.trained), beyond_table(error_model, predicted, estimate)
-    if beyond:
-        return [
-            Reason(
-                2,
-                f"{quantity_text(instrument, name, value)} is beyond what was calibrated "
-                f"({range_text(instrument, name, *limit)}): nothing is known there",
-            )
-            for name, (value, limit) in beyond.items()
-        ]
+    """Return what is said of known quantities that the training did not cover; with the mean loss, where one follows.
+
+    `row` is a setting with the known quantities.
+    """
+    instrument = instrument_of(error_model.trained)
     left = [
         f"{quantity_text(instrument, name, value)} (trained {range_text(instrument, name, *limit)})"
-        for name, (value, limit) in beyond_training(error_model, predicted, estimate).items()
+        for name, (value, limit) in beyond_training(error_model, row, estimate).items()
     ]
-    loss = float(np.median(predicted.loss.value))
-    said = f"outside the training: {', '.join(left)}; images taken so have a loss of {loss:.3g} on the average"
-    return [Reason(0, said)] if left else []
+    follows = "" if loss is None else f"; images taken so have a loss of {loss:.3g} on the average"
+    return [Reason(0, f"outside the training: {', '.join(left)}{follows}")] if left else []
 
 
-def beyond_training(error_model: ErrorModel, predicted: PredictedPerformance, estimate: ConditionEstimate) -> Outside:
+def beyond_training(error_model: ErrorModel, row: SettingRow, estimate: ConditionEstimate) -> Outside:
     """Known quantities that the training did not cover, with the trained range."""
-    found = outside_of(predicted.rows[0], error_model.trained)
+    found = outside_of(row, error_model.trained)
     return {name: pair for name, pair in found.items() if name in estimate.values}
 
 
-def beyond_table(error_model: ErrorModel, predicted: PredictedPerformance, estimate: ConditionEstimate) -> Outside:
+def beyond_table(error_model: ErrorModel, row: SettingRow, estimate: ConditionEstimate) -> Outside:
     """Known quantities further out than anything that was measured, with the measured range."""
     found = {}
     for quantity in instrument_of(error_model.trained).QUANTITIES:
@@ -138,12 +143,26 @@ def beyond_table(error_model: ErrorModel, predicted: PredictedPerformance, estim
         column = error_model.table.column(quantity.name)
         low, high = float(column.min()), float(column.max())
         slack = MARGIN * (high - low)
-        value = predicted.rows[0][quantity.name]
+        value = row[quantity.name]
         if quantity.logarithmic:  # in decades, and any more does no harm
             low, high, slack = low / 1.5, float("inf"), 0.0
             value = value or float("inf")
         if not low - slack <= value <= high + slack:
             found[quantity.name] = (value, (low, high))
+    return found | _unvaried(error_model, estimate)
+
+
+def _unvaried(error_model: ErrorModel, estimate: ConditionEstimate) -> Outside:
+    """Known coefficients that no measurement varied and that show, with what would not show."""
+    trained, found = bounding_distribution(error_model.trained), {}
+    instrument, setting = instrument_of(trained), compatible_settings(estimate, trained, draws=1)[0][0]
+    scalars = instrument.scalars(trained)
+    for name, value in estimate.values.items():
+        slack = instrument.negligible(name, setting, pixel_size=error_model.pixel_size)
+        if slack is not None:
+            low, high = limits(scalars.get(name) or 0.0)
+            if not low - slack <= value <= high + slack:
+                found[name] = (value, (low - slack, high + slack))
     return found
 
 

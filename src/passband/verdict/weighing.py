@@ -10,10 +10,19 @@ from passband.microscope.instruments.choice import instrument_of
 from passband.microscope.instruments.instrument import Instrument
 from passband.performance.error_model import LEVEL, ErrorModel
 from passband.performance.image_error import ImageErrorModel
-from passband.performance.settings import Outside, SettingRow
+from passband.performance.settings import Outside, SettingRow, setting_row
+from passband.performance.widening import trained_range
 from passband.verdict.advice import image_advice, setting_advice, training_advice
 from passband.verdict.estimate import ConditionEstimate, compatible_settings
-from passband.verdict.evidence import Evidence, Reason, beyond_table, condition_reasons, quantity_text
+from passband.verdict.evidence import (
+    Evidence,
+    Reason,
+    beyond_reasons,
+    beyond_table,
+    quantity_text,
+    range_text,
+    training_reasons,
+)
 from passband.verdict.image_evidence import Failure, distance_reasons, prediction_reasons, weighed_signals
 from passband.verdict.verdict import OUTCOMES, Outcome, PredictionInterval, Verdict
 
@@ -116,19 +125,25 @@ def _predicted(
 def _conditions(error_model: ErrorModel, evidence: Evidence, *, advise: bool) -> ConditionEvidence:
     instrument, estimate = instrument_of(error_model.trained), evidence.estimate
     if instrument.LEADING not in estimate.values:
-        return _without_conditions(instrument, evidence)
+        return _without_leading(error_model, evidence)
     settings = compatible_settings(estimate, error_model.trained)
     groups = error_model.predict_groups(settings, camera_pixel=evidence.camera_pixel)
     worst = max(range(len(settings)), key=lambda k: float(np.median(groups[k].loss.value)))
     predicted = groups[worst]
-    beyond = beyond_table(error_model, predicted, estimate)
+    row, loss = predicted.rows[0], float(np.median(predicted.loss.value))
+    beyond = beyond_table(error_model, row, estimate)
     if beyond and estimate.guessed:
-        return _guessed_beyond(instrument, estimate, beyond)
-    advice = training_advice(error_model, predicted, estimate)
+        told = {name: pair for name, pair in beyond.items() if name in estimate.told.values}
+        if not told:
+            return _guessed_beyond(instrument, estimate, beyond)
+        beyond = told
+    reasons, asked = _assumed(error_model, estimate)
+    reasons += beyond_reasons(error_model, beyond, estimate) or training_reasons(error_model, row, estimate, loss=loss)
+    advice = [*asked, *training_advice(error_model, row, estimate)]
     if advise and not beyond:
-        advice += setting_advice(error_model, settings[worst], float(np.median(predicted.loss.value)))
+        advice += setting_advice(error_model, settings[worst], loss)
     return ConditionEvidence(
-        condition_reasons(error_model, predicted, estimate),
+        reasons,
         advice,
         None if beyond else float(np.log(predicted.loss.value).mean()),
         _mean(predicted.rows, "sigma"),
@@ -148,12 +163,39 @@ def _guessed_beyond(instrument: Instrument, estimate: ConditionEstimate, beyond:
     return ConditionEvidence([Reason(1, reason)], [f"give {guessed} if it is known; {instrument.HINT}"])
 
 
-def _without_conditions(instrument: Instrument, evidence: Evidence) -> ConditionEvidence:
-    """Say why the conditions are not known, and what would tell them."""
+def _assumed(error_model: ErrorModel, estimate: ConditionEstimate) -> tuple[list[Reason], list[str]]:
+    """Say which quantities that much hangs on nobody told, and ask for them."""
+    instrument, trained = instrument_of(error_model.trained), trained_range(error_model.trained)
+    names = [name for name in instrument.ASKED if name not in estimate.values]
+    reasons = []
+    for name in names:
+        quantity = instrument.quantity(name)
+        words = f"the {quantity.words} {name}" if quantity and quantity.words else name
+        ranged = range_text(instrument, name, *trained[name])
+        reasons.append(Reason(0, f"{words} is not known and is taken as in training ({ranged})"))
+    return reasons, [f"give {name} if it is known" for name in names]
+
+
+def _without_leading(error_model: ErrorModel, evidence: Evidence) -> ConditionEvidence:
+    """Say why the conditions do not inform the prediction, what would tell them, and which speak against the network.
+
+    What user or file say is compared with what was calibrated; the image's own signals are left to predict.
+    """
+    instrument, estimate, told = instrument_of(error_model.trained), evidence.estimate, evidence.estimate.told
     quantity = instrument.quantity(instrument.LEADING)
     words = quantity.words if quantity and quantity.words else instrument.LEADING
-    reason = f"the {words} is not known ({evidence.estimate.note}); this rests on the image alone"
-    return ConditionEvidence([Reason(0, reason)], [] if evidence.file else [instrument.HINT])
+    unknown = f"the {words} is not known ({estimate.note})"
+    row = setting_row(compatible_settings(told, error_model.trained, draws=1)[0][0], error_model.pixel_size)
+    beyond = beyond_table(error_model, row, told)
+    advice = training_advice(error_model, row, told)
+    if beyond:
+        reasons = [*beyond_reasons(error_model, beyond, told), Reason(0, unknown)]
+        return ConditionEvidence(reasons, advice, beyond=True)
+    known = [quantity_text(instrument, name, value) for name, value in told.values.items() if name in row]
+    unused = f", not on {' and '.join(known)}" if known else ""
+    reasons = [Reason(0, f"{unknown}; this rests on the image alone{unused}")]
+    reasons += training_reasons(error_model, row, told, loss=None)
+    return ConditionEvidence(reasons, [*advice, *([] if evidence.file else [instrument.HINT])])
 
 
 def _mean(rows: Sequence[SettingRow], name: str) -> float | None:

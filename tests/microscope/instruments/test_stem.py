@@ -133,3 +133,9 @@ def test_a_dose_is_what_is_set_from_image_to_image():
     assert STEM.said(setting, advice=True) == "a dose of 2.5e+04 e⁻/Å²"
     assert STEM.axis_label("dose") == (1.0, "dose (e⁻/Å²)")
     assert STEM.axis_label("C10") == (10.0, "C10 = −defocus (nm)")
+
+
+def test_a_coefficient_of_the_probe_is_negligible_up_to_an_eighth_of_a_wave_at_the_edge_of_its_disc():
+    # rejects the limit of an image's frequencies: (2π/λ) C₃₄ α⁴/4 = π/4 at the semi-angle α
+    limit = STEM.negligible("C34", ScanConditions(energy=80e3, semi_angle=25e-3), pixel_size=0.2)
+    assert limit == pytest.approx(0.0417572 / (2.0 * 25e-3**4), rel=1e-5)

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
+from passband.electron import wavelength
+from passband.microscope.aberrations import phase_aberration
 from passband.microscope.conditions import ConditionDistribution, ConditionMixture, Conditions
 from passband.microscope.instruments.choice import instrument_named, instrument_of, validate_distribution
 from passband.recipe import PassbandError
@@ -39,9 +42,10 @@ def test_numbers_of_a_setting_make_the_setting_again() -> None:
     assert TEM.with_values(Conditions(), {"defocus": 80.0}).aberrations.C10 == -80.0
 
 
-def test_what_a_file_tells_has_c10_and_no_other_coefficient_that_is_zero() -> None:
+def test_what_a_file_tells_has_c10_and_cs_and_no_other_coefficient_that_is_zero() -> None:
     assert TEM.known_values(Conditions(dose=90.0)) == {
         "C10": 0.0,
+        "C30": 0.0,
         "focal_spread": 0.0,
         "angular_spread": 0.0,
         "dose": 90.0,
@@ -52,3 +56,18 @@ def test_what_a_file_tells_has_c10_and_no_other_coefficient_that_is_zero() -> No
 def test_a_setting_of_another_instrument_is_refused() -> None:
     with pytest.raises(PassbandError, match="ConditionDistribution is no Conditions of a transmission microscope"):
         TEM.values(ConditionDistribution())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["C32", "C41", "C50"])
+def test_a_coefficient_is_negligible_up_to_an_eighth_of_a_wave_at_the_edge_of_the_band(name: str) -> None:
+    # rejects the limit of another order, of another frequency, and of another energy; the oracle is the phase itself
+    setting = Conditions(energy=80e3)
+    limit = TEM.negligible(name, setting, pixel_size=0.8)
+    edge = torch.tensor([0.5 / 0.8], dtype=torch.float64)
+    chi = phase_aberration(edge, torch.zeros_like(edge), {name: limit}, wavelength(80e3))
+    assert float(chi) == pytest.approx(np.pi / 4.0)
+
+
+def test_what_measurements_vary_is_never_negligible_and_what_cannot_show_neither() -> None:
+    for name in ("C10", "C30", "dose", "phi32", "focal_spread"):
+        assert TEM.negligible(name, Conditions(), pixel_size=0.8) is None

@@ -186,6 +186,8 @@ class Instrument(Recipe, ABC):
         Columns of `compare` that an error model predicts from too.
     LEADING
         Quantity that is set from image to image: without it nothing is predicted, and another value of it is advised.
+    ASKED
+        Quantities that a prediction hangs on so much that it is said where one is taken as in training.
     MAPPED
         Pairs of quantities that advice maps the predicted loss over.
     FIXED
@@ -199,10 +201,11 @@ class Instrument(Recipe, ABC):
     QUANTITIES: ClassVar[tuple[Quantity, ...]]
     DISTANCES: ClassVar[tuple[str, ...]] = ()
     LEADING: ClassVar[str]
+    ASKED: ClassVar[tuple[str, ...]] = ()
     MAPPED: ClassVar[tuple[tuple[str, str], ...]] = ()
     FIXED: ClassVar[tuple[str, ...]] = ()
     NOT_FITTED: ClassVar[str] = "it was not given"
-    HINT: ClassVar[str] = "give what you know: it informs the prediction"
+    HINT: ClassVar[str] = "give what you know"
 
     kind: str
 
@@ -269,6 +272,13 @@ class Instrument(Recipe, ABC):
     def known_values(self, setting: Setting) -> dict[str, float]:
         """Return what a file that carries its setting tells of it."""
         return {name: value for name, value in self.values(setting).items() if value is not None}
+
+    def negligible(self, name: str, setting: Setting, *, pixel_size: float) -> float | None:
+        """Largest magnitude that does not show of something that no measurement varies, in images of a setting.
+
+        `pixel_size` is that of the network, Å. None where the name is of a quantity, or of nothing that could show.
+        """
+        return None
 
     def exactly(self, setting: Setting) -> SettingDistribution:
         """Return the distribution whose every draw is a setting."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from passband.distribution import Scalar
+from passband.electron import wavelength
 from passband.microscope.aberrations import COEFFICIENTS, LARGEST, TERMS, resolve_name
 from passband.microscope.instruments.instrument import Array, Instrument, Quantity, S, Setting, SettingDistribution
 from passband.recipe import PassbandError
@@ -120,11 +121,26 @@ class LensInstrument(Instrument):
         return type(setting).model_validate({**others, "aberrations": lens})
 
     def known_values(self, setting: Setting) -> dict[str, float]:
-        """Return C10, the other coefficients that are not 0, and the other numbers that it has."""
+        """Return C10 and what is asked for, the other coefficients that are not 0, and the other numbers it has."""
         one = self._setting(setting)
-        numbers: dict[str, float] = one.aberrations.nonzero() | {"C10": one.aberrations.C10}
+        always = {name: float(getattr(one.aberrations, name)) for name in ("C10", *self.ASKED)}
+        numbers: dict[str, float] = one.aberrations.nonzero() | always
         own_numbers = {name: getattr(one, name) for name in self.NUMBERS}
         return numbers | {name: float(value) for name, value in own_numbers.items() if value is not None}
+
+    def negligible(self, name: str, setting: Setting, *, pixel_size: float) -> float | None:
+        """Magnitude in Å of a coefficient whose phase reaches π/4 (Rayleigh's quarter of a wave is twice as much).
+
+        At the widest angle α that counts: (2π/λ) Cₙₘ αⁿ⁺¹/(n + 1) = π/4.
+        """
+        if name not in COEFFICIENTS or name.startswith("phi") or self.quantity(name) is not None:
+            return None
+        power, length = int(name[1]) + 1, wavelength(self._setting(setting).energy)
+        return float(length * power / (8.0 * self.widest_angle(setting, pixel_size=pixel_size) ** power))
+
+    def widest_angle(self, setting: Setting, *, pixel_size: float) -> float:
+        """Largest angle to the axis at which aberrations show, rad: that of the Nyquist frequency of pixels in Å."""
+        return wavelength(self._setting(setting).energy) / (2.0 * pixel_size)
 
     @property
     def drawn_together(self) -> tuple[tuple[str, ...], ...]:

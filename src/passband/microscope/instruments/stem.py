@@ -237,6 +237,10 @@ class ScanningMicroscope(LensInstrument):
 
     kind: Literal["stem"] = Field(default="stem", repr=False)
 
+    def widest_angle(self, setting: Setting, *, pixel_size: float) -> float:
+        """Return the semi-angle of the beam, rad."""
+        return own(setting, ScanConditions, self.WORDS).semi_angle
+
     def reachable(self, trained: tuple[float, float]) -> Array:
         """Doses of the training, evenly in decades."""
         return np.geomspace(*trained, 31)

@@ -54,10 +54,13 @@ class TransmissionMicroscope(LensInstrument):
     )
     DISTANCES: ClassVar[tuple[str, ...]] = ("epsilon", "sigma", "delta_epsilon")
     LEADING: ClassVar[str] = "C10"
+    ASKED: ClassVar[tuple[str, ...]] = ("C30",)
     MAPPED: ClassVar[tuple[tuple[str, str], ...]] = (("C10", "C30"), ("C10", "C12"))
     FIXED: ClassVar[tuple[str, ...]] = ("mtf",)
     NOT_FITTED: ClassVar[str] = "the defocus was not given and the rings were not looked at"
-    HINT: ClassVar[str] = "give what you know, for example --c10 -80 --dose 400: it informs the prediction"
+    HINT: ClassVar[str] = (
+        "give what you know, for example --c10 -80 --dose 400: together with the defocus it informs the prediction"
+    )
 
     kind: Literal["tem"] = Field(default="tem", repr=False)
 
