@@ -17,3 +17,6 @@ def test_each_panel_has_one_title_and_its_axes_in_nm() -> None:
         assert sum(bool(panel.get_title(loc=place)) for place in ("left", "center", "right")) == 1
         assert (panel.get_xlabel(), panel.get_ylabel()) == ("x (nm)", "y (nm)")
     assert [len(panel.images) for panel in panels] == [1, 2]  # the doubt lies over the second
+    red = panels[1].images[1]
+    assert (red.cmap.name, red.get_clim()) == ("Reds", (0.0, 0.5))  # as on overlays, see tests/files/test_writing.py
+    np.testing.assert_allclose(red.get_alpha(), 0.32, rtol=1e-6)

@@ -6,6 +6,7 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib import colormaps
 from PIL import Image, ImageFont
 from scipy.ndimage import binary_erosion
 
@@ -131,12 +132,15 @@ def test_an_overlay_of_several_bands_is_a_whole_file_that_says_whose_it_is(tmp_p
 
 
 @pytest.mark.parametrize("mask_type", [np.bool_, np.uint8])
-def test_an_overlay_needs_little_more_memory_than_its_picture(tmp_path: Path, mask_type: type[np.generic]) -> None:
-    """Three bytes a pixel are the picture; a copy of it in float64 would be 24, two of the mask in int64 16."""
+@pytest.mark.parametrize("doubt", [None, np.full((1024, 1024), 0.2, np.float32)])
+def test_an_overlay_needs_little_more_memory_than_its_picture(
+    tmp_path: Path, mask_type: type[np.generic], doubt: np.ndarray | None
+) -> None:
+    """Three bytes a pixel are the picture; copies would be 24 of it in float64, 16 of two masks, 4 of the doubt."""
     image = np.random.default_rng(0).normal(size=(1024, 1024)).astype(np.float32)
     mask = (image > 0).astype(mask_type)
     tracemalloc.start()
-    write_overlay_png(tmp_path / "o.png", image, mask, (1.0, 1.0))
+    write_overlay_png(tmp_path / "o.png", image, mask, (1.0, 1.0), error_probability=doubt)
     peak = tracemalloc.get_traced_memory()[1] / image.size
     tracemalloc.stop()
     assert peak < 14
@@ -164,6 +168,70 @@ def test_the_scale_bar_is_as_long_as_it_says(tmp_path: Path) -> None:
 def test_an_overlay_of_two_shapes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PassbandError, match="of one shape"):
         write_overlay_png(tmp_path / "o.png", np.zeros((4, 5)), np.zeros((5, 4)))
+    with pytest.raises(PassbandError, match=r"error probability \(5, 4\) must be of one shape"):
+        write_overlay_png(tmp_path / "o.png", np.zeros((4, 5)), np.zeros((4, 5)), error_probability=np.zeros((5, 4)))
+
+
+def _drawn(folder: Path, image: np.ndarray, mask: np.ndarray, doubt: np.ndarray | None) -> np.ndarray:
+    write_overlay_png(folder / "o.png", image, mask, error_probability=doubt)
+    return np.asarray(Image.open(folder / "o.png")).astype(float)
+
+
+def test_doubt_reddens_an_overlay_as_it_does_a_figure(tmp_path: Path) -> None:
+    """Rejects another scale, another red, a map that is turned, shifted or of one band alone, and red over outlines."""
+    rng = np.random.default_rng(0)
+    image, mask = rng.normal(size=(600, 520)), np.zeros((600, 520), np.uint8)
+    mask[200:500, 100:400] = 1
+    doubt = (rng.integers(0, 20, (60, 52)) / 32).repeat(10, axis=0).repeat(10, axis=1).astype(np.float32)
+    red = colormaps["Reds"](doubt / 0.5)[..., :3] * 255
+    opacity = np.minimum(1.6 * doubt, 0.6)[..., None]
+    tint = 0.22 * (mask > 0)[..., None]
+    grey = _drawn(tmp_path, image, np.zeros_like(mask), None)
+    expected = (1 - tint) * ((1 - opacity) * grey + opacity * red) + tint * np.array([255, 176, 0])
+    outline = (mask > 0) & ~binary_erosion(mask > 0, np.ones((3, 3)))
+    expected[outline] = (255, 176, 0)
+    np.testing.assert_allclose(_drawn(tmp_path, image, mask, doubt), expected, atol=1.5)
+
+
+def test_what_is_sure_is_drawn_as_without_a_map(tmp_path: Path) -> None:
+    """Rejects a veil over the whole picture; 1.5 % is less than the first step of the red."""
+    image, mask = np.random.default_rng(0).normal(size=(530, 600)), np.zeros((530, 600), np.uint8)
+    mask[100:200, 300:400] = 1
+    doubt = np.full(image.shape, 0.015, np.float32)
+    write_overlay_png(tmp_path / "none.png", image, mask)
+    write_overlay_png(tmp_path / "sure.png", image, mask, error_probability=doubt)
+    assert (tmp_path / "sure.png").read_bytes() == (tmp_path / "none.png").read_bytes()
+    doubt[300, 50] = 0.1
+    reddened = (_drawn(tmp_path, image, mask, doubt) != _drawn(tmp_path, image, mask, None)).any(axis=-1)
+    np.testing.assert_array_equal(np.argwhere(reddened), [(300, 50)])
+
+
+def test_the_doubt_of_a_small_image_is_enlarged_with_it(tmp_path: Path) -> None:
+    """Rejects a map that stays small in a corner: 100 pixels are drawn as 600, so one is 6 × 6."""
+    image = np.random.default_rng(0).normal(size=(60, 100))
+    doubt = np.zeros(image.shape, np.float32)
+    doubt[20, 70] = 0.5
+    coloured = np.ptp(_drawn(tmp_path, image, np.zeros(image.shape), doubt), axis=-1) > 0
+    assert coloured[120:126, 420:426].all()
+    assert coloured.sum() == 36
+
+
+def test_image_and_mask_can_be_told_under_any_doubt(tmp_path: Path) -> None:
+    """Rejects an opaque red: at least 40 % of the contrast is left, and the tint shifts the colour by 20 levels."""
+    image, mask = np.tile(np.linspace(0, 1, 520), (520, 1)), np.zeros((520, 520), np.uint8)
+    mask[:260] = 1
+    picture = _drawn(tmp_path, image, mask, np.ones(image.shape, np.float32))
+    assert (np.ptp(picture[400], axis=0) >= 0.4 * 254).all()
+    assert (np.abs(picture[100] - picture[400]).max(axis=-1) > 20).all()
+
+
+def test_more_classes_than_127_have_their_own_colours(tmp_path: Path) -> None:
+    """Rejects an index of 16 bits, in which the later ones are drawn as the first."""
+    classes = np.arange(200, dtype=np.uint8).repeat(600).reshape(200, 600).repeat(3, axis=0)
+    colours = [(number, 255 - number, 90) for number in range(1, 200)]
+    write_overlay_png(tmp_path / "o.png", np.zeros(classes.shape), classes, colours=colours)
+    picture = np.asarray(Image.open(tmp_path / "o.png"))
+    np.testing.assert_array_equal(picture[3::3, 300], colours)
 
 
 def test_the_label_of_a_scale_bar_has_the_sign_of_micrometres() -> None:

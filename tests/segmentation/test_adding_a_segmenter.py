@@ -77,7 +77,7 @@ def test_a_segmenter_of_ones_own_is_used_and_written_like_a_network(image: np.nd
     particles = measure_particles(found.labels, found.pixel_size, probability=found.foreground)
     assert [round(row["centroid_x_px"]) for row in particles] == [40]  # the bright pixel is too small to be anything
     write_image_tiff(tmp_path / "a.probability.tif", image)  # of an earlier network
-    files = write_results(found, image, particles, tmp_path, stem="a", columns=COLUMNS)
+    files = write_results(found, image, particles, tmp_path / "a", columns=COLUMNS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mask.tif", "a.overlay.png", "a.particles.csv"]
     assert all(is_result(path) for path in files.values())
     assert np.array_equal(tifffile.imread(files["mask"]), found.labels)

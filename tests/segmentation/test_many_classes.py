@@ -121,7 +121,7 @@ def test_results_of_several_classes_are_written(tmp_path: Path) -> None:
     assert [(row["label"], row["class"]) for row in rows] == [(1, "film"), (2, "particle"), (3, "particle")]
     assert [row["area_nm2"] for row in rows] == pytest.approx([0.25 * (32**2 - 64), 16.0, 25.0])
     columns = particle_columns(found.classes)
-    files = write_results(found, image, rows, tmp_path, stem="a", columns=columns)
+    files = write_results(found, image, rows, tmp_path / "a", columns=columns)
     assert np.array_equal(np.unique(tifffile.imread(files["mask"])), [0, 1, 2])
     header, first, *_ = files["particles"].read_text().splitlines()
     assert header == ",".join(columns)

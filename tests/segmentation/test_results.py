@@ -19,7 +19,7 @@ FOUND = Segmentation(LABELS, ("background", "particle"), (0.5, 0.6), CHANCES)
 
 def test_four_files_are_written_and_carry_the_pixel_size(tmp_path: Path) -> None:
     """Rejects a pixel size of one side for both, and probabilities of the background."""
-    files = write_results(FOUND, IMAGE, [], tmp_path / "new", stem="a", columns=("label", "area_nm2"))
+    files = write_results(FOUND, IMAGE, [], tmp_path / "new" / "a", columns=("label", "area_nm2"))
     assert {kind: path.name for kind, path in files.items()} == {kind: f"a{end}" for kind, end in ENDINGS.items()}
     assert np.array_equal(tifffile.imread(files["mask"]), LABELS)
     assert np.array_equal(tifffile.imread(files["probability"]), CHANCES[1])
@@ -36,6 +36,6 @@ def test_nothing_is_written_beside_a_mask_drawn_by_hand(tmp_path: Path, name: st
     tifffile.imwrite(tmp_path / name, LABELS)
     before = (tmp_path / name).read_bytes()
     with pytest.raises(PassbandError, match=f"{name} is there and is not passband's"):
-        write_results(FOUND, IMAGE, [], tmp_path, stem="a", columns=("label",))
+        write_results(FOUND, IMAGE, [], tmp_path / "a", columns=("label",))
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_bytes() == before

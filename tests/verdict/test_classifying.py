@@ -2,8 +2,7 @@
 
 import csv
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from passband.files.micrograph import Micrograph
 from passband.segmentation.segmenter import Segmentation
 from passband.verdict.classifying import FileClassifier
 from passband.verdict.segmenting import FileSegmenter, Segmented
+from passband.verdict.verdict import Verdict
 
 STEP = 0.5  # Å
 TOUCHING = 62.0  # Å: discs of two materials
@@ -42,7 +42,7 @@ class _Segmenter:
             mask = mask * (1 + (np.arange(256) >= 94)).astype(np.uint8)
         found = Segmentation(mask, self.classes, (STEP, STEP))
         rows = measure_particles(mask, STEP, classes=self.classes)
-        return Segmented(found, rows, cast(Any, SimpleNamespace(outcome="no objection", reasons=())))
+        return Segmented(found, rows, Verdict("no objection", ()))
 
 
 @pytest.mark.parametrize("classes", [("background", "particle"), ("background", "Au", "C")])

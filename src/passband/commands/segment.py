@@ -60,6 +60,9 @@ def segment(
 ) -> None:
     """Segment micrographs with a trained network.
 
+    The overlay shows the mask in amber (a colour for each class, where there are several), and where it is doubtful in
+    red: pale where a pixel is wrong with a probability of 10 %, dark from 50 %, as in the figures of passband trust.
+
     A file that cannot be read is reported on one line; the others are still segmented, and the exit code is 2.
     """
     from passband.files.reading import open_micrograph

@@ -22,6 +22,7 @@ from passband.figures.style import (
     label_axes,
 )
 from passband.files.micrograph import Micrograph
+from passband.files.writing import MOST_DOUBT, doubt_opacity
 from passband.microscope.instruments.choice import instrument_of
 from passband.microscope.instruments.instrument import Setting, SettingDistribution
 from passband.performance.error_model import ErrorModel
@@ -73,7 +74,7 @@ def draw_doubt(axes: Axes, verdict: Verdict, micrograph: Micrograph) -> None:
     doubt = verdict.error_probability
     if doubt is not None:
         extent = axes.images[0].get_extent()
-        axes.imshow(doubt, cmap="Reds", vmin=0.0, vmax=0.5, alpha=np.clip(1.6 * doubt, 0.0, 0.8), extent=extent)
+        axes.imshow(doubt, cmap="Reds", vmin=0.0, vmax=MOST_DOUBT, alpha=doubt_opacity(doubt), extent=extent)
     label_axes(axes, "x (nm)", "y (nm)", "Mask (outline), and where it is doubtful (red)")
 
 

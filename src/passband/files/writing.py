@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tifffile
@@ -13,8 +13,14 @@ from passband.files.own_files import SOFTWARE
 from passband.recipe import PassbandError
 
 Colour = tuple[int, int, int]
+Value = TypeVar("Value", bound=np.generic)
 #: Of the classes of an overlay from 1 on: amber, blue, magenta, orange, purple of IBM's colour-blind-safe palette.
 COLOURS: tuple[Colour, ...] = ((255, 176, 0), (100, 143, 255), (220, 38, 127), (254, 97, 0), (120, 94, 240))
+#: Probability of an error from which a picture is reddest, in figures too: as of a coin's toss between two classes.
+MOST_DOUBT = 0.5
+#: From no doubt to the most; ColorBrewer's Reds, as in figures.
+_REDS = ("fff5f0", "fee0d2", "fcbba1", "fc9272", "fb6a4a", "ef3b2c", "cb181d", "a50f15", "67000d")
+_DOUBT_LEVELS = 16  # that an overlay tells apart
 _FILL = 0.22
 _PERCENTILES = (0.5, 99.5)
 _SMALLEST_OVERLAY = 512  # pixels: smaller images are enlarged by a whole factor
@@ -75,6 +81,10 @@ def _contrast(image: NDArray[Any]) -> NDArray[np.uint8]:
     return grey
 
 
+def _enlarged(array: NDArray[Value], factor: int) -> NDArray[Value]:
+    return array if factor == 1 else array.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
 def _outline(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     """Pixels of the mask within `width` of its border, the image's edge not counted."""
     from scipy.ndimage import minimum_filter
@@ -84,25 +94,56 @@ def _outline(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     return outline
 
 
-def _painted(
-    grey: NDArray[np.uint8], classes: NDArray[np.integer], colours: Sequence[Colour], width: int
-) -> NDArray[np.uint8]:
-    """RGB picture (y, x, 3) by a table of 256 colours for what is bare, and for each class tinted and outlined."""
-    levels = np.arange(256.0)[:, None]
-    parts = [levels]
-    kind = np.zeros(grey.shape, dtype=np.uint16)
-    for number, colour in enumerate(colours, start=1):
+def doubt_opacity(error_probability: NDArray[Any]) -> NDArray[Any]:
+    """Of the red over a micrograph, by the probability of an error; fringes still show through the most of it."""
+    return (1.6 * error_probability).clip(0.0, 0.6)
+
+
+def _colour_table(colours: Sequence[Colour], doubt_levels: int) -> NDArray[np.uint8]:
+    """RGB (level of doubt from 0, kind, grey level, 3); kinds are bare, and each class tinted and outlined.
+
+    Outlines are never reddened, and the tint lies over the red, so that the mask can be told under any doubt.
+    """
+    doubt = np.linspace(0.0, MOST_DOUBT, _DOUBT_LEVELS + 1)[: doubt_levels + 1, None, None]
+    reds = np.array([list(bytes.fromhex(red)) for red in _REDS], dtype=np.float64)
+    known = np.linspace(0.0, MOST_DOUBT, len(reds))
+    red = np.stack([np.interp(doubt, known, channel) for channel in reds.T], axis=-1)
+    opacity = doubt_opacity(doubt)[..., None]
+    bare = (1 - opacity) * np.arange(256.0)[:, None] + opacity * red  # (level, 1, grey level, 3)
+    kinds = [bare]
+    for colour in colours:
         paint = np.array(colour, dtype=np.float64)
-        parts += [(1 - _FILL) * levels + _FILL * paint, paint]
+        kinds += [(1 - _FILL) * bare + _FILL * paint, np.broadcast_to(paint, bare.shape)]
+    return np.asarray(np.rint(np.concatenate(kinds, axis=1)), dtype=np.uint8)
+
+
+def _doubt_levels(doubt: NDArray[Any]) -> NDArray[np.intp]:
+    return np.asarray(np.rint(doubt.clip(0.0, MOST_DOUBT) * (_DOUBT_LEVELS / MOST_DOUBT)), dtype=np.intp)
+
+
+def _painted(
+    grey: NDArray[np.uint8],
+    classes: NDArray[np.integer],
+    colours: Sequence[Colour],
+    width: int,
+    doubt: NDArray[Any] | None,
+) -> NDArray[np.uint8]:
+    """RGB picture (y, x, 3), classes tinted and outlined, and reddened by the probability of an error where told."""
+    kind = np.zeros(grey.shape, dtype=np.uint16)
+    for number in range(1, len(colours) + 1):
         inside = classes == number
         kind += inside * np.uint16(2 * number - 1)
         kind += _outline(inside, width)
-    table = np.rint(np.concatenate([np.broadcast_to(part, (256, 3)) for part in parts])).astype(np.uint8)
-    kind <<= 8
-    kind += grey
+    table = _colour_table(colours, 0 if doubt is None else _DOUBT_LEVELS)
     picture = np.empty((*grey.shape, 3), dtype=np.uint8)
     for top in range(0, len(grey), _BAND):
-        picture[top : top + _BAND] = table.take(kind[top : top + _BAND], axis=0)
+        band = slice(top, top + _BAND)
+        place = kind[band].astype(np.intp)
+        if doubt is not None:
+            place += _doubt_levels(doubt[band]) * table.shape[1]
+        place <<= 8
+        place += grey[band]
+        picture[band] = table.reshape(-1, 3).take(place, axis=0)
     return picture
 
 
@@ -158,16 +199,23 @@ def write_overlay_png(
     pixel_size: tuple[float, float] | None = None,
     *,
     colours: Sequence[Colour] = COLOURS[:1],
+    error_probability: NDArray[Any] | None = None,
 ) -> None:
     """Write the image (y, x) with the mask tinted and outlined; a scale bar where `pixel_size` (y, x) in Å is known.
 
-    The picture has the image's size, or a whole multiple of it where the image is small. `colours` are those of the
-    classes from 1 on; further classes have the last one.
+    The picture has the image's size, or a whole multiple of it where the image is small.
+
+    Parameters
+    ----------
+    colours
+        Those of the classes from 1 on; further classes have the last one.
+    error_probability
+        That the class of a pixel is wrong, (y, x): the picture is the redder, below tint and outline, up to a half.
 
     Raises
     ------
     PassbandError
-        Image and mask are not (y, x) of one shape.
+        Image, mask and error probability are not (y, x) of one shape.
     """
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
@@ -175,11 +223,15 @@ def write_overlay_png(
     values, classes = np.asarray(image), np.asarray(mask)
     if values.ndim != 2 or values.shape != classes.shape:
         raise PassbandError(f"image {values.shape} and mask {classes.shape} must be (y, x) of one shape")
+    if error_probability is not None and error_probability.shape != values.shape:
+        raise PassbandError(
+            f"image {values.shape} and error probability {error_probability.shape} must be of one shape"
+        )
     factor = max(1, -(-_SMALLEST_OVERLAY // max(values.shape)))
-    grey = _contrast(values).repeat(factor, axis=0).repeat(factor, axis=1)
-    shown = _shown(classes, len(colours))
-    enlarged = shown.repeat(factor, axis=0).repeat(factor, axis=1)
-    drawn = _painted(grey, enlarged, colours, max(1, max(grey.shape) // 512))
+    grey = _enlarged(_contrast(values), factor)
+    shown = _enlarged(_shown(classes, len(colours)), factor)
+    doubt = None if error_probability is None else _enlarged(error_probability, factor)
+    drawn = _painted(grey, shown, colours, max(1, max(grey.shape) // 512), doubt)
     if pixel_size is not None and drawn.shape[0] >= 48 and drawn.shape[1] >= 96:
         drawn = _draw_bar(drawn, pixel_size[1] / 10 / factor)
     said = PngInfo()

@@ -25,7 +25,10 @@ class Segmented(NamedTuple):
     def write(self, micrograph: Micrograph, output: Path, *, stem: str) -> dict[str, Path]:
         """Write the four files of one image; errors as `segmentation.results.write_results`."""
         columns = particle_columns(self.segmentation.classes)
-        return write_results(self.segmentation, micrograph.array, self.particles, output, stem=stem, columns=columns)
+        doubt, target = self.verdict.error_probability, output / stem
+        return write_results(
+            self.segmentation, micrograph.array, self.particles, target, columns=columns, error_probability=doubt
+        )
 
 
 class FileSegmenter:
