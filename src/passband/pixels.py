@@ -33,6 +33,18 @@ def pixel_pair(pixel_size: float | Sequence[float] | None) -> tuple[float, float
     return numbers[0], numbers[1]
 
 
+def pixel_text(pixel_size: float | Sequence[float]) -> str:
+    """Return a pixel size in words, with four digits.
+
+    Examples
+    --------
+    >>> pixel_text(0.7937253933193772), pixel_text((0.5, 0.5)), pixel_text((0.5, 0.6))
+    ('0.7937 Å', '0.5 Å', '0.5 × 0.6 Å')
+    """
+    high, wide = (f"{side:.4g}" for side in pixel_pair(pixel_size))
+    return f"{high} Å" if high == wide else f"{high} × {wide} Å"
+
+
 def _plain(size: Any) -> Any:
     """Return the number in an array or tensor without axes, and all else as it is."""
     return size.item() if getattr(size, "ndim", None) == 0 else size

@@ -263,6 +263,13 @@ def test_advice_is_a_figure_tables_and_conditions(run: Run, calibrated: Path, tm
     assert result["best"][0]["predicted_loss"] == pytest.approx(best, rel=1e-4)
 
 
+def test_a_level_is_told_as_it_was_asked_for(run: Run, calibrated: Path, film: Path) -> None:
+    """Rejects whole percents, which tell 99.9 % as certain."""
+    told = run("trust", film, "--model", calibrated / "out", "--c10", "-8nm", "--level", "0.999").out
+    assert ", 99.9% interval" in told
+    assert "100%" not in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -231,7 +231,7 @@ def test_vacuum_at_the_bottom_is_no_data_bar(shared_data: Path) -> None:
 def test_the_pixel_size_given_wins_and_is_noted(shared_data: Path) -> None:
     micrograph = read_micrograph(shared_data / "stem_misc/hrstem_example.ser", pixel_size="52pm")
     assert micrograph.pixel_size == (0.52, 0.52)
-    assert any("0.52 Å given; the file says (0.524" in note for note in micrograph.provenance["notes"])
+    assert any("0.52 Å given; the file says 0.524" in note for note in micrograph.provenance["notes"])
 
 
 def test_a_ser_without_its_emi_is_read_all_the_same(shared_data: Path, tmp_path: Path) -> None:

@@ -112,6 +112,15 @@ def test_the_mean_of_many_keeps_what_they_have_in_common(images: ImageErrorModel
     assert images.mean([sure, sure], level=0.999)[1:] == (0.0, 1.0) == sure[1:]
 
 
+@pytest.mark.parametrize("level", [0.001, 0.01, 0.1, 0.8])
+def test_what_is_predicted_lies_in_its_interval_however_low_the_level(images: ImageErrorModel, level: float) -> None:
+    """Rejects the quantiles alone: the middle of the scores of data sets left out is not 0."""
+    for one in images.predict(LIKE, level=level).values():
+        assert one.low <= one.value <= one.high
+    mean = images.mean([images.predict(LIKE, level=level)["error_area"]] * 3, level=level)
+    assert 0.0 < mean.low <= mean.value <= mean.high < 0.1
+
+
 @pytest.mark.parametrize("count", [2, 5])
 def test_the_mean_of_a_data_set_lies_in_its_interval_as_often_as_it_says(images: ImageErrorModel, count: int) -> None:
     """Of 300 new data sets; four standard errors of the share, and of the table's 120 sets of two images each."""

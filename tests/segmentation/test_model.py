@@ -125,6 +125,12 @@ def test_segment_is_the_most_probable_class_and_input_is_kept(network):
         (np.full((40, 40), np.nan), 0.8, {}, "NaN"),
         (np.zeros((40, 40)), 0.08, {}, r"4 × 4 pixels of 0\.8 Å, too small for the network, which needs 16"),
         (np.zeros((40, 15)), 0.8, {}, "too small"),
+        (
+            np.zeros((40, 40)),
+            (1 / 13, 1 / 12),
+            {},
+            r"of 40 × 40 pixels of 0\.07692 × 0\.08333 Å is 3\.84615 × 4\.16667",
+        ),
         (np.zeros((40, 40)), 1e4, {}, r"500000 × 500000 pixels of 0\.8 Å, too large to be resampled to"),
         (np.zeros((40, 40)), 1e300, {}, "too large"),
         (np.zeros((40, 40)), -1.0, {}, "positive"),

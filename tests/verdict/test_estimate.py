@@ -96,6 +96,7 @@ def test_the_cs_of_a_file_is_used(trained) -> None:
     image = Micrograph(film(1.2e7), pixel_size=(0.5, 0.5), energy=300e3, cs=1.2e7)
     found = estimate_conditions(image, trained, given={})
     assert found.values["C30"] == 1.2e7
+    assert "Thon rings, Cs = 1.2 mm" in found.note
     assert "give Cs" not in found.note
     wrong = estimate_conditions(image, trained, given={"Cs": 0.0})
     assert "the rings fit Cs = 1.2 mm better" in wrong.note

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,9 +16,9 @@ from passband.performance.widening import trained_range
 from passband.segmentation.card import ModelCard
 from passband.segmentation.unet import UNetRecipe
 from passband.verdict.estimate import ConditionEstimate
-from passband.verdict.evidence import Evidence, Flag, Reason, file_reasons
-from passband.verdict.image_evidence import probability
-from passband.verdict.verdict import Verdict
+from passband.verdict.evidence import Evidence, Flag, Reason, file_reasons, value_text
+from passband.verdict.image_evidence import Failure, prediction_reasons, probability
+from passband.verdict.verdict import PredictionInterval, Verdict, percent
 from passband.verdict.weighing import weigh
 
 QUIET = {
@@ -87,6 +88,42 @@ def test_a_mask_that_is_more_wrong_than_right_is_doubtful_however_small_its_erro
     assert small.error_area.value < np.median(error_model.table.images["error_area"])
     assert (small.outcome, large.outcome) == ("doubtful", "no objection")
     assert small.failure_probability > error_model.images.failure(known=True).limit
+
+
+@pytest.mark.parametrize(
+    ("by", "area", "f1", "level"),
+    [
+        ("dice", (0.8, 0.29, 1.0), (0.9, 0.8, 1.0), 1),
+        ("dice", (0.8, 0.099, 1.0), (0.3, 0.2, 0.4), 0),
+        ("f1", (0.8, 0.29, 1.0), (0.9, 0.8, 1.0), 0),  # discs of columns may be of another size and all be found
+        ("f1", (0.02, 0.01, 0.05), (0.3, 0.2, 0.49), 1),
+        ("f1", (0.02, 0.01, 0.05), (0.3, 0.2, 0.51), 0),
+    ],
+)
+def test_no_word_contradicts_an_interval_that_is_all_failure(
+    by: str, area: tuple[float, float, float], f1: tuple[float, float, float], level: int
+) -> None:
+    """Though the probability of a failure is small: rejects a word that rests on it alone."""
+    images = SimpleNamespace(worst=0.33, judged_by=by)
+    predicted = {"error_area": PredictionInterval(*area, 0.8), "f1": PredictionInterval(*f1, 0.8)}
+    (reason,) = prediction_reasons(images, predicted, Failure(0.2, 0.6, rare=False))
+    assert reason.level == level
+    assert ("; even the " in reason.text) is bool(level)
+
+
+def test_a_cs_is_told_in_millimetres_in_every_sentence(error_model) -> None:
+    found = verdict_on(error_model, given(C30=2.55548e6), QUIET)
+    said = [one for one in found.reasons if "C30" in one]
+    assert said
+    assert all("C30 = 0.256 mm" in one and "Å" not in one and "e+" not in one for one in said)
+    assert value_text("C30", 2.55548e6) == "0.256 mm"
+    assert value_text("C10", -680.04, "Å") == "-680 Å"
+    (trained,) = verdict_on(error_model, given(C30=1.2e5), QUIET).reasons[1:]
+    assert trained.startswith("outside the training: C30 = 0.012 mm (trained -0.01 to 0.01 mm)")
+
+
+def test_percentages_have_no_exponent() -> None:
+    assert percent(PredictionInterval(0.8, 0.29, 1.0, 0.8)) == "80 % of the image (29 to 100 %)"
 
 
 @pytest.mark.parametrize(

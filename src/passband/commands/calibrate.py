@@ -238,6 +238,8 @@ def _written(found: "PerformanceTable", card: "ModelCard", folder: Path, output:
 
 
 def _say(result: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
+    from passband.verdict.verdict import share_text
+
     if as_json:
         typer.echo(json_text(result))
     elif not quiet:
@@ -246,6 +248,6 @@ def _say(result: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
         if "left_out" in result:
             typer.echo(f"corrected by {result['labelled_images']} images; each predicted from the others alone:")
             for row in result["left_out"]:
-                area, value, low, high = (f"{100 * row[name]:.2g}" for name in ("error_area", "value", "low", "high"))
+                area, value, low, high = (share_text(row[name]) for name in ("error_area", "value", "low", "high"))
                 typer.echo(printable(f"  {row['image']}: {area} % wrong, predicted {value} % ({low} to {high} %)"))
         typer.echo(f"{counts}; {losses}\ncalibrated model in {printable(result['model'])}")

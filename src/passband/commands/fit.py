@@ -164,7 +164,7 @@ def report(found: "Fit | Refusal") -> None:
         console.print(printable(f"no fit: {found.reason}"), soft_wrap=True, markup=False)
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "value", f"{found.confidence:.0%} interval"):
+    for heading in ("", "value", f"{100.0 * found.confidence:g}% interval"):
         table.add_column(heading)
     for name, value, (low, high), size, unit in (
         ("C10 = −defocus", found.c10, found.c10_interval, 10.0, "nm"),

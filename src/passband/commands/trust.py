@@ -200,17 +200,21 @@ def given_values(
 
 def text(verdict: "Verdict") -> str:
     """Verdict for a person."""
+    from passband.verdict.evidence import value_text
     from passband.verdict.verdict import percent
 
     lines: list[str] = [verdict.outcome]
     if verdict.error_area is not None:
-        lines.append(f"  predicted error area {percent(verdict.error_area)}, {verdict.error_area.level:.0%} interval")
+        level = f"{100.0 * verdict.error_area.level:g}%"
+        lines.append(f"  predicted error area {percent(verdict.error_area)}, {level} interval")
     for name, one in (("loss", verdict.loss), ("Dice", verdict.dice), ("F1", verdict.f1)):
         if one is not None:
-            lines.append(f"  predicted {name} {one.value:.3g} ({one.low:.3g} to {one.high:.3g}, {one.level:.0%})")
+            interval = f"{one.low:.3g} to {one.high:.3g}, {100.0 * one.level:g}%"
+            lines.append(f"  predicted {name} {one.value:.3g} ({interval})")
     estimate = verdict.conditions
     if estimate.values:
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in estimate.values.items()).replace("-", "\u2212")
+        values = [f"{name} {value_text(name, value)}" for name, value in estimate.values.items()]
+        shown = ", ".join(values).replace("-", "\u2212")
         lines.append(f"  conditions ({estimate.source}; Å, rad, e⁻/Å²): {shown}; {estimate.note}")
     if verdict.sigma is not None and verdict.delta_epsilon is not None:
         lines.append(f"  to the training: σ = {verdict.sigma:.3f}, Δε = {verdict.delta_epsilon:+.3f}")

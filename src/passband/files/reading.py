@@ -13,7 +13,7 @@ from passband.files.micrograph import Micrograph
 from passband.files.opening import load_image, open_file, unusable_reason
 from passband.files.own_files import is_result
 from passband.files.source_file import MAX_BYTES, SourceFile
-from passband.pixels import pixel_pair
+from passband.pixels import pixel_pair, pixel_text
 from passband.recipe import PassbandError
 
 
@@ -71,8 +71,8 @@ def read_frame(
         raise source.error(fault or "is no grey image")
     notes = (*content.notes, *notes)
     if pixel_size is not None:
-        said = f"; the file says {content.pixel_size}" if content.pixel_size else ""
-        notes = (*notes, f"pixel size {pixel_size:g} Å given{said}")
+        said = f"; the file says {pixel_text(content.pixel_size)}" if content.pixel_size else ""
+        notes = (*notes, f"pixel size {pixel_text(pixel_size)} given{said}")
     return Micrograph(
         array=array,
         pixel_size=(pixel_size, pixel_size) if pixel_size is not None else content.pixel_size,

@@ -273,7 +273,7 @@ class ImageErrorModel:
         scores, each = self._mean_scores
         share = sqrt((between + within / len(images)) / (between + within / each))
         one_sided = 0.5 * (1.0 + level)
-        ends = -conformal_quantile(-scores, one_sided), conformal_quantile(scores, one_sided)
+        ends = min(-conformal_quantile(-scores, one_sided), 0.0), max(conformal_quantile(scores, one_sided), 0.0)
         return _prediction("error_area", middle, *(middle + share * usual * end for end in ends))
 
     def _middle(self, values: Array, spreads: Array) -> tuple[float, float]:

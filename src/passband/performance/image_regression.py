@@ -146,11 +146,11 @@ class ImageRegression:
     def reaches(self, level: float) -> tuple[float, float]:
         """Between what scores the one of an image of a new data set lies with the nominal probability.
 
-        As much of the rest is left below as above.
+        As much of the rest is left below as above; a score of 0, that of the prediction itself, always lies between.
         """
         one_sided = 0.5 * (1.0 + level)
         low = grouped_quantile(-self.scores, self.sets, one_sided)
-        return -low, grouped_quantile(self.scores, self.sets, one_sided)
+        return min(-low, 0.0), max(grouped_quantile(self.scores, self.sets, one_sided), 0.0)
 
     @cached_property
     def variances(self) -> tuple[float, float]:

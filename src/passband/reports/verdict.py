@@ -15,6 +15,7 @@ from passband.reports.page import Page, folded, image, paragraph, table
 from passband.verdict.assessment import Assessor
 from passband.verdict.camera_comparison import camera_rows
 from passband.verdict.estimate import compatible_settings
+from passband.verdict.evidence import value_text
 from passband.verdict.image_evidence import probability
 from passband.verdict.verdict import Verdict, percent
 
@@ -47,16 +48,14 @@ def write_report(assessor: Assessor, micrograph: Micrograph, verdict: Verdict, *
     png = to_png(draw_verdict(assessor, micrograph, verdict, name=name), dpi=130)
     facts: dict[str, str] = {"verdict": verdict.outcome}
     if verdict.error_area is not None:
-        facts["predicted error area (80 % interval)".replace("80", f"{100 * verdict.error_area.level:g}")] = percent(
-            verdict.error_area
-        )
+        facts[f"predicted error area ({100.0 * verdict.error_area.level:g} % interval)"] = percent(verdict.error_area)
     for quantity, one in (
         ("predicted loss", verdict.loss),
         ("predicted Dice", verdict.dice),
         ("predicted F1", verdict.f1),
     ):
         if one is not None:
-            facts[f"{quantity}, {one.level:.0%} interval {one.low:.2g} to {one.high:.2g}"] = f"{one.value:.2g}"
+            facts[f"{quantity}, {100.0 * one.level:g} % interval {one.low:.2g} to {one.high:.2g}"] = f"{one.value:.2g}"
     if verdict.failure_probability is not None:
         facts["probability that the mask fails"] = probability(verdict.failure_probability)
     page = Page(f"{name} with {assessor.model.card.name}", verdict.line(), facts)
@@ -73,8 +72,9 @@ def write_report(assessor: Assessor, micrograph: Micrograph, verdict: Verdict, *
 
 def _conditions(page: Page, verdict: Verdict, png: bytes) -> None:
     known = verdict.conditions
-    rows: list[dict[str, Any]] = [{"quantity": name, "value": f"{value:.4g}"} for name, value in known.values.items()]
-    text = paragraph(f"{known.source}: {known.note}. Lengths in Å, angles in rad, dose in e⁻/Å².")
+    values = known.values.items()
+    rows: list[dict[str, Any]] = [{"quantity": name, "value": value_text(name, value)} for name, value in values]
+    text = paragraph(f"{known.source}: {known.note}. Lengths without a unit in Å, angles in rad, dose in e⁻/Å².")
     caption = (
         "The mask and where it is doubtful; contrast transfer of the training and of this micrograph; signals among "
         "those of calibration micrographs."

@@ -19,7 +19,7 @@ from passband.patches.resampling import resample, resample_to_pixel
 from passband.patches.standardising import check_image, standardised_channels
 from passband.patches.symmetry import dihedral, dihedral_inverse, turned, turned_pair, upright
 from passband.patches.tiling import PATCH, TILE_STEP, predict_tiled
-from passband.pixels import pixel_pair
+from passband.pixels import pixel_pair, pixel_text
 from passband.segmentation.card import ModelCard, read_card
 from passband.segmentation.saving import load_network, save_network
 from passband.segmentation.segmenter import Segmentation, most_probable
@@ -169,7 +169,8 @@ class Model:
         target = self.card.pixel_size
         sides = [max(1.0, n * size / target) for n, size in zip(shape, pixel_pair(pixel_size), strict=True)]
         said = (
-            f"image of {shape} pixels of {pixel_size} Å is {sides[0]:.6g} × {sides[1]:.6g} pixels of {target} Å, too "
+            f"image of {shape[0]} × {shape[1]} pixels of {pixel_text(pixel_size)} is {sides[0]:.6g} × {sides[1]:.6g} "
+            f"pixels of {pixel_text(target)}, too "
         )
         cure = "check the pixel size (in Å) or take a"
         if min(round(min(side, LARGEST)) for side in sides) < SMALLEST:

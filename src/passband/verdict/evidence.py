@@ -18,6 +18,7 @@ from passband.segmentation.catalogue import coarsest_pixel, named_for
 from passband.verdict.estimate import ConditionEstimate, compatible_settings
 
 USUAL, WORST = 0.9, 0.99  # quantiles of the losses inside the training
+CS, MM = "C30", 1e7  # Å in a mm
 MARGIN = 0.1  # of the measured width, by which a setting may exceed it
 
 
@@ -167,10 +168,16 @@ def _unvaried(error_model: ErrorModel, estimate: ConditionEstimate) -> Outside:
 
 
 def quantity_text(instrument: Instrument, name: str, value: float) -> str:
-    """Name and value with its unit."""
-    return f"{name} = {value:.4g} {instrument.unit(name)}"
+    """Name and value with its unit, such as "C30 = 0.256 mm"."""
+    return f"{name} = {value_text(name, value, instrument.unit(name))}"
+
+
+def value_text(name: str, value: float, unit: str = "") -> str:
+    """Value of a quantity in a sentence: a Cs in mm, all else with the `unit` that it is in, if one is given."""
+    return f"{value / MM:.3g} mm" if name == CS else f"{value:.4g} {unit}".rstrip()
 
 
 def range_text(instrument: Instrument, name: str, low: float, high: float) -> str:
-    """Range with its unit."""
-    return f"{low:.4g} to {high:.4g} {instrument.unit(name)}" if low < high else f"{low:.4g} {instrument.unit(name)}"
+    """Range with its unit, as `value_text`."""
+    start, end = (value_text(name, one, instrument.unit(name)) for one in (low, high))
+    return f"{start.partition(' ')[0]} to {end}" if low < high else start

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from passband.performance.conformal import p_value
+from passband.performance.failure import HALF, LARGE, JudgedBy
 from passband.performance.image_error import RARE, ImageErrorModel
 from passband.performance.signals import SIGNALS
 from passband.performance.table import PerformanceTable
 from passband.verdict.evidence import Reason
-from passband.verdict.verdict import PredictionInterval, SignalValue, percent
+from passband.verdict.verdict import PredictionInterval, SignalValue, percent, share_text
 
 LEAST_TOLD, MOST_TOLD = 0.001, 0.99  # of probabilities
 FAILS = {"dice": "more than 10 % wrong, or a Dice below 0.5 with more than 1 % wrong", "f1": "F1 below 0.5"}
@@ -42,15 +43,23 @@ def prediction_reasons(
         ]
     text = f"{said}; {probability(failure.probability)} probable that the mask fails ({FAILS[images.judged_by]})"
     why = ", a third of the usual: images like it are rare inside the training" if failure.rare else ""
-    doubted = failure.probability > failure.limit
-    return [Reason(int(doubted), f"{text}, doubted above {probability(failure.limit)}{why}")]
+    doubted, beyond = failure.probability > failure.limit, _beyond_failure(predicted, images.judged_by)
+    text = f"{text}, doubted above {probability(failure.limit)}{why}"
+    return [Reason(int(doubted or bool(beyond)), f"{text}; {beyond}" if beyond else text)]
+
+
+def _beyond_failure(predicted: Mapping[str, PredictionInterval], by: JudgedBy) -> str:
+    """Say that all of an interval is beyond what a mask fails with, where it is: no word may contradict that."""
+    if by == "f1":
+        return f"even the upper end of F1 is below {HALF:g}" if predicted["f1"].high < HALF else ""
+    return f"even the lower end exceeds the {_p(LARGE)} of a failure" if predicted["error_area"].low > LARGE else ""
 
 
 def probability(share: float) -> str:
     """Probability in %, never as 0 or 100 %."""
     if share < LEAST_TOLD:
         return f"less than {100.0 * LEAST_TOLD:g} %"
-    return f"{100.0 * share:.2g} %" if share < MOST_TOLD else f"more than {100.0 * MOST_TOLD:g} %"
+    return f"{share_text(share)} %" if share < MOST_TOLD else f"more than {100.0 * MOST_TOLD:g} %"
 
 
 def distance_reasons(images: ImageErrorModel, measured: Mapping[str, SignalValue]) -> list[Reason]:
@@ -73,4 +82,4 @@ def distance_reasons(images: ImageErrorModel, measured: Mapping[str, SignalValue
 
 
 def _p(area: float) -> str:
-    return f"{100.0 * area:.2g} %"
+    return f"{share_text(area)} %"

@@ -7,7 +7,8 @@ images inside the training's conditions:
 
 * **no objection**: a failure is no more probable than of 95 % of the right masks inside (but 10 to 67 %; a third of
   that where a distance of features or spectrum is rarer than 1 % inside), and no flag speaks against it;
-* **doubtful**: it is more probable, or a flag says so; or nothing can be predicted, because the network's features or
+* **doubtful**: it is more probable, or the whole interval of the error area is above 10 % (of columns and defects, that
+  of F1 below 0.5), or a flag says so; or nothing can be predicted, because the network's features or
   the spectrum are 1.5 times as far from the training as those of every image that was measured, under whatever
   conditions;
 * **outside**: even the lower end of the interval is above the error area of 99 % of the images inside; or a known
@@ -34,6 +35,7 @@ from passband.verdict.estimate import ConditionEstimate
 
 Outcome = Literal["no objection", "doubtful", "outside", "not calibrated"]
 OUTCOMES: tuple[Outcome, ...] = ("no objection", "doubtful", "outside")
+LEAST_PERCENT, MOST_PERCENT = 1e-3, 99.5  # that two digits show without an exponent
 
 
 class PredictionInterval(NamedTuple):
@@ -141,5 +143,17 @@ class Verdict:
 
 def percent(area: PredictionInterval) -> str:
     """Error area with its interval, in % of the image."""
-    value, low, high = (f"{100.0 * one:.2g}" for one in area[:3])
+    value, low, high = (share_text(one) for one in area[:3])
     return f"{value} % of the image ({low} to {high} %)"
+
+
+def share_text(share: float) -> str:
+    """Share in %, with two digits and without an exponent.
+
+    Examples
+    --------
+    >>> [share_text(one) for one in (1.0, 0.9951, 0.994, 0.0123, 0.0001234, 0.0)]
+    ['100', '100', '99', '1.2', '0.012', '0']
+    """
+    value = 100.0 * share
+    return f"{value:.2g}" if LEAST_PERCENT <= value < MOST_PERCENT else f"{value:.0f}"

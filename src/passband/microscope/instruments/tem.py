@@ -96,7 +96,7 @@ class TransmissionMicroscope(LensInstrument):
         found = fit_image(np.asarray(image), pixel_size=pixel_size, energy=energy, cs=given.get("C30"), recipe=recipe)
         if isinstance(found, Refusal):
             return found.reason
-        notes = [f"{found.rings} Thon rings, Cs = {found.cs:g} Å", *found.notes]
+        notes = [f"{found.rings} Thon rings, Cs = {found.cs / 1e7:.3g} mm".replace("-", "\u2212"), *found.notes]
         if found.sign_ambiguous:
             notes.append("the sign of C10 cannot be told, and the worse one counts")
         return FittedSetting(
