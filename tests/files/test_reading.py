@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from passband.files.inspection import inspect
+from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph, read_micrograph
 from passband.files.source_file import FormatError
 from passband.recipe import PassbandError
@@ -342,6 +343,27 @@ def test_a_micrograph_an_array_and_a_path_are_one_micrograph(tmp_path: Path) -> 
     assert as_micrograph(IMAGE, pixel_size="77.6pm").pixel_size == pytest.approx((0.776, 0.776))
     assert as_micrograph(read) is read
     assert read.pixel_size == (0.5, 0.5)
+
+
+def test_an_array_is_what_its_file_would_be_and_a_micrograph_what_it_is(tmp_path: Path) -> None:
+    """Rejects hot pixels that only a command takes out, and an input that is edited."""
+    image = np.random.default_rng(0).normal(1000.0, 50.0, (128, 128)).astype(np.float32)
+    image[[5, 60, 99], [7, 80, 3]] = 1e5, -1e5, 3e6
+    tifffile.imwrite(tmp_path / "a.tif", image)
+    kept, read = image.copy(), read_micrograph(tmp_path / "a.tif", pixel_size=0.5)
+    found = as_micrograph(image, pixel_size=0.5)
+    np.testing.assert_array_equal(found.array, read.array)
+    np.testing.assert_array_equal(image, kept)
+    assert found.array.max() < 2000.0
+    (note,) = found.provenance["notes"]
+    assert note.startswith("3 outliers")
+    assert as_micrograph(Micrograph(image, (0.5, 0.5))).array.max() == 3e6
+    assert as_micrograph(IMAGE, pixel_size=0.5).provenance == {}
+
+
+@pytest.mark.parametrize("array", [np.full((9, 9), np.nan), np.zeros((9, 9), complex), np.eye(9, dtype=bool)])
+def test_an_array_that_has_no_outliers_to_tell_is_left_to_what_looks_at_it(array: np.ndarray) -> None:
+    np.testing.assert_array_equal(as_micrograph(array, pixel_size=0.5).array, array)
 
 
 @pytest.mark.parametrize("given", ["array", "file"])

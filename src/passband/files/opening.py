@@ -12,7 +12,7 @@ from passband.documents import DocumentError, read_beginning
 from passband.files.content import Content, is_complex
 from passband.files.formats import HEAD, Reader, folder_format, identify, readable_endings, readable_names
 from passband.files.grey import NotGreyError, to_grey
-from passband.files.outliers import Cleaned, without_outliers
+from passband.files.outliers import without_outliers
 from passband.files.source_file import SourceFile
 from passband.recipe import PassbandError
 
@@ -135,17 +135,4 @@ def load_image(
     if keep_outliers:
         return array, notes, None
     cleaned = without_outliers(array)
-    return cleaned.array, (*notes, *_outlier_notes(cleaned)), None
-
-
-def _outlier_notes(cleaned: Cleaned) -> tuple[str, ...]:
-    if cleaned.left:
-        return (f"{cleaned.left} or more single pixels stand out, too many for X-ray hits; left as they are",)
-    if not cleaned.replaced:
-        return ()
-    pixels = (
-        "outlier (an X-ray hit, hot or dead pixel?)"
-        if cleaned.replaced == 1
-        else "outliers (X-ray hits, hot or dead pixels?)"
-    )
-    return (f"{cleaned.replaced} {pixels} up to {cleaned.extreme:.6g} replaced by the median of the pixels around",)
+    return cleaned.array, (*notes, *cleaned.notes), None

@@ -39,6 +39,20 @@ class Cleaned(NamedTuple):
     extreme: float  # the raw value furthest from the image
     left: int = 0  # pixels that stand out, or more, too many to be faults of a detector
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done, in words; nothing where no pixel stands out."""
+        if self.left:
+            return (f"{self.left} or more single pixels stand out, too many for X-ray hits; left as they are",)
+        if not self.replaced:
+            return ()
+        pixels = (
+            "outlier (an X-ray hit, hot or dead pixel?)"
+            if self.replaced == 1
+            else "outliers (X-ray hits, hot or dead pixels?)"
+        )
+        return (f"{self.replaced} {pixels} up to {self.extreme:.6g} replaced by the median of the pixels around",)
+
 
 class _Range(NamedTuple):
     """Values of what is extended in an image, and its noise."""

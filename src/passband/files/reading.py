@@ -3,14 +3,16 @@
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from passband.files.content import Content
 from passband.files.lengths import parse_length
 from passband.files.micrograph import Micrograph
 from passband.files.opening import load_image, open_file, unusable_reason
+from passband.files.outliers import without_outliers
 from passband.files.own_files import is_result
 from passband.files.source_file import MAX_BYTES, SourceFile
 from passband.pixels import pixel_pair, pixel_text
@@ -119,7 +121,8 @@ def as_micrograph(
     Parameters
     ----------
     image
-        Micrograph, array (y, x), or path of a file.
+        Micrograph, array (y, x), or path of a file. Outliers of an array are replaced as those of a file are; a
+        micrograph is taken as it is.
     pixel_size
         In Å, one number or (y, x), or a text with a unit such as "77.6pm"; replaces what a micrograph or a file says.
     need_pixel_size
@@ -138,9 +141,17 @@ def as_micrograph(
     if isinstance(image, str | PathLike):
         found = read_micrograph(Path(image))
     else:
-        found = image if isinstance(image, Micrograph) else Micrograph(np.asarray(image))
+        found = image if isinstance(image, Micrograph) else _of_array(np.asarray(image))
     if pixel_size is not None:
         given = parse_length(pixel_size) if isinstance(pixel_size, str) else pixel_size
         found = replace(found, pixel_size=pixel_pair(given))
     _ = found.known_pixel_size if need_pixel_size else None
     return found
+
+
+def _of_array(array: NDArray[Any]) -> Micrograph:
+    """Micrograph of an array, without X-ray hits, hot and dead pixels; what cannot be an image is left to others."""
+    if array.ndim != 2 or not array.size or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+        return Micrograph(array)
+    cleaned = without_outliers(array)
+    return Micrograph(cleaned.array, provenance={"notes": list(cleaned.notes)} if cleaned.notes else {})
