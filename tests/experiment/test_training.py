@@ -1,19 +1,24 @@
 """Training the networks of an experiment: what identifies a training, and what their cards say."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from passband.campaign.grid import CampaignPlan
 from passband.dataset.simulate import simulate
 from passband.dataset.store import WaveStore
 from passband.devices import deterministic
+from passband.experiment import training
 from passband.experiment.experiment import MONITORED, Evaluation, Experiment
 from passband.experiment.plan import plan_from
 from passband.experiment.training import save_networks, train_networks, training_of
 from passband.segmentation.model import load_model
+from passband.training import FitOptions
 
 Raw = dict[str, Any]
 
@@ -47,6 +52,44 @@ def test_each_card_has_the_scores_of_its_own_network(smallest: Raw, store: WaveS
     with deterministic():
         save_networks(experiment, trained, folders)
     assert load_model(folders[1]).card.cost["deterministic"] is True
+
+
+@pytest.mark.parametrize(
+    ("device", "workers", "made_on"), [("cpu", 0, "cpu"), ("cuda:1", 0, "cuda"), ("cuda", 2, "cpu")]
+)
+def test_a_training_tells_where_its_micrographs_are_made(
+    device: str,
+    workers: int,
+    made_on: str,
+    smallest: Raw,
+    store: WaveStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rejects the device of the training, and that of the processes, in the place of that of the micrographs."""
+    seen: dict[str, Any] = {}
+
+    class Told(Exception):  # noqa: N818 - it ends the training before a GPU is asked for anything
+        pass
+
+    def fit(learner: Any, batch: Any, sets: Any, recipe: Any, folder: Path, options: FitOptions) -> None:
+        seen["options"] = options
+        raise Told
+
+    def stream(*_: Any, device: str, **__: Any) -> Any:
+        seen["stream"] = torch.device(device).type
+        return SimpleNamespace(batch=None)
+
+    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(training, "Acquisition", stream)
+    monkeypatch.setattr(training, "ImagingPool", lambda source, _: nullcontext(source))
+    monkeypatch.setattr(training, "validation_sets", lambda *_, **__: {})
+    monkeypatch.setattr(training, "stacked_learner", lambda *_: None)
+    with pytest.raises(Told):
+        train_networks(
+            experiment_of(smallest), store, tmp_path, device=device, imaging=training.BesideTraining(workers=workers)
+        )
+    assert seen["options"].batches_on == seen["stream"] == made_on
 
 
 def test_json_of_an_experiment_holds_validations_only_where_it_names_some(smallest: Raw) -> None:

@@ -90,6 +90,32 @@ def test_train_ten_is_train_five_and_resume_five(tmp_path):
     assert state_bytes(rest) == state_bytes(whole)
 
 
+def test_an_unfinished_training_goes_on_with_batches_of_the_same_kind_of_device(tmp_path):
+    """The same seed draws other noise on another; one that is over is measured wherever one is."""
+    learner = Regression()
+    with pytest.raises(InterruptionError):
+        fit(learner, interrupting(7), VALIDATION, RECIPE, tmp_path, FitOptions(batches_on="cuda"))
+    kept = (tmp_path / "training.json").read_bytes()
+    with pytest.raises(
+        TrainingError, match=r"images were made on cuda, and on cpu their noise is another; make them on"
+    ):
+        fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, FitOptions(batches_on="cpu"))
+    assert (tmp_path / "training.json").read_bytes() == kept
+    fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, FitOptions(batches_on="cuda"))
+    assert fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, FitOptions(batches_on="cpu")).stopped == "epochs"
+    assert (tmp_path / "training.json").read_bytes() == kept  # and it still says what it was trained on
+    with pytest.raises(TrainingError, match="made on cuda"):  # more epochs are a training that is not over
+        fit(Regression(), batches, {}, RECIPE.model_copy(update={"epochs": 5}), tmp_path, FitOptions(batches_on="cpu"))
+
+
+def test_a_training_that_does_not_say_where_its_batches_were_made_goes_on(tmp_path):
+    with pytest.raises(InterruptionError):
+        fit(Regression(), interrupting(7), VALIDATION, RECIPE, tmp_path)
+    assert "batches_on" not in json.loads((tmp_path / "training.json").read_text())
+    fit(Regression(), batches, VALIDATION, RECIPE, tmp_path, FitOptions(batches_on="cpu"))
+    assert json.loads((tmp_path / "training.json").read_text())["batches_on"] == "cpu"
+
+
 def test_what_a_killed_training_left_half_written_is_removed(tmp_path):
     left = tmp_path / ".checkpoint.safetensors.0123456789abcdef.tmp"
     left.write_bytes(b"half")

@@ -17,7 +17,6 @@ from passband.commands.terminal.options import (
     PlanName,
     Quiet,
     Seed,
-    Workers,
     parse_pixel_size,
 )
 from passband.commands.terminal.progress import ProgressBars
@@ -33,6 +32,18 @@ Store = Annotated[
     Path | None,
     typer.Option(
         "--store", metavar="DIR", help="Store of the plan's exit waves; simulated in OUTPUT/store by default."
+    ),
+]
+
+
+TrainingWorkers = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        min=1,
+        help="Processes that simulate, with the same result; beside a GPU, 2 or more also make the micrographs, with "
+        "other noise than it makes itself.",
     ),
 ]
 
@@ -72,15 +83,16 @@ def train(
     seed: Seed = None,
     device: Device = "auto",
     exactly: Deterministic = False,
-    workers: Workers = 1,
+    workers: TrainingWorkers = 1,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the network of a plan and save it with its card.
 
-    Writes config.json, history.parquet and the folder model; on a GPU with several workers, these make the
-    micrographs. The same command continues a stopped run. A named condition that was added since is measured, and
-    nothing is trained for it; another training's folder is refused.
+    Writes config.json, history.parquet and the folder model. The same command continues a stopped run, which must make
+    its micrographs where it began to: on the GPU, or on the CPU (without a GPU, or beside one with several workers). A
+    named condition that was added since is measured, and nothing is trained for it; another training's folder is
+    refused.
 
     With --like the scan and the noise of the plan are those that are fitted to real images: the network of a new
     session. With --images and --labels the network of the plan is trained on crops of images that are there, such as

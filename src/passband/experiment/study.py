@@ -71,7 +71,7 @@ def train(
         "cpu" or "cuda".
     imaging_workers
         Processes that make the micrographs, on the CPU, where the device is faster than one of them; 0 makes them in
-        this process.
+        this process, on the device, whose noise is another. A run goes on with the kind that it began with.
     progress
         Called with steps done, steps in all and a note.
 
@@ -83,7 +83,8 @@ def train(
     Raises
     ------
     TrainingError
-        The directory holds a run of another plan, or the training diverged.
+        The directory holds a run of another plan, or an unfinished one whose micrographs were made on a device of
+        another kind; or the training diverged.
     PassbandError
         The store holds other waves than the plan's.
     """

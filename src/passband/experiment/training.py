@@ -82,7 +82,10 @@ class TrainedNetworks(NamedTuple):
 
 
 class BesideTraining(NamedTuple):
-    """Where micrographs are made while networks learn; on one device the result is the same.
+    """Where micrographs are made while networks learn.
+
+    On a CPU the result is the same. On a GPU it is not: what it draws itself is other noise than what processes draw
+    for it on the CPU, so a training goes on with the kind that it began with.
 
     Attributes
     ----------
@@ -172,6 +175,7 @@ def train_networks(
         device=device,
         progress=shown(progress),
         identity=_identity(experiment),
+        batches_on=torch.device(images_on).type,
         prefetch=imaging.thread,
         validated=keep if experiment.curves else None,
     )

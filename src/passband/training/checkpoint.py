@@ -92,6 +92,27 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
     return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
 
 
+def recorded_device(path: Path) -> str:
+    """Kind of device that the batches of the run that `path` records were made on; "" where it does not say."""
+    return str(parse_json(read_document(path)).get("batches_on", ""))
+
+
+def refuse_other_device(directory: Path, there: str, now: str) -> None:
+    """Refuse to go on with batches of another kind of device: the same seed draws other noise there.
+
+    Raises
+    ------
+    TrainingError
+        Both are known, and they differ.
+    """
+    if there and now and there != now:
+        raise TrainingError(
+            f"{directory} holds a training whose images were made on {there}, and on {now} their noise is another; "
+            f"make them on {there} again (on a GPU 1 worker makes them there, and more of them on the CPU), or use "
+            "another directory"
+        )
+
+
 def refuse_other_run(path: Path, recipe: TrainingRecipe, identity: str) -> None:
     """Refuse to resume the run that `path` records where its weights depend on something else than ours.
 

@@ -49,6 +49,9 @@ class FitOptions:
         Called after steps and validations.
     identity
         Of whatever else makes the run (data, network): a directory with another one is refused.
+    batches_on
+        Kind of device ("cpu", "cuda") whose random numbers the batches are made of, kept in the directory: a training
+        that is not over is refused on another one. "" keeps none, for batches that do not depend on it.
     prefetch
         Make the next batch in a second thread during a step; the result is the same.
     validated
@@ -58,6 +61,7 @@ class FitOptions:
     device: torch.device | str | None = None
     progress: Callable[[TrainingProgress], None] | None = None
     identity: str = ""
+    batches_on: str = ""
     prefetch: bool = False
     validated: Callable[[int], None] | None = None
 
@@ -100,7 +104,7 @@ def fit(
     """
     sets = {name: str(getattr(one, "identity", "")) for name, one in validation.items()}
     state = TrainingState(learner, recipe, Path(directory), device=options.device, sets=sets)
-    state.open(options.identity)
+    state.open(options.identity, batches_on=options.batches_on)
     loop = _TrainingLoop(state, validation, options)
     cuda = [state.device] if state.device.type == "cuda" else []
     source = BatchSource(batches, recipe, options.prefetch)

@@ -14,6 +14,8 @@ from passband.training.checkpoint import (
     optimiser_tensors,
     prefixed,
     read_checkpoint,
+    recorded_device,
+    refuse_other_device,
     refuse_other_run,
     restore_optimiser,
     without_prefix,
@@ -62,8 +64,13 @@ class TrainingState:
         self.seconds = 0.0
         self.measured: dict[str, str] = {}  # identities of the sets that the rows are of
 
-    def open(self, identity: str) -> None:
+    def open(self, identity: str, *, batches_on: str) -> None:
         """Begin in an empty directory, or resume the training in this one if it is the same.
+
+        Parameters
+        ----------
+        identity, batches_on
+            As in `passband.training.FitOptions`.
 
         Raises
         ------
@@ -79,6 +86,12 @@ class TrainingState:
         if (self.directory / CHECKPOINT).exists():
             refuse_other_run(self.directory / RECIPE, self.recipe, identity)
             self._restore()
+            there = recorded_device(self.directory / RECIPE)
+            if not self.stopped:
+                refuse_other_device(self.directory, there, batches_on)
+            batches_on = there or batches_on
+        if batches_on:
+            ours["batches_on"] = batches_on
         self._write(RECIPE, json_text(ours, indent=1, sort_keys=True).encode())
 
     def _restore(self) -> None:
