@@ -251,7 +251,7 @@ def test_models_says_what_each_is_for(run: Run) -> None:
     assert {"name", "mode", "task", "pixel_size_A"} <= set(told[0])
     assert all(one["pixel_size_A"][0] < one["pixel_size_A"][1] for one in told)
     text = run("models").out
-    assert "au_hrtem  (the default)\n  TEM, 300 kV, pixels of 0.3 to 0.99 Å; finds: particle\n  trained on Au\n" in text
+    assert "au_hrtem  (the default)\n  TEM, 300 kV, pixels of 0.3 to 1.1 Å; finds: particle\n  trained on Au\n" in text
 
 
 # -- cite --------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from passband.files.micrograph import Micrograph
 from passband.segmentation.catalogue import (
     ATOMS,
     catalogue,
+    coarsest_pixel,
     finds_columns,
     fitting_network,
     misfits,
@@ -27,14 +28,23 @@ def test_every_shipped_network_is_told_with_its_mode_pixels_and_materials():
     assert (gold.mode, gold.task, gold.energy_kV, gold.materials) == ("TEM", "particle", (300.0, 300.0), ("Au",))
     assert many.energy_kV == (80.0, 300.0)
     assert {"Au", "CdSe", "Fe3O4"} < set(many.materials)
-    assert gold.pixel_size_A == pytest.approx((0.7 / 2.3, 0.992), abs=1e-3)
+    # cameras of the training have 0.7 (0.65) to 2.3 of their pixels on one of the network, which has 0.794 Å
+    assert gold.pixel_size_A == pytest.approx((0.7 / 2.3, 0.794 / 0.7), abs=1e-3)
+    assert many.pixel_size_A == pytest.approx((0.7 / 2.3, 0.794 / 0.65), abs=1e-3)
 
 
 def test_recorded_pixels_are_those_before_resampling():
     """Rejects a range that multiplies by the oversampling, and one that begins with coarser pixels than were given."""
-    for oversampling, pixels in (({"uniform": [0.5, 2.0]}, (0.35, 1.0)), (1.0, (0.7, 0.9)), (0.9, (0.7, 1.0))):
+    for oversampling, pixels in (({"uniform": [0.5, 2.0]}, (0.35, 1.6)), (1.0, (0.7, 0.9)), (0.9, (0.7, 1.0))):
         imaging = {"pixel_size": {"uniform": [0.7, 0.9]}, "patch": 32, "camera": {"oversampling": oversampling}}
         assert recorded_pixels(card(imaging=imaging)) == pytest.approx(pixels)
+
+
+def test_a_network_is_for_pixels_as_coarse_as_its_training_enlarged():
+    """Rejects a limit of a quarter more than the network's pixel, which calls what it learned from outside."""
+    for camera, coarsest in ((None, 1.0), ({"oversampling": 2.0}, 1.0), ({"oversampling": 0.5}, 1.6)):
+        imaging = {"pixel_size": 0.8, "patch": 32} | ({"camera": camera} if camera else {})
+        assert coarsest_pixel(card(imaging=imaging)) == pytest.approx(coarsest)
 
 
 def test_a_card_that_says_little_is_told_as_far_as_it_goes():
@@ -67,7 +77,9 @@ def test_the_network_for_an_image_is_of_its_microscope_its_beam_and_its_pixels()
         ({"mode": "TEM", "energy": 80e3}, "hrtem_particles"),
         ({"mode": "TEM", "energy": 60e3}, None),
         ({"pixel_size": 0.01}, DEFAULT),
-        ({"pixel_size": 1.0}, None),
+        ({"pixel_size": 1.1}, DEFAULT),
+        ({"pixel_size": 1.2}, "hrtem_particles"),
+        ({"pixel_size": 1.3}, None),
         ({"mode": "SEM"}, None),
     ):
         found = fitting_network(image(**facts))

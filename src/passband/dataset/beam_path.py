@@ -200,7 +200,7 @@ class ImagingRecipe(Recipe, ABC):
     def coarsest(self, pixel_size: float) -> float:
         """Return the coarsest recorded pixel, Å, that a network which sees pixels of a size in Å is for.
 
-        Coarser ones than its own by more than a quarter lack detail that it was trained on.
+        Coarser ones than its own by more than a quarter lack detail, unless it was trained on such.
         """
         return COARSER * pixel_size
 

@@ -78,6 +78,11 @@ class Imaging(ImagingRecipe):
         finest, coarsest = limits(self.camera.oversampling) if self.camera is not None else (1.0, 1.0)
         return low / max(coarsest, 1.0), high / min(finest, 1.0)
 
+    def coarsest(self, pixel_size: float) -> float:
+        """Return the coarsest pixel of a camera, Å: that the training enlarged most, but at least a quarter more."""
+        least = 1.0 if self.camera is None else limits(self.camera.oversampling)[0]
+        return max(super().coarsest(pixel_size), pixel_size / least)
+
     @property
     def finest(self) -> float:
         """Finest pixel, Å: none that the band of the waves would show."""

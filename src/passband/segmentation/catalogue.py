@@ -104,8 +104,8 @@ def _task(card: ModelCard) -> str:
 def recorded_pixels(card: ModelCard) -> tuple[float, float]:
     """Smallest and largest pixels, Å, of the recordings of a training, before they were resampled to its images.
 
-    Those that are coarser than `coarsest_pixel` are left out: verdicts put them *outside*. A card that says nothing of
-    its imaging has the network's own.
+    Those that are coarser than `coarsest_pixel`, of which few were drawn, are left out: verdicts put them *outside*. A
+    card that says nothing of its imaging has the network's own.
     """
     if not card.imaging:
         return card.pixel_size, card.pixel_size
