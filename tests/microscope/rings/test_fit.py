@@ -10,9 +10,10 @@ from passband.electron import wavelength
 from passband.microscope.conditions import Conditions
 from passband.microscope.form_factors import scattering_factor
 from passband.microscope.frequencies import spatial_frequencies
-from passband.microscope.power_spectrum import Periodogram, averaged_periodogram
+from passband.microscope.power_spectrum import Periodogram, as_cells, averaged_periodogram
+from passband.microscope.rings.doubt import doubt, zeros
 from passband.microscope.rings.fit import RADII, SECTORS, RingFit, expected_power, fit_rings, radial_misfit
-from passband.microscope.rings.model import RingSetting
+from passband.microscope.rings.model import ABSORPTION, C30, C30_UNIT, DRIFT, NOISE, RingSetting, ring_model
 from passband.microscope.transfer import contrast_transfer
 
 SIDE, PIXEL = 160, 0.5
@@ -97,6 +98,82 @@ def test_expected_power_of_a_bin_is_that_of_a_cell_there(rings: RingFit) -> None
     middle = np.abs(rings.cells.q - 0.5) < 0.01
     near = np.abs(periodogram.q - 0.5) < 0.01
     assert np.nanmean(found[near]) == pytest.approx(float(cells[middle].mean()), rel=0.1)
+
+
+def with_lens(rings: RingFit, c10: float, cs: float) -> RingFit:
+    """The same fit, of rings of another lens (Å) without absorption or astigmatism."""
+    best = rings.patterns[0]
+    parameters = best.refined.parameters.clone()
+    parameters[: ABSORPTION + 1] = 0.0
+    parameters[0], parameters[C30] = c10, cs / C30_UNIT
+    pattern = best._replace(refined=best.refined._replace(parameters=parameters))
+    return rings._replace(patterns=[pattern, *rings.patterns[1:]])
+
+
+@pytest.mark.parametrize(
+    ("c10", "cs"),
+    [(-300.0, 0.0), (900.0, 0.0), (-4000.0, 0.0), (0.0, 3e7), (-1500.0, 2e7), (-4000.0, 4e7)],
+    ids=["few", "over", "steep", "only Cs", "through a stationary phase", "steep before and after one"],
+)
+def test_rings_count_as_far_as_the_bins_of_the_spectrum_resolve_them(rings: RingFit, c10: float, cs: float) -> None:
+    # rejects the phase at the end of the band over π, which is 274 to 509 rings in 192 bins of some images
+    found = zeros(with_lens(rings, c10, cs))
+    scattering, noise = rings.model.parts(rings.patterns[0].refined.parameters)
+    visible = (scattering / (scattering + noise)).numpy() > 0.05
+    length, step = SETTING.wavelength, 1.0 / (SIDE * PIXEL)
+    q = np.arange(1, 200_000) * (rings.cells.q[visible].max() / 200_000)
+    chi = pi * length * q**2 * (c10 + 0.5 * cs * length**2 * q**2)
+    slope = np.abs(2.0 * pi * length * q * (c10 + cs * length**2 * q**2))
+    crossed = np.flatnonzero(np.diff(np.floor(np.abs(chi) / pi)))
+    resolved = int((pi / slope[crossed] > 2.0 * step).sum())
+    assert abs(found - resolved) <= 2  # a bin at either end of what is resolved
+    assert found <= 0.5 * rings.cells.q.max() / step
+
+
+def test_rings_count_as_far_as_noise_lets_them_be_seen(rings: RingFit) -> None:
+    # rejects a count to the end of the band
+    best = rings.patterns[0]
+    parameters = best.refined.parameters.clone()
+    parameters[NOISE] += 5.5
+    noisy = rings._replace(patterns=[best._replace(refined=best.refined._replace(parameters=parameters))])
+    scattering, noise = rings.model.parts(parameters)
+    seen = float(rings.cells.q[(scattering / (scattering + noise)).numpy() > 0.05].max())
+    assert 0.4 < seen < 0.8
+    assert abs(zeros(noisy) - SETTING.wavelength * 300.0 * seen**2) <= 1.0
+    assert zeros(noisy) < zeros(rings)
+
+
+def test_rings_count_in_a_direction_as_far_as_drift_leaves_them_there(rings: RingFit) -> None:
+    """Rejects a count to where another direction shows rings: the focus along x is −500 Å, and it drifted by 3 Å."""
+    best = rings.patterns[0]
+    parameters = best.refined.parameters.clone()
+    parameters[: ABSORPTION + 1] = 0.0
+    parameters[:2] = torch.tensor([-300.0, -200.0])
+    parameters[NOISE] += 4.0
+    found = []
+    for v in (9.0, -9.0):  # along x, along y
+        parameters[DRIFT : DRIFT + 2] = torch.tensor([v, 0.0])
+        drifted = best.refined._replace(parameters=parameters.clone())
+        found.append(zeros(rings._replace(patterns=[best._replace(refined=drifted)])))
+    assert found[0] < found[1]
+
+
+def test_the_phase_at_a_frequency_is_that_of_a_cell_there(rings: RingFit) -> None:
+    # rejects rings of another azimuth, and another Cs: zeros are counted along the direction that has most
+    bins = as_cells(film(), rings.usable)
+    parameters = rings.patterns[0].refined.parameters.clone()
+    parameters[: ABSORPTION + 1] = torch.tensor([-300.0, 40.0, -25.0, 3.0, 0.1])
+    expected = ring_model(bins, SETTING).phase(parameters).numpy()
+    np.testing.assert_allclose(rings.model.phase_at(parameters, bins.q, bins.azimuth), expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("strong", "said"), [(60.0, "3.5"), (14.0, "3.9"), (13.5, "")])
+def test_directions_that_differ_are_told_by_what_was_tested(rings: RingFit, strong: float, said: str) -> None:
+    """Means of 3.58, 3.997 and 4.02 standard errors; rejects a count of signs: all twelve directions prefer rings."""
+    gains = np.r_[np.ones(6), np.full(6, strong)]
+    told = doubt(rings._replace(patterns=[rings.patterns[0]._replace(gains=gains)]), SETTING, LARGEST)
+    assert (f"(mean over 12 directions {said} standard errors, 4 needed)" in told) == bool(said)
+    assert ("differs too much between directions" in told) == bool(said)
 
 
 def test_patterns_are_best_first_apart_and_underfocused(rings: RingFit) -> None:

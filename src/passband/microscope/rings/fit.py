@@ -72,12 +72,16 @@ class Pattern(NamedTuple):
 
 
 class RingFit(NamedTuple):
-    """Patterns of rings that a spectrum may hold, best first, and the cells and model that they were fitted to."""
+    """Patterns of rings that a spectrum may hold, best first, and the cells and model that they were fitted to.
+
+    `step` is the distance of the spectrum's bins, Å⁻¹, the larger of the two.
+    """
 
     patterns: list[Pattern]
     model: RingModel
     cells: Cells
     usable: NDArray[np.bool_]
+    step: float
 
 
 def fit_rings(periodogram: Periodogram, setting: RingSetting, *, largest: tuple[float, float]) -> RingFit:
@@ -96,7 +100,8 @@ def fit_rings(periodogram: Periodogram, setting: RingSetting, *, largest: tuple[
     null = smooth_fit(model, usual.parameters)
     again = [refine(model, one.parameters) for one in refined]
     distinct = _distinct(_with_mirrored(again, model, setting), setting)
-    return RingFit([judged(model, cells, one, null) for one in distinct], model, cells, usable)
+    patterns = [judged(model, cells, one, null) for one in distinct]
+    return RingFit(patterns, model, cells, usable, max(periodogram.step))
 
 
 def from_start(model: RingModel, start: Start, usual: Refined) -> Refined:

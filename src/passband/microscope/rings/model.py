@@ -101,6 +101,17 @@ class RingModel(NamedTuple):
         known = parameters[C30] * self.spherical - parameters[ABSORPTION]
         return known + pi * self.wavelength * fitted
 
+    def phase_at(self, parameters: Tensor, q: FloatArray, azimuth: FloatArray) -> FloatArray:
+        """χ − w in rad at frequencies of |q| in Å⁻¹ and azimuths that broadcast."""
+        squared, twice = torch.as_tensor(q * q), torch.as_tensor(2.0 * azimuth)
+        there = self._replace(
+            squared=squared,
+            along=squared * torch.cos(twice),
+            across=squared * torch.sin(twice),
+            spherical=spherical_phase(self.wavelength, squared),
+        )
+        return np.asarray(there.phase(parameters).numpy(), dtype=np.float64)
+
 
 class Refined(NamedTuple):
     """Parameters of largest posterior density, their covariance, and minus twice the log of that density."""
@@ -134,6 +145,11 @@ def noise_power(relative: Tensor, parameters: Tensor) -> Tensor:
     return torch.exp(parameters[NOISE] + parameters[SLOPE] * relative)
 
 
+def spherical_phase(wavelength: float, squared: Tensor) -> Tensor:
+    """χ of one `C30_UNIT` in rad, of the shape of q² in Å⁻²."""
+    return 0.5 * pi * wavelength**3 * C30_UNIT * squared.square()
+
+
 def ring_model(cells: Cells, setting: RingSetting) -> RingModel:
     """Model of the cells' power."""
     wavelength = setting.wavelength
@@ -146,7 +162,7 @@ def ring_model(cells: Cells, setting: RingSetting) -> RingModel:
         squared=squared,
         along=torch.as_tensor(cells.along),
         across=torch.as_tensor(cells.across),
-        spherical=0.5 * pi * wavelength**3 * C30_UNIT * squared.square(),
+        spherical=spherical_phase(wavelength, squared),
         log_form=torch.as_tensor(2.0 * np.log(form)),
         splines=torch.as_tensor(_splines(cells.q, setting.band)),
         wavelength=wavelength,

@@ -86,7 +86,8 @@ class Fit:
     evidence
         Twice the log likelihood ratio of rings over a smooth spectrum.
     rings
-        Zeros of the transfer between the centre and the end of the band, along the direction that has most.
+        Zeros of the transfer between the centre and the end of the band, along the direction that has most, as far as
+        the spectrum resolves them.
     notes
         What to be told of, in words.
     energy, pixel_size, confidence
