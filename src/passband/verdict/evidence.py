@@ -1,6 +1,7 @@
 """What file and conditions say about a network on one micrograph: reasons with their severity, against thresholds."""
 
 from collections.abc import Mapping, Sequence
+from math import isinf
 from typing import NamedTuple
 
 import numpy as np
@@ -178,6 +179,8 @@ def value_text(name: str, value: float, unit: str = "") -> str:
 
 
 def range_text(instrument: Instrument, name: str, low: float, high: float) -> str:
-    """Range with its unit, as `value_text`."""
+    """Range with its unit, as `value_text`; one without an upper end is so much "or more"."""
     start, end = (value_text(name, one, instrument.unit(name)) for one in (low, high))
+    if isinf(high):
+        return f"{start} or more"
     return f"{start.partition(' ')[0]} to {end}" if low < high else start
