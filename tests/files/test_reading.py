@@ -361,7 +361,14 @@ def test_an_array_is_what_its_file_would_be_and_a_micrograph_what_it_is(tmp_path
     assert as_micrograph(IMAGE, pixel_size=0.5).provenance == {}
 
 
-@pytest.mark.parametrize("array", [np.full((9, 9), np.nan), np.zeros((9, 9), complex), np.eye(9, dtype=bool)])
+def _with_a_hit_and_an_infinity() -> np.ndarray:
+    image = np.random.default_rng(0).normal(1000.0, 50.0, (64, 64))
+    image[5, 5], image[40, 40] = 1e6, np.inf
+    return image
+
+
+# rejects an infinity that is taken for a hit: it is refused with its reason, as in a file
+@pytest.mark.parametrize("array", [_with_a_hit_and_an_infinity(), np.zeros((9, 9), complex), np.eye(9, dtype=bool)])
 def test_an_array_that_has_no_outliers_to_tell_is_left_to_what_looks_at_it(array: np.ndarray) -> None:
     np.testing.assert_array_equal(as_micrograph(array, pixel_size=0.5).array, array)
 

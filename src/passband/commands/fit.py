@@ -175,7 +175,8 @@ def report(found: "Fit | Refusal") -> None:
         ("drift", found.drift, found.drift_interval, 10.0, "nm"),
         ("film thickness", found.thickness, found.thickness_interval, 10.0, "nm"),
     ):
-        table.add_row(name, f"{value / size:.2f} {unit}", f"{low / size:.2f} to {high / size:.2f}")
+        said, start, end = (f"{one / size:.{3 if unit == 'mm' else 2}f}" for one in (value, low, high))
+        table.add_row(name, f"{said} {unit}", f"{start} to {end}")
     console.print(table)
     for lens in found.alternatives:
         degrees = lens.phi12 * 180.0 / math.pi
