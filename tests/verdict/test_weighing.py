@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -267,6 +268,18 @@ def test_a_value_of_the_file_is_said_to_be_its_own(error_model) -> None:
     given_by_user = verdict_on(error_model, ConditionEstimate("given", values), QUIET)
     assert not any("of the file" in one for one in given_by_user.reasons)
     assert not any("file is wrong" in one for one in given_by_user.advice)
+
+
+def test_a_cs_that_only_the_file_says_raises_a_doubt_where_the_defocus_is_not_known(error_model) -> None:
+    """Of a corrected microscope it may be the lens's; rejects silence, *outside*, and a number that is withheld."""
+    told = ConditionEstimate("file", {"C30": 1.2e7}, note="no fit", origins={"C30": "file"})
+    found, alone = (verdict_on(error_model, one, QUIET) for one in (told, ConditionEstimate(note="no fit")))
+    assert (found.outcome, alone.outcome) == ("doubtful", "no objection")
+    assert found.error_area == alone.error_area
+    assert found.reasons[0].startswith("C30 = 1.2 mm (of the file) is beyond what was calibrated")
+    assert any(one.startswith("give C30 if the file is wrong about it") for one in found.advice)
+    by_user = replace(told, origins={"C30": "given"})
+    assert verdict_on(error_model, by_user, QUIET).outcome == "outside"
 
 
 def test_the_line_says_the_error_area_once(error_model) -> None:

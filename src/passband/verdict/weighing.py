@@ -179,7 +179,8 @@ def _assumed(error_model: ErrorModel, estimate: ConditionEstimate) -> tuple[list
 def _without_leading(error_model: ErrorModel, evidence: Evidence) -> ConditionEvidence:
     """Say why the conditions do not inform the prediction, what would tell them, and which speak against the network.
 
-    What user or file say is compared with what was calibrated; the image's own signals are left to predict.
+    What user or file say is compared with what was calibrated; the image's own signals are left to predict. What the
+    file alone says only raises a doubt: of a corrected microscope it may hold the Cs of the lens without its corrector.
     """
     instrument, estimate, told = instrument_of(error_model.trained), evidence.estimate, evidence.estimate.told
     quantity = instrument.quantity(instrument.LEADING)
@@ -188,13 +189,14 @@ def _without_leading(error_model: ErrorModel, evidence: Evidence) -> ConditionEv
     row = setting_row(compatible_settings(told, error_model.trained, draws=1)[0][0], error_model.pixel_size)
     beyond = beyond_table(error_model, row, told)
     advice = training_advice(error_model, row, told)
-    if beyond:
+    if any(told.origin(name) != "file" for name in beyond):
         reasons = [*beyond_reasons(error_model, beyond, told), Reason(0, unknown)]
         return ConditionEvidence(reasons, advice, beyond=True)
+    doubts = [Reason(1, one.text) for one in beyond_reasons(error_model, beyond, told)]
     known = [quantity_text(instrument, name, value) for name, value in told.values.items() if name in row]
     unused = f", not on {' and '.join(known)}" if known else ""
-    reasons = [Reason(0, f"{unknown}; this rests on the image alone{unused}")]
-    reasons += training_reasons(error_model, row, told, loss=None)
+    reasons = [*doubts, Reason(0, f"{unknown}; this rests on the image alone{unused}")]
+    reasons += [] if doubts else training_reasons(error_model, row, told, loss=None)
     return ConditionEvidence(reasons, [*advice, *([] if evidence.file else [instrument.HINT])])
 
 
