@@ -73,7 +73,8 @@ def test_a_setting_and_a_distribution_are_read_as_they_were_written():
         assert (type(again), again, again.identity) == (ScanDistribution, MANY, MANY.identity)
     drawn = MANY.sample(1, np.random.default_rng(0))[0]
     assert ScanConditions.model_validate(drawn.model_dump(mode="json")) == drawn
-    assert instrument_of(drawn) is instrument_of(MANY) is STEM
+    assert instrument_of(drawn) is instrument_of(MANY)
+    assert instrument_of(MANY) == STEM
 
 
 def test_exactly_draws_that_setting_alone():
