@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from passband.patches.resampling import resample, resample_classes, resample_to_pixel
-from passband.patches.standardising import check_image
+from passband.patches.standardising import check_image, standardised
 from passband.patches.symmetry import augment_dihedral, dihedral, dihedral_inverse
 from passband.patches.tiling import predict_tiled
 from passband.recipe import PassbandError
@@ -118,6 +118,15 @@ def wave(pixel_size, pixels, period):
     """Cosine along x of `period` Å on pixels whose centres lie at (i + ½)·pixel_size."""
     x = (np.arange(pixels) + 0.5) * pixel_size
     return np.tile(np.cos(2 * np.pi * x / period), (64, 1))
+
+
+@pytest.mark.parametrize("level", [100.0, 0.1, 3e7])
+def test_an_even_image_stays_even(level: float) -> None:
+    # rejects rounding of the weights, which a network would see as contrast
+    even = resample_to_pixel(np.full((130, 96), level), (0.4, 0.3), 0.8)
+    assert even.shape == (65, 36)
+    assert (even == np.float32(level)).all()
+    assert not standardised(even).any()
 
 
 def test_resampling_keeps_the_place_of_things():
