@@ -10,7 +10,7 @@ deviations; a border of 20 %; a burned-in scale bar; grey levels cut at 10 %); a
 pixel size near the network's ($PASSBAND_TEST_DATA; left out where they are not there). Thresholds are those of the
 card, from simulated images inside the training, but for those that are fixed. *Atomic scans* are annular dark fields of
 30 Å as in the training of `haadf_atoms` (`scan_flags.py`), of 16 specimens. Aim: *no objection* for none but *border*,
-*cut grey levels* and *scale bar*, which are cropped or told.
+*cut grey levels* and *scale bar*, which are left out or told.
 
 The first table is of more micrographs as in the training (`--good`). A mask is *right* with at most 10 % of wrong
 pixels, and a Dice of ½ or more or 1 % of wrong pixels at most (`performance.failure`): an objection to it is a false

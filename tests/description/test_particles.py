@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from passband.camera.artefacts import Border
 from passband.description.particles import COLUMNS, measure_labels, measure_particles
 from passband.recipe import PassbandError
 from passband.tabular import write_csv
@@ -56,6 +57,16 @@ def test_every_edge_is_a_border_and_the_pixel_before_it_is_not(y, x):
     assert measure_particles(mask, 1.0)[0]["touches_border"] is True
     inner = np.pad(mask, 1)
     assert measure_particles(inner, 1.0)[0]["touches_border"] is False
+
+
+@pytest.mark.parametrize("border", [Border(10, 0, 0, 0), Border(0, 20, 0, 0), Border(0, 0, 10, 0), Border(0, 0, 0, 20)])
+def test_what_touches_the_border_of_the_image_is_cut(border: Border) -> None:
+    # rejects a border that is not looked at, and sides that are taken for each other
+    mask = np.zeros((40, 50), dtype=bool)
+    mask[10:20, 10:30] = True
+    assert measure_particles(mask, 1.0, border=border)[0]["touches_border"] is True
+    narrower = Border(*(max(0, side - 1) for side in border))
+    assert measure_particles(mask, 1.0, border=narrower)[0]["touches_border"] is False
 
 
 def test_border_and_diagonal_neighbours():

@@ -35,6 +35,14 @@ def test_paths_and_arrays_are_fitted_too(tmp_path: Path) -> None:
         assert (found.cs, found.reason) == (None, refused(NOISE, energy=300e3, pixel_size=0.5).reason)
 
 
+def test_the_border_of_an_image_is_not_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rejects a spectrum of the whole image, in which the edge of a border is a cross."""
+    seen: list[np.ndarray] = []
+    monkeypatch.setattr("passband.files.fitting.fit_image", lambda image, **_: seen.append(image))
+    fit_conditions(np.pad(NOISE, ((20, 0), (3, 7))), energy=300e3, pixel_size=0.5)
+    np.testing.assert_array_equal(seen[0], NOISE)
+
+
 def test_an_energy_that_nobody_says_is_asked_for() -> None:
     with pytest.raises(PassbandError, match="does not say its beam energy; give it in eV"):
         fit_conditions(NOISE, pixel_size=0.5)

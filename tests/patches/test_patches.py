@@ -127,6 +127,10 @@ def test_an_even_image_stays_even(level: float) -> None:
     assert even.shape == (65, 36)
     assert (even == np.float32(level)).all()
     assert not standardised(even).any()
+    wavy = wave(0.4, 96, 20.0)
+    both = resample_to_pixel(np.stack([wavy, np.full(wavy.shape, level)]), 0.4, 0.8)  # each image of a stack on its own
+    assert (both[1] == np.float32(level)).all()
+    np.testing.assert_array_equal(both[0], resample_to_pixel(wavy, 0.4, 0.8))
 
 
 def test_resampling_keeps_the_place_of_things():

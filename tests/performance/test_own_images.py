@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from skimage.io import imsave
+from skimage.io import imread, imsave
 from tests.fixtures.models import card, lively_network
 
 from passband.files.labelled import labelled_files, read_label
@@ -90,6 +90,19 @@ def test_the_table_holds_what_network_and_masks_say(own: Path, model: Model, nea
     )
     with pytest.raises(PerformanceError, match="has no single images; run passband calibrate with --store first"):
         with_laboratory(model, without, files, pixel_size=0.8)
+
+
+def test_borders_of_images_do_not_count(own: Path, model: Model, near_table: PerformanceTable) -> None:
+    """Rejects errors as shares of the whole image, and signals of a network that sees the border."""
+    files = labelled_files(own / "images", own / "labels")
+    plain = with_laboratory(model, near_table, files, pixel_size=0.8).table.laboratory
+    for file in files:
+        for path in (file.image, file.label):
+            imsave(path, np.pad(imread(path), ((9, 0), (0, 30))), check_contrast=False)
+    bordered = with_laboratory(model, near_table, files, pixel_size=0.8).table.laboratory
+    assert plain is not None
+    assert bordered is not None
+    assert bordered.images == plain.images
 
 
 def read(path: Path) -> np.ndarray:

@@ -39,7 +39,7 @@ class CameraEstimate:
         Fraction of the frequencies up to Nyquist, from its end, that hold nothing, as after an enlargement.
     gain
         Grey values per electron, from how the noise grows with the mean; None too where its correlation leaves too
-        little of it to tell.
+        little of it to tell, or does not explain most of its power.
     grey_levels
         Different values, where they are at most 1024; an image of 8 bits has no more than 256.
     saturated

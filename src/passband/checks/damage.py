@@ -1,4 +1,4 @@
-"""Was the image damaged after it was recorded: grey levels that are full, a border without image, a burned-in scale."""
+"""Was an image damaged after it was recorded: grey levels that are full, a border of one level, a burned-in scale."""
 
 from passband.camera.artefacts import clipped_shares, saturated_share
 from passband.camera.burned_in import bar_share

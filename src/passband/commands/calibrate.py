@@ -107,7 +107,9 @@ def calibrate(
     training drew them, so that `passband trust` can put those of a micrograph beside them.
 
     With --images and --labels the predictions are corrected by your own micrographs, five or more, whose masks were
-    corrected by hand; the card says by how many, and the SHA-256 of each.
+    corrected by hand; the card says by how many, and the SHA-256 of each. An image that is there twice, masks that
+    are all the network's own and masks whose background and particles look exchanged are refused; where a few are,
+    a warning names them.
     """
     folder = find_model(model)
     if (images is None) != (labels is None) or (images is not None and (store is not None or camera_only)):

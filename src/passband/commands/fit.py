@@ -157,6 +157,7 @@ def report(found: "Fit | Refusal") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from passband.microscope.aberrations import cs_text
     from passband.microscope.rings.result import Refusal
 
     console = Console(highlight=False)
@@ -180,9 +181,7 @@ def report(found: "Fit | Refusal") -> None:
     console.print(table)
     for lens in found.alternatives:
         degrees = lens.phi12 * 180.0 / math.pi
-        text = (
-            f"C10 {lens.c10 / 10.0:.2f} nm, C12 {lens.c12 / 10.0:.2f} nm, φ12 {degrees:.1f}°, Cs {lens.cs / 1e7:.3g} mm"
-        )
+        text = f"C10 {lens.c10 / 10.0:.2f} nm, C12 {lens.c12 / 10.0:.2f} nm, φ12 {degrees:.1f}°, Cs {cs_text(lens.cs)}"
         console.print(f"{'likelier' if lens.worse_by < 0.0 else 'as likely'}: {text}", soft_wrap=True)
     for note in found.notes:
         console.print(printable(note), soft_wrap=True, markup=False)

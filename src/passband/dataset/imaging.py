@@ -79,7 +79,7 @@ class Imaging(ImagingRecipe):
         return low / max(coarsest, 1.0), high / min(finest, 1.0)
 
     def coarsest(self, pixel_size: float) -> float:
-        """Return the coarsest pixel of a camera, Å: that the training enlarged most, but at least a quarter more."""
+        """Coarsest pixel of a camera, Å: the one that the training enlarged most, or 1.25 times the network's."""
         least = 1.0 if self.camera is None else limits(self.camera.oversampling)[0]
         return max(super().coarsest(pixel_size), pixel_size / least)
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from skimage.measure import label, regionprops
 
+from passband.camera.artefacts import Border
 from passband.pixels import pixel_pair
 from passband.recipe import PassbandError
 
@@ -23,6 +24,7 @@ COLUMNS = (
     "mean_probability",
 )
 
+NO_BORDER = Border()
 Row = dict[str, Any]
 
 
@@ -33,6 +35,7 @@ def measure_particles(
     probability: ArrayLike | None = None,
     minimum_area_nm2: float = 0.0,
     classes: Sequence[str] = (),
+    border: Border = NO_BORDER,
 ) -> list[Row]:
     """Measure every connected particle of a mask (pixels that touch at a corner are connected).
 
@@ -49,6 +52,8 @@ def measure_particles(
     classes
         Names of the classes that the numbers of the mask stand for. Where there are more than two, particles of
         different classes are different particles, and each row has a `class`.
+    border
+        Of the image, see `camera.artefacts.black_border`: what touches it is cut.
 
     Returns
     -------
@@ -72,7 +77,7 @@ def measure_particles(
     if several and array.size and int(array.max()) >= len(classes):
         raise PassbandError(f"mask holds class {array.max()} and classes={list(classes)} do not name it; name each")
     labels = label(array if several else array != 0, connectivity=2)  # type: ignore[no-untyped-call]
-    rows = measure_labels(labels, pixel_size, probability=probability, minimum_area_nm2=minimum_area_nm2)
+    rows = measure_labels(labels, pixel_size, probability=probability, minimum_area_nm2=minimum_area_nm2, border=border)
     if not several:
         return rows
     numbers, first = np.unique(labels, return_index=True)  # every label's first pixel tells its class
@@ -91,12 +96,13 @@ def measure_labels(
     *,
     probability: ArrayLike | None = None,
     minimum_area_nm2: float = 0.0,
+    border: Border = NO_BORDER,
 ) -> list[Row]:
     """Measure particles that are told apart already: `labels` (y, x) holds 0 for background and a number for each.
 
     Centroids count from the centre of pixel (0, 0). The equivalent diameter is that of the disc of the same area,
     √(4A/π); the eccentricity that of the ellipse of the same second moments, 0 for a disc. `touches_border`: cut by
-    the image's edge, so that its size is a lower bound. Arguments as in `measure_particles`.
+    the image's edge or its border, so that its size is a lower bound. Arguments as in `measure_particles`.
     """
     step_y, step_x = (side / 10.0 for side in pixel_pair(pixel_size))  # Å → nm
     chances = None if probability is None else np.asarray(probability, dtype=np.float64)
@@ -104,6 +110,8 @@ def measure_labels(
         raise PassbandError(
             f"probability {chances.shape} and mask {labels.shape} must have the same shape; pass one class"
         )
+    first = border.top, border.left
+    last = labels.shape[0] - border.bottom, labels.shape[1] - border.right
     rows = []
     regions = regionprops(labels, intensity_image=chances, spacing=(step_y, step_x))  # type: ignore[no-untyped-call]
     for region in regions:
@@ -122,7 +130,7 @@ def measure_labels(
                 "centroid_x_px": x / step_x,
                 "centroid_y_px": y / step_y,
                 "eccentricity": float(region.eccentricity),
-                "touches_border": bool(top == 0 or left == 0 or bottom == labels.shape[0] or right == labels.shape[1]),
+                "touches_border": bool(top <= first[0] or left <= first[1] or bottom >= last[0] or right >= last[1]),
                 "mean_probability": None if chances is None else float(region.intensity_mean),
             }
         )

@@ -4,6 +4,7 @@ from os import PathLike
 
 from numpy.typing import ArrayLike
 
+from passband.camera.artefacts import black_border
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
 from passband.microscope.rings.fitting import FitRecipe, fit_image
@@ -19,7 +20,7 @@ def fit_conditions(
     cs: float | None = None,
     recipe: FitRecipe | None = None,
 ) -> Fit | Refusal:
-    """Read defocus, two-fold astigmatism and drift from the Thon rings of a micrograph.
+    """Read defocus, two-fold astigmatism and drift from the Thon rings of a micrograph, without its border.
 
     Parameters
     ----------
@@ -51,4 +52,5 @@ def fit_conditions(
         name = seen.provenance.get("path", "the micrograph")
         raise PassbandError(f"{name} does not say its beam energy; give it in eV, for example energy=300e3")
     given = cs if cs is not None else seen.cs
-    return fit_image(seen.array, pixel_size=seen.known_pixel_size, energy=known, cs=given, recipe=recipe)
+    inside = black_border(seen.array).inside(seen.array)
+    return fit_image(inside, pixel_size=seen.known_pixel_size, energy=known, cs=given, recipe=recipe)

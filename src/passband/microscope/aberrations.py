@@ -119,6 +119,17 @@ def check_coefficient(name: str, value: float) -> float:
     return value
 
 
+def cs_text(cs: float) -> str:
+    """Spherical aberration C30 of so many Å in a sentence, in mm.
+
+    Examples
+    --------
+    >>> cs_text(1.2e7), cs_text(-1.5e5)
+    ('1.2 mm', '-0.015 mm')
+    """
+    return f"{cs / 1e7:.3g} mm"
+
+
 class Aberrations(Recipe):
     """Coefficients of a lens to fifth order: C_nm in Å, their azimuths phi_nm in rad; all zero by default.
 

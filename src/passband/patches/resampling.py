@@ -41,14 +41,15 @@ def resample_to_pixel(
     """Sample an image (…, y, x) of `pixel_size` Å so that its pixels measure `target` Å.
 
     The field stays the same, so the new pixel is exact to half a pixel over the whole field. Pixels that already
-    agree to 1 % are left alone: no network notices, and nothing is blurred. An even image stays even to the last digit,
-    since what rounding leaves of it would be all the contrast that it has.
+    agree to 1 % are left alone: no network notices, and nothing is blurred. Even images stay even to the last digit,
+    since what rounding leaves of them would be all the contrast that they have.
     """
     array = np.asarray(image)
     ratios = [old / new for old, new in zip(pixel_pair(pixel_size), pixel_pair(target), strict=True)]
     if all(abs(ratio - 1.0) <= 0.01 for ratio in ratios):
         return np.array(array, dtype=np.float32)
     shape = (max(1, round(array.shape[-2] * ratios[0])), max(1, round(array.shape[-1] * ratios[1])))
-    if array.min() == array.max():
-        return np.full((*array.shape[:-2], *shape), array.flat[0], dtype=np.float32)
-    return resample(array, shape)
+    sampled = resample(array, shape)
+    even = array.min(axis=(-2, -1)) == array.max(axis=(-2, -1))
+    sampled[even] = array[even][..., :1, :1]
+    return sampled

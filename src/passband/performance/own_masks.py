@@ -18,7 +18,7 @@ from passband.segmentation.model import Model
 from passband.segmentation.segmenter import Segmentation
 from passband.segmentation.specks import without_specks
 
-#: Correlation of network and mask at or below which the mask looks exchanged. Right masks of 2632 simulated images, in
+#: Correlation of network and mask at or below which the mask looks exchanged. Right masks of 2372 simulated images, in
 #: the training's conditions and far beyond, had −0.18 and more (docs/trust.md); exchanged ones have minus that.
 EXCHANGED = -0.3
 CLOSE = 0.1  # wrong pixels over those of the mask, above which no averaging over symmetries would explain them

@@ -9,6 +9,7 @@ from passband.dataset.beam_path import COARSER
 from passband.dataset.beam_paths import imaging_on_card, simulation_on_card
 from passband.distribution import Scalar, limits
 from passband.files.micrograph import Micrograph
+from passband.pixels import pixel_text
 from passband.segmentation.card import ModelCard, read_card
 from passband.segmentation.shipped import DEFAULT, find_model, shipped_models
 
@@ -168,7 +169,8 @@ def _misfit(network: ModelSummary, micrograph: Micrograph) -> str:
     if micrograph.mode not in (None, network.mode):
         return f"{network.name} is for {network.mode} images, and the file says {micrograph.mode}"
     if pixel > network.pixel_size_A[1]:
-        return f"{network.name} is for pixels up to {network.pixel_size_A[1]:g} Å, and these have {pixel:.3g} Å"
+        coarsest = pixel_text(network.pixel_size_A[1])
+        return f"{network.name} is for pixels up to {coarsest}, and these have {pixel_text(pixel)}"
     if not (1.0 - _ENERGY) * low <= kilovolts <= (1.0 + _ENERGY) * high:
         return f"{network.name} is for {low:g} to {high:g} kV, and the file says {kilovolts:g} kV"
     return ""

@@ -8,7 +8,7 @@ from passband.camera.artefacts import black_border
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
 from passband.segmentation.model import load_model
-from passband.segmentation.segmenter import Segmentation, Segmenter, beside_border
+from passband.segmentation.segmenter import Segmentation, Segmenter, with_border
 from passband.segmentation.specks import SPECK, without_specks
 
 
@@ -66,4 +66,4 @@ def segment_inside(segmenter: Segmenter, micrograph: Micrograph, *, symmetries: 
     """
     border = black_border(micrograph.array)
     inside = border.inside(micrograph.array)
-    return beside_border(segmenter.segment(inside, micrograph.known_pixel_size, symmetries=symmetries), border)
+    return with_border(segmenter.segment(inside, micrograph.known_pixel_size, symmetries=symmetries), border)

@@ -70,7 +70,7 @@ def most_probable(probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
     return labels
 
 
-def beside_border(found: Segmentation, border: Border) -> Segmentation:
+def with_border(found: Segmentation, border: Border) -> Segmentation:
     """Return what was found inside a border as the segmentation of the whole image; the border is background."""
     if found.probabilities is None:
         return replace(found, labels=border.around(found.labels))

@@ -21,7 +21,7 @@ from passband.performance.image_error import ImagePrediction
 from passband.performance.observation import UNKNOWN
 from passband.performance.widening import trained_energies
 from passband.segmentation.model import Model, load_model
-from passband.segmentation.segmenter import beside_border
+from passband.segmentation.segmenter import with_border
 from passband.verdict.camera_comparison import ComparedQuantity, compared
 from passband.verdict.estimate import ConditionEstimate, estimate_conditions
 from passband.verdict.evidence import Evidence, file_reasons
@@ -144,7 +144,7 @@ class Assessor:
         verdict = weigh(error_model, evidence, level=level, advise=not quick and not file)
         return replace(
             verdict,
-            segmentation=beside_border(seen.segmentation, border),
+            segmentation=with_border(seen.segmentation, border),
             error_probability=border.around(seen.error_probability),
             camera={} if quick else self._camera(micrograph, seen, estimate),
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from passband.distribution import limits
 from passband.files.micrograph import Micrograph
+from passband.microscope.aberrations import cs_text
 from passband.microscope.instruments.choice import instrument_of, validate_distribution
 from passband.microscope.instruments.instrument import Instrument
 from passband.performance.error_model import ErrorModel
@@ -19,7 +20,6 @@ from passband.segmentation.catalogue import coarsest_pixel, named_for
 from passband.verdict.estimate import ConditionEstimate, compatible_settings
 
 USUAL, WORST = 0.9, 0.99  # quantiles of the losses inside the training
-CS, MM = "C30", 1e7  # Å in a mm
 MARGIN = 0.1  # of the measured width, by which a setting may exceed it
 
 
@@ -94,10 +94,10 @@ def file_reasons(card: ModelCard, micrograph: Micrograph) -> list[Reason]:
     if micrograph.energy is not None and energies and not 0.99 * energies[0] <= micrograph.energy <= 1.01 * energies[1]:
         trained = " to ".join(f"{energy / 1e3:g}" for energy in sorted(set(energies)))
         reasons.append(f"it was taken at {micrograph.energy / 1e3:g} kV and the network trained at {trained} kV")
-    coarsest = max(micrograph.pixel_size or (0.0,))
-    if coarsest > coarsest_pixel(card):
-        size = f"{coarsest:.3g} Å per pixel is far from the network's {card.pixel_size:.3g} Å"
-        reasons.append(f"{size}, so detail that it was trained on is missing")
+    pixel, coarsest = max(micrograph.pixel_size or (0.0,)), coarsest_pixel(card)
+    if pixel > coarsest:
+        size = f"{pixel:.3g} Å per pixel is far from the network's {card.pixel_size:.3g} Å"
+        reasons.append(f"{size} ({coarsest:.3g} Å at most), so detail that it was trained on is missing")
     if reasons and (other := named_for(micrograph)):
         reasons[-1] = f"{reasons[-1]}; {other}"
     return [Reason(2, text) for text in reasons]
@@ -175,7 +175,7 @@ def quantity_text(instrument: Instrument, name: str, value: float) -> str:
 
 def value_text(name: str, value: float, unit: str = "") -> str:
     """Value of a quantity in a sentence: a Cs in mm, all else with the `unit` that it is in, if one is given."""
-    return f"{value / MM:.3g} mm" if name == CS else f"{value:.4g} {unit}".rstrip()
+    return cs_text(value) if name == "C30" else f"{value:.4g} {unit}".rstrip()
 
 
 def range_text(instrument: Instrument, name: str, low: float, high: float) -> str:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from passband.camera.artefacts import black_border
 from passband.description.particles import measure_particles, particle_columns
 from passband.files.micrograph import Micrograph
 from passband.segmentation.model import load_model
@@ -51,7 +52,11 @@ class FileSegmenter:
         assert verdict.segmentation is not None
         found = without_specks(verdict.segmentation, minimum_area_nm2=self.minimum_area_nm2)
         particles = measure_particles(
-            found.labels, found.pixel_size, probability=found.foreground, classes=found.classes
+            found.labels,
+            found.pixel_size,
+            probability=found.foreground,
+            classes=found.classes,
+            border=black_border(micrograph.array),
         )
         return Segmented(found, particles, verdict)
 

@@ -8,9 +8,10 @@ images inside the training's conditions:
 * **no objection**: a failure is no more probable than of 95 % of the right masks inside (but 10 to 67 %; a third of
   that where a distance of features or spectrum is rarer than 1 % inside), and no flag speaks against it;
 * **doubtful**: it is more probable, or the whole interval of the error area is above 10 % (of columns and defects, that
-  of F1 below 0.5), or a flag says so; or nothing can be predicted, because the network's features or
-  the spectrum are 1.5 times as far from the training as those of every image that was measured, under whatever
-  conditions;
+  of F1 below 0.5), or a flag says so; or what was fitted to the rings is beyond everything that was calibrated, with a
+  Cs that nobody gave; or a Cs that only the file says is, and the defocus is not known; or nothing can be predicted,
+  because the network's features or the spectrum are 1.5 times as far from the training as those of every image that was
+  measured, under whatever conditions;
 * **outside**: even the lower end of the interval is above the error area of 99 % of the images inside; or a known
   quantity lies beyond everything that was calibrated; or the file is of another kind of microscope, another energy, or
   has too coarse pixels; or a flag says so;

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from passband.microscope.aberrations import cs_text
 from passband.microscope.conditions import ConditionDistribution, Conditions, validate_conditions
 from passband.microscope.information.curves import radial_transfer
 from passband.microscope.information.distance import transfer_distances
@@ -96,7 +97,7 @@ class TransmissionMicroscope(LensInstrument):
         found = fit_image(np.asarray(image), pixel_size=pixel_size, energy=energy, cs=given.get("C30"), recipe=recipe)
         if isinstance(found, Refusal):
             return found.reason
-        notes = [f"{found.rings} Thon rings, Cs = {found.cs / 1e7:.3g} mm".replace("-", "\u2212"), *found.notes]
+        notes = [f"{found.rings} Thon rings, Cs = {cs_text(found.cs)}".replace("-", "\u2212"), *found.notes]
         if found.sign_ambiguous:
             notes.append("the sign of C10 cannot be told, and the worse one counts")
         return FittedSetting(

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from passband.electron import check_energy, wavelength
-from passband.microscope.aberrations import check_coefficient
+from passband.microscope.aberrations import check_coefficient, cs_text
 from passband.microscope.power_spectrum import Periodogram, averaged_periodogram
 from passband.microscope.rings.cs import CsFit, agreeing, gain_of_other
 from passband.microscope.rings.doubt import CLEAR, doubt
@@ -165,7 +165,7 @@ def _fit(seen: _Seen, setting: RingSetting) -> Fit | str:
     other = _fit(seen, free)
     if isinstance(other, str) or not _contradicts(found, other):
         return found
-    note = f"Cs = {_mm(setting.cs)} was given, but {_says(other)}"
+    note = f"Cs = {cs_text(setting.cs)} was given, but ".replace("-", "\u2212") + _says(other)
     lens = Lens(other.c10, other.c12, other.phi12, found.evidence - other.evidence, other.cs)
     return replace(found, notes=(*found.notes, note), alternatives=(*found.alternatives, lens, *other.alternatives))
 
@@ -188,11 +188,7 @@ def _contradicts(found: Fit, other: Fit) -> bool:
 
 
 def _says(other: Fit) -> str:
-    return f"the rings fit Cs = {_mm(other.cs)} better, with C10 = {other.c10 / 10.0:.1f} nm".replace("-", "\u2212")
-
-
-def _mm(cs: float) -> str:
-    return f"{cs / 1e7:.3g} mm".replace("-", "\u2212")
+    return f"the rings fit Cs = {cs_text(other.cs)} better, with C10 = {other.c10 / 10.0:.1f} nm".replace("-", "\u2212")
 
 
 def _checked_pixels(pixel_size: float | tuple[float, float]) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from passband.microscope.aberrations import Aberrations
+from passband.microscope.aberrations import Aberrations, cs_text
 from passband.microscope.conditions import Conditions
 from passband.microscope.rings.cs import CsFit
 from passband.microscope.rings.doubt import CLEAR, zeros
@@ -193,8 +193,8 @@ def ring_result(fitted: RingFit, fits: Sequence[CsFit], setting: RingSetting, kn
 def _notes(setting: RingSetting, lens: Lens, cs: Interval) -> tuple[str, ...]:
     if setting.cs is not None:
         return ()
-    low, high = (f"{one / 1e7:.3g}" for one in cs)
-    text = f"Cs was not given; the rings fit {lens.cs / 1e7:.3g} mm ({low} to {high} mm): give Cs if it is known"
+    said, low, high = (cs_text(one) for one in (lens.cs, *cs))
+    text = f"Cs was not given; the rings fit {said} ({low.removesuffix(' mm')} to {high}): give Cs if it is known"
     return (text.replace("-", "\u2212"),)
 
 
