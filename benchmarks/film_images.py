@@ -3,7 +3,8 @@
 Atoms lie at random in slices; the phase of one is γλ times the Fourier transform of Wentzel's scattering factor
 (Reimer & Kohl, Transmission Electron Microscopy, 5th ed., §5.1); the wave is propagated from slice to slice. The lens
 multiplies by exp(−iχ), the focal spread is a sum of intensities over foci, and a tilted film is an image whose focus
-runs from side to side. Drift, vibration and MTF multiply the intensity's spectrum, electrons are counted before the MTF
+runs from side to side. The micrograph is the middle of a field twice as wide, since a periodic one holds rings that
+no tile resolves. Drift, vibration and MTF multiply the intensity's spectrum, electrons are counted before the MTF
 (an integrating camera) and readout noise is added after it. Lengths in Å, angles in rad; `c10` is of the mid-plane.
 """
 
@@ -19,6 +20,7 @@ Array = NDArray[np.float64]
 ATOMS = 0.1  # carbon atoms per Å³, 2 g/cm³
 SCREENING = 0.885 * 0.5292 / 6.0 ** (1.0 / 3.0)  # Å, Thomas–Fermi radius of carbon
 FORWARD = 2.0 * 6.0 * SCREENING**2 / 0.5292  # Å, Wentzel's scattering factor at q = 0
+FIELD = 2  # sides of the micrograph
 FOCI = 9  # nodes over the focal spread
 TILT_STEP = 25.0  # Å of focus between the images of a tilted film
 
@@ -55,7 +57,7 @@ class Shot:
 
 def micrograph(shot: Shot, rng: np.random.Generator) -> Array:
     """Counted image (side, side) of a new film."""
-    side, pixel = shot.side * shot.oversampling, shot.pixel / shot.oversampling
+    side, pixel = FIELD * shot.side * shot.oversampling, shot.pixel / shot.oversampling
     axis: Array = np.asarray(np.fft.fftfreq(side, pixel), dtype=np.float64)
     q_y, q_x = axis[:, None], axis[None, :]
     wave = fft2(_exit_wave(shot, q_y**2 + q_x**2, rng))
@@ -65,8 +67,10 @@ def micrograph(shot: Shot, rng: np.random.Generator) -> Array:
     blur *= np.sinc(q_x * shot.pixel) * np.sinc(q_y * shot.pixel)
     image = ifft2(fft2(image) * blur).real[:: shot.oversampling, :: shot.oversampling]
     counts = rng.poisson(np.maximum(image, 0.0) * shot.dose * shot.pixel**2).astype(float)
-    u = np.hypot(*np.meshgrid(*(2.0 * np.fft.fftfreq(shot.side),) * 2))
+    u = np.hypot(*np.meshgrid(*(2.0 * np.fft.fftfreq(FIELD * shot.side),) * 2))
     seen = ifft2(fft2(counts) / (1.0 + (1.0 / shot.mtf - 1.0) * u**2)).real
+    first = (FIELD - 1) * shot.side // 2
+    seen = seen[first : first + shot.side, first : first + shot.side]
     return np.asarray(seen + shot.readout * rng.normal(size=seen.shape))
 
 

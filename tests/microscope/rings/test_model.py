@@ -176,7 +176,7 @@ def model() -> RingModel:
     noise = np.random.default_rng(0).normal(size=(128, 128))
     periodogram = averaged_periodogram(noise, pixel_size=(0.5, 0.4))
     cells = gather(periodogram, usable_bins(periodogram, BAND))
-    return ring_model(cells, RingSetting(0.0197, 3e5, 0.07, 6, BAND))
+    return ring_model(cells, RingSetting(0.0197, 3e5, 0.07, 6, BAND, step=max(periodogram.step)))
 
 
 def test_splines_sum_to_one_also_at_both_ends_of_the_band() -> None:

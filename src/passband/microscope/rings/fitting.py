@@ -1,12 +1,12 @@
 """The conditions of one micrograph, read from the Thon rings in its power spectrum, with how sure they are.
 
-Energy and pixel size are given; defocus, two-fold astigmatism, drift and damping are fitted (`ring_model` has the
-formulas, `ring_starts` the search), and Cs where it is not given. Four things to know of the result:
+Energy and pixel size are given; defocus, two-fold astigmatism, drift and damping are fitted (`model` has the
+formulas, `starts` the search), and Cs where it is not given. Four things to know of the result:
 
 * **C10 is that of the film's mid-plane.** Against a lens that is focused on the exit face of a film of thickness t it
   is larger by t/2: an atom that lies d above the plane in focus is seen with C10 + d.
 * **A wrong Cs is a wrong focus**: by some 20 nm for 1 mm. Nobody's Cs is taken to be 0. Without one, every Cs that
-  lenses have is tried (`ring_cs`), those that fit are among the `alternatives`, and the interval of C10 covers them. A
+  lenses have is tried (`cs`), those that fit are among the `alternatives`, and the interval of C10 covers them. A
   given one that the rings contradict is used, and the `notes` say so.
 * **Rings do not know their sign where Cs = 0**: (C10, C12, φ12) and (−C10, C12, φ12 + π/2) give the same spectrum.
   Underfocus, C10 < 0, is reported, `sign_ambiguous` says so, and the other is among the `alternatives`.
@@ -214,7 +214,8 @@ def _setting(periodogram: Periodogram, length: float, cs: float | None, recipe: 
     if band[1] < 2.0 * band[0]:
         return f"the band from {band[0]:.3g} to {band[1]:.3g} Å⁻¹ is too narrow for rings; take a wider field of view"
     element = int(atomic_numbers[recipe.element])
-    return RingSetting(length, cs, recipe.amplitude_contrast, element, band, recipe.focal_spread)
+    step = max(periodogram.step)
+    return RingSetting(length, cs, recipe.amplitude_contrast, element, band, recipe.focal_spread, step)
 
 
 def _largest(periodogram: Periodogram, setting: RingSetting, recipe: FitRecipe) -> tuple[float, float]:

@@ -2,13 +2,13 @@
 
 The expected power at **q** is
 
-    P = N(q) + ½ S(q) E_t²(q) D²(**q**) [1 − m · sinc(λ t q²) · cos 2(χ(**q**) − w)],
+    P = N(q) + ½ S(q) E_t²(q) D²(**q**) [1 − m · R · sinc(λ t q²) · cos 2(χ(**q**) − w)],
 
 with N = exp(n₀ + n₁q²) the noise, S the scattering of the film (the square of its element's form factor, the camera's
-exp(−b₁q − b₂q²) and a smooth factor), E_t the envelope of the focal spread, D that of drift (`ring_drift`), w = arcsin
-of the amplitude contrast and m ≤ 1 how deep the rings are. Every number but the known ones is fitted, Cs and w with
-what is thought of them beforehand. E_t takes what no other factor does: angular spread, vibration, the rest of the
-camera. The film's atoms lie at depths that spread over its thickness t and scatter independently; each sees the focus
+exp(−b₁q − b₂q²) and a smooth factor), E_t the envelope of the focal spread, D that of drift (`drift`), w = arcsin of
+the amplitude contrast, m ≤ 1 how deep the rings are and R what the spectrum resolves of them (`resolution`). Every
+number but the known ones is fitted, Cs and w with what is thought of them beforehand. E_t takes what no other factor
+does: angular spread, vibration, the rest of the camera. The film's atoms lie at depths that spread over its thickness t and scatter independently; each sees the focus
 at its own depth, so the mean over depth is a sinc, and the rings vanish at q² = 1/(λt) and come back inverted (the node
 of Elferich et al., J. Struct. Biol. X (2024), doi:10.1101/2024.02.19.580961). A small tilt of the film spreads the
 focus in the same way, and t takes it. **C10 is that of the film's mid-plane.**
@@ -28,6 +28,7 @@ from torch import Tensor
 from passband.microscope.form_factors import scattering_factor
 from passband.microscope.power_spectrum import Cells, FloatArray
 from passband.microscope.rings.drift import drift_derivatives, drift_power, drift_squared, sinc
+from passband.microscope.rings.resolution import resolved
 
 SPLINES = 7
 LENS = 3  # the first parameters: C10, C12 cos 2φ12, C12 sin 2φ12, in Å
@@ -56,6 +57,7 @@ class RingModel(NamedTuple):
     across: Tensor
     spherical: Tensor  # χ of one `C30_UNIT`, rad
     log_form: Tensor  # ln f²/f²(0)
+    lag: Tensor  # 2/q in sides of the spectrum's tile
     splines: Tensor  # (n, SPLINES), each in one piece
     wavelength: float
     highest: float  # Å⁻², largest q²
@@ -90,16 +92,27 @@ class RingModel(NamedTuple):
         return drift_power(drift_squared(v, self.squared, self.along, self.across))
 
     def oscillation(self, parameters: Tensor) -> Tensor:
-        """Relative depth of the rings, m · sinc(λtq²) · cos 2(χ − w), (n,)."""
+        """Relative depth of the rings, m · R · sinc(λtq²) · cos 2(χ − w), (n,)."""
         thickness = torch.exp(parameters[THICKNESS])
-        depth = torch.sigmoid(parameters[DEPTH])
+        depth = torch.sigmoid(parameters[DEPTH]) * resolved(self.shift(parameters))[0]
         return depth * sinc(self.wavelength * thickness * self.squared) * torch.cos(2.0 * self.phase(parameters))
 
     def phase(self, parameters: Tensor) -> Tensor:
         """χ − w in rad, (n,)."""
-        fitted = parameters[0] * self.squared + parameters[1] * self.along + parameters[2] * self.across
         known = parameters[C30] * self.spherical - parameters[ABSORPTION]
-        return known + pi * self.wavelength * fitted
+        return known + pi * self.wavelength * self.focus(parameters)
+
+    def focus(self, parameters: Tensor) -> Tensor:
+        """Focus in each direction times q², Å⁻¹, (n,)."""
+        return parameters[0] * self.squared + parameters[1] * self.along + parameters[2] * self.across
+
+    def shift(self, parameters: Tensor) -> Tensor:
+        """How far the rings are from being resolved, their frequency along q over that of the bins, (n,); signed.
+
+        As a distance it is that by which the lens shifts what has a frequency q, in sides of the tile.
+        """
+        spherical = (2.0 / pi) * parameters[C30] * self.spherical
+        return self.lag * (self.wavelength * self.focus(parameters) + spherical)
 
     def phase_at(self, parameters: Tensor, q: FloatArray, azimuth: FloatArray) -> FloatArray:
         """χ − w in rad at frequencies of |q| in Å⁻¹ and azimuths that broadcast."""
@@ -124,7 +137,8 @@ class Refined(NamedTuple):
 class RingSetting(NamedTuple):
     """What is known before the fit: Å for lengths, Å⁻¹ for the band, the atomic number of the film's element.
 
-    None is fitted: of Cs, `amplitude_contrast` and `focal_spread`.
+    None is fitted: of Cs, `amplitude_contrast` and `focal_spread`. `step` is the distance of the spectrum's bins, Å⁻¹;
+    with 0 it resolves every ring.
     """
 
     wavelength: float
@@ -133,6 +147,7 @@ class RingSetting(NamedTuple):
     element: int
     band: tuple[float, float]
     focal_spread: float | None = None
+    step: float = 0.0
 
     @property
     def tells_sign(self) -> bool:
@@ -164,6 +179,7 @@ def ring_model(cells: Cells, setting: RingSetting) -> RingModel:
         across=torch.as_tensor(cells.across),
         spherical=spherical_phase(wavelength, squared),
         log_form=torch.as_tensor(2.0 * np.log(form)),
+        lag=2.0 * setting.step / squared.sqrt(),
         splines=torch.as_tensor(_splines(cells.q, setting.band)),
         wavelength=wavelength,
         highest=setting.band[1] ** 2,
@@ -293,13 +309,16 @@ def _ring_derivatives(model: RingModel, parameters: Tensor, columns: Tensor) -> 
     cycles = model.wavelength * torch.exp(parameters[THICKNESS]) * model.squared
     depth, node = torch.sigmoid(parameters[DEPTH]), sinc(cycles)
     phase = 2.0 * model.phase(parameters)
+    seen, by_lag = resolved(model.shift(parameters))
     cosine = torch.cos(phase)
-    by_phase = 2.0 * depth * node * torch.sin(phase)
-    by_focus = by_phase * (pi * model.wavelength)
+    by_phase = 2.0 * depth * node * seen * torch.sin(phase)
+    by_shift = -depth * node * cosine * by_lag * model.lag
+    by_focus = (pi * by_phase + by_shift) * model.wavelength
     for column, factor in enumerate((model.squared, model.along, model.across)):
         columns[:, column] = by_focus * factor
-    columns[:, C30] = by_phase * model.spherical
+    columns[:, C30] = (by_phase + (2.0 / pi) * by_shift) * model.spherical
     columns[:, ABSORPTION] = -by_phase
+    cosine *= seen
     columns[:, THICKNESS] = -depth * (torch.cos(pi * cycles) - node) * cosine  # by the logarithm of its argument
     columns[:, DEPTH] = -depth * (1.0 - depth) * node * cosine
     return depth * node * cosine
