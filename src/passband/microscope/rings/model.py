@@ -8,10 +8,11 @@ with N = exp(n₀ + n₁q²) the noise, S the scattering of the film (the square
 exp(−b₁q − b₂q²) and a smooth factor), E_t the envelope of the focal spread, D that of drift (`drift`), w = arcsin of
 the amplitude contrast, m ≤ 1 how deep the rings are and R what the spectrum resolves of them (`resolution`). Every
 number but the known ones is fitted, Cs and w with what is thought of them beforehand. E_t takes what no other factor
-does: angular spread, vibration, the rest of the camera. The film's atoms lie at depths that spread over its thickness t and scatter independently; each sees the focus
-at its own depth, so the mean over depth is a sinc, and the rings vanish at q² = 1/(λt) and come back inverted (the node
-of Elferich et al., J. Struct. Biol. X (2024), doi:10.1101/2024.02.19.580961). A small tilt of the film spreads the
-focus in the same way, and t takes it. **C10 is that of the film's mid-plane.**
+does: angular spread, vibration, the rest of the camera. The film's atoms lie at depths that spread over its thickness t
+and scatter independently; each sees the focus at its own depth, so the mean over depth is a sinc, and the rings vanish
+at q² = 1/(λt) and come back inverted (the node of Elferich et al., J. Struct. Biol. X (2024),
+doi:10.1101/2024.02.19.580961). A small tilt of the film spreads the focus in the same way, and t takes it. **C10 is
+that of the film's mid-plane.**
 
 The likelihood is Whittle's: every bin is exponentially distributed about P, so a cell of w bins adds
 −w [P̂/P + ln P]. It is maximised by Fisher scoring with derivatives from torch.
