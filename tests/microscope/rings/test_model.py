@@ -166,6 +166,24 @@ def test_refining_exact_rings_finds_the_lens() -> None:
     assert fitted.deviance < deviance(found, start)
 
 
+@pytest.mark.parametrize("azimuth", [PHI12, PHI12 + 0.5 * pi])
+def test_rings_shift_by_as_much_as_their_phase_runs_on_from_bin_to_bin(azimuth: float) -> None:
+    """Rejects a shift by focus alone or by Cs alone, and that of χ for that of cos 2χ."""
+    step, found = 0.004, modelled(step=0.004)
+    direction = np.full(CELLS, azimuth)
+    along = torch.as_tensor(RADIUS**2 * np.cos(2.0 * direction)), torch.as_tensor(RADIUS**2 * np.sin(2.0 * direction))
+    model = found._replace(along=along[0], across=along[1])
+    turns = [2.0 * model.phase_at(placed(), RADIUS + near, direction) / (2.0 * pi) for near in (-5e-6, 5e-6)]
+    expected = (turns[1] - turns[0]) / 1e-5 * step
+    np.testing.assert_allclose(model.shift(placed()).numpy(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_rings_that_are_not_resolved_are_shallow() -> None:
+    near, far = (modelled(step=step).oscillation(placed()).abs().max() for step in (1e-5, 0.5))
+    assert float(near) == pytest.approx(float(modelled().oscillation(placed()).abs().max()), rel=1e-3)
+    assert float(far) < 0.2 * float(near)
+
+
 # --- derivatives
 
 BAND = (0.1, 0.9)
