@@ -35,7 +35,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from passband.camera.artefacts import black_border, block_artefacts, saturated_share
+from passband.camera.artefacts import block_artefacts, saturated_share
+from passband.camera.border import black_border
 from passband.camera.burned_in import scale_bar
 from passband.camera.camera import Camera
 from passband.camera.estimates import CameraEstimate, estimate_camera

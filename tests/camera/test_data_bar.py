@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from passband.camera.artefacts import Border
+from passband.camera.border import Border
 from passband.camera.data_bar import data_bar
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from passband.camera.artefacts import Border
+from passband.camera.border import Border
 from passband.camera.burned_in import Box
 from passband.camera.estimates import estimate_camera, grey_levels, slow_variation
 from passband.camera.processing import Processing, processed

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from passband.camera.artefacts import Border
+from passband.camera.border import Border
+from passband.camera.field_of_view import FieldOfView
 from passband.files.micrograph import Micrograph
 from passband.segmentation.segmenter import Segmentation
 from passband.segmentation.shipped import find_model
@@ -17,16 +18,16 @@ from passband.verdict.verdict import Verdict
 
 def test_particles_that_a_border_cuts_are_said_to_be_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rejects sizes of particles at the border of an aligned image that are taken for whole ones."""
-    borders: list[Border] = []
+    fields: list[FieldOfView] = []
 
-    def measured(*_: Any, border: Border, **__: Any) -> list[dict[str, Any]]:
-        borders.append(border)
+    def measured(*_: Any, field: FieldOfView, **__: Any) -> list[dict[str, Any]]:
+        fields.append(field)
         return []
 
     monkeypatch.setattr("passband.verdict.segmenting.measure_particles", measured)
     film = np.random.default_rng(0).normal(size=(96, 96))
     FileSegmenter(find_model("au_hrtem")).segmented(Micrograph(np.pad(film, ((8, 0), (0, 5))), pixel_size=(0.8, 0.8)))
-    assert borders == [Border(8, 0, 0, 5)]
+    assert fields == [FieldOfView(Border(8, 0, 0, 5))]
 
 
 def test_the_overlay_is_red_where_the_verdict_says_that_the_mask_is_doubtful(tmp_path: Path) -> None:

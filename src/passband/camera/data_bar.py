@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from passband.camera.artefacts import Border
+from passband.camera.border import Border
 from passband.patches.standardising import check_image
 
 FEWEST = 8  # rows
@@ -27,7 +27,7 @@ def data_bar(image: ArrayLike) -> Border:
     """Find the bar of data at the bottom or the top of an image (y, x); of no rows where there is none.
 
     Its level need not be black. A band of one level without text is none: it may be vacuum, or a border
-    (`artefacts.black_border`).
+    (`border.black_border`).
 
     Raises
     ------

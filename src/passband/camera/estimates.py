@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from passband.camera.artefacts import Border, black_border, block_artefacts, saturated_share
+from passband.camera.artefacts import block_artefacts, saturated_share
+from passband.camera.border import Border
 from passband.camera.burned_in import Box, scale_bar
+from passband.camera.field_of_view import field_of_view
 from passband.camera.noise import gain, hot_pixel_share, middle, noise_spectrum
 from passband.patches.standardising import check_image
 
@@ -84,8 +86,8 @@ class CameraEstimate:
 def estimate_camera(image: ArrayLike) -> CameraEstimate:
     """Estimate the camera of one image (y, x), of any pixel size and in any unit.
 
-    Of large images the middle tells of the noise: 0.2 s for 2048². A border of one level is left out of everything but
-    `border`, and a scale bar out of the noise.
+    Of large images the middle tells of the noise: 0.2 s for 2048². A border of one level and empty corners are left out
+    of everything but `border` and `border_share`, and a scale bar out of the noise.
 
     Raises
     ------
@@ -93,8 +95,8 @@ def estimate_camera(image: ArrayLike) -> CameraEstimate:
         The image is not (y, x), holds no pixels, or some are NaN, infinite or beyond ±1e15.
     """
     pixels = check_image(image)
-    border, bar = black_border(pixels), scale_bar(pixels)
-    inside = border.inside(pixels)
+    field, bar = field_of_view(pixels), scale_bar(pixels)
+    border, inside = field.border, field.inside(pixels)
     ready = inside if bar is None else _without(inside, bar.moved(-border.top, -border.left))
     spectrum = noise_spectrum(ready)
     return CameraEstimate(
@@ -106,7 +108,7 @@ def estimate_camera(image: ArrayLike) -> CameraEstimate:
         grey_levels=grey_levels(pixels),
         saturated=saturated_share(pixels),
         border=border,
-        border_share=border.share(pixels.shape),
+        border_share=field.share(pixels.shape),
         scale_bar=bar,
         blocks=block_artefacts(pixels),
         hot_pixels=1e4 * hot_pixel_share(ready),

@@ -34,7 +34,8 @@ CLIPPED_COLUMNS = Check(
 BLACK_BORDER = Check(
     name="border",
     word="border",
-    text="more than 1 % of it is a border of one grey level, which the network was not shown and which is background",
+    text="more than 1 % of it is a border or corners of one grey level, which the network was not shown and which are"
+    " background",
     level=0,  # the mask is that of the image without it
     measure=lambda subject: subject.border_share,
     least=BORDER,

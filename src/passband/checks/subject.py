@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.fft import dct, idct
 from scipy.ndimage import median_filter
 
-from passband.camera.artefacts import black_border
+from passband.camera.field_of_view import field_of_view
 from passband.checks.column_fit import ColumnEvidence, fit_columns
 from passband.patches.preparing import NORMAL
 from passband.patches.standardising import check_image
@@ -28,7 +28,7 @@ OUTLIER = 6.0  # robust standard deviations, beyond which a pixel is no noise
 
 
 class Subject:
-    """A micrograph without its border, and the network that is to segment it.
+    """A micrograph without its border and empty corners, and the network that is to segment it.
 
     Checks look at the `upright` image, so that they say the same of all its eight orientations.
 
@@ -49,9 +49,9 @@ class Subject:
         self, model: Model, recorded: ArrayLike, pixel_size: float | tuple[float, float], *, side: int
     ) -> None:
         whole = check_image(recorded)
-        border = black_border(whole)
-        self.border_share = border.share(whole.shape)
-        array = border.inside(whole)
+        field = field_of_view(whole)
+        self.border_share = field.share(whole.shape)
+        array = field.inside(whole)
         element = upright(array)
         self.model, self.side = model, side
         self.recorded = turned(array, element)

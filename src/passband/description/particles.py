@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import binary_dilation
 from skimage.measure import label, regionprops
 
-from passband.camera.artefacts import Border
+from passband.camera.field_of_view import FieldOfView
 from passband.pixels import pixel_pair
 from passband.recipe import PassbandError
 
@@ -24,7 +25,7 @@ COLUMNS = (
     "mean_probability",
 )
 
-NO_BORDER = Border()
+WHOLE = FieldOfView()
 Row = dict[str, Any]
 
 
@@ -35,7 +36,7 @@ def measure_particles(
     probability: ArrayLike | None = None,
     minimum_area_nm2: float = 0.0,
     classes: Sequence[str] = (),
-    border: Border = NO_BORDER,
+    field: FieldOfView = WHOLE,
 ) -> list[Row]:
     """Measure every connected particle of a mask (pixels that touch at a corner are connected).
 
@@ -52,8 +53,8 @@ def measure_particles(
     classes
         Names of the classes that the numbers of the mask stand for. Where there are more than two, particles of
         different classes are different particles, and each row has a `class`.
-    border
-        Of the image, see `camera.artefacts.black_border`: what touches it is cut.
+    field
+        What of the image is image, see `camera.field_of_view`: what touches the rest is cut.
 
     Returns
     -------
@@ -77,7 +78,7 @@ def measure_particles(
     if several and array.size and int(array.max()) >= len(classes):
         raise PassbandError(f"mask holds class {array.max()} and classes={list(classes)} do not name it; name each")
     labels = label(array if several else array != 0, connectivity=2)  # type: ignore[no-untyped-call]
-    rows = measure_labels(labels, pixel_size, probability=probability, minimum_area_nm2=minimum_area_nm2, border=border)
+    rows = measure_labels(labels, pixel_size, probability=probability, minimum_area_nm2=minimum_area_nm2, field=field)
     if not several:
         return rows
     numbers, first = np.unique(labels, return_index=True)  # every label's first pixel tells its class
@@ -96,13 +97,14 @@ def measure_labels(
     *,
     probability: ArrayLike | None = None,
     minimum_area_nm2: float = 0.0,
-    border: Border = NO_BORDER,
+    field: FieldOfView = WHOLE,
 ) -> list[Row]:
     """Measure particles that are told apart already: `labels` (y, x) holds 0 for background and a number for each.
 
     Centroids count from the centre of pixel (0, 0). The equivalent diameter is that of the disc of the same area,
-    √(4A/π); the eccentricity that of the ellipse of the same second moments, 0 for a disc. `touches_border`: cut by
-    the image's edge or its border, so that its size is a lower bound. Arguments as in `measure_particles`.
+    √(4A/π); the eccentricity that of the ellipse of the same second moments, 0 for a disc. `touches_border`: cut by the
+    image's edge, its border or an empty corner, so that its size is a lower bound. Arguments as in
+    `measure_particles`.
     """
     step_y, step_x = (side / 10.0 for side in pixel_pair(pixel_size))  # Å → nm
     chances = None if probability is None else np.asarray(probability, dtype=np.float64)
@@ -110,8 +112,7 @@ def measure_labels(
         raise PassbandError(
             f"probability {chances.shape} and mask {labels.shape} must have the same shape; pass one class"
         )
-    first = border.top, border.left
-    last = labels.shape[0] - border.bottom, labels.shape[1] - border.right
+    rim = _rim(field, labels.shape)
     rows = []
     regions = regionprops(labels, intensity_image=chances, spacing=(step_y, step_x))  # type: ignore[no-untyped-call]
     for region in regions:
@@ -119,7 +120,6 @@ def measure_labels(
         if area < minimum_area_nm2:
             continue
         y, x = (float(coordinate) for coordinate in region.centroid)
-        top, left, bottom, right = region.bbox
         rows.append(
             {
                 "label": int(region.label),
@@ -130,8 +130,17 @@ def measure_labels(
                 "centroid_x_px": x / step_x,
                 "centroid_y_px": y / step_y,
                 "eccentricity": float(region.eccentricity),
-                "touches_border": bool(top <= first[0] or left <= first[1] or bottom >= last[0] or right >= last[1]),
+                "touches_border": bool((rim[region.slice] & region.image).any()),
                 "mean_probability": None if chances is None else float(region.intensity_mean),
             }
         )
     return rows
+
+
+def _rim(field: FieldOfView, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which pixels of an array of this shape (y, x) are at the edge of what is image, or outside of it."""
+    rim, border = np.ones(shape, dtype=np.bool_), field.border
+    beside = None if field.empty is None else binary_dilation(field.empty, np.ones((3, 3), dtype=np.bool_))[1:-1, 1:-1]
+    inner = (slice(border.top + 1, -border.bottom - 1), slice(border.left + 1, -border.right - 1))
+    rim[inner] = False if beside is None else beside
+    return rim

@@ -4,11 +4,11 @@ from os import PathLike
 
 from numpy.typing import ArrayLike
 
-from passband.camera.artefacts import black_border
+from passband.camera.field_of_view import field_of_view
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
 from passband.segmentation.model import load_model
-from passband.segmentation.segmenter import Segmentation, Segmenter, with_border
+from passband.segmentation.segmenter import Segmentation, Segmenter, in_whole_image
 from passband.segmentation.specks import SPECK, without_specks
 
 
@@ -57,13 +57,13 @@ def segment(
 
 
 def segment_inside(segmenter: Segmenter, micrograph: Micrograph, *, symmetries: int = 1) -> Segmentation:
-    """Segment what is inside the border of a micrograph, see `camera.artefacts.black_border`; specks stay.
+    """Segment what of a micrograph is image, see `camera.field_of_view`; specks stay.
 
     Raises
     ------
     PassbandError
         As `segment`.
     """
-    border = black_border(micrograph.array)
-    inside = border.inside(micrograph.array)
-    return with_border(segmenter.segment(inside, micrograph.known_pixel_size, symmetries=symmetries), border)
+    field = field_of_view(micrograph.array)
+    inside = field.inside(micrograph.array)
+    return in_whole_image(segmenter.segment(inside, micrograph.known_pixel_size, symmetries=symmetries), field)

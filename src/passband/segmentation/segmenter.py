@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from passband.camera.artefacts import Border
+from passband.camera.field_of_view import FieldOfView
 from passband.recipe import PassbandError
 
 MOST_CLASSES = 256  # labels are bytes, in masks and in memory
@@ -70,13 +70,13 @@ def most_probable(probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
     return labels
 
 
-def with_border(found: Segmentation, border: Border) -> Segmentation:
-    """Return what was found inside a border as the segmentation of the whole image; the border is background."""
+def in_whole_image(found: Segmentation, field: FieldOfView) -> Segmentation:
+    """Return what was found inside a field of view as the segmentation of the whole image; the rest is background."""
     if found.probabilities is None:
-        return replace(found, labels=border.around(found.labels))
-    background = border.around(found.probabilities[:1], 1.0)
-    others = border.around(found.probabilities[1:])
-    return replace(found, labels=border.around(found.labels), probabilities=np.concatenate([background, others]))
+        return replace(found, labels=field.around(found.labels))
+    background = field.around(found.probabilities[:1], 1.0)
+    others = field.around(found.probabilities[1:])
+    return replace(found, labels=field.around(found.labels), probabilities=np.concatenate([background, others]))
 
 
 class Card(Protocol):

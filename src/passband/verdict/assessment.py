@@ -7,7 +7,7 @@ from os import PathLike
 import numpy as np
 from numpy.typing import ArrayLike
 
-from passband.camera.artefacts import black_border
+from passband.camera.field_of_view import field_of_view
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
 from passband.microscope.instruments.choice import instrument_of
@@ -21,7 +21,7 @@ from passband.performance.image_error import ImagePrediction
 from passband.performance.observation import UNKNOWN
 from passband.performance.widening import trained_energies
 from passband.segmentation.model import Model, load_model
-from passband.segmentation.segmenter import with_border
+from passband.segmentation.segmenter import in_whole_image
 from passband.verdict.camera_comparison import ComparedQuantity, compared
 from passband.verdict.estimate import ConditionEstimate, estimate_conditions
 from passband.verdict.evidence import Evidence, file_reasons
@@ -107,7 +107,8 @@ class Assessor:
     ) -> Verdict:
         """Segment a micrograph and say how far to trust the mask.
 
-        A border of one grey level, as an alignment leaves it, is background; all that is said is of what is inside.
+        A border of one grey level and empty corners, as an alignment leaves them, are background, see
+        `camera.field_of_view`; all that is said is of what is inside.
 
         Parameters
         ----------
@@ -132,8 +133,8 @@ class Assessor:
         check_level(level)
         card, error_model = self.model.card, self.error_model
         reference = UNKNOWN if error_model is None else error_model.table.reference
-        border = black_border(micrograph.array)
-        inside = replace(micrograph, array=border.inside(micrograph.array))
+        field = field_of_view(micrograph.array)
+        inside = replace(micrograph, array=field.inside(micrograph.array))
         seen = examine(self.model, inside.array, pixel_size, reference=reference, symmetries=self.symmetries)
         file, estimate = file_reasons(card, micrograph), ConditionEstimate()
         if error_model is not None:
@@ -144,8 +145,8 @@ class Assessor:
         verdict = weigh(error_model, evidence, level=level, advise=not quick and not file)
         return replace(
             verdict,
-            segmentation=with_border(seen.segmentation, border),
-            error_probability=border.around(seen.error_probability),
+            segmentation=in_whole_image(seen.segmentation, field),
+            error_probability=field.around(seen.error_probability),
             camera={} if quick else self._camera(micrograph, seen, estimate),
         )
 

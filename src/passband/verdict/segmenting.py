@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from passband.camera.artefacts import black_border
+from passband.camera.field_of_view import field_of_view
 from passband.description.particles import measure_particles, particle_columns
 from passband.files.micrograph import Micrograph
 from passband.segmentation.model import load_model
@@ -56,7 +56,7 @@ class FileSegmenter:
             found.pixel_size,
             probability=found.foreground,
             classes=found.classes,
-            border=black_border(micrograph.array),
+            field=field_of_view(micrograph.array),
         )
         return Segmented(found, particles, verdict)
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import PositiveInt
 from scipy.ndimage import label
 
-from passband.camera.artefacts import Border
+from passband.camera.border import Border
 from passband.camera.data_bar import data_bar
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
