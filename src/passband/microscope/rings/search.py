@@ -16,7 +16,6 @@ from scipy.fft import ifft
 from passband.microscope.power_spectrum import Cells, FloatArray
 
 SECTORS = 36  # to the half turn
-PART = 3  # sectors over which astigmatism moves rings by little
 DIRECTIONS = 12  # of astigmatism, to the half turn
 LEVELS = 512  # of q²
 PADDED = 4096  # a power of two
@@ -116,17 +115,6 @@ def search_rings(spectra: FocusSpectra, *, c10: tuple[float, float], largest_c12
         parts = (rounds, amount * np.cos(2.0 * directions), amount * np.sin(2.0 * directions))
         places.append(np.stack(np.broadcast_arrays(*parts)).reshape(3, -1))
     return _peaks(np.concatenate(scores), np.concatenate(places, axis=1), keep, 1.5 * period)
-
-
-def ring_strength(spectra: FocusSpectra, *, largest_c10: float) -> float:
-    """How strong rings with |C10| up to a largest (Å) can be, without a look at each astigmatism.
-
-    The sum over parts of `PART` sectors of the strongest in each, in standard deviations of noise.
-    """
-    values = spectra.values
-    reach = min(int(largest_c10 / spectra.step) + 1, PADDED // 2 - 1)
-    near = np.concatenate([values[:, : reach + 1], values[:, -reach:]], axis=1)
-    return float(near.reshape(SECTORS // PART, PART, -1).sum(axis=1).max(axis=1).sum())
 
 
 def focus_period(plane: SearchPlane, contrast: FloatArray) -> float:

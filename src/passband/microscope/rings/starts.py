@@ -1,5 +1,6 @@
 """Where a fit of Thon rings starts: the best patterns of a search over focus, astigmatism, and Cs if nobody gave it."""
 
+from math import pi
 from typing import NamedTuple
 
 import numpy as np
@@ -22,13 +23,13 @@ from passband.microscope.rings.model import (
     deviance,
     refine,
 )
+from passband.microscope.rings.resolution import resolved
 from passband.microscope.rings.search import (
     Candidate,
     FocusSpectra,
     Residual,
     focus_period,
     focus_spectra,
-    ring_strength,
     search_plane,
     search_rings,
 )
@@ -36,7 +37,8 @@ from passband.microscope.rings.search import (
 THICKNESSES = (30.0, 90.0)  # Å of the films that are searched for: rings to 1.3 and to 0.75 Å⁻¹ at 300 kV
 USUAL = 50.0  # Å
 STIFF = 40.0  # times the precision of the splines
-LIKELY = 4  # Cs whose rings are looked for; the right one was among the first 3 of 50 to 140
+LIKELY = 4  # Cs whose rings are refined; the right one was among the first 3 of 50 to 140
+DISTINCT = 2  # steps of Cs between two of them
 KEPT = 3  # patterns that are refined for each sign and thickness
 WORTH = 0.5  # of the best score: patterns below it came to a tenth of the evidence of the right one
 HIGHEST_CS = 3.4e7  # Å; that is searched for where Cs is not known
@@ -86,11 +88,13 @@ class _Search:
 
     def spectra(self, cs: float, thickness: float) -> FocusSpectra:
         """Correlation with rings of each focus, for one Cs and one thickness of the film, Å."""
-        known = (self.model.spherical * (cs / C30_UNIT) - self.model.centre[ABSORPTION]).numpy()
+        spherical = self.model.spherical * (cs / C30_UNIT)
+        known = (spherical - self.model.centre[ABSORPTION]).numpy()
         if thickness not in self._of_thickness:
             node = np.sinc(self.model.wavelength * thickness * self.plane.cells.squared)
             self._of_thickness[thickness] = self.contrast * node
-        return focus_spectra(self.plane, Residual(self.excess, self._of_thickness[thickness], known))
+        seen = resolved(self.model.lag * (2.0 / pi) * spherical)[0].numpy()  # as far as Cs alone says
+        return focus_spectra(self.plane, Residual(self.excess, seen * self._of_thickness[thickness], known))
 
     @property
     def period(self) -> float:
@@ -104,7 +108,7 @@ def find_starts(
     search = _Search(cells, model, usual)
     ranges = [(-largest[0], 0.0)] + ([(0.0, largest[0])] if setting.tells_sign else [])
     starts: list[Start] = []
-    for cs in (setting.cs,) if setting.cs is not None else _likely_cs(search, largest[0]):
+    for cs in (setting.cs,) if setting.cs is not None else _likely_cs(search, ranges, largest[1]):
         for thickness in THICKNESSES:
             spectra = search.spectra(cs, thickness)
             for c10 in ranges:
@@ -117,13 +121,19 @@ def find_starts(
     return kept[:FEW_STARTS] if starts[0].candidate.score < WEAK else kept[:MOST]
 
 
-def _likely_cs(search: _Search, largest_c10: float) -> list[float]:
-    """Cs in Å for which rings are strongest, and that of a corrected lens, 0."""
-    length = search.model.wavelength
-    values = searched_cs(search.period, search.model.highest, length)
-    strengths = [ring_strength(search.spectra(cs, USUAL), largest_c10=largest_c10) for cs in values]
-    best = {0, *np.argsort(strengths)[-LIKELY:].tolist()}
-    return [float(values[index]) for index in sorted(best)]
+def _likely_cs(search: _Search, ranges: list[tuple[float, float]], largest_c12: float) -> list[float]:
+    """Cs in Å for which rings stand out most, and that of a corrected lens, 0."""
+    values = searched_cs(search.period, search.model.highest, search.model.wavelength)
+    scores = []
+    for cs in values:
+        spectra = search.spectra(cs, USUAL)
+        found = [search_rings(spectra, c10=c10, largest_c12=largest_c12, keep=1)[0].score for c10 in ranges]
+        scores.append(max(found))
+    chosen: list[int] = []
+    for index in np.argsort(scores)[::-1].tolist():
+        if len(chosen) < LIKELY and all(abs(index - other) >= DISTINCT for other in chosen):
+            chosen.append(index)
+    return [float(values[index]) for index in sorted({0, *chosen})]
 
 
 def searched_cs(period: float, highest: float, wavelength: float) -> FloatArray:
