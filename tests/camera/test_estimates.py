@@ -35,6 +35,16 @@ def test_an_image_of_everything() -> None:
     assert found.correlation == pytest.approx(0.0, abs=0.1)
 
 
+def test_empty_corners_are_apart_from_the_border_and_no_saturation() -> None:
+    image = noise()
+    image[np.add.outer(np.arange(256), 2 * np.arange(256)) < 100] = 0.0
+    found = estimate_camera(np.pad(image, ((9, 0), (0, 0))))
+    assert found.border == Border(top=9)
+    assert found.border_share == pytest.approx(9 / 265)
+    assert found.corner_share == pytest.approx(100 * 50 / 2 / (256 * 265), rel=0.25)
+    assert found.saturated == 0.0
+
+
 def test_the_estimates_are_plain_values() -> None:
     values = json.loads(json.dumps(estimate_camera(noise(64)).as_dict(), allow_nan=False))
     assert values["border"] == {"top": 0, "bottom": 0, "left": 0, "right": 0}

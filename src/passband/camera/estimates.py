@@ -50,6 +50,8 @@ class CameraEstimate:
         Rows and columns of one level at the borders.
     border_share
         Fraction of the image that they are.
+    corner_share
+        Fraction that is in corners that a turn or a shear left empty.
     scale_bar
         Rows and columns of a bar that is burned in.
     blocks
@@ -69,6 +71,7 @@ class CameraEstimate:
     saturated: float
     border: Border
     border_share: float
+    corner_share: float
     scale_bar: Box | None
     blocks: float
     hot_pixels: float
@@ -87,7 +90,7 @@ def estimate_camera(image: ArrayLike) -> CameraEstimate:
     """Estimate the camera of one image (y, x), of any pixel size and in any unit.
 
     Of large images the middle tells of the noise: 0.2 s for 2048². A border of one level and empty corners are left out
-    of everything but `border` and `border_share`, and a scale bar out of the noise.
+    of everything but `border` and their shares, and a scale bar out of the noise.
 
     Raises
     ------
@@ -108,7 +111,8 @@ def estimate_camera(image: ArrayLike) -> CameraEstimate:
         grey_levels=grey_levels(pixels),
         saturated=saturated_share(pixels),
         border=border,
-        border_share=field.share(pixels.shape),
+        border_share=border.share(pixels.shape),
+        corner_share=field.share(pixels.shape) - border.share(pixels.shape),
         scale_bar=bar,
         blocks=block_artefacts(pixels),
         hot_pixels=1e4 * hot_pixel_share(ready),

@@ -73,6 +73,8 @@ def _saved(camera: dict[str, Any]) -> str:
     if camera["border_share"] > 0.0:
         sides = ", ".join(f"{side} {width}" for side, width in camera["border"].items() if width)
         parts.append(f"border of one level ({sides} pixels)")
+    if camera["corner_share"] > 0.0:
+        parts.append(f"empty corners ({camera['corner_share']:.0%} of it)")
     if bar is not None:
         parts.append(f"scale bar at rows {bar['top']}–{bar['bottom']}, columns {bar['left']}–{bar['right']}")
     return "; ".join(parts)

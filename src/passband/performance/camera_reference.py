@@ -43,7 +43,7 @@ CAMERA_QUANTITIES = (
     CameraQuantity(DRIFT, "drift, fitted to the rings (Å)"),
     CameraQuantity("grey_levels", "grey levels"),
     CameraQuantity("saturated", "share of pixels at the ends of the range"),
-    CameraQuantity("border_share", "share of a border of one level"),
+    CameraQuantity("border_share", "share of a border and corners of one level"),
     CameraQuantity("scale_bar", "share of a burned-in scale bar"),
     CameraQuantity("blocks", "steps at 8 × 8 blocks, as of a JPEG"),
 )
