@@ -19,6 +19,7 @@ SHORTEST = 2  # pixels that an empty corner has along either edge
 FEWEST = 64  # pixels of the rectangle that its two edges span
 TOLERANCE = 0.08  # of the range of grey values, by which a lossy file changes its level
 EXACT = 0.3  # of its pixels have its level exactly
+ACROSS = 11  # places from the middle of a triangle's long side to the corner opposite of its own
 ROWS = 9  # over which the median of its lengths is taken
 BENT = 0.04  # of its width, and a pixel, that its rows may differ from those of a triangle on the average
 ELSEWHERE = 0.1  # of the other pixels may have its level: zeros of counted electrons are no empty corner
@@ -145,6 +146,9 @@ def _triangle(image: NDArray[Any], near: float) -> NDArray[np.bool_] | None:
         turned = _triangle(image.T, near)
         return None if turned is None else turned.T
     part = image[:height, :width]
+    along = np.linspace(0.5, 1.0, ACROSS)[1:-1]
+    if _close(part[(along * height).astype(int), (along * width).astype(int)], level, near).mean() > 0.5:
+        return None  # without a look at each of its pixels: where the image should be is none
     found: NDArray[np.bool_] = np.logical_and.accumulate(_close(part, level, near), axis=1)
     lengths = median_filter(found.sum(axis=1), ROWS, mode="nearest")
     triangle = width * (1.0 - (np.arange(height) + 0.5) / height)
@@ -154,7 +158,7 @@ def _triangle(image: NDArray[Any], near: float) -> NDArray[np.bool_] | None:
 
 def _close(values: NDArray[Any], level: float, near: float) -> NDArray[np.bool_]:
     """Which values, of any type, are as near to a level."""
-    return np.asarray(np.abs(values.astype(np.float64) - level) <= near, dtype=np.bool_)
+    return np.asarray((values >= level - near) & (values <= level + near), dtype=np.bool_)
 
 
 def _middle(half: float, reach: float) -> tuple[int, int]:

@@ -130,7 +130,8 @@ def load_image(
             return None, (), str(failure)
     bad = 0 if array.dtype.kind in "iu" else int(np.count_nonzero(~np.isfinite(array)))
     if bad:
-        fault = f"{bad} of {array.size} pixels are NaN or infinite; replace them by their neighbours' median, or a border of them by 0"
+        cure = "replace them by their neighbours' median, or a border of them by 0"
+        fault = f"{bad} of {array.size} pixels are NaN or infinite; {cure}"
         return array, notes, fault
     if keep_outliers:
         return array, notes, None
