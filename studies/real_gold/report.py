@@ -20,6 +20,7 @@ from studies.real_gold.variants import StudyPlan
 Row = Mapping[str, str]
 Scores = dict[int, dict[str, float]]  # of a variant: by seed, by name of the score
 
+ROOT = Path(__file__).parents[2]
 NOTES, SHORT = "notes.md", "in_short.md"
 EVERY, NONE = "all", "plan"  # the variants with all ingredients and with none
 REAL = {"patches": "patches, Dice", "bare": "bare film, false %", "film": "film, false %", "single": "scott_lab, Dice"}
@@ -157,10 +158,16 @@ def by_hand(results: Path, name: str = NOTES) -> list[str]:
     return path.read_text(encoding="utf-8").strip().splitlines() if path.exists() else []
 
 
-def report(study: StudyPlan, plan: Path, results: Path) -> str:
-    """Text of the report."""
-    with (results / HELD_OUT).open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+def shown(path: Path) -> str:
+    """Path as a command of the report names it, from the root of the repository."""
+    return path.resolve().relative_to(ROOT).as_posix() if path.resolve().is_relative_to(ROOT) else path.name
+
+
+def report(plan: Path, file: Path, results: Path, output: Path) -> str:
+    """Text of the report of a plan and the file of its variants, that is written to `output`."""
+    study, files = StudyPlan(plan, file), f"--plan {shown(plan)} --file {shown(file)}"
+    with (results / HELD_OUT).open(encoding="utf-8", newline="") as table_file:
+        rows = list(csv.DictReader(table_file))
     record = read_record(results)
     simulated, seen = held_out(rows), {n: real([*record], n) for n in SYMMETRIES}
     seen[SYMMETRIES[-1]] |= {THRESHOLD: seen[1].get(THRESHOLD, {})}
@@ -173,11 +180,15 @@ def report(study: StudyPlan, plan: Path, results: Path) -> str:
     ]
     return "\n".join(
         [
-            "# What makes a network from simulations hold on real gold",
+            f"# {study.variants.title}",
             "",
             f"The plan is `{plan.name}`; `variants.toml` adds ingredients to it. Each variant is trained with as many "
             "seeds as a table says, each with initial weights and a stream of micrographs of its own; ± is the "
             f"standard deviation over seeds. {cost:.0f} minutes of one process in all, on {' and '.join(devices)}.",
+            "",
+            f"    python -m studies.real_gold.run {files} -o RUN",
+            f"    python -m studies.real_gold.score RUN --results {shown(results)}",
+            f"    python -m studies.real_gold.report {files} --results {shown(results)} -o {shown(output)}",
             "",
             *([*short, ""] if (short := by_hand(results, SHORT)) else []),
             "**The rule.** Every variant of `variants.toml` is trained by one protocol, written down before: "
@@ -232,8 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).with_name("report.md"))
     given = parser.parse_args(arguments)
-    study = StudyPlan(given.plan, given.file)
-    given.output.write_text(report(study, given.plan, given.results), encoding="utf-8")
+    given.output.write_text(report(given.plan, given.file, given.results, given.output), encoding="utf-8")
     print(given.output)
 
 

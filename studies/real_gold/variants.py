@@ -41,6 +41,8 @@ class Variants(Recipe):
 
     Attributes
     ----------
+    title
+        Of the report.
     ingredients
         Changes to the plan such as `"training.epochs=5"` (those of `passband train --set`), by name.
     variants
@@ -49,6 +51,7 @@ class Variants(Recipe):
         What every network is measured on.
     """
 
+    title: str = "What makes a network from simulations hold on real gold"
     ingredients: dict[str, Changes]
     variants: dict[FolderName, tuple[str, ...]]
     held_out: HeldOutCameras
