@@ -47,7 +47,11 @@ class FieldOfView(NamedTuple):
         is empty.
         """
         within = self.border.inside(image)
-        return within if self.empty is None else within[_mirrored(self.empty)]
+        if self.empty is None:
+            return within
+        filled = within.copy()
+        filled[self.empty] = within[_mirrored(self.empty)]
+        return filled
 
     def rectangle(self, image: NDArray[Any]) -> NDArray[Any]:
         """Return the part of an image (y, x) within the border, of its proportions, that has no empty corner.
@@ -173,15 +177,15 @@ def _run(flags: NDArray[np.bool_]) -> int:
 
 
 def _mirrored(empty: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the pixels (y, x) that stand for each, itself where there is image.
+    """Rows and columns (n,) of the pixels that stand for each of n empty ones.
 
-    For an empty one the pixel as far behind the nearest one of the image, or that one where there is no image either.
+    That as far behind the nearest one of the image, or that one where there is no image either.
     """
-    found = distance_transform_edt(empty, return_distances=False, return_indices=True)
-    nearest = np.asarray(found, dtype=np.intp)
-    here = np.indices(empty.shape)
-    last = np.reshape(np.array(empty.shape) - 1, (2, 1, 1))
-    behind = np.clip(2 * nearest - here, 0, last)
-    usable = ~empty[behind[0], behind[1]]
-    rows, columns = np.where(usable, behind, nearest)
+    found = np.asarray(distance_transform_edt(empty, return_distances=False, return_indices=True))
+    places = []
+    for axis, here in enumerate(np.nonzero(empty)):
+        nearest = found[axis][empty].astype(np.intp)
+        places.append((nearest, np.clip(2 * nearest - here, 0, empty.shape[axis] - 1)))
+    usable = ~empty[places[0][1], places[1][1]]
+    rows, columns = (np.where(usable, behind, nearest) for nearest, behind in places)
     return rows, columns
