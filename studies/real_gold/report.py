@@ -126,11 +126,12 @@ def brought_table(
 
 def others_section(seen: Mapping[int, Mapping[str, Scores]], others: Sequence[str]) -> list[str]:
     """Return the lines on what is in the record and is no variant: the threshold, shipped networks, other plans."""
+    old = "*old* is the network that the package had before. " if "old" in others else ""
     return [
         "### Beside the variants",
         "",
         f"Every network that was scored is in the record. *{THRESHOLD}* is Otsu's threshold of the local standard "
-        "deviation, the best of six that were tried on these crops; *old* is the network that the package had before. "
+        f"deviation, the best of six that were tried on these crops. {old}"
         "The others were trained by plans with other structures and other numbers of steps, with one seed a row, some "
         "of them after a look at these images (*Limits*): they are no ablation.",
         "",
