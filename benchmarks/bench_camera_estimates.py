@@ -129,7 +129,8 @@ def noise(seeds: int) -> None:
                     shares.append(float((image - clean).std() / image.std()))
                     found.append(estimate_camera(image))
                 images_seen += seeds
-                alarms += sum(one.scale_bar is not None or one.border_share + one.blocks > 0.0 for one in found)
+                marks = [one.border_share + one.corner_share + one.blocks for one in found]
+                alarms += sum(one.scale_bar is not None or mark > 0.0 for one, mark in zip(found, marks, strict=True))
                 gains = [one.gain for one in found if one.gain is not None]
                 correlations, levels = (
                     [one.correlation or 0.0 for one in found],
@@ -228,6 +229,8 @@ def flags(image: Image) -> Iterator[str]:
         yield "scale bar"
     if found.border_share > 0.0:
         yield f"border ({found.border_share:.0%})"
+    if found.corner_share > 0.0:
+        yield f"empty corners ({found.corner_share:.0%})"
     if found.blocks > 0.0:
         yield f"blocks ({found.blocks:.2f})"
     if found.saturated > 1e-3:
