@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from passband.camera.artefacts import block_artefacts, saturated_share
 from passband.camera.border import black_border
 from passband.camera.burned_in import scale_bar
-from passband.camera.field_of_view import field_of_view
+from passband.camera.image_area import image_area
 from passband.recipe import PassbandError
 
 
@@ -112,7 +112,7 @@ def test_what_has_no_blocks(image: NDArray[np.float64]) -> None:
     assert block_artefacts(image) == 0.0
 
 
-@pytest.mark.parametrize("measure", [black_border, field_of_view, saturated_share, block_artefacts, scale_bar])
+@pytest.mark.parametrize("measure", [black_border, image_area, saturated_share, block_artefacts, scale_bar])
 def test_hostile_images(measure: object) -> None:
     assert callable(measure)
     huge = 1e15 * np.clip(scene(), -1.0, 1.0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from passband.camera.border import Border
-from passband.camera.field_of_view import FieldOfView
+from passband.camera.image_area import ImageArea
 from passband.description.particles import COLUMNS, measure_labels, measure_particles
 from passband.recipe import PassbandError
 from passband.tabular import write_csv
@@ -65,9 +65,9 @@ def test_what_touches_the_border_of_the_image_is_cut(border: Border) -> None:
     # rejects a border that is not looked at, and sides that are taken for each other
     mask = np.zeros((40, 50), dtype=bool)
     mask[10:20, 10:30] = True
-    assert measure_particles(mask, 1.0, field=FieldOfView(border))[0]["touches_border"] is True
+    assert measure_particles(mask, 1.0, image_area=ImageArea(border))[0]["touches_border"] is True
     narrower = Border(*(max(0, side - 1) for side in border))
-    assert measure_particles(mask, 1.0, field=FieldOfView(narrower))[0]["touches_border"] is False
+    assert measure_particles(mask, 1.0, image_area=ImageArea(narrower))[0]["touches_border"] is False
 
 
 def test_what_touches_an_empty_corner_is_cut() -> None:
@@ -76,7 +76,7 @@ def test_what_touches_an_empty_corner_is_cut() -> None:
     mask = np.zeros((40, 50), dtype=bool)
     mask[20:26, 10:16] = True  # its first pixel is in row 10 and column 10 within the border, beside the corner
     for beside, cut in ((places < 20, True), (places < 18, False)):
-        found = measure_particles(mask, 1.0, field=FieldOfView(Border(10, 0, 0, 0), beside))
+        found = measure_particles(mask, 1.0, image_area=ImageArea(Border(10, 0, 0, 0), beside))
         assert found[0]["touches_border"] is cut
 
 

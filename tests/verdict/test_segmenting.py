@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from passband.camera.border import Border
-from passband.camera.field_of_view import FieldOfView
+from passband.camera.image_area import ImageArea
 from passband.files.micrograph import Micrograph
 from passband.segmentation.segmenter import Segmentation
 from passband.segmentation.shipped import find_model
@@ -18,16 +18,16 @@ from passband.verdict.verdict import Verdict
 
 def test_particles_that_a_border_cuts_are_said_to_be_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rejects sizes of particles at the border of an aligned image that are taken for whole ones."""
-    fields: list[FieldOfView] = []
+    areas: list[ImageArea] = []
 
-    def measured(*_: Any, field: FieldOfView, **__: Any) -> list[dict[str, Any]]:
-        fields.append(field)
+    def measured(*_: Any, image_area: ImageArea, **__: Any) -> list[dict[str, Any]]:
+        areas.append(image_area)
         return []
 
     monkeypatch.setattr("passband.verdict.segmenting.measure_particles", measured)
     film = np.random.default_rng(0).normal(size=(96, 96))
     FileSegmenter(find_model("au_hrtem")).segmented(Micrograph(np.pad(film, ((8, 0), (0, 5))), pixel_size=(0.8, 0.8)))
-    assert fields == [FieldOfView(Border(8, 0, 0, 5))]
+    assert areas == [ImageArea(Border(8, 0, 0, 5))]
 
 
 def test_the_overlay_is_red_where_the_verdict_says_that_the_mask_is_doubtful(tmp_path: Path) -> None:

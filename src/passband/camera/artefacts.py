@@ -7,7 +7,7 @@ Each looks for what noise and specimens do not make. Their power and false alarm
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from passband.camera.field_of_view import field_of_view
+from passband.camera.image_area import image_area
 from passband.patches.standardising import check_image
 
 FEWEST_LEVELS = 16  # fewer are counted electrons, or a mask: their zeros are not saturated
@@ -45,7 +45,7 @@ def clipped_shares(image: ArrayLike) -> tuple[float, float]:
     """Fractions of the pixels of an image (y, x) at its lowest and at its highest value as the range ended there.
 
     Pixels at an extreme count where they are more than all those at the next three of 256 levels, and then all of them.
-    What is no image, see `field_of_view`, is left out.
+    What is no image, see `image_area`, is left out.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def clipped_shares(image: ArrayLike) -> tuple[float, float]:
         As `saturated_share`.
     """
     pixels = check_image(image)
-    inside = field_of_view(pixels).inside(pixels)
+    inside = image_area(pixels).inside(pixels)
     low, high = float(inside.min()), float(inside.max())
     if not low < high:
         return 0.0, 0.0
@@ -94,7 +94,7 @@ def block_artefacts(image: ArrayLike) -> float:
     middle = tuple(
         slice(max(0, (side - LARGEST) // 2), max(0, (side - LARGEST) // 2) + LARGEST) for side in pixels.shape
     )
-    piece = field_of_view(pixels).inside(pixels)[middle].astype(np.float32)
+    piece = image_area(pixels).inside(pixels)[middle].astype(np.float32)
     found = [_excess_at_blocks(turned) for turned in (piece, piece.T)]
     return 0.5 * sum(found) if min(found) > 0.0 else 0.0
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from passband.camera.field_of_view import field_of_view
+from passband.camera.image_area import image_area
 from passband.patches.standardising import check_image
 
 SHORTEST = 0.05  # of the image's width
@@ -62,8 +62,8 @@ def scale_bar(image: ArrayLike) -> Box | None:
         The image is not (y, x), holds no pixels, or some are NaN, infinite or beyond ±1e15.
     """
     pixels = check_image(image)
-    field = field_of_view(pixels)
-    inside = field.inside(pixels)
+    area = image_area(pixels)
+    inside = area.inside(pixels)
     low, high = float(inside.min()), float(inside.max())
     if not low < high:
         return None
@@ -78,7 +78,7 @@ def scale_bar(image: ArrayLike) -> Box | None:
     if not found:
         return None
     return max(found, key=lambda box: (box.bottom - box.top) * (box.right - box.left)).moved(
-        field.border.top, field.border.left
+        area.border.top, area.border.left
     )
 
 

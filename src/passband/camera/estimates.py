@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from passband.camera.artefacts import block_artefacts, saturated_share
 from passband.camera.border import Border
 from passband.camera.burned_in import Box, scale_bar
-from passband.camera.field_of_view import field_of_view
+from passband.camera.image_area import image_area
 from passband.camera.noise import gain, hot_pixel_share, middle, noise_spectrum
 from passband.patches.standardising import check_image
 
@@ -98,8 +98,8 @@ def estimate_camera(image: ArrayLike) -> CameraEstimate:
         The image is not (y, x), holds no pixels, or some are NaN, infinite or beyond ±1e15.
     """
     pixels = check_image(image)
-    field, bar = field_of_view(pixels), scale_bar(pixels)
-    border, inside = field.border, field.inside(pixels)
+    area, bar = image_area(pixels), scale_bar(pixels)
+    border, inside = area.border, area.inside(pixels)
     ready = inside if bar is None else _without(inside, bar.moved(-border.top, -border.left))
     spectrum = noise_spectrum(ready)
     return CameraEstimate(
@@ -112,7 +112,7 @@ def estimate_camera(image: ArrayLike) -> CameraEstimate:
         saturated=saturated_share(pixels),
         border=border,
         border_share=border.share(pixels.shape),
-        corner_share=field.share(pixels.shape) - border.share(pixels.shape),
+        corner_share=area.share(pixels.shape) - border.share(pixels.shape),
         scale_bar=bar,
         blocks=block_artefacts(pixels),
         hot_pixels=1e4 * hot_pixel_share(ready),

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.fft import dct, idct
 from scipy.ndimage import median_filter
 
-from passband.camera.field_of_view import field_of_view
+from passband.camera.image_area import image_area
 from passband.checks.column_fit import ColumnEvidence, fit_columns
 from passband.patches.preparing import NORMAL
 from passband.patches.standardising import check_image
@@ -49,9 +49,9 @@ class Subject:
         self, model: Model, recorded: ArrayLike, pixel_size: float | tuple[float, float], *, side: int
     ) -> None:
         whole = check_image(recorded)
-        field = field_of_view(whole)
-        self.border_share = field.share(whole.shape)
-        array = field.inside(whole)
+        area = image_area(whole)
+        self.border_share = area.share(whole.shape)
+        array = area.inside(whole)
         element = upright(array)
         self.model, self.side = model, side
         self.recorded = turned(array, element)

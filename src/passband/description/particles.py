@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import binary_dilation
 from skimage.measure import label, regionprops
 
-from passband.camera.field_of_view import FieldOfView
+from passband.camera.image_area import ImageArea
 from passband.pixels import pixel_pair
 from passband.recipe import PassbandError
 
@@ -25,7 +25,7 @@ COLUMNS = (
     "mean_probability",
 )
 
-WHOLE = FieldOfView()
+WHOLE = ImageArea()
 Row = dict[str, Any]
 
 
@@ -36,7 +36,7 @@ def measure_particles(
     probability: ArrayLike | None = None,
     minimum_area_nm2: float = 0.0,
     classes: Sequence[str] = (),
-    field: FieldOfView = WHOLE,
+    image_area: ImageArea = WHOLE,
 ) -> list[Row]:
     """Measure every connected particle of a mask (pixels that touch at a corner are connected).
 
@@ -53,8 +53,8 @@ def measure_particles(
     classes
         Names of the classes that the numbers of the mask stand for. Where there are more than two, particles of
         different classes are different particles, and each row has a `class`.
-    field
-        What of the image is image, see `camera.field_of_view`: what touches the rest is cut.
+    image_area
+        What of the image is image, see `camera.image_area`: what touches the rest is cut.
 
     Returns
     -------
@@ -78,7 +78,9 @@ def measure_particles(
     if several and array.size and int(array.max()) >= len(classes):
         raise PassbandError(f"mask holds class {array.max()} and classes={list(classes)} do not name it; name each")
     labels = label(array if several else array != 0, connectivity=2)  # type: ignore[no-untyped-call]
-    rows = measure_labels(labels, pixel_size, probability=probability, minimum_area_nm2=minimum_area_nm2, field=field)
+    rows = measure_labels(
+        labels, pixel_size, probability=probability, minimum_area_nm2=minimum_area_nm2, image_area=image_area
+    )
     if not several:
         return rows
     numbers, first = np.unique(labels, return_index=True)  # every label's first pixel tells its class
@@ -97,7 +99,7 @@ def measure_labels(
     *,
     probability: ArrayLike | None = None,
     minimum_area_nm2: float = 0.0,
-    field: FieldOfView = WHOLE,
+    image_area: ImageArea = WHOLE,
 ) -> list[Row]:
     """Measure particles that are told apart already: `labels` (y, x) holds 0 for background and a number for each.
 
@@ -112,7 +114,7 @@ def measure_labels(
         raise PassbandError(
             f"probability {chances.shape} and mask {labels.shape} must have the same shape; pass one class"
         )
-    rim = _rim(field, labels.shape)
+    rim = _rim(image_area, labels.shape)
     rows = []
     regions = regionprops(labels, intensity_image=chances, spacing=(step_y, step_x))  # type: ignore[no-untyped-call]
     for region in regions:
@@ -137,10 +139,10 @@ def measure_labels(
     return rows
 
 
-def _rim(field: FieldOfView, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _rim(area: ImageArea, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Which pixels of an array of this shape (y, x) are at the edge of what is image, or outside of it."""
-    rim, border = np.ones(shape, dtype=np.bool_), field.border
-    beside = None if field.empty is None else binary_dilation(field.empty, np.ones((3, 3), dtype=np.bool_))[1:-1, 1:-1]
+    rim, border = np.ones(shape, dtype=np.bool_), area.border
+    beside = None if area.empty is None else binary_dilation(area.empty, np.ones((3, 3), dtype=np.bool_))[1:-1, 1:-1]
     inner = (slice(border.top + 1, -border.bottom - 1), slice(border.left + 1, -border.right - 1))
     rim[inner] = False if beside is None else beside
     return rim

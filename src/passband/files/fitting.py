@@ -4,7 +4,7 @@ from os import PathLike
 
 from numpy.typing import ArrayLike
 
-from passband.camera.field_of_view import field_of_view
+from passband.camera.image_area import image_area
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
 from passband.microscope.rings.fitting import FitRecipe, fit_image
@@ -52,5 +52,5 @@ def fit_conditions(
         name = seen.provenance.get("path", "the micrograph")
         raise PassbandError(f"{name} does not say its beam energy; give it in eV, for example energy=300e3")
     given = cs if cs is not None else seen.cs
-    inside = field_of_view(seen.array).rectangle(seen.array)
+    inside = image_area(seen.array).rectangle(seen.array)
     return fit_image(inside, pixel_size=seen.known_pixel_size, energy=known, cs=given, recipe=recipe)

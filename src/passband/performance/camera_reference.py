@@ -16,7 +16,7 @@ from pydantic import Field
 from passband.camera.artefacts import block_artefacts, saturated_share
 from passband.camera.burned_in import bar_share
 from passband.camera.estimates import MOST_LEVELS, grey_levels, slow_variation
-from passband.camera.field_of_view import field_of_view
+from passband.camera.image_area import image_area
 from passband.camera.noise import hot_pixel_share, middle, noise_spectrum
 from passband.patches.standardising import check_image
 from passband.recipe import Recipe
@@ -100,7 +100,7 @@ def camera_values(recorded: NDArray[Any], ready: NDArray[np.float32], *, side: i
         "slow_variation": slow_variation(middle(ready, side)),
         "grey_levels": MOST_LEVELS + 1 if levels is None else levels,
         "saturated": saturated_share(pixels),
-        "border_share": field_of_view(pixels).share(pixels.shape),
+        "border_share": image_area(pixels).share(pixels.shape),
         "scale_bar": bar_share(pixels),
         "blocks": block_artefacts(pixels),
     }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from passband.camera.field_of_view import field_of_view
+from passband.camera.image_area import image_area
 from passband.files.labelled import LabelledFile, read_label
 from passband.files.reading import open_micrograph
 from passband.performance.examination import examine
@@ -64,8 +64,8 @@ def with_laboratory(
         micrograph = open_micrograph(path, pixel_size=pixel_size)
         hashes.append(images.add(path, micrograph.array))
         truth = read_label(label, micrograph.array.shape, classes=len(model.card.classes))
-        field = field_of_view(micrograph.array)
-        inside, truth = field.inside(micrograph.array), field.inside(truth)
+        area = image_area(micrograph.array)
+        inside, truth = area.inside(micrograph.array), area.inside(truth)
         seen = examine(model, inside, micrograph.known_pixel_size, reference=table.reference)
         rows.append(image_row(seen, truth, model.card))
         likenesses.append(likeness(model, inside, seen.segmentation, truth, path.name))

@@ -4,7 +4,7 @@ from os import PathLike
 
 from numpy.typing import ArrayLike
 
-from passband.camera.field_of_view import field_of_view
+from passband.camera.image_area import image_area
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
 from passband.segmentation.model import load_model
@@ -57,13 +57,13 @@ def segment(
 
 
 def segment_inside(segmenter: Segmenter, micrograph: Micrograph, *, symmetries: int = 1) -> Segmentation:
-    """Segment what of a micrograph is image, see `camera.field_of_view`; specks stay.
+    """Segment what of a micrograph is image, see `camera.image_area`; specks stay.
 
     Raises
     ------
     PassbandError
         As `segment`.
     """
-    field = field_of_view(micrograph.array)
-    inside = field.inside(micrograph.array)
-    return in_whole_image(segmenter.segment(inside, micrograph.known_pixel_size, symmetries=symmetries), field)
+    area = image_area(micrograph.array)
+    inside = area.inside(micrograph.array)
+    return in_whole_image(segmenter.segment(inside, micrograph.known_pixel_size, symmetries=symmetries), area)

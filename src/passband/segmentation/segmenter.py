@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from passband.camera.field_of_view import FieldOfView
+from passband.camera.image_area import ImageArea
 from passband.recipe import PassbandError
 
 MOST_CLASSES = 256  # labels are bytes, in masks and in memory
@@ -70,13 +70,13 @@ def most_probable(probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
     return labels
 
 
-def in_whole_image(found: Segmentation, field: FieldOfView) -> Segmentation:
-    """Return what was found inside a field of view as the segmentation of the whole image; the rest is background."""
+def in_whole_image(found: Segmentation, area: ImageArea) -> Segmentation:
+    """Return what was found inside an image area as the segmentation of the whole image; the rest is background."""
     if found.probabilities is None:
-        return replace(found, labels=field.around(found.labels))
-    background = field.around(found.probabilities[:1], 1.0)
-    others = field.around(found.probabilities[1:])
-    return replace(found, labels=field.around(found.labels), probabilities=np.concatenate([background, others]))
+        return replace(found, labels=area.around(found.labels))
+    background = area.around(found.probabilities[:1], 1.0)
+    others = area.around(found.probabilities[1:])
+    return replace(found, labels=area.around(found.labels), probabilities=np.concatenate([background, others]))
 
 
 class Card(Protocol):

@@ -7,7 +7,7 @@ from os import PathLike
 import numpy as np
 from numpy.typing import ArrayLike
 
-from passband.camera.field_of_view import field_of_view
+from passband.camera.image_area import image_area
 from passband.files.micrograph import Micrograph
 from passband.files.reading import as_micrograph
 from passband.microscope.instruments.choice import instrument_of
@@ -108,7 +108,7 @@ class Assessor:
         """Segment a micrograph and say how far to trust the mask.
 
         A border of one grey level and empty corners, as an alignment leaves them, are background, see
-        `camera.field_of_view`; all that is said is of what is inside.
+        `camera.image_area`; all that is said is of what is inside.
 
         Parameters
         ----------
@@ -133,8 +133,8 @@ class Assessor:
         check_level(level)
         card, error_model = self.model.card, self.error_model
         reference = UNKNOWN if error_model is None else error_model.table.reference
-        field = field_of_view(micrograph.array)
-        inside = replace(micrograph, array=field.inside(micrograph.array))
+        area = image_area(micrograph.array)
+        inside = replace(micrograph, array=area.inside(micrograph.array))
         seen = examine(self.model, inside.array, pixel_size, reference=reference, symmetries=self.symmetries)
         file, estimate = file_reasons(card, micrograph), ConditionEstimate()
         if error_model is not None:
@@ -145,8 +145,8 @@ class Assessor:
         verdict = weigh(error_model, evidence, level=level, advise=not quick and not file)
         return replace(
             verdict,
-            segmentation=in_whole_image(seen.segmentation, field),
-            error_probability=field.around(seen.error_probability),
+            segmentation=in_whole_image(seen.segmentation, area),
+            error_probability=area.around(seen.error_probability),
             camera={} if quick else self._camera(micrograph, seen, estimate),
         )
 

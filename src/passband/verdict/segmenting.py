@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from passband.camera.field_of_view import field_of_view
+from passband.camera.image_area import image_area
 from passband.description.particles import measure_particles, particle_columns
 from passband.files.micrograph import Micrograph
 from passband.segmentation.model import load_model
@@ -56,7 +56,7 @@ class FileSegmenter:
             found.pixel_size,
             probability=found.foreground,
             classes=found.classes,
-            field=field_of_view(micrograph.array),
+            image_area=image_area(micrograph.array),
         )
         return Segmented(found, particles, verdict)
 

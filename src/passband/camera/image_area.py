@@ -26,7 +26,7 @@ ELSEWHERE = 0.1  # of the other pixels may have its level: zeros of counted elec
 BLENDED, RINGING = 2, 4  # pixels beside an empty corner that interpolation mixed with it, or a lossy file rang into
 
 
-class FieldOfView(NamedTuple):
+class ImageArea(NamedTuple):
     """Where the image is in an array (y, x).
 
     Attributes
@@ -83,7 +83,7 @@ class FieldOfView(NamedTuple):
         return self.border.share(shape) if self.empty is None else 1.0 - float(self.seen(shape).mean())
 
 
-def field_of_view(image: ArrayLike) -> FieldOfView:
+def image_area(image: ArrayLike) -> ImageArea:
     """Find what of an image (y, x) is image: within a `black_border`, without empty corners.
 
     Raises
@@ -95,14 +95,14 @@ def field_of_view(image: ArrayLike) -> FieldOfView:
     --------
     >>> image = np.random.default_rng(0).normal(size=(60, 60))
     >>> image[np.add.outer(np.arange(60), 2 * np.arange(60)) < 40] = 0.0
-    >>> field = field_of_view(image)
-    >>> field.border, float(field.inside(image).min() < 0.0), round(field.share(image.shape), 2)
+    >>> area = image_area(image)
+    >>> area.border, float(area.inside(image).min() < 0.0), round(area.share(image.shape), 2)
     (Border(top=0, bottom=0, left=0, right=0), 1.0, 0.15)
     """
     pixels = check_image(image)
     border = even_border(pixels)
     empty = _empty_corners(border.inside(pixels))
-    return FieldOfView(black_border(pixels)) if empty is None else FieldOfView(border, empty)
+    return ImageArea(black_border(pixels)) if empty is None else ImageArea(border, empty)
 
 
 def _empty_corners(within: NDArray[Any]) -> NDArray[np.bool_] | None:

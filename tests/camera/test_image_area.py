@@ -7,7 +7,7 @@ from scipy.ndimage import affine_transform, gaussian_filter, rotate
 from tests.camera.test_artefacts import eight_bit, jpeg, scene
 
 from passband.camera.border import Border
-from passband.camera.field_of_view import FieldOfView, field_of_view
+from passband.camera.image_area import ImageArea, image_area
 
 Image = NDArray[np.uint8]
 
@@ -27,36 +27,36 @@ def turned(image: Image, degrees: float, *, level: float = 0.0, order: int = 1) 
 @pytest.mark.parametrize(("level", "order"), [(0.0, 1), (255.0, 0), (128.0, 3)])
 def test_corners_that_a_turn_left_empty_are_found(degrees: float, level: float, order: int) -> None:
     image, empty = turned(film(), degrees, level=level, order=order)
-    seen = field_of_view(image).seen(image.shape)
+    seen = image_area(image).seen(image.shape)
     assert (seen & empty).sum() <= 0.03 * empty.sum()
     assert (~seen & ~empty).sum() <= 0.09 * (~empty).sum()  # two or three pixels beside each
 
 
 def test_corners_that_a_shear_left_empty_are_found() -> None:
     image = affine_transform(film().astype(np.float64), [[1.0, 0.0], [0.2, 1.0]], cval=0.0, order=1)
-    seen = field_of_view(image.round()).seen(image.shape)
+    seen = image_area(image.round()).seen(image.shape)
     assert (image[seen] == 0.0).mean() < 0.002
     assert 0.87 < seen.mean() < 0.91
 
 
 def test_corners_of_a_jpeg_are_found_with_what_rang_into_them() -> None:
     image, empty = turned(film(320), 12.0)
-    seen = field_of_view(jpeg(image, 80)).seen(image.shape)
+    seen = image_area(jpeg(image, 80)).seen(image.shape)
     assert (seen & empty).sum() <= 0.04 * empty.sum()
 
 
 def test_a_border_and_empty_corners_are_both_left_out() -> None:
     image, empty = turned(film(), 20.0)
     padded = np.pad(image, ((7, 0), (0, 9)))
-    field = field_of_view(padded)
-    assert field.border.top >= 7
-    assert field.border.right >= 9
-    assert (field.inside(padded) == 0).mean() < 0.002
-    assert field.share(padded.shape) == pytest.approx(1.0 - (~empty).sum() / padded.size, abs=0.05)
-    around = field.around(np.ones((2, *field.inside(padded).shape)), 5.0)
+    area = image_area(padded)
+    assert area.border.top >= 7
+    assert area.border.right >= 9
+    assert (area.inside(padded) == 0).mean() < 0.002
+    assert area.share(padded.shape) == pytest.approx(1.0 - (~empty).sum() / padded.size, abs=0.05)
+    around = area.around(np.ones((2, *area.inside(padded).shape)), 5.0)
     assert around.shape == (2, *padded.shape)
     assert set(np.unique(around)) == {1.0, 5.0}
-    np.testing.assert_array_equal(around[0] == 1.0, field.seen(padded.shape))
+    np.testing.assert_array_equal(around[0] == 1.0, area.seen(padded.shape))
 
 
 def test_what_is_empty_is_filled_with_the_mirror_image() -> None:
@@ -64,24 +64,24 @@ def test_what_is_empty_is_filled_with_the_mirror_image() -> None:
     image = np.add.outer(100.0 * np.arange(40), np.arange(40))
     empty = np.zeros(image.shape, dtype=bool)
     empty[:6] = True
-    filled = FieldOfView(empty=empty).inside(image)
+    filled = ImageArea(empty=empty).inside(image)
     np.testing.assert_array_equal(filled[6:], image[6:])
     np.testing.assert_array_equal(filled[:6], image[12:6:-1])
     empty[9:] = True  # three rows are left, and mirror images of the others lie beyond them
-    filled = FieldOfView(empty=empty).inside(image)
+    filled = ImageArea(empty=empty).inside(image)
     assert set(np.unique(filled // 100)) == {6.0, 7.0, 8.0}
 
 
 @pytest.mark.parametrize("degrees", [5.0, 30.0, 45.0])
 def test_the_rectangle_has_no_empty_pixel_and_the_next_larger_one_has(degrees: float) -> None:
     image, _ = turned(film(), degrees)
-    field = field_of_view(image)
-    part = field.rectangle(image)
+    area = image_area(image)
+    part = area.rectangle(image)
     assert part.base is not None
     assert part.min() > 0
     rows, columns = ((whole - side) // 2 for whole, side in zip(image.shape, part.shape, strict=True))
-    assert field.seen(image.shape)[rows:-rows, columns:-columns].all()
-    assert not field.seen(image.shape)[rows - 1 : 1 - rows, columns - 1 : 1 - columns].all()
+    assert area.seen(image.shape)[rows:-rows, columns:-columns].all()
+    assert not area.seen(image.shape)[rows - 1 : 1 - rows, columns - 1 : 1 - columns].all()
 
 
 def corner_particle() -> NDArray[np.float64]:
@@ -115,15 +115,15 @@ def vacuum() -> NDArray[np.float64]:
     ids=["film", "particle", "vacuum", "few", "fewer", "mask", "even", "ramp", "row", "pixel"],
 )
 def test_what_is_no_empty_corner(image: NDArray[np.float64]) -> None:
-    assert field_of_view(image).empty is None
+    assert image_area(image).empty is None
 
 
 def test_what_has_no_empty_corner_is_not_copied() -> None:
     image = np.pad(film(), ((0, 5), (0, 0)))
-    field = field_of_view(image)
-    assert field == FieldOfView(Border(0, 5, 0, 0))
-    assert np.shares_memory(field.inside(image), image)
-    assert np.shares_memory(field.rectangle(image), image)
-    whole = FieldOfView()
+    area = image_area(image)
+    assert area == ImageArea(Border(0, 5, 0, 0))
+    assert np.shares_memory(area.inside(image), image)
+    assert np.shares_memory(area.rectangle(image), image)
+    whole = ImageArea()
     assert whole.around(image) is image
     assert whole.share(image.shape) == 0.0
