@@ -30,7 +30,7 @@ def saturated_share(image: ArrayLike) -> float:
     Raises
     ------
     PassbandError
-        The image is not (y, x), holds no pixels, or some are NaN, infinite or beyond ±1e15.
+        As `border.black_border`.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def clipped_shares(image: ArrayLike) -> tuple[float, float]:
     Raises
     ------
     PassbandError
-        As `saturated_share`.
+        As `border.black_border`.
     """
     pixels = check_image(image)
     inside = image_area(pixels).inside(pixels)
@@ -88,7 +88,7 @@ def block_artefacts(image: ArrayLike) -> float:
     Raises
     ------
     PassbandError
-        As `saturated_share`.
+        As `border.black_border`.
     """
     pixels = check_image(image)
     middle = tuple(

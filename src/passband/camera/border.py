@@ -86,12 +86,12 @@ def even_border(pixels: NDArray[Any]) -> Border:
 def _even_ends(image: NDArray[Any]) -> tuple[int, int]:
     """How many first and last rows hold one and the same level."""
     even = image.min(axis=1) == image.max(axis=1)
-    first, last = (_run(even[::way] & (image[::way, 0] == image[::way, 0][0])) for way in (1, -1))
+    first, last = (leading(even[::way] & (image[::way, 0] == image[::way, 0][0])) for way in (1, -1))
     inside = even[first : len(even) - last]
     return (first, last) if inside.size and float(inside.mean()) <= MOST_CONSTANT else (0, 0)
 
 
-def _run(flags: NDArray[np.bool_]) -> int:
+def leading(flags: NDArray[np.bool_]) -> int:
     """How many flags from the first are set."""
     return len(flags) if flags.all() else int(np.argmin(flags))
 

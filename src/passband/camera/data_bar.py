@@ -32,7 +32,7 @@ def data_bar(image: ArrayLike) -> Border:
     Raises
     ------
     PassbandError
-        The image is not (y, x), holds no pixels, or some are NaN, infinite or beyond ±1e15.
+        As `border.black_border`.
 
     Examples
     --------

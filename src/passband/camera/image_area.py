@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import binary_dilation, distance_transform_edt, median_filter
 
-from passband.camera.border import Border, black_border, even_border
+from passband.camera.border import Border, black_border, even_border, leading
 from passband.patches.standardising import check_image
 
 SHORTEST = 2  # pixels that an empty corner has along either edge
@@ -89,7 +89,7 @@ def image_area(image: ArrayLike) -> ImageArea:
     Raises
     ------
     PassbandError
-        The image is not (y, x), holds no pixels, or some are NaN, infinite or beyond ±1e15.
+        As `black_border`.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def _empty_corner(image: NDArray[Any], spread: float) -> NDArray[np.bool_] | Non
 def _triangle(image: NDArray[Any], near: float) -> NDArray[np.bool_] | None:
     """Which pixels of the first rows and columns are as near to the level of the first, if they are a triangle."""
     level = float(image[0, 0])
-    width, height = (_run(_close(edge, level, near)) for edge in (image[1], image[:, 1]))  # the first may be even
+    width, height = (leading(_close(edge, level, near)) for edge in (image[1], image[:, 1]))  # the first may be even
     if width * height < FEWEST:
         return None
     if width > height:  # so that few of its rows differ much in length
@@ -169,11 +169,6 @@ def _middle(half: float, reach: float) -> tuple[int, int]:
     """First and one past the last pixel that are nearer to the middle than `reach` times half a side."""
     first = int(np.floor(half * (1.0 - reach))) + 1
     return first, int(2.0 * half) + 1 - first
-
-
-def _run(flags: NDArray[np.bool_]) -> int:
-    """How many flags from the first are set."""
-    return len(flags) if flags.all() else int(np.argmin(flags))
 
 
 def _mirrored(empty: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -37,7 +37,7 @@ from passband.microscope.rings.search import (
 THICKNESSES = (30.0, 90.0)  # Å of the films that are searched for: rings to 1.3 and to 0.75 Å⁻¹ at 300 kV
 USUAL = 50.0  # Å
 STIFF = 40.0  # times the precision of the splines
-LIKELY = 4  # Cs whose rings are refined; the right one was among the first 3 of 50 to 140
+LIKELY = 4  # Cs whose rings are refined
 DISTINCT = 2  # steps of Cs between two of them
 KEPT = 3  # patterns that are refined for each sign and thickness
 WORTH = 0.5  # of the best score: patterns below it came to a tenth of the evidence of the right one
